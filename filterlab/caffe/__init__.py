@@ -1,0 +1,5 @@
+"""pycaffe's names on ONNX Runtime: run, edit and save Caffe nets."""
+
+from filterlab.caffe.errors import CaffeError, CaffeWarning
+
+__all__ = ["CaffeError", "CaffeWarning"]

@@ -1,0 +1,53 @@
+"""Writing files so that a reader sees the old one or the new one, never a half."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+__all__ = ["atomic_write"]
+
+
+@contextlib.contextmanager
+def atomic_write(
+    path: str | os.PathLike[str], mode: str = "wb", **kwargs: Any
+) -> Iterator[IO[Any]]:
+    """Open a temporary file beside ``path`` and rename it to ``path`` when the block ends well.
+
+    If the block raises, the temporary file is removed and ``path`` stays as it was. Text modes
+    default to UTF-8 with ``\\n`` line ends.
+
+    Parameters
+    ----------
+    path : path
+        The file to write. Its folder must exist.
+    mode : str
+        ``"wb"`` or ``"w"``.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or not writable, or the disk is full.
+    """
+    target = Path(path)
+    if "b" not in mode:
+        kwargs.setdefault("encoding", "utf-8")
+        kwargs.setdefault("newline", "\n")
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        # mkstemp makes the file private; an ordinary new file follows the umask.
+        if os.name == "posix":
+            umask = os.umask(0)
+            os.umask(umask)
+            os.fchmod(handle, 0o666 & ~umask)
+        with os.fdopen(handle, mode, **kwargs) as stream:
+            yield stream
+        os.replace(name, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise

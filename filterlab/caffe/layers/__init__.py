@@ -1,0 +1,1 @@
+"""The layer registry: one small module for each family."""

@@ -1,0 +1,18 @@
+"""``filterlab info``: describe a net."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from filterlab.errors import FilterLabError
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    subparsers.add_parser("info", help="describe a net")
+
+
+def run(args: argparse.Namespace) -> int:
+    raise FilterLabError("this command is being built")

@@ -1,0 +1,18 @@
+"""``filterlab models``: list, get and verify models."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from filterlab.errors import FilterLabError
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    subparsers.add_parser("models", help="list, get and verify models")
+
+
+def run(args: argparse.Namespace) -> int:
+    raise FilterLabError("this command is being built")

@@ -1,0 +1,38 @@
+"""``filterlab`` and ``filterlab window``: open the window."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from filterlab.errors import FilterLabError
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("window", help="open the window (the default)")
+    parser.add_argument("file", nargs="?", help="a picture to open")
+
+
+def _has_display() -> bool:
+    if not sys.platform.startswith("linux"):
+        return True
+    chosen = os.environ.get("QT_QPA_PLATFORM", "")
+    if chosen and not chosen.startswith(("xcb", "wayland")):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def run(args: argparse.Namespace) -> int:
+    # Qt aborts the process when it finds no display, so ask before it is loaded.
+    if not _has_display():
+        raise FilterLabError(
+            "there is no display to open a window on; run 'filterlab tour --out DIR' for pictures "
+            "of the window, or start it from a desktop session (DISPLAY is not set)"
+        )
+    from filterlab.gui.app import run_window
+
+    return run_window(picture=args.file)

@@ -1,0 +1,1 @@
+"""Widgets that take arrays and values, never a net."""

@@ -1,0 +1,1 @@
+"""Net surgery: kernels, transplant, receptive fields, heatmaps; no Qt."""

@@ -1,0 +1,1 @@
+"""Convolution kernels: presets, text forms, transforms, analysis; no Qt."""

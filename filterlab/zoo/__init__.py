@@ -1,0 +1,1 @@
+"""Models: the catalogue, getting them safely, class names; no Qt."""

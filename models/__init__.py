@@ -1,0 +1,1 @@
+"""Shipped models: prototxts, the pocket net, the catalogue."""

@@ -1,0 +1,78 @@
+"""Shared by all tests: isolation, and what makes a test fail that would otherwise pass.
+
+A leaked thread, an unexpected log line, a Qt warning or a stray window fails the test that
+caused it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["QT_API"] = "pyqt5"
+
+REPO = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The checkout's top folder."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data beside the checkout; skips where it is missing."""
+    folder = Path(os.environ.get("FILTERLAB_SHARED") or REPO.parent / "shared")
+    if not (folder / "goldens").is_dir():
+        pytest.skip(f"no reference data at {folder} (set FILTERLAB_SHARED)")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has its own data folder, so that none touches the user's."""
+    monkeypatch.setenv("FILTERLAB_DATA", str(tmp_path_factory.mktemp("data")))
+    for name in ("FILTERLAB_MODELS", "FILTERLAB_MIRROR", "FILTERLAB_CAFFE", "FILTERLAB_LANG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_threads() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    left = [t for t in threading.enumerate() if t not in before and t.is_alive()]
+    for thread in left:
+        # A thread that was told to stop may still be on its way out.
+        thread.join(timeout=5)
+    left = [t for t in left if t.is_alive()]
+    if left:
+        pytest.fail(f"threads left running: {[t.name for t in left]}")
+
+
+@pytest.fixture(autouse=True)
+def _no_unexpected_logs(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """A log line of level WARNING or higher fails the test unless marked ``expects_log``."""
+    yield
+    if request.node.get_closest_marker("expects_log"):
+        return
+    lines = [
+        f"{record.name}: {record.getMessage()}"
+        for when in ("setup", "call")
+        for record in caplog.get_records(when)
+        if record.levelno >= logging.WARNING
+    ]
+    if lines:
+        pytest.fail("unexpected log lines: " + "; ".join(lines))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "expects_log: the test makes a log line on purpose")

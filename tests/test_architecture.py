@@ -1,0 +1,99 @@
+"""Who may know whom: checked on the real imports."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# What each room may import of ours; arrows point down only.
+_BASE = {"errors", "paths", "progress"}
+_ALLOWED = {
+    "caffe": {"caffe"},
+    "pictures": _BASE | {"caffe", "pictures"},
+    "surgery": _BASE | {"caffe", "pictures", "surgery"},
+    "zoo": _BASE | {"caffe", "pictures", "zoo"},
+    "cli": _BASE | {"caffe", "pictures", "surgery", "zoo", "cli", "gui"},
+    "gui": _BASE | {"caffe", "pictures", "surgery", "zoo", "gui"},
+}
+
+
+def _modules(repo: Path) -> list[str]:
+    package = repo / "filterlab"
+    names = []
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(repo).with_suffix("").parts
+        names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return names
+
+
+def _imports(path: Path, module: str) -> set[str]:
+    found = set()
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                anchor = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*anchor, *([base] if base else [])])
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_core_brings_no_qt(repo: Path) -> None:
+    """Importing every module outside gui/ in a fresh interpreter brings no Qt."""
+    names = [n for n in _modules(repo) if ".gui" not in n and not n.endswith("__main__")]
+    code = (
+        "import importlib, sys\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "bad = [m for m in sys.modules if m.split('.')[0] in "
+        "('PyQt5', 'PyQt6', 'PySide2', 'PySide6', 'qtpy', 'pyqtgraph')]\n"
+        "sys.exit(f'Qt came along: {bad}' if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=repo)
+    assert done.returncode == 0, done.stderr
+
+
+def test_arrows_point_down(repo: Path) -> None:
+    wrong = []
+    for module in _modules(repo):
+        parts = module.split(".")
+        if len(parts) < 2 or parts[1] not in _ALLOWED:
+            continue
+        path = repo.joinpath(*parts)
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        for name in _imports(path, module):
+            bits = name.split(".")
+            if bits[0] == "filterlab" and len(bits) > 1 and bits[1] not in _ALLOWED[parts[1]]:
+                wrong.append(f"{module} imports {name}")
+            if (
+                bits[:2] == ["filterlab", "gui"]
+                and len(bits) > 2
+                and parts[1:2] == ["gui"]
+                and len(parts) > 2
+                and {parts[2], bits[2]} in ({"filters", "heatmap"},)
+            ):
+                wrong.append(f"{module} imports {name}: tabs never import each other")
+            if parts[1:3] == ["gui", "widgets"] and bits[:2] in (
+                ["filterlab", "caffe"],
+                ["filterlab", "zoo"],
+            ):
+                wrong.append(f"{module} imports {name}: widgets take arrays, never a net")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("room", ["filterlab"])
+def test_setup_cfg_lists_every_package(repo: Path, room: str) -> None:
+    config = configparser.ConfigParser()
+    config.read(repo / "setup.cfg", encoding="utf-8")
+    listed = set(config["options"]["packages"].split())
+    found = {
+        ".".join(path.parent.relative_to(repo).parts) for path in (repo / room).rglob("__init__.py")
+    } | {"filterlab.resources", "filterlab.models"}
+    assert listed == found
