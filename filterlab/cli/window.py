@@ -9,7 +9,7 @@ from typing import Any
 
 from filterlab.errors import FilterLabError
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "has_display", "run"]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -17,7 +17,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("file", nargs="?", help="a picture to open")
 
 
-def _has_display() -> bool:
+def has_display() -> bool:
+    """Whether a window can be shown; a chosen Qt platform such as offscreen counts as one."""
     if not sys.platform.startswith("linux"):
         return True
     chosen = os.environ.get("QT_QPA_PLATFORM", "")
@@ -28,7 +29,7 @@ def _has_display() -> bool:
 
 def run(args: argparse.Namespace) -> int:
     # Qt aborts the process when it finds no display, so ask before it is loaded.
-    if not _has_display():
+    if not has_display():
         raise FilterLabError(
             "there is no display to open a window on; run 'filterlab tour --out DIR' for pictures "
             "of the window, or start it from a desktop session (DISPLAY is not set)"

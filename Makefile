@@ -1,0 +1,40 @@
+# make run    set everything up and open the window (without a display: the tour's pictures)
+# make test   set everything up, lint, check types, run the tests
+# make bench  set everything up and print the benchmarks' tables
+# make tour   take the screenshots, also those in docs/pictures
+
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+TOUR ?= tour
+
+.PHONY: run test lint bench tour pictures setup setup-test clean
+
+run: setup
+	@$(BIN)/python tools/run.py $(TOUR)
+
+test: setup-test lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: setup-test
+	$(BIN)/ruff check filterlab tests benchmarks training tools
+	$(BIN)/ruff format --check filterlab tests benchmarks training tools
+	$(BIN)/mypy filterlab
+
+bench: setup-test
+	$(BIN)/python -m benchmarks
+
+tour: setup
+	$(BIN)/filterlab tour --out $(TOUR)
+
+setup:
+	@$(PYTHON) tools/setup_env.py
+
+setup-test:
+	@$(PYTHON) tools/setup_env.py [test]
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
