@@ -1,0 +1,241 @@
+"""The models known by name, read from ``models/catalogue.toml``.
+
+A model that is added to that file is known at once; so is one in the user's own catalogue,
+``catalogue.toml`` in :func:`filterlab.paths.models_dir` (paths in it are relative to it).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filterlab import paths
+from filterlab.errors import FilterLabError
+from filterlab.zoo.digest import Digest
+from filterlab.zoo.labels import Labels, imagenet, read_labels
+from filterlab.zoo.toml import read_toml
+
+__all__ = ["DEFAULT_MEAN_BGR", "Model", "entries", "get", "read_catalogue"]
+
+# The ILSVRC-2012 mean image averaged to one colour, as the tutorial subtracts it.
+DEFAULT_MEAN_BGR = (104.007, 116.669, 122.679)
+
+_SUMMARIES = {
+    "bundled": "bundled",
+    "download": "not downloaded",
+    "random": "made on first use",
+    "own": "your own",
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A classifier by name: where its files lie and how pictures are prepared for it.
+
+    Attributes
+    ----------
+    name, title, about : str
+        Its name on the command line, the name shown, and one sentence; ``title_zh`` and
+        ``about_zh`` are the same in Chinese.
+    kind : str
+        ``"bundled"``, ``"download"``, ``"random"`` (drawn on first use; knows nothing) or
+        ``"own"`` (opened by the user).
+    prototxt : Path
+        The deploy net.
+    weights_path : Path
+        Where the weights lie, or will lie once they are fetched.
+    urls : tuple of str
+        Where the weights are published, tried in order.
+    size : int or None
+        Length of the weights file in bytes (of random weights: about).
+    digest : Digest or None
+        What the weights file must hash to.
+    mean_bgr : tuple of float
+        Subtracted from the channels blue, green, red, after scaling.
+    scale : float
+        Pictures in 0..1 are multiplied by it.
+    order : str
+        The order of channels that the net takes, ``"BGR"`` or ``"RGB"``.
+    input_size : tuple of int
+        Height and width of the classifier's input.
+    """
+
+    name: str
+    title: str
+    kind: str
+    prototxt: Path
+    weights_path: Path
+    about: str = ""
+    title_zh: str = ""
+    about_zh: str = ""
+    urls: tuple[str, ...] = ()
+    size: int | None = None
+    digest: Digest | None = None
+    random_seed: int | None = None
+    mean_bgr: tuple[float, float, float] = DEFAULT_MEAN_BGR
+    scale: float = 255.0
+    order: str = "BGR"
+    input_size: tuple[int, int] = (227, 227)
+    labels_path: Path | None = None  # None: the ImageNet classes
+    licence: str = ""
+
+    @property
+    def weights(self) -> Path | None:
+        """Path of the weights, or None while they are not there in full.
+
+        A file of another length than the published one does not count.
+        """
+        path = self.weights_path
+        try:
+            length = path.stat().st_size
+        except OSError:
+            return None
+        if self.kind == "download" and self.size is not None and length != self.size:
+            return None
+        return path if path.is_file() and length else None
+
+    @property
+    def ready(self) -> bool:
+        """True when prototxt and weights are both there."""
+        return self.weights is not None and self.prototxt.is_file()
+
+    @property
+    def knows_nothing(self) -> bool:
+        """True for random weights, whose answers mean nothing."""
+        return self.kind == "random"
+
+    @property
+    def labels(self) -> Labels:
+        """The class names, read (and kept) on first use.
+
+        Raises
+        ------
+        FilterLabError
+            If the labels file is missing or cannot be read.
+        """
+        return imagenet() if self.labels_path is None else read_labels(self.labels_path)
+
+    @property
+    def state(self) -> str:
+        """One or two words on where the weights are, for a list."""
+        if self.kind in ("bundled", "own"):
+            return _SUMMARIES[self.kind] if self.ready else "files missing"
+        if self.ready:
+            return "downloaded" if self.kind == "download" else "made"
+        return _SUMMARIES[self.kind]
+
+    def need_weights(self) -> Path:
+        """Path of the weights.
+
+        Raises
+        ------
+        FilterLabError
+            If they are not there, saying how to get them.
+        """
+        path = self.weights
+        if path is None:
+            raise FilterLabError(
+                f"the weights of {self.title} are not here yet "
+                f"({self.weights_path}): get them with 'filterlab models get {self.name}' "
+                f"or in the window under Model › Get models…"
+            )
+        return path
+
+
+def _stored_weights(name: str, file: str, kind: str, beside: Path) -> Path:
+    if kind == "bundled":
+        return beside / file
+    if kind == "random":
+        return paths.cache_dir() / "models" / file
+    # A class-room share or a USB stick may hold the files without folders.
+    flat = paths.models_dir() / file
+    return flat if flat.is_file() else paths.models_dir() / name / file
+
+
+def _model(table: Mapping[str, Any], folder: Path) -> Model:
+    name = str(table["name"])
+    file = str(table["weights"])
+    prototxt = folder / str(table["prototxt"])
+    urls = tuple(str(url) for url in table.get("urls", ()))
+    seed = table.get("random_seed")
+    kind = "random" if seed is not None else "download" if urls else "bundled"
+    blue, green, red = (float(v) for v in table.get("mean_bgr", DEFAULT_MEAN_BGR))
+    height, width = (int(v) for v in table.get("input_size", (227, 227)))
+    order = str(table.get("order", "BGR"))
+    if order not in ("BGR", "RGB"):
+        raise ValueError(f"order is {order!r}, must be BGR or RGB")
+    if "/" in file or "\\" in file or file in ("", ".", ".."):
+        raise ValueError(f"weights is {file!r}, must be a plain file name")
+    labels = str(table.get("labels", "imagenet"))
+    return Model(
+        name=name,
+        title=str(table.get("title", name)),
+        kind=kind,
+        prototxt=prototxt,
+        weights_path=_stored_weights(name, file, kind, prototxt.parent),
+        about=str(table.get("about", "")),
+        title_zh=str(table.get("title_zh", "")),
+        about_zh=str(table.get("about_zh", "")),
+        urls=urls,
+        size=int(table["size"]) if "size" in table else None,
+        digest=Digest.parse(str(table["digest"])) if "digest" in table else None,
+        random_seed=None if seed is None else int(seed),
+        mean_bgr=(blue, green, red),
+        scale=float(table.get("scale", 255.0)),
+        order=order,
+        input_size=(height, width),
+        labels_path=None if labels == "imagenet" else folder / labels,
+        licence=str(table.get("licence", "")),
+    )
+
+
+def read_catalogue(path: Path) -> list[Model]:
+    """The models of one catalogue file, in its order.
+
+    Raises
+    ------
+    FilterLabError
+        If the file cannot be read, is no TOML, or an entry lacks what it needs; the message
+        names the file and the entry.
+    """
+    tables = read_toml(path).get("model", [])
+    if not isinstance(tables, list):
+        raise FilterLabError(f"{path}: a model is one [[model]] table, with double brackets")
+    models = []
+    for number, table in enumerate(tables, start=1):
+        try:
+            models.append(_model(table, path.parent))
+        except KeyError as error:
+            raise FilterLabError(f"{path}: entry {number} lacks {error}") from error
+        except (TypeError, ValueError) as error:
+            raise FilterLabError(f"{path}: entry {number}: {error}") from error
+    return models
+
+
+def entries() -> list[Model]:
+    """All models known by name: the shipped ones, then those of the user's own catalogue."""
+    models = {model.name: model for model in read_catalogue(paths.model("catalogue.toml"))}
+    own = paths.models_dir() / "catalogue.toml"
+    if own.is_file():
+        models.update({model.name: model for model in read_catalogue(own)})
+    return list(models.values())
+
+
+def get(name: str) -> Model:
+    """The model of that name.
+
+    Raises
+    ------
+    FilterLabError
+        If there is none, with the names there are.
+    """
+    models = {model.name: model for model in entries()}
+    found = models.get(name) or models.get(name.strip().lower())
+    if found is None:
+        close = difflib.get_close_matches(name.lower(), models, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise FilterLabError(f"no model is called {name!r}: {hint}known are {', '.join(models)}")
+    return found

@@ -1,0 +1,204 @@
+"""The many forms in which people keep class names, read into rows."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filterlab.errors import FilterLabError
+from filterlab.zoo.toml import read_toml
+
+__all__ = ["Row", "read_groups", "read_rows"]
+
+_LIMIT = 16 << 20
+_WNID = re.compile(r"n\d{8}")
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_HEADS = {
+    "index": "index",
+    "id": "index",
+    "class": "index",
+    "wnid": "wnid",
+    "synset": "wnid",
+    "names": "names",
+    "name": "names",
+    "english": "names",
+    "en": "names",
+    "label": "names",
+    "labels": "names",
+    "zh": "zh",
+    "chinese": "zh",
+    "中文": "zh",
+    "note": "note",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One class as a labels file gives it."""
+
+    index: int
+    names: tuple[str, ...] = ()
+    zh: str = ""
+    wnid: str = ""
+    note: str = ""
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows of a labels file, in any form that :func:`filterlab.zoo.labels.read_labels` knows.
+
+    Raises
+    ------
+    FilterLabError
+        If it holds no class names, or a line cannot be read.
+    """
+    text = _text(path)
+    if text.lstrip().startswith(("[", "{")):
+        rows = _from_json(text, path)
+    else:
+        rows = _from_lines(text, path)
+    if not rows:
+        raise FilterLabError(f"{path}: no class names in it")
+    return rows
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LIMIT:
+            raise FilterLabError(f"{path}: too large to be a list of class names")
+        data = path.read_bytes()
+    except OSError as error:
+        raise FilterLabError(f"{path}: cannot read the labels: {error.strerror}") from error
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        # Control characters never stand in a list of names: this is some other kind of file.
+        if not re.search(r"[\0-\x08\x0e-\x1f]", text):
+            return text
+    raise FilterLabError(f"{path}: not a text file, so no class names can be read from it")
+
+
+def _synonyms(text: str) -> tuple[str, ...]:
+    separator = r";" if ";" in text else r",\s+"
+    return tuple(name for part in re.split(separator, text) if (name := part.strip()))
+
+
+def _row(index: int, text: str) -> Row:
+    """From free text: an optional WordNet id, then names."""
+    head, _, rest = text.strip().partition(" ")
+    wnid = head if _WNID.fullmatch(head) else ""
+    names = _synonyms(rest if wnid else text)
+    chinese = [name for name in names if _CJK.search(name)]
+    return Row(
+        index, tuple(name for name in names if name not in chinese), "; ".join(chinese), wnid
+    )
+
+
+def _from_lines(text: str, path: Path) -> list[Row]:
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.startswith("#")
+    ]
+    if not lines:
+        return []
+    if not all("\t" in line for _, line in lines):
+        return [_row(place, line) for place, (_, line) in enumerate(lines)]
+    cells = [(number, [cell.strip() for cell in line.split("\t")]) for number, line in lines]
+    head = [_HEADS.get(cell.casefold(), "") for cell in cells[0][1]]
+    if sum(map(bool, head)) >= 2:
+        cells = cells[1:]
+    else:
+        head = _guess_columns([row for _, row in cells])
+    return _from_columns(head, cells, path)
+
+
+def _guess_columns(rows: list[list[str]]) -> list[str]:
+    width = max(map(len, rows))
+    columns = [[row[i] for row in rows if i < len(row) and row[i]] for i in range(width)]
+    head = [""] * width
+    for i, column in enumerate(columns):
+        if column and all(cell.isdecimal() for cell in column) and "index" not in head:
+            head[i] = "index"
+        elif column and all(_WNID.fullmatch(cell) for cell in column):
+            head[i] = "wnid"
+        elif sum(bool(_CJK.search(cell)) for cell in column) * 2 > len(column):
+            head[i] = "zh" if "zh" not in head else ""
+        elif column and "names" not in head:
+            head[i] = "names"
+    return head
+
+
+def _from_columns(head: list[str], cells: list[tuple[int, list[str]]], path: Path) -> list[Row]:
+    rows: list[Row] = []
+    seen: dict[int, int] = {}
+    for place, (number, line) in enumerate(cells):
+        row = {key: cell for key, cell in zip(head, line) if key and cell}
+        try:
+            index = int(row["index"]) if "index" in head else place
+        except (KeyError, ValueError):
+            raise FilterLabError(
+                f"{path}:{number}: {line[head.index('index')]!r} is no class index"
+            ) from None
+        if index < 0 or index in seen:
+            where = f", as on line {seen[index]}" if index in seen else ""
+            raise FilterLabError(f"{path}:{number}: class index {index}{where}: must be unique")
+        seen[index] = number
+        rows.append(
+            Row(
+                index,
+                _synonyms(row.get("names", "")),
+                "; ".join(_synonyms(row.get("zh", "").replace("；", ";"))),
+                row.get("wnid", ""),
+                row.get("note", ""),
+            )
+        )
+    return rows
+
+
+def _from_json(text: str, path: Path) -> list[Row]:
+    try:
+        data: Any = json.loads(text)
+    except ValueError as error:
+        raise FilterLabError(f"{path}: not valid JSON: {error}") from error
+    try:
+        items = (
+            list(enumerate(data))
+            if isinstance(data, list)
+            else [(int(key), value) for key, value in data.items()]
+        )
+    except ValueError as error:
+        raise FilterLabError(f"{path}: its keys must be class indices: {error}") from error
+    rows = []
+    for index, value in sorted(items):
+        if isinstance(value, list):
+            value = " ".join(str(part) for part in value)
+        rows.append(_row(index, str(value)))
+    return rows
+
+
+def read_groups(path: Path) -> list[tuple[str, str, list[int | str]]]:
+    """Groups of classes: name, Chinese name, members (indices or WordNet ids).
+
+    Raises
+    ------
+    FilterLabError
+        If the file is no TOML or a group lacks its members.
+    """
+    data = read_toml(path)
+    tables: list[dict[str, Any]] = []
+    for key, value in data.items():
+        for table in value if isinstance(value, list) else [value]:
+            if isinstance(table, dict):
+                tables.append({"name": key, **table})
+    groups = []
+    for table in tables:
+        members = [*table.get("indices", ()), *table.get("wnids", ())]
+        if not members:
+            raise FilterLabError(f"{path}: group {table['name']!r} has no members")
+        groups.append((str(table["name"]), str(table.get("zh", "")), members))
+    return groups

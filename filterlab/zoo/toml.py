@@ -1,0 +1,33 @@
+"""Reading TOML, on every Python that FilterLab runs on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from filterlab.errors import FilterLabError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["read_toml"]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises
+    ------
+    FilterLabError
+        If it cannot be read; the message names the file and the line.
+    """
+    try:
+        with open(path, "rb") as stream:
+            return dict(tomllib.load(stream))
+    except OSError as error:
+        raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FilterLabError(f"{path}: not valid TOML: {error}") from error
