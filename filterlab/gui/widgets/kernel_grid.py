@@ -1,0 +1,647 @@
+"""A grid of coloured cells with numbers, in which a kernel is drawn by hand.
+
+The widget shows an array and reports what the user does to it; it keeps no history and knows no
+net. Every change is announced as ``edit_started(name)``, one or more ``values_edited(array)``, and
+``edit_finished()``, so that whoever owns the values can make a whole drag one undo step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
+from qtpy.QtWidgets import QLineEdit, QSizePolicy, QToolTip, QWidget
+
+from filterlab.gui.i18n import tr
+
+__all__ = ["SYMMETRIES", "KernelGrid", "cell_colour", "format_cell", "text_colour"]
+
+SYMMETRIES = ("none", "horizontal", "vertical", "both", "rotational")
+
+# Blue through near-white to red, even in lightness on both sides of zero.
+_STOPS = np.array(
+    [
+        [0x21, 0x66, 0xAC],
+        [0x67, 0xA9, 0xCF],
+        [0xF7, 0xF7, 0xF7],
+        [0xEF, 0x8A, 0x62],
+        [0xB2, 0x18, 0x2B],
+    ],
+    dtype=np.float64,
+)
+_NOT_FINITE = QColor(0xC0, 0x8A, 0x00)
+_WHEEL_PAUSE_MS = 350
+_DIGIT_KEYS = set("0123456789-+.,/")
+
+
+def cell_colour(value: float, limit: float) -> QColor:
+    """Colour of ``value`` on the signed scale -limit … +limit, white at zero."""
+    if not np.isfinite(value):
+        return QColor(_NOT_FINITE)
+    share = 0.0 if limit <= 0 else float(np.clip(value / limit, -1.0, 1.0))
+    place = (share + 1.0) * 2.0
+    low = min(int(place), 3)
+    red, green, blue = _STOPS[low] + (_STOPS[low + 1] - _STOPS[low]) * (place - low)
+    return QColor(round(red), round(green), round(blue))
+
+
+def text_colour(background: QColor) -> QColor:
+    """Black or white, whichever reads better on ``background`` (WCAG relative luminance)."""
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+                for c in (background.redF(), background.greenF(), background.blueF())]  # fmt: skip
+    luminance = 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
+    return (
+        QColor(0, 0, 0)
+        if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05)
+        else QColor(255, 255, 255)
+    )
+
+
+def format_cell(value: float, fits: Callable[[str], bool]) -> str:
+    """The longest text of ``value``, at most 6 digits, for which ``fits`` holds; else ``""``.
+
+    A rounded text is only used when it still says something: 0.004 never becomes "0".
+    """
+    if not np.isfinite(value):
+        text = "NaN" if np.isnan(value) else ("+inf" if value > 0 else "-inf")
+        return text if fits(text) else ("!" if fits("!") else "")
+    value = float(value)
+    if value == 0:
+        return "0" if fits("0") else ""
+    for digits in range(6, 0, -1):
+        text = f"{value:.{digits}g}"
+        if "e" not in text and len(text) < 9 and fits(text):
+            return text.replace("-", "\N{MINUS SIGN}")
+        if text.startswith(("0.", "-0.")):
+            bare = text.replace("0.", ".", 1)
+            if fits(bare):
+                return bare.replace("-", "\N{MINUS SIGN}")
+    for digits in (1, 0):
+        text = f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+        if fits(text):
+            return text.replace("-", "\N{MINUS SIGN}")
+    return ""
+
+
+def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Cells crossed from ``start`` to ``end``: a fast mouse skips none."""
+    steps = max(abs(end[0] - start[0]), abs(end[1] - start[1]), 1)
+    for step in range(steps + 1):
+        yield (
+            start[0] + round((end[0] - start[0]) * step / steps),
+            start[1] + round((end[1] - start[1]) * step / steps),
+        )
+
+
+class KernelGrid(QWidget):
+    """Editor of one kernel, an array of float32 of shape (rows, columns).
+
+    Left drag paints at the brush value, right drag erases, the wheel nudges the cell under the
+    mouse (Ctrl finer, Shift coarser). Arrows, Tab and Enter move; typing a number, F2 or a double
+    click edits a cell. Shift with arrows or with a drag selects a block; Delete clears it; Alt
+    with a click takes a cell's value as the brush.
+
+    Signals
+    -------
+    edit_started(str), values_edited(ndarray), edit_finished()
+        An edit by the user; the array is a copy of the new values.
+    brush_picked(float)
+        A cell's value was picked as brush value.
+    current_changed(int, int)
+        The current cell (row, column).
+    copy_requested(), paste_requested()
+        Ctrl+C and Ctrl+V; :meth:`selection` says which block.
+    rejected(str)
+        What was typed is no number; a sentence.
+    """
+
+    edit_started = Signal(str)
+    values_edited = Signal(object)
+    edit_finished = Signal()
+    brush_picked = Signal(float)
+    current_changed = Signal(int, int)
+    copy_requested = Signal()
+    paste_requested = Signal()
+    rejected = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._values = np.zeros((5, 5), dtype=np.float32)
+        self._brush = 0.5
+        self._step = 0.1
+        self._symmetry = "none"
+        self._limit: float | None = None
+        self._current = (2, 2)
+        self._anchor = (2, 2)
+        self._hover: tuple[int, int] | None = None
+        self._mark: tuple[int, int] | None = None
+        self._stroke_value: float | None = None
+        self._selecting = False
+        self._open = False
+        self._parse: Callable[[str], float] = lambda text: float(text.replace(",", "."))
+        self._editor: QLineEdit | None = None
+        self._wheel_pause = QTimer(self)
+        self._wheel_pause.setSingleShot(True)
+        self._wheel_pause.setInterval(_WHEEL_PAUSE_MS)
+        self._wheel_pause.timeout.connect(self._finish)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.StrongFocus)
+        self.setAccessibleName(tr("Kernel"))
+        policy = QSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    # What it shows
+
+    def values(self) -> np.ndarray:
+        """A copy of the values, float32 (rows, columns)."""
+        return self._values.copy()
+
+    def set_values(self, values: np.ndarray) -> None:
+        """Show ``values`` (rows, columns); announces nothing."""
+        array = np.array(values, dtype=np.float32, copy=True)
+        if array.ndim != 2 or 0 in array.shape:
+            raise ValueError(f"a kernel has two sides, not shape {array.shape}")
+        if array.shape != self._values.shape:
+            self._close_editor(commit=False)
+            rows, columns = array.shape
+            self._current = self._anchor = (rows // 2, columns // 2)
+            self._hover = self._mark = None
+            self.updateGeometry()
+        self._values = array
+        self.update()
+
+    def set_brush(self, value: float) -> None:
+        """The value that a left drag paints."""
+        self._brush = float(value)
+
+    def set_step(self, step: float) -> None:
+        """How much one notch of the wheel adds."""
+        self._step = float(step)
+
+    def set_symmetry(self, symmetry: str) -> None:
+        """Paint mirrored cells too: one of :data:`SYMMETRIES`."""
+        if symmetry not in SYMMETRIES:
+            raise ValueError(f"no symmetry {symmetry!r}; one of {', '.join(SYMMETRIES)}")
+        self._symmetry = symmetry
+        self.update()
+
+    def set_limit(self, limit: float | None) -> None:
+        """End of the colour scale; None takes the largest absolute value shown."""
+        self._limit = limit
+        self.update()
+
+    def set_number_parser(self, parse: Callable[[str], float]) -> None:
+        """How typed text becomes a number; raises ValueError or an error with a sentence."""
+        self._parse = parse
+
+    def set_mark(self, cell: tuple[int, int] | None) -> None:
+        """Outline a cell from outside, such as the one of a walked product."""
+        if cell != self._mark:
+            self._mark = cell
+            self.update()
+
+    def current(self) -> tuple[int, int]:
+        """The current cell (row, column)."""
+        return self._current
+
+    def selection(self) -> tuple[slice, slice]:
+        """The selected block (rows, columns); the current cell alone if nothing more."""
+        (r0, c0), (r1, c1) = self._anchor, self._current
+        return slice(min(r0, r1), max(r0, r1) + 1), slice(min(c0, c1), max(c0, c1) + 1)
+
+    def select(self, rows: slice, columns: slice) -> None:
+        """Select a block of cells."""
+        self._anchor = (rows.start, columns.start)
+        self._set_current((rows.stop - 1, columns.stop - 1), extend=True)
+
+    def select_all(self) -> None:
+        """Select every cell."""
+        self.select(slice(0, self._values.shape[0]), slice(0, self._values.shape[1]))
+
+    # Geometry
+
+    def sizeHint(self) -> QSize:
+        return QSize(220, 220)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(132, 132)
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        rows, columns = self._values.shape
+        return round(width * rows / columns) if rows <= columns else width
+
+    def cell_rect(self, row: int, column: int) -> QRect:
+        """Where a cell lies in the widget, in its pixels."""
+        rows, columns = self._values.shape
+        side = max(1, min((self.width() - 1) // columns, (self.height() - 1) // rows))
+        left = (self.width() - side * columns) // 2
+        top = (self.height() - side * rows) // 2
+        return QRect(left + column * side, top + row * side, side, side)
+
+    def cell_at(self, pos: QPoint) -> tuple[int, int] | None:
+        """The cell under a point of the widget, or None."""
+        first = self.cell_rect(0, 0)
+        column = (pos.x() - first.left()) // first.width()
+        row = (pos.y() - first.top()) // first.height()
+        rows, columns = self._values.shape
+        return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+
+    def mirrored(self, row: int, column: int) -> set[tuple[int, int]]:
+        """The cell and those that the symmetry draws with it."""
+        rows, columns = self._values.shape
+        down, across = rows - 1 - row, columns - 1 - column
+        cells = {(row, column)}
+        if self._symmetry in ("horizontal", "both"):
+            cells.add((row, across))
+        if self._symmetry in ("vertical", "both"):
+            cells.add((down, column))
+        if self._symmetry == "both":
+            cells.add((down, across))
+        if self._symmetry == "rotational":
+            cells.add((down, across))
+            if rows == columns:
+                cells |= {(column, down), (across, row)}
+        return cells
+
+    # Edits
+
+    def _begin(self, name: str) -> None:
+        self._finish()
+        self._open = True
+        self.edit_started.emit(name)
+
+    def _finish(self) -> None:
+        self._wheel_pause.stop()
+        if self._open:
+            self._open = False
+            self.edit_finished.emit()
+
+    def _apply(self, cells: set[tuple[int, int]], value: float) -> None:
+        changed = False
+        for row, column in cells:
+            if self._values[row, column] != np.float32(value):
+                self._values[row, column] = value
+                changed = True
+        if changed:
+            self.update()
+            self.values_edited.emit(self._values.copy())
+
+    def _paint_to(self, cell: tuple[int, int]) -> None:
+        assert self._stroke_value is not None
+        cells: set[tuple[int, int]] = set()
+        for row, column in _line(self._current, cell):
+            cells |= self.mirrored(row, column)
+        self._anchor = cell
+        self._set_current(cell)
+        self._apply(cells, self._stroke_value)
+
+    def set_cell(self, row: int, column: int, value: float) -> None:
+        """Type ``value`` into a cell: one edit, with its mirrored cells."""
+        self._begin(tr("Type into a cell"))
+        self._apply(self.mirrored(row, column), value)
+        self._finish()
+
+    def clear_selection(self) -> None:
+        """Set the selected block to zero: one edit."""
+        rows, columns = self.selection()
+        self._begin(tr("Clear cells"))
+        block = {
+            (r, c) for r in range(rows.start, rows.stop) for c in range(columns.start, columns.stop)
+        }
+        self._apply(block, 0.0)
+        self._finish()
+
+    # Mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.pos())
+        self._close_editor(commit=True)
+        if cell is None:
+            return
+        if event.button() == Qt.LeftButton and event.modifiers() & Qt.AltModifier:
+            self.brush_picked.emit(float(self._values[cell]))
+        elif event.button() == Qt.LeftButton and event.modifiers() & Qt.ShiftModifier:
+            self._selecting = True
+            self._anchor = cell
+            self._set_current(cell, extend=True)
+        elif event.button() == Qt.LeftButton and event.modifiers() & Qt.ControlModifier:
+            self._set_current(cell)
+        elif event.button() in (Qt.LeftButton, Qt.RightButton) and self._stroke_value is None:
+            erase = event.button() == Qt.RightButton
+            self._stroke_value = 0.0 if erase else self._brush
+            self._begin(tr("Erase") if erase else tr("Paint"))
+            self._current = cell
+            self._paint_to(cell)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.pos())
+        if cell != self._hover:
+            self._hover = cell
+            self.update()
+        if cell is None:
+            return
+        if self._stroke_value is not None:
+            if cell != self._current:
+                self._paint_to(cell)
+        elif self._selecting:
+            self._set_current(cell, extend=True)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._selecting = False
+        if self._stroke_value is not None and not event.buttons() & (
+            Qt.LeftButton | Qt.RightButton
+        ):
+            self._stroke_value = None
+            self._finish()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.LeftButton and not event.modifiers():
+            cell = self.cell_at(event.pos())
+            if cell is not None:
+                self._set_current(cell)
+                self._open_editor("")
+                return
+        self.mousePressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        cell = self.cell_at(event.position().toPoint())
+        # With Alt, Qt turns the wheel sideways; either way one notch is 120.
+        notches = (event.angleDelta().y() or event.angleDelta().x()) / 120.0
+        if cell is None or not notches:
+            event.ignore()
+            return
+        event.accept()
+        step = self._step
+        if event.modifiers() & Qt.ControlModifier:
+            step /= 10
+        elif event.modifiers() & Qt.ShiftModifier:
+            step *= 10
+        self._nudge(cell, notches * step)
+
+    def _nudge(self, cell: tuple[int, int], amount: float) -> None:
+        """Add to a cell; nudges of one cell in quick succession are one edit."""
+        if self._stroke_value is not None:
+            return
+        if not (self._open and self._wheel_pause.isActive() and cell == self._current):
+            self._begin(tr("Nudge a cell"))
+            self._set_current(cell)
+        self._wheel_pause.start()
+        # Ten decimals: ten times 0.1 is 1, not 0.99999994.
+        self._apply(self.mirrored(*cell), round(float(self._values[cell]) + amount, 10))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = None
+        self.update()
+        super().leaveEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.ToolTip:
+            cell = self.cell_at(event.pos())
+            if cell is not None:
+                QToolTip.showText(
+                    event.globalPos(),
+                    tr("row {row}, column {column}: {value}").format(
+                        row=cell[0], column=cell[1], value=f"{self._values[cell]:.7g}"
+                    ),
+                    self,
+                )
+                return True
+        return super().event(event)
+
+    # Keys
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab walks through the cells first and leaves the grid at its ends."""
+        if self._move_along(1 if forward else -1):
+            return True
+        return super().focusNextPrevChild(forward)
+
+    def _move_along(self, by: int) -> bool:
+        rows, columns = self._values.shape
+        place = self._current[0] * columns + self._current[1] + by
+        if 0 <= place < rows * columns:
+            self._set_current(divmod(place, columns))
+            return True
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        moves = {
+            Qt.Key_Left: (0, -1),
+            Qt.Key_Right: (0, 1),
+            Qt.Key_Up: (-1, 0),
+            Qt.Key_Down: (1, 0),
+        }
+        text = event.text()
+        if event.matches(QKeySequence.Copy):
+            self.copy_requested.emit()
+        elif event.matches(QKeySequence.Paste):
+            self.paste_requested.emit()
+        elif event.matches(QKeySequence.SelectAll):
+            self.select_all()
+        elif event.key() in moves and not event.modifiers() & Qt.ControlModifier:
+            down, across = moves[event.key()]
+            rows, columns = self._values.shape
+            cell = (
+                min(max(self._current[0] + down, 0), rows - 1),
+                min(max(self._current[1] + across, 0), columns - 1),
+            )
+            self._set_current(cell, extend=bool(event.modifiers() & Qt.ShiftModifier))
+        elif event.key() in (Qt.Key_Return, Qt.Key_Enter, Qt.Key_F2):
+            self._open_editor("")
+        elif event.key() in (Qt.Key_Delete, Qt.Key_Backspace):
+            self.clear_selection()
+        elif event.key() == Qt.Key_Space:
+            self._begin(tr("Paint"))
+            self._apply(self.mirrored(*self._current), self._brush)
+            self._finish()
+        elif text and text in _DIGIT_KEYS and not event.modifiers() & Qt.ControlModifier:
+            self._open_editor(text)
+        else:
+            super().keyPressEvent(event)
+
+    def _set_current(self, cell: tuple[int, int], extend: bool = False) -> None:
+        if not extend:
+            self._anchor = cell
+        if cell != self._current:
+            self._current = cell
+            self.current_changed.emit(*cell)
+        self.update()
+
+    # Typing into a cell
+
+    def _open_editor(self, text: str) -> None:
+        self._close_editor(commit=True)
+        row, column = self._current
+        editor = QLineEdit(self)
+        editor.setText(text or f"{self._values[row, column]:.7g}")
+        editor.setAlignment(Qt.AlignCenter)
+        editor.setAccessibleName(tr("Value of the cell"))
+        cell = self.cell_rect(row, column)
+        width = max(cell.width(), 72)
+        left = min(max(cell.center().x() - width // 2, 0), max(self.width() - width, 0))
+        height = min(max(cell.height(), 24), 32)
+        editor.setGeometry(left, cell.center().y() - height // 2, width, height)
+        editor.installEventFilter(self)
+        self._editor = editor
+        editor.show()
+        editor.setFocus()
+        if not text:
+            editor.selectAll()
+
+    def _close_editor(self, commit: bool) -> bool:
+        """Close the editor; False if what it held was no number, and it stays open."""
+        editor = self._editor
+        if editor is None:
+            return True
+        if commit:
+            text = editor.text().strip()
+            try:
+                value = float(self._parse(text))
+            except Exception as error:  # whatever the parser raises says what is wrong
+                self._close_editor(commit=False)
+                self.rejected.emit(
+                    str(error)
+                    if not isinstance(error, ValueError)
+                    else tr("'{text}' is no number; type one such as 0.5, -2 or 1/9").format(
+                        text=text
+                    )
+                )
+                return False
+            self._editor = None
+            self.set_cell(*self._current, value)
+        self._editor = None
+        # Hiding what has the focus would make Qt press Tab for us, which moves the cell.
+        if editor.hasFocus():
+            self.setFocus()
+        editor.hide()
+        editor.deleteLater()
+        return True
+
+    def eventFilter(self, watched: QWidget, event: QEvent) -> bool:
+        if watched is self._editor:
+            if event.type() == QEvent.KeyPress:
+                key = event.key()
+                if key in (Qt.Key_Return, Qt.Key_Enter):
+                    if self._close_editor(commit=True):
+                        self._step_down()
+                    return True
+                if key in (Qt.Key_Tab, Qt.Key_Backtab):
+                    if self._close_editor(commit=True):
+                        self._move_along(1 if key == Qt.Key_Tab else -1)
+                    return True
+                if key == Qt.Key_Escape:
+                    self._close_editor(commit=False)
+                    return True
+            elif event.type() == QEvent.FocusOut:
+                self._close_editor(commit=True)
+        return super().eventFilter(watched, event)
+
+    def _step_down(self) -> None:
+        rows, columns = self._values.shape
+        row, column = self._current
+        if row + 1 < rows:
+            self._set_current((row + 1, column))
+        elif column + 1 < columns:
+            self._set_current((0, column + 1))
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        rows, columns = self._values.shape
+        finite = self._values[np.isfinite(self._values)]
+        limit = self._limit if self._limit else float(np.abs(finite).max(initial=0.0))
+        palette = self.palette()
+        line = QColor(palette.mid().color())
+        side = self.cell_rect(0, 0).width()
+        font = QFont(self.font())
+        font.setPixelSize(max(8, min(15, round(side * 0.30))))
+        painter.setFont(font)
+        metrics = QFontMetricsF(font)
+
+        def fits(text: str) -> bool:
+            return metrics.horizontalAdvance(text) <= side - 5 and metrics.height() <= side
+
+        for row in range(rows):
+            for column in range(columns):
+                value = float(self._values[row, column])
+                cell = self.cell_rect(row, column)
+                colour = cell_colour(value, limit)
+                painter.fillRect(cell, colour)
+                ink = text_colour(colour)
+                if value == 0:
+                    ink.setAlphaF(0.55)
+                painter.setPen(ink)
+                text = format_cell(value, fits)
+                if text:
+                    painter.drawText(QRectF(cell), Qt.AlignCenter, text)
+        painter.setPen(QPen(line, 1))
+        first, last = self.cell_rect(0, 0), self.cell_rect(rows - 1, columns - 1)
+        for row in range(rows + 1):
+            y = first.top() + row * side
+            painter.drawLine(first.left(), y, last.left() + side, y)
+        for column in range(columns + 1):
+            x = first.left() + column * side
+            painter.drawLine(x, first.top(), x, last.top() + side)
+        self._paint_marks(painter, side)
+        painter.end()
+
+    def _paint_marks(self, painter: QPainter, side: int) -> None:
+        accent = self.palette().highlight().color()
+        rows, columns = self._values.shape
+        # A tick in the corner of the middle cell: the pixel that the result belongs to.
+        centre = self.cell_rect(rows // 2, columns // 2)
+        ink = text_colour(cell_colour(0.0, 1.0))
+        ink.setAlphaF(0.45)
+        painter.setPen(Qt.NoPen)
+        painter.setBrush(ink)
+        tick = max(3.0, side * 0.12)
+        corner = QPointF(centre.left() + 1, centre.top() + 1)
+        painter.drawPolygon([corner, corner + QPointF(tick, 0), corner + QPointF(0, tick)])
+        painter.setBrush(Qt.NoBrush)
+        if self._hover is not None:
+            pen = QPen(accent, 1, Qt.DashLine)
+            for cell in self.mirrored(*self._hover):
+                painter.setPen(pen)
+                painter.drawRect(self.cell_rect(*cell))
+        block_rows, block_columns = self.selection()
+        if (block_rows.stop - block_rows.start) * (block_columns.stop - block_columns.start) > 1:
+            area = self.cell_rect(block_rows.start, block_columns.start).united(
+                self.cell_rect(block_rows.stop - 1, block_columns.stop - 1)
+            )
+            wash = QColor(accent)
+            wash.setAlphaF(0.18)
+            painter.fillRect(area, wash)
+            painter.setPen(QPen(accent, 2))
+            painter.drawRect(area)
+        if self.hasFocus():
+            painter.setPen(QPen(accent, 2))
+            painter.drawRect(self.cell_rect(*self._current).adjusted(1, 1, 0, 0))
+        if self._mark is not None:
+            painter.setPen(QPen(QColor(0xE0, 0x9F, 0x00), 2))
+            painter.drawRect(self.cell_rect(*self._mark).adjusted(1, 1, 0, 0))
+
+    def focusInEvent(self, event: QEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()

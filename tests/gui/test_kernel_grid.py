@@ -1,0 +1,240 @@
+"""The kernel grid, driven with real mouse and key events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QColor, QImage, QMouseEvent, QWheelEvent
+from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
+
+from filterlab.gui.widgets.kernel_grid import KernelGrid, cell_colour, format_cell, text_colour
+
+
+class Log:
+    """What the grid announced, edit by edit."""
+
+    def __init__(self, grid: KernelGrid) -> None:
+        self.edits: list[tuple[str, list[np.ndarray]]] = []
+        self.open = False
+        grid.edit_started.connect(self.start)
+        grid.values_edited.connect(self.change)
+        grid.edit_finished.connect(self.finish)
+
+    def start(self, name: str) -> None:
+        assert not self.open, "an edit began inside another"
+        self.open = True
+        self.edits.append((name, []))
+
+    def change(self, values: np.ndarray) -> None:
+        assert self.open, "values came outside an edit"
+        self.edits[-1][1].append(values)
+
+    def finish(self) -> None:
+        assert self.open
+        self.open = False
+
+
+@pytest.fixture
+def grid(qtbot: QtBot) -> KernelGrid:
+    host = QWidget()
+    layout = QVBoxLayout(host)
+    layout.setContentsMargins(0, 0, 0, 0)
+    widget = KernelGrid(host)
+    layout.addWidget(widget)
+    host.resize(251, 251)
+    qtbot.addWidget(host)
+    host.show()
+    host.activateWindow()
+    widget.setFocus()
+    qtbot.waitUntil(lambda: widget.hasFocus(), timeout=5000)
+    widget._host = host  # keeps the parent alive as long as the test
+    return widget
+
+
+def centre(grid: KernelGrid, row: int, column: int) -> QPoint:
+    return grid.cell_rect(row, column).center()
+
+
+def wheel(grid: KernelGrid, row: int, column: int, notches: int, modifiers: int = 0) -> None:
+    pos = QPointF(centre(grid, row, column))
+    event = QWheelEvent(
+        pos, QPointF(grid.mapToGlobal(pos.toPoint())), QPoint(), QPoint(0, 120 * notches),
+        Qt.NoButton, Qt.KeyboardModifiers(modifiers), Qt.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(grid, event)
+
+
+def drag(qtbot: QtBot, grid: KernelGrid, cells: list[tuple[int, int]], button: int) -> None:
+    qtbot.mousePress(grid, button, pos=centre(grid, *cells[0]))
+    for cell in cells[1:]:
+        # qtbot.mouseMove only moves the pointer, which the offscreen platform does not report.
+        pos = QPointF(centre(grid, *cell))
+        event = QMouseEvent(
+            QEvent.MouseMove, pos, Qt.NoButton, Qt.MouseButtons(button), Qt.NoModifier
+        )
+        QApplication.sendEvent(grid, event)
+    qtbot.mouseRelease(grid, button, pos=centre(grid, *cells[-1]))
+
+
+def test_a_drag_is_one_edit_and_skips_no_cell(qtbot: QtBot, grid: KernelGrid) -> None:
+    log = Log(grid)
+    grid.set_brush(0.25)
+    drag(qtbot, grid, [(0, 0), (4, 4)], Qt.LeftButton)
+    assert [name for name, _ in log.edits] == ["Paint"]
+    np.testing.assert_array_equal(log.edits[0][1][-1], np.eye(5, dtype=np.float32) * 0.25)
+
+
+def test_right_drag_erases(qtbot: QtBot, grid: KernelGrid) -> None:
+    grid.set_values(np.ones((5, 5)))
+    log = Log(grid)
+    drag(qtbot, grid, [(2, 0), (2, 4)], Qt.RightButton)
+    assert len(log.edits) == 1
+    assert grid.values().sum() == 20
+    assert not grid.values()[2].any()
+
+
+@pytest.mark.parametrize(
+    ("modifier", "amount"),
+    [(Qt.NoModifier, 0.1), (Qt.ControlModifier, 0.01), (Qt.ShiftModifier, 1.0)],
+)
+def test_wheel_nudges(qtbot: QtBot, grid: KernelGrid, modifier: int, amount: float) -> None:
+    log = Log(grid)
+    for _ in range(3):
+        wheel(grid, 1, 3, 1, int(modifier))
+    qtbot.waitUntil(lambda: not log.open)
+    assert len(log.edits) == 1, "notches in quick succession are one step"
+    assert grid.values()[1, 3] == np.float32(round(3 * amount, 10))
+    assert np.count_nonzero(grid.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "cells"),
+    [
+        ("horizontal", {(0, 1), (0, 3)}),
+        ("vertical", {(0, 1), (4, 1)}),
+        ("both", {(0, 1), (0, 3), (4, 1), (4, 3)}),
+        ("rotational", {(0, 1), (1, 4), (4, 3), (3, 0)}),
+    ],
+)
+def test_symmetric_drawing(
+    qtbot: QtBot, grid: KernelGrid, symmetry: str, cells: set[tuple[int, int]]
+) -> None:
+    grid.set_symmetry(symmetry)
+    grid.set_brush(1)
+    drag(qtbot, grid, [(0, 1)], Qt.LeftButton)
+    assert {(int(r), int(c)) for r, c in np.argwhere(grid.values())} == cells
+
+
+def test_typing_moves_down_and_tab_moves_right(qtbot: QtBot, grid: KernelGrid) -> None:
+    qtbot.mouseClick(grid, Qt.LeftButton, Qt.ControlModifier, centre(grid, 0, 0))
+    assert not grid.values().any(), "Ctrl and a click only move"
+    qtbot.keyClicks(grid, "4")
+    editor = grid.findChild(QLineEdit)
+    qtbot.keyClicks(editor, ".5")
+    qtbot.keyClick(editor, Qt.Key_Return)
+    assert grid.values()[0, 0] == 4.5
+    assert grid.current() == (1, 0)
+    qtbot.keyClick(grid, Qt.Key_Tab)
+    assert grid.current() == (1, 1)
+    qtbot.keyClick(grid, Qt.Key_Up)
+    assert grid.current() == (0, 1)
+
+
+def test_what_is_no_number_is_said_and_changes_nothing(qtbot: QtBot, grid: KernelGrid) -> None:
+    log = Log(grid)
+    said: list[str] = []
+    grid.rejected.connect(said.append)
+    qtbot.keyClicks(grid, "1")
+    editor = grid.findChild(QLineEdit)
+    qtbot.keyClicks(editor, "//x")
+    qtbot.keyClick(editor, Qt.Key_Return)
+    assert len(said) == 1
+    assert "1//x" in said[0]
+    assert not grid.values().any()
+    assert log.edits == []
+
+
+def test_escape_keeps_the_value(qtbot: QtBot, grid: KernelGrid) -> None:
+    qtbot.keyClicks(grid, "7")
+    qtbot.keyClick(grid.findChild(QLineEdit), Qt.Key_Escape)
+    assert not grid.values().any()
+
+
+def test_block_selected_with_shift_is_cleared_in_one_edit(qtbot: QtBot, grid: KernelGrid) -> None:
+    grid.set_values(np.ones((5, 5)))
+    qtbot.mouseClick(grid, Qt.LeftButton, Qt.ControlModifier, centre(grid, 1, 1))
+    qtbot.keyClick(grid, Qt.Key_Right, Qt.ShiftModifier)
+    qtbot.keyClick(grid, Qt.Key_Down, Qt.ShiftModifier)
+    assert grid.selection() == (slice(1, 3), slice(1, 3))
+    log = Log(grid)
+    qtbot.keyClick(grid, Qt.Key_Delete)
+    assert len(log.edits) == 1
+    assert grid.values().sum() == 21
+
+
+def test_alt_click_takes_the_brush(qtbot: QtBot, grid: KernelGrid) -> None:
+    values = np.zeros((5, 5), np.float32)
+    values[3, 1] = -0.75
+    grid.set_values(values)
+    with qtbot.waitSignal(grid.brush_picked) as picked:
+        qtbot.mouseClick(grid, Qt.LeftButton, Qt.AltModifier, centre(grid, 3, 1))
+    assert picked.args == [-0.75]
+    np.testing.assert_array_equal(grid.values(), values)
+
+
+def test_cells_are_painted_where_they_are(qtbot: QtBot, grid: KernelGrid) -> None:
+    """An asymmetric kernel: row and column are not swapped, up is up."""
+    values = np.zeros((3, 5), np.float32)
+    values[0, 4], values[2, 1] = 1, -1
+    grid.set_values(values)
+    image: QImage = grid.grab().toImage()
+    scale = image.width() / grid.width()
+
+    def colour(row: int, column: int) -> QColor:
+        corner = grid.cell_rect(row, column).bottomRight() - QPoint(4, 4)
+        return QColor(image.pixel(int(corner.x() * scale), int(corner.y() * scale)))
+
+    assert colour(0, 4).name() == "#b2182b"
+    assert colour(2, 1).name() == "#2166ac"
+    assert colour(0, 0).name() == "#f7f7f7"
+
+
+def _width_of(characters: int) -> Callable[[str], bool]:
+    return lambda text: len(text) <= characters
+
+
+@pytest.mark.parametrize(
+    ("value", "room", "text"),
+    [
+        (0.125, 8, "0.125"),
+        (0.125, 4, ".125"),
+        (0.125, 3, ".12"),
+        (-0.5, 3, "−.5"),
+        (0.0, 3, "0"),
+        (0.0042, 5, ".0042"),
+        (0.0042, 4, ".004"),
+        (0.0042, 3, ""),
+        (0.00042, 4, "4e−4"),
+        (123456.0, 3, "1e5"),
+        (1 / 3, 1, ""),
+        (float("nan"), 3, "NaN"),
+    ],
+)
+def test_as_many_digits_as_fit(value: float, room: int, text: str) -> None:
+    assert format_cell(value, _width_of(room)) == text
+
+
+@pytest.mark.parametrize("value", np.linspace(-1, 1, 21))
+def test_numbers_are_readable_on_every_colour(value: float) -> None:
+    def luminance(colour: QColor) -> float:
+        parts = [colour.redF(), colour.greenF(), colour.blueF()]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    background = cell_colour(value, 1)
+    low, high = sorted((luminance(background), luminance(text_colour(background))))
+    assert (high + 0.05) / (low + 0.05) >= 4.5
