@@ -1,1 +1,28 @@
-"""Reading, writing and drawing pictures; no Qt."""
+"""Reading, writing and drawing pictures; no Qt.
+
+Everywhere a picture is a numpy array, float32, RGB ``(height, width, 3)`` or grey ``(height,
+width)``, 0 to 1, row-major with y down.
+"""
+
+from __future__ import annotations
+
+from .files import MAX_PIXELS, PICTURE_SUFFIXES, grey_of, read_picture, write_picture
+from .patterns import PATTERNS, pattern
+from .samples import COMPOSED, Composed, Sample, composed, sample, sample_names, samples
+
+__all__ = [
+    "COMPOSED",
+    "MAX_PIXELS",
+    "PATTERNS",
+    "PICTURE_SUFFIXES",
+    "Composed",
+    "Sample",
+    "composed",
+    "grey_of",
+    "pattern",
+    "read_picture",
+    "sample",
+    "sample_names",
+    "samples",
+    "write_picture",
+]

@@ -1,0 +1,143 @@
+"""Frames of a camera or a video file; whoever asks gets the newest, the others are dropped."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FilterLabError
+
+__all__ = ["Camera", "Frame"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame: its number from 0, and the picture, float32 RGB ``(height, width, 3)``, 0 to 1."""
+
+    number: int
+    picture: NDArray[np.float32]
+
+
+class Camera:
+    """A camera, or a video file played at its own speed, read in a thread of its own.
+
+    Opening may take a second: do it off the window's thread. Close it in the end (or use it in a
+    ``with`` statement); the thread then stops within a frame.
+
+    Parameters
+    ----------
+    source : int or path
+        A camera's number (0 is the first), or a video file.
+
+    Raises
+    ------
+    FilterLabError
+        If there is no such camera, or the file is missing or no video.
+    """
+
+    def __init__(self, source: int | str | os.PathLike[str] = 0) -> None:
+        self.source = source
+        self._capture = _open(source)
+        fps = self._capture.get(5)  # CAP_PROP_FPS
+        is_file = not isinstance(source, int)
+        # A camera's own read() waits for the next frame; a file would be read at once.
+        self._period = 1 / min(240.0, fps if fps and fps > 0 else 25.0) if is_file else 0.0
+        self._news = threading.Condition()
+        self._newest: tuple[int, NDArray[np.uint8]] | None = None
+        self._ended = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further frame will come: the file is over, or the camera was unplugged."""
+        return self._ended
+
+    def latest(self, after: int = -1, timeout: float = 0.0) -> Frame | None:
+        """The newest frame with a number over ``after``; None if there is none yet.
+
+        Waits for one at most ``timeout`` seconds.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._has(after) or self._ended, timeout)
+            newest = self._newest if self._has(after) else None
+        if newest is None:
+            return None
+        # Made into floats here, so that frames nobody asks for cost nothing more.
+        number, bgr = newest
+        return Frame(number, bgr[:, :, ::-1].astype(np.float32) / np.float32(255))
+
+    def close(self) -> None:
+        """Stop reading and free the camera; may be called twice."""
+        self._stop.set()
+        self._thread.join()
+
+    def __enter__(self) -> Camera:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _has(self, after: int) -> bool:
+        return self._newest is not None and self._newest[0] > after
+
+    def _read(self) -> None:
+        number = 0
+        due = time.monotonic()
+        try:
+            while not self._stop.is_set():
+                ok, bgr = self._capture.read()
+                if not ok or bgr is None:
+                    break
+                with self._news:
+                    self._newest = (number, bgr)
+                    self._news.notify_all()
+                number += 1
+                due += self._period
+                self._stop.wait(max(0.0, due - time.monotonic()))
+        finally:
+            self._capture.release()
+            with self._news:
+                self._ended = True
+                self._news.notify_all()
+
+
+def _open(source: int | str | os.PathLike[str]) -> Any:
+    import cv2
+
+    if not isinstance(source, int) and not os.path.isfile(source):
+        raise FilterLabError(f"{os.fspath(source)}: there is no such file; choose a video.")
+    # OpenCV would print its own account of each way it tried.
+    logging = cv2.utils.logging
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        capture = cv2.VideoCapture(source if isinstance(source, int) else os.fspath(source))
+        opened = capture.isOpened()
+    except cv2.error:
+        opened = False
+    finally:
+        logging.setLogLevel(level)
+    if opened:
+        return capture
+    if isinstance(source, int):
+        raise FilterLabError(
+            f"there is no camera {source}, or another program holds it; "
+            "plug one in or close that program."
+        )
+    raise FilterLabError(
+        f"{os.fspath(source)}: is no video that can be read here; choose an AVI, MP4 or MKV file."
+    )

@@ -1,0 +1,187 @@
+"""What a picture file's header says, read before anything is decoded.
+
+A file of a few bytes may claim gigabytes of pixels; its size, and whether the file was cut off,
+is found here from the bytes alone.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Header", "read_header"]
+
+
+@dataclass(frozen=True)
+class Header:
+    """A picture's format and size.
+
+    Attributes
+    ----------
+    format : str
+        ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"BMP"``, ``"GIF"``, ``"WebP"`` or ``"PNM"``.
+    width, height : int
+        In pixels, as stored (before any EXIF turn).
+    orientation : int
+        The EXIF orientation, 1 to 8; 1 where the file says nothing.
+    complete : bool
+        False where the file visibly ends too early or a checksum is wrong.
+    """
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    complete: bool = True
+
+
+def read_header(data: bytes) -> Header | None:
+    """The header of a picture file, or None if the bytes are of no known format.
+
+    Raises nothing: a header that cannot be followed counts as not complete, of size 0.
+    """
+    reader = next((read for magic, read in _READERS if data.startswith(magic)), None)
+    if reader is None:
+        return None
+    try:
+        return reader(data)
+    except (struct.error, IndexError, ValueError):
+        return Header(reader.__name__.strip("_").upper(), 0, 0, complete=False)
+
+
+def _png(data: bytes) -> Header:
+    width, height = struct.unpack_from(">II", data, 16)
+    orientation, at, ended = 1, 8, False
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kind = data[at + 4 : at + 8]
+        end = at + 8 + length
+        if end + 4 > len(data):
+            break
+        # Lower-case first letter: an ancillary chunk, whose damage harms no pixel.
+        if kind[:1].isupper() and zlib.crc32(memoryview(data)[at + 4 : end]) != int.from_bytes(
+            data[end : end + 4], "big"
+        ):
+            break
+        if kind == b"eXIf":
+            orientation = _orientation(data[at + 8 : end])
+        if kind == b"IEND":
+            ended = True
+            break
+        at = end + 4
+    return Header("PNG", width, height, orientation, ended)
+
+
+def _jpeg(data: bytes) -> Header:
+    at, orientation = 2, 1
+    width = height = 0
+    while True:
+        if data[at] != 0xFF:
+            raise ValueError("no marker")
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers without a length
+            at += 2
+            continue
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        if marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
+            orientation = _orientation(data[at + 10 : at + 2 + length])
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 5)
+        at += 2 + length
+        if marker == 0xDA:  # the picture's data; a thumbnail's end marker lies before it
+            complete = width > 0 and data.find(b"\xff\xd9", at) >= 0
+            return Header("JPEG", width, height, orientation, complete)
+        if marker == 0xD9:
+            return Header("JPEG", width, height, orientation, False)
+
+
+def _bmp(data: bytes) -> Header:
+    (head,) = struct.unpack_from("<I", data, 14)
+    if head == 12:
+        width, height = struct.unpack_from("<HH", data, 18)
+    else:
+        width, height = struct.unpack_from("<ii", data, 18)
+    return Header("BMP", abs(width), abs(height))
+
+
+def _gif(data: bytes) -> Header:
+    return Header("GIF", *struct.unpack_from("<HH", data, 6))
+
+
+def _webp(data: bytes) -> Header | None:
+    if data[8:12] != b"WEBP":
+        return None
+    complete = struct.unpack_from("<I", data, 4)[0] + 8 <= len(data)
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width = 1 + int.from_bytes(data[24:27], "little")
+        height = 1 + int.from_bytes(data[27:30], "little")
+        exif = data.find(b"EXIF", 30)
+        start = exif + 8 + (6 if data[exif + 8 : exif + 12] == b"Exif" else 0)
+        orientation = _orientation(data[start:]) if exif >= 0 else 1
+        return Header("WebP", width, height, orientation, complete)
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return Header("WebP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), 1, complete)
+    width, height = struct.unpack_from("<HH", data, 26)
+    return Header("WebP", width & 0x3FFF, height & 0x3FFF, 1, complete)
+
+
+def _pnm(data: bytes) -> Header:
+    numbers: list[int] = []
+    for line in data[2:4096].split(b"\n"):
+        numbers += [int(word) for word in line.partition(b"#")[0].split()[: 2 - len(numbers)]]
+        if len(numbers) >= 2:
+            return Header("PNM", numbers[0], numbers[1])
+    raise ValueError("no size")
+
+
+def _tiff(data: bytes) -> Header:
+    tags = _tiff_tags(data)
+    width, height = tags.get(256, 0), tags.get(257, 0)
+    # The decoder turns a TIFF by its own tag 274, so that it counts as upright here.
+    return Header("TIFF", width, height, 1, width > 0 and height > 0)
+
+
+def _orientation(exif: bytes) -> int:
+    """The orientation in an EXIF block; 1 where it is missing or senseless."""
+    try:
+        value = _tiff_tags(exif).get(274, 1)
+    except (struct.error, IndexError, ValueError):
+        return 1
+    return value if 1 <= value <= 8 else 1
+
+
+def _tiff_tags(data: bytes) -> dict[int, int]:
+    """The single-valued short and long tags of a TIFF's first directory."""
+    order = {b"II": "<", b"MM": ">"}[data[:2]] if data[:2] in (b"II", b"MM") else ""
+    if not order:
+        raise ValueError("no byte order")
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, at)
+    tags = {}
+    for i in range(count):
+        tag, kind, n = struct.unpack_from(order + "HHI", data, at + 2 + 12 * i)
+        if n == 1 and kind in (3, 4):
+            (tags[tag],) = struct.unpack_from(
+                order + ("H" if kind == 3 else "I"), data, at + 10 + 12 * i
+            )
+    return tags
+
+
+_READERS: tuple[tuple[bytes, Callable[[bytes], Header | None]], ...] = (
+    (b"\x89PNG\r\n\x1a\n", _png),
+    (b"\xff\xd8\xff", _jpeg),
+    (b"II*\0", _tiff),
+    (b"MM\0*", _tiff),
+    (b"BM", _bmp),
+    (b"GIF87a", _gif),
+    (b"GIF89a", _gif),
+    (b"RIFF", _webp),
+    *((b"P%d" % kind, _pnm) for kind in range(1, 7)),
+)
