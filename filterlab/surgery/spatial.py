@@ -1,0 +1,444 @@
+"""How each layer of a net moves along one axis of the picture.
+
+A net is read, from its prototxt alone, as a graph of *steps*: a convolution is a sliding window,
+a ReLU stands still, a global pooling sees everything. Three questions are answered per axis:
+how many units a blob has for an input of n pixels, which input pixels can change a unit, and
+(:mod:`filterlab.surgery.geometry`) where the units lie.
+
+The size rules are Caffe's: a convolution rounds down, a pooling rounds up and then drops a last
+window that would start in the padding (only where there is padding at all).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from filterlab.errors import FilterLabError
+
+__all__ = [
+    "Crop",
+    "Everywhere",
+    "Node",
+    "Same",
+    "SpatialGraph",
+    "Spread",
+    "Step",
+    "Window",
+    "conv_axis",
+    "input_shapes",
+    "layers_for_test",
+    "pool_axis",
+]
+
+Interval = tuple[int, int]
+"""Half-open: first unit, last unit + 1. Empty where first >= last."""
+
+_TEST = 1  # caffe.Phase
+
+_STILL = frozenset(
+    "AbsVal BNLL BatchNorm Bias Clip Dropout ELU Eltwise Exp Log Parameter PReLU Power ReLU Scale "
+    "Sigmoid Split Swish TanH Threshold Concat Slice Softmax LRN Silence Tile ArgMax".split()
+)
+_ALL = frozenset(
+    "InnerProduct Flatten Reshape Reduction SPP Embed LSTM RNN Recurrent BatchReindex".split()
+)
+_SOURCES = frozenset("Input Data ImageData DummyData MemoryData HDF5Data WindowData".split())
+_SINKS = frozenset(
+    "Accuracy SoftmaxWithLoss EuclideanLoss HingeLoss InfogainLoss SigmoidCrossEntropyLoss "
+    "MultinomialLogisticLoss ContrastiveLoss HDF5Output Silence".split()
+)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window of ``k`` taps: unit o reads ``o*s - p + d*t`` for t in 0…k-1."""
+
+    k: int
+    s: int = 1
+    p: int = 0
+    d: int = 1
+    ceil: bool = False
+    clip: bool = False
+
+    @property
+    def extent(self) -> int:
+        return self.d * (self.k - 1) + 1
+
+    def size(self, n: int) -> int:
+        room = n + 2 * self.p - self.extent
+        if not self.ceil:
+            return room // self.s + 1 if n > 0 and room >= 0 else 0
+        out = -(-room // self.s) + 1
+        if self.clip and (out - 1) * self.s >= n + self.p:
+            out -= 1
+        return max(out, 0) if n > 0 else 0
+
+    def back(self, lo: int, hi: int, n: int) -> Interval:
+        return max(0, lo * self.s - self.p), min(n, (hi - 1) * self.s - self.p + self.extent)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A deconvolution: the transpose of :class:`Window`."""
+
+    k: int
+    s: int = 1
+    p: int = 0
+    d: int = 1
+
+    @property
+    def extent(self) -> int:
+        return self.d * (self.k - 1) + 1
+
+    def size(self, n: int) -> int:
+        return max(self.s * (n - 1) + self.extent - 2 * self.p, 0) if n > 0 else 0
+
+    def back(self, lo: int, hi: int, n: int) -> Interval:
+        first = -(-(lo + self.p - self.extent + 1) // self.s)
+        return max(0, first), min(n, (hi - 1 + self.p) // self.s + 1)
+
+
+@dataclass(frozen=True)
+class Same:
+    """A layer that treats each place by itself."""
+
+    def size(self, n: int) -> int:
+        return n
+
+    def back(self, lo: int, hi: int, n: int) -> Interval:
+        return max(0, lo), min(n, hi)
+
+
+@dataclass(frozen=True)
+class Everywhere:
+    """A layer each of whose outputs sees the whole blob; ``keep`` says that the size stays."""
+
+    keep: bool = False
+
+    def size(self, n: int) -> int:
+        return n if self.keep else min(n, 1)
+
+    def back(self, lo: int, hi: int, n: int) -> Interval:
+        return (0, n) if lo < hi else (0, 0)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A cut to the size of another node, starting at ``offset``."""
+
+    offset: int
+    like: int
+
+    def size(self, n: int) -> int:
+        return n
+
+    def back(self, lo: int, hi: int, n: int) -> Interval:
+        return max(0, lo + self.offset), min(n, hi + self.offset)
+
+
+Step = Window | Spread | Same | Everywhere | Crop
+
+
+@dataclass(frozen=True)
+class Node:
+    """One version of a blob: which layer made it, by which steps (y, x), from which nodes.
+
+    ``parents`` empty means that the node is an input of the net, or does not depend on any.
+    """
+
+    blob: str
+    layer: str
+    type: str
+    steps: tuple[Step, Step]
+    parents: tuple[int, ...]
+
+
+def layers_for_test(net_param: Any) -> list[Any]:
+    """The layers that take part when the net is run for testing (phase TEST)."""
+
+    def met(rule: Any) -> bool:
+        return not rule.HasField("phase") or rule.phase == _TEST
+
+    kept = []
+    for layer in net_param.layer:
+        if layer.include and not any(met(rule) for rule in layer.include):
+            continue
+        if not layer.include and layer.exclude and any(met(rule) for rule in layer.exclude):
+            continue
+        kept.append(layer)
+    return kept
+
+
+def input_shapes(net_param: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of the net's input blobs as its prototxt gives them, by blob name."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for i, name in enumerate(net_param.input):
+        if i < len(net_param.input_shape):
+            shapes[name] = tuple(int(d) for d in net_param.input_shape[i].dim)
+        elif len(net_param.input_dim) >= 4 * (i + 1):
+            shapes[name] = tuple(int(d) for d in net_param.input_dim[4 * i : 4 * i + 4])
+    for layer in layers_for_test(net_param):
+        given: list[Any] = []
+        if layer.type == "Input":
+            given = list(layer.input_param.shape)
+        elif layer.type == "DummyData":
+            given = list(layer.dummy_data_param.shape)
+        elif layer.type == "MemoryData" and layer.top:
+            m = layer.memory_data_param
+            shapes[layer.top[0]] = (m.batch_size, m.channels, m.height, m.width)
+        for i, top in enumerate(layer.top):
+            if given:
+                shapes[top] = tuple(int(d) for d in given[min(i, len(given) - 1)].dim)
+    return shapes
+
+
+def _pair(repeated: Iterable[int], h: int | None, w: int | None, default: int) -> tuple[int, int]:
+    if h is not None or w is not None:
+        return (default if h is None else h), (default if w is None else w)
+    values = [int(v) for v in repeated]
+    if not values:
+        return default, default
+    return (values[0], values[1]) if len(values) > 1 else (values[0], values[0])
+
+
+def _field(message: Any, name: str) -> int | None:
+    return int(getattr(message, name)) if message.HasField(name) else None
+
+
+def conv_axis(p: Any) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
+    """(kernel, stride, pad, dilation) for y and for x of a ``ConvolutionParameter``."""
+    k = _pair(p.kernel_size, _field(p, "kernel_h"), _field(p, "kernel_w"), 0)
+    s = _pair(p.stride, _field(p, "stride_h"), _field(p, "stride_w"), 1)
+    pad = _pair(p.pad, _field(p, "pad_h"), _field(p, "pad_w"), 0)
+    d = _pair(p.dilation, None, None, 1)
+    return (k[0], s[0], pad[0], d[0]), (k[1], s[1], pad[1], d[1])
+
+
+def pool_axis(p: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """(kernel, stride, pad) for y and for x of a ``PoolingParameter``."""
+    k = _pair([p.kernel_size] if p.HasField("kernel_size") else [], *_hw(p, "kernel"), 0)
+    s = _pair([p.stride], *_hw(p, "stride"), 1)
+    pad = _pair([p.pad], *_hw(p, "pad"), 0)
+    return (k[0], s[0], pad[0]), (k[1], s[1], pad[1])
+
+
+def _hw(message: Any, stem: str) -> tuple[int | None, int | None]:
+    return _field(message, f"{stem}_h"), _field(message, f"{stem}_w")
+
+
+class SpatialGraph:
+    """The spatial structure of a net.
+
+    Parameters
+    ----------
+    net_param : NetParameter
+        A net in today's form (as :func:`filterlab.caffe.prototxt.parse_net` gives it).
+    input_name : str, optional
+        The picture's blob; the first four-dimensional input if not given.
+
+    Raises
+    ------
+    FilterLabError
+        If there is no picture input, or a layer moves in a way that cannot be followed.
+    """
+
+    def __init__(self, net_param: Any, input_name: str | None = None) -> None:
+        self.nodes: list[Node] = []
+        self.latest: dict[str, int] = {}
+        shapes = input_shapes(net_param)
+        if input_name is None:
+            input_name = next((n for n, shape in shapes.items() if len(shape) == 4), None)
+        if input_name is None:
+            raise FilterLabError(
+                "the net has no picture input (a blob of four dimensions, batch x channels x "
+                "height x width); give the deploy prototxt, whose input has a shape"
+            )
+        self.input_name = input_name
+        self.input_shape = shapes.get(input_name, ())
+        for name in net_param.input:
+            self._add(Node(name, "", "Input", (Same(), Same()), ()))
+        for layer in layers_for_test(net_param):
+            self._add_layer(layer)
+        if input_name not in self.latest:
+            raise FilterLabError(f"the net has no blob {input_name!r}")
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """The net's own input size, (height, width)."""
+        if len(self.input_shape) != 4:
+            raise FilterLabError(f"input blob {self.input_name!r} has no height and width")
+        return self.input_shape[2], self.input_shape[3]
+
+    def node(self, blob: str) -> int:
+        """Index of the last version of a blob."""
+        try:
+            return self.latest[blob]
+        except KeyError:
+            known = ", ".join(list(self.latest)[-8:])
+            raise FilterLabError(
+                f"the net has no blob {blob!r}; its last blobs are {known}"
+            ) from None
+
+    def sizes(self, height: int, width: int) -> dict[str, tuple[int, int]]:
+        """(rows, cols) of every blob for an input of ``height`` x ``width`` pixels; 0 if none."""
+        y, x = self._axis_sizes(0, height), self._axis_sizes(1, width)
+        return {blob: (y[i], x[i]) for blob, i in self.latest.items()}
+
+    def size_of(self, blob: str, axis: int, n: int) -> int:
+        """Units of ``blob`` along one axis (0 rows, 1 columns) for an input of n pixels."""
+        return self._axis_sizes(axis, n)[self.node(blob)]
+
+    def pixels(self, blob: str, axis: int, lo: int, hi: int, n: int) -> Interval:
+        """The input pixels [first, last) that can change units [lo, hi) of ``blob``.
+
+        Exact for what lies inside the picture of n pixels: padding is left out at every layer.
+        ``(0, 0)`` where the blob does not depend on the picture.
+        """
+        sizes = self._axis_sizes(axis, n)
+        wanted: dict[int, Interval] = {self.node(blob): (lo, hi)}
+        for i in range(len(self.nodes) - 1, -1, -1):
+            if i not in wanted:
+                continue
+            node = self.nodes[i]
+            first, last = wanted[i]
+            for parent in node.parents:
+                back = node.steps[axis].back(first, last, sizes[parent])
+                if back[0] >= back[1]:
+                    continue
+                known = wanted.get(parent)
+                wanted[parent] = (
+                    back if known is None else (min(known[0], back[0]), max(known[1], back[1]))
+                )
+        source = next(i for i, n_ in enumerate(self.nodes) if n_.blob == self.input_name)
+        return wanted.get(source, (0, 0))
+
+    def _axis_sizes(self, axis: int, n: int) -> list[int]:
+        sizes: list[int] = []
+        for node in self.nodes:
+            if not node.parents:
+                given = self._own_size(node.blob, axis)
+                sizes.append(n if node.blob == self.input_name else given)
+                continue
+            step = node.steps[axis]
+            if isinstance(step, Crop):
+                sizes.append(sizes[step.like])
+            else:
+                sizes.append(step.size(max(sizes[p] for p in node.parents)))
+        return sizes
+
+    def _own_size(self, blob: str, axis: int) -> int:
+        return self.input_size[axis] if blob == self.input_name else 1
+
+    def _add(self, node: Node) -> int:
+        self.nodes.append(node)
+        self.latest[node.blob] = len(self.nodes) - 1
+        return len(self.nodes) - 1
+
+    def _add_layer(self, layer: Any) -> None:
+        kind = layer.type
+        if kind in _SOURCES or (not layer.bottom and kind != "Split"):
+            for top in layer.top:
+                self._add(Node(top, layer.name, kind, (Same(), Same()), ()))
+            return
+        for bottom in layer.bottom:
+            if bottom not in self.latest:
+                raise FilterLabError(
+                    f"layer {layer.name!r} reads blob {bottom!r}, which no layer before it makes"
+                )
+        if kind in _SINKS:
+            for top in layer.top:
+                self._add(Node(top, layer.name, kind, (Everywhere(), Everywhere()), ()))
+            return
+        steps, parents = self._steps(layer, [self.latest[b] for b in layer.bottom])
+        for top in layer.top:
+            self._add(Node(top, layer.name, kind, steps, parents))
+
+    def _steps(self, layer: Any, parents: list[int]) -> tuple[tuple[Step, Step], tuple[int, ...]]:
+        kind = layer.type
+        if kind in ("Convolution", "Im2col"):
+            y, x = conv_axis(layer.convolution_param)
+            _check(layer, y, x)
+            return (Window(*y), Window(*x)), tuple(parents)
+        if kind == "Deconvolution":
+            y, x = conv_axis(layer.convolution_param)
+            _check(layer, y, x)
+            return (Spread(*y), Spread(*x)), tuple(parents)
+        if kind == "Pooling":
+            return self._pooling(layer), tuple(parents)
+        if kind == "Crop":
+            return self._crop(layer, parents), (parents[0],)
+        if kind == "LRN" and layer.lrn_param.norm_region == 1:  # WITHIN_CHANNEL
+            k = int(layer.lrn_param.local_size)
+            step = Window(k, 1, (k - 1) // 2)
+            return (step, step), tuple(parents)
+        if kind == "MVN":
+            return (Everywhere(True), Everywhere(True)), tuple(parents)
+        if kind in _STILL:
+            _check_axis(layer)
+            return (Same(), Same()), tuple(parents)
+        if kind in _ALL:
+            return (Everywhere(), Everywhere()), tuple(parents)
+        raise FilterLabError(
+            f"layer {layer.name!r} of type {kind!r} cannot be followed: "
+            "it is not known which pixels its outputs see"
+        )
+
+    def _pooling(self, layer: Any) -> tuple[Step, Step]:
+        p = layer.pooling_param
+        if p.global_pooling:
+            return Everywhere(), Everywhere()
+        y, x = pool_axis(p)
+        _check(layer, (*y, 1), (*x, 1))
+        ceil = p.round_mode == 0
+        clip = y[2] > 0 or x[2] > 0
+        return (
+            Window(y[0], y[1], y[2], 1, ceil, clip),
+            Window(x[0], x[1], x[2], 1, ceil, clip),
+        )
+
+    def _crop(self, layer: Any, parents: list[int]) -> tuple[Step, Step]:
+        p = layer.crop_param
+        axis = p.axis % 4
+        offsets = [int(o) for o in p.offset] or [0]
+        steps: list[Step] = []
+        for dim in (2, 3):
+            if dim < axis:
+                steps.append(Same())
+                continue
+            offset = offsets[dim - axis] if len(offsets) > 1 else offsets[0]
+            steps.append(Crop(offset, parents[1]))
+        return steps[0], steps[1]
+
+
+def _check(layer: Any, y: tuple[int, ...], x: tuple[int, ...]) -> None:
+    for k, s, _, d in (y, x):
+        if k < 1 or s < 1 or d < 1:
+            raise FilterLabError(
+                f"layer {layer.name!r}: kernel {k}, stride {s}, dilation {d}; "
+                "each must be 1 or more"
+            )
+
+
+def _check_axis(layer: Any) -> None:
+    """Refuse layers that join or cut along the picture's own axes."""
+    axis = 1
+    if layer.type == "Concat":
+        axis = int(layer.concat_param.axis)
+    elif layer.type == "Slice":
+        axis = int(layer.slice_param.axis)
+    elif layer.type == "Tile":
+        axis = int(layer.tile_param.axis)
+    elif layer.type == "Softmax":
+        axis = int(layer.softmax_param.axis)
+    if axis % 4 >= 2 and axis >= 0:
+        raise FilterLabError(
+            f"layer {layer.name!r} ({layer.type}) works along axis {axis}, the picture's own; "
+            "where its outputs look cannot be followed"
+        )
+
+
+def blob_sizes(net_param: Any, height: int, width: int) -> Mapping[str, tuple[int, int]]:
+    """(rows, cols) of every blob of a net for an input of ``height`` x ``width`` pixels."""
+    return SpatialGraph(net_param).sizes(height, width)
