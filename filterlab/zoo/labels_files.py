@@ -184,10 +184,12 @@ def _from_json(text: str, path: Path) -> list[Row]:
 def read_groups(path: Path) -> list[tuple[str, str, list[int | str]]]:
     """Groups of classes: name, Chinese name, members (indices or WordNet ids).
 
+    A member such as ``"281-285"`` stands for the indices from 281 to 285.
+
     Raises
     ------
     FilterLabError
-        If the file is no TOML or a group lacks its members.
+        If the file is no TOML, a group lacks its members, or a range runs backwards.
     """
     data = read_toml(path)
     tables: list[dict[str, Any]] = []
@@ -197,8 +199,14 @@ def read_groups(path: Path) -> list[tuple[str, str, list[int | str]]]:
                 tables.append({"name": key, **table})
     groups = []
     for table in tables:
-        members = [*table.get("indices", ()), *table.get("wnids", ())]
+        name = str(table.get("en") or table["name"])
+        members: list[int | str] = []
+        for member in [*table.get("indices", ()), *table.get("wnids", ())]:
+            span = re.fullmatch(r"(\d+)-(\d+)", member) if isinstance(member, str) else None
+            if span and int(span[1]) > int(span[2]):
+                raise FilterLabError(f"{path}: group {name!r}: the range {member} runs backwards")
+            members += range(int(span[1]), int(span[2]) + 1) if span else [member]
         if not members:
-            raise FilterLabError(f"{path}: group {table['name']!r} has no members")
-        groups.append((str(table["name"]), str(table.get("zh", "")), members))
+            raise FilterLabError(f"{path}: group {name!r} has no members")
+        groups.append((name, str(table.get("zh", "")), members))
     return groups
