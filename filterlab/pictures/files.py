@@ -190,7 +190,7 @@ def _decoded(path: Path, data: bytes) -> NDArray[np.float32]:
 
 
 def _without_profile(data: bytes) -> bytes:
-    """A PNG without its colour profile: OpenCV ignores it, but grumbles on stderr about odd ones."""
+    """A PNG without its colour profile: OpenCV ignores it, but grumbles on stderr at odd ones."""
     at = data.find(b"iCCP", 0, max(0, data.find(b"IDAT"))) - 4
     if not data.startswith(b"\x89PNG") or at < 8:
         return data

@@ -88,7 +88,7 @@ def text(height: int = 360, width: int = 480) -> Grey:
         y += int(34 * size)
         if y >= height:
             break
-        cv2.putText(page, "Filter Lab 0123", (8, y), cv2.FONT_HERSHEY_SIMPLEX, size, 0,
+        cv2.putText(page, "Filter Lab", (8, y), cv2.FONT_HERSHEY_SIMPLEX, size, 0,
                     max(1, round(size)), cv2.LINE_AA)  # fmt: skip
     return page.astype(np.float32) / np.float32(255)
 
