@@ -221,6 +221,7 @@ def explain_pixel(
     pad: tuple[int, int] = (0, 0),
     stride: int = 1,
     dilation: int = 1,
+    scale: float = 1.0,
 ) -> PixelExplanation:
     """Explain the output pixel (row, column) of a convolution.
 
@@ -228,6 +229,8 @@ def explain_pixel(
     ----------
     picture : float32 (C, H, W)
     kernel : float32 (C, kh, kw)
+    scale : float
+        What the picture is multiplied by before it enters the net.
 
     Raises
     ------
@@ -246,7 +249,7 @@ def explain_pixel(
     rows, columns = y0 + dilation * np.arange(kh), x0 + dilation * np.arange(kw)
     inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
     patch = picture[:, rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)]
-    patch = np.where(inside, patch, np.float32(0)).astype(np.float32)
+    patch = np.where(inside, patch * np.float32(scale), np.float32(0)).astype(np.float32)
     products = patch.astype(np.float64) * kernel
     total = float(products.sum())
     flipped = float((patch.astype(np.float64) * kernel[..., ::-1, ::-1]).sum())

@@ -1,0 +1,493 @@
+"""A few filters over one picture, computed by the net: snapshots in, outputs out, on any thread.
+
+A :class:`Snapshot` is immutable, so a worker may compute it while the window goes on editing.
+Every thread has nets of its own. A preview computes every k-th pixel of the very result that the
+full run gives, by a longer stride: no number in it is made up from a reduced picture.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import filterlab.caffe as caffe
+from filterlab import paths
+from filterlab.caffe.prototxt import read_net
+from filterlab.errors import FilterLabError
+from filterlab.pictures import grey_of
+from filterlab.progress import Job, Progress
+from filterlab.surgery.kernels.analysis import PixelExplanation, explain_pixel, output_size
+
+__all__ = [
+    "MODES",
+    "PADS",
+    "Outputs",
+    "Picture",
+    "Settings",
+    "Snapshot",
+    "Stats",
+    "compute",
+    "compute_job",
+    "explain",
+    "net_parameter",
+    "preview",
+    "stats_of",
+]
+
+Floats = NDArray[np.float32]
+
+MODES = ("grey", "each", "three")
+"""``grey``: on the picture's luma, as in the tutorial. ``each``: the kernel on each channel.
+``three``: a true three-channel kernel, one grid a channel, order RGB."""
+
+PADS = ("valid", "same")
+"""``valid``: only where the kernel fits, as the tutorial's net. ``same``: zeros around it."""
+
+MAX_STRIDE = 4
+MAX_DILATION = 3
+
+PREVIEW_PIXELS = 1 << 19
+"""A preview has at most about this many pixels for each filter."""
+
+_TILE_PIXELS = 1 << 20
+
+
+class Picture:
+    """An input picture that nobody changes: float32, (H, W) or RGB (H, W, 3), 0 to 1."""
+
+    __slots__ = ("_grey", "_lock", "pixels", "title")
+
+    def __init__(self, pixels: Any, title: str = "") -> None:
+        array = np.array(pixels, dtype=np.float32, order="C")
+        if array.ndim == 3 and array.shape[2] == 1:
+            array = array[:, :, 0]
+        if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
+            raise FilterLabError(
+                f"a picture is (height, width) or (height, width, 3), this has shape {array.shape}"
+            )
+        array.flags.writeable = False
+        self.pixels: Floats = array
+        self.title = title
+        self._grey: Floats | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def colour(self) -> bool:
+        return self.pixels.ndim == 3
+
+    @property
+    def grey(self) -> Floats:
+        """The luma (H, W), made at the first call and kept."""
+        with self._lock:
+            if self._grey is None:
+                grey = grey_of(self.pixels)
+                grey.flags.writeable = False
+                self._grey = grey
+            return self._grey
+
+    def planes(self, mode: str) -> Floats:
+        """What the net is fed: a view (batch, channels, H, W)."""
+        if mode == "grey" or (mode == "each" and not self.colour):
+            return self.grey[None, None]
+        rgb = (
+            self.pixels
+            if self.colour
+            else np.broadcast_to(self.pixels[..., None], (*self.pixels.shape, 3))
+        )
+        chw = np.moveaxis(rgb, -1, 0)
+        return chw[:, None] if mode == "each" else chw[None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the kernels meet the picture.
+
+    Attributes
+    ----------
+    mode : str
+        One of :data:`MODES`.
+    pad : str
+        One of :data:`PADS`.
+    stride, dilation : int
+        1 to 4, and 1 to 3.
+    scale : float
+        What the picture's 1.0 is fed as: 1, or 255 as when the tutorial's numbers were printed.
+    """
+
+    mode: str = "grey"
+    pad: str = "valid"
+    stride: int = 1
+    dilation: int = 1
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise FilterLabError(f"no colour mode {self.mode!r}; choose one of {', '.join(MODES)}")
+        if self.pad not in PADS:
+            raise FilterLabError(f"no padding {self.pad!r}; choose one of {', '.join(PADS)}")
+        if not 1 <= self.stride <= MAX_STRIDE:
+            raise FilterLabError(f"stride {self.stride} is out of range; take 1 to {MAX_STRIDE}")
+        if not 1 <= self.dilation <= MAX_DILATION:
+            raise FilterLabError(
+                f"dilation {self.dilation} is out of range; take 1 to {MAX_DILATION}"
+            )
+        if self.scale not in (1.0, 255.0):
+            raise FilterLabError(f"scale {self.scale:g} is none of 1 and 255; choose one")
+
+    @property
+    def channels(self) -> int:
+        """Channels of a kernel."""
+        return 3 if self.mode == "three" else 1
+
+    def margins(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Padding above and below, left and right, for a kernel of ``size`` rows x columns."""
+        if self.pad == "valid":
+            return 0, 0
+        return self.dilation * (size[0] // 2), self.dilation * (size[1] // 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """Everything an output depends on; nothing in it changes any more.
+
+    Attributes
+    ----------
+    revision : int
+        Which state of the bench it is; outputs carry it on.
+    kernels : float32 (N, C, kh, kw), read-only
+    bias : float32 (N,), read-only
+    settings : Settings
+    picture : Picture
+    """
+
+    kernels: Floats
+    bias: Floats
+    settings: Settings
+    picture: Picture
+    revision: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of a kernel."""
+        return int(self.kernels.shape[2]), int(self.kernels.shape[3])
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Rows and columns of the full output.
+
+        Raises
+        ------
+        FilterLabError
+            If the kernel does not fit into the picture.
+        """
+        return output_size(
+            (self.picture.height, self.picture.width),
+            self.size,
+            self.settings.margins(self.size),
+            self.settings.stride,
+            self.settings.dilation,
+        )
+
+    @property
+    def preview_step(self) -> int:
+        """The k for which every k-th pixel of the output makes a preview; 1: no need for one."""
+        rows, cols = self.output_size
+        batch = 3 if self.settings.mode == "each" and self.picture.colour else 1
+        return max(1, int(np.ceil(np.sqrt(rows * cols * batch / PREVIEW_PIXELS))))
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Numbers of one output: of its finite pixels, and how many are not finite (NaN or inf)."""
+
+    mean: float
+    minimum: float
+    maximum: float
+    std: float
+    not_finite: int = 0
+    exact: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What the filters make of the picture.
+
+    Attributes
+    ----------
+    data : float32 (N, h, w), or (N, h, w, 3) in mode ``each`` on a colour picture; read-only
+    stats : tuple of Stats, one a filter
+    step : int
+        1 for the full result; k if ``data`` is every k-th row and column of it.
+    full_size : (rows, columns) of the full result
+    revision : int
+        The snapshot's.
+    """
+
+    data: Floats
+    stats: tuple[Stats, ...]
+    step: int
+    full_size: tuple[int, int]
+    revision: int
+
+    @property
+    def finite(self) -> bool:
+        return not any(stats.not_finite for stats in self.stats)
+
+    def lowest(self) -> float:
+        return min(stats.minimum for stats in self.stats)
+
+    def highest(self) -> float:
+        return max(stats.maximum for stats in self.stats)
+
+
+def stats_of(output: Floats, exact: bool = True) -> Stats:
+    """The :class:`Stats` of an array, summed in float64."""
+    lowest, highest = float(output.min()), float(output.max())
+    bad = 0
+    if not (np.isfinite(lowest) and np.isfinite(highest)):
+        finite = output[np.isfinite(output)]
+        bad = int(output.size - finite.size)
+        if not finite.size:
+            return Stats(float("nan"), float("nan"), float("nan"), float("nan"), bad, exact)
+        output, lowest, highest = finite, float(finite.min()), float(finite.max())
+    mean = float(output.mean(dtype=np.float64))
+    # In two passes over chunks: exact, without a float64 copy of a large picture.
+    flat = output.reshape(-1)
+    square = 0.0
+    for start in range(0, flat.size, _TILE_PIXELS):
+        chunk = flat[start : start + _TILE_PIXELS] - mean
+        square += float(np.dot(chunk, chunk))
+    return Stats(mean, lowest, highest, float(np.sqrt(square / flat.size)), bad, exact)
+
+
+# --- the net ----------------------------------------------------------------------------------
+
+
+def net_parameter(
+    settings: Settings, count: int, size: tuple[int, int], input_shape: tuple[int, ...]
+) -> Any:
+    """models/conv.prototxt with another kernel size, padding, stride, dilation or input.
+
+    Parameters
+    ----------
+    count : int
+        Number of filters.
+    size : (rows, columns) of the kernels
+    input_shape : (batch, channels, H, W)
+    """
+    net = read_net(paths.model("conv.prototxt"))
+    data, conv = net.layer[0], net.layer[1]
+    del data.input_param.shape[0].dim[:]
+    data.input_param.shape[0].dim.extend(int(n) for n in input_shape)
+    what = conv.convolution_param
+    what.num_output = count
+    for name in ("kernel_size", "kernel_h", "kernel_w", "pad", "pad_h", "pad_w", "stride"):
+        what.ClearField(name)
+    what.ClearField("dilation")
+    if size[0] == size[1]:
+        what.kernel_size.append(size[0])
+    else:
+        what.kernel_h, what.kernel_w = size
+    margins = settings.margins(size)
+    if margins != (0, 0):
+        if margins[0] == margins[1]:
+            what.pad.append(margins[0])
+        else:
+            what.pad_h, what.pad_w = margins
+    what.stride.append(settings.stride)
+    if settings.dilation != 1:
+        what.dilation.append(settings.dilation)
+    return net
+
+
+@dataclass
+class _Runner:
+    """One net of one thread, and what was last put into it."""
+
+    nets: dict[Any, Any] = field(default_factory=dict)
+
+    def net(self, key: Any, build: Any) -> Any:
+        if key not in self.nets:
+            if len(self.nets) >= 4:
+                self.nets.pop(next(iter(self.nets)))
+            self.nets[key] = _Loaded(caffe.Net(build(), caffe.TEST))
+        return self.nets[key]
+
+
+@dataclass
+class _Loaded:
+    net: Any
+    source: Any = None
+
+    def feed(self, planes: Floats, scale: float, source: Any) -> None:
+        """Put the picture in, unless it is there already (``source`` tells)."""
+        blob = self.net.blobs["data"]
+        if tuple(blob.shape) != planes.shape:
+            blob.reshape(*planes.shape)
+            self.net.reshape()
+            self.source = None
+        if source is None or self.source is None or self.source != source:
+            if scale == 1:
+                blob.data[...] = planes
+            else:
+                np.multiply(planes, np.float32(scale), out=blob.data)
+            self.source = source
+
+    def run(self, kernels: Floats, bias: Floats) -> Floats:
+        """The conv blob after forward: the net's own memory, (batch, N, h, w)."""
+        weights = self.net.params["conv"]
+        weights[0].data[...] = kernels
+        weights[1].data[...] = bias
+        self.net.forward()
+        result: Floats = self.net.blobs["conv"].data
+        return result
+
+
+_threads = threading.local()
+
+
+def _loaded(key: Any, build: Any) -> _Loaded:
+    runner = getattr(_threads, "runner", None)
+    if runner is None:
+        runner = _threads.runner = _Runner()
+    loaded: _Loaded = runner.net(key, build)
+    return loaded
+
+
+def _arranged(blob: Floats) -> Floats:
+    """(1, N, h, w) to (N, h, w), (3, N, h, w) to (N, h, w, 3); always a copy."""
+    if blob.shape[0] == 1:
+        return np.array(blob[0])
+    return np.ascontiguousarray(np.moveaxis(blob, 0, -1))
+
+
+def _outputs(snapshot: Snapshot, data: Floats, step: int) -> Outputs:
+    data.flags.writeable = False
+    stats = tuple(stats_of(output, step == 1) for output in data)
+    return Outputs(data, stats, step, snapshot.output_size, snapshot.revision)
+
+
+def _whole(snapshot: Snapshot, step: int) -> Outputs:
+    """One forward over the whole picture, with the stride times ``step``."""
+    full_size = snapshot.output_size
+    settings, size, count = snapshot.settings, snapshot.size, len(snapshot.kernels)
+    planes = snapshot.picture.planes(settings.mode)
+    stride = settings.stride * step
+
+    def build() -> Any:
+        net = net_parameter(settings, count, size, planes.shape)
+        net.layer[1].convolution_param.stride[0] = stride
+        return net
+
+    key = ("whole", count, size, settings.margins(size), stride, settings.dilation, planes.shape[1])
+    loaded = _loaded(key, build)
+    # A picture stays in its net while only numbers of the kernels change.
+    loaded.feed(planes, settings.scale, (snapshot.picture, settings.mode, settings.scale))
+    data = _arranged(loaded.run(snapshot.kernels, snapshot.bias))
+    expected = tuple(-(-n // step) for n in full_size)
+    assert data.shape[1:3] == expected, (data.shape, expected)
+    return _outputs(snapshot, data, step)
+
+
+def preview(snapshot: Snapshot) -> Outputs:
+    """At once, whatever the picture's size: every k-th pixel of the result, or all of a small one.
+
+    Raises
+    ------
+    FilterLabError
+        If the kernel does not fit into the picture.
+    """
+    return _whole(snapshot, snapshot.preview_step)
+
+
+def compute(snapshot: Snapshot) -> Outputs:
+    """The full result, in one go. Safe on any thread; see :func:`compute_job` for large pictures.
+
+    Raises
+    ------
+    FilterLabError
+        If the kernel does not fit into the picture.
+    """
+    job = compute_job(snapshot)
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            outputs: Outputs = end.value
+            return outputs
+
+
+def compute_job(snapshot: Snapshot) -> Job[Outputs]:
+    """The full result as a job, in bands of rows, so that memory beyond the result stays small."""
+    rows, cols = snapshot.output_size
+    if snapshot.preview_step == 1:
+        yield Progress("Filtering", 0, 1)
+        return _whole(snapshot, 1)
+    settings, size, count = snapshot.settings, snapshot.size, len(snapshot.kernels)
+    planes = snapshot.picture.planes(settings.mode)
+    batch, channels, height, _width = planes.shape
+    margin_y, margin_x = settings.margins(size)
+    reach = settings.dilation * (size[0] - 1) + 1
+    band = max(1, _TILE_PIXELS // (cols * batch * max(1, count // 3)))
+    shape = (count, rows, cols) if batch == 1 else (count, rows, cols, batch)
+    data = np.empty(shape, dtype=np.float32)
+
+    def build() -> Any:
+        net = net_parameter(settings, count, size, planes.shape)
+        what = net.layer[1].convolution_param
+        what.ClearField("pad")
+        what.pad_h, what.pad_w = 0, margin_x
+        return net
+
+    key = ("band", count, size, margin_x, settings.stride, settings.dilation, channels)
+    loaded = _loaded(key, build)
+    for first in range(0, rows, band):
+        yield Progress("Filtering", first, rows, f"row {first} of {rows}")
+        last = min(rows, first + band)
+        top = first * settings.stride - margin_y
+        bottom = (last - 1) * settings.stride - margin_y + reach
+        slab = planes[:, :, max(0, top) : min(height, bottom)]
+        above, below = max(0, -top), max(0, bottom - height)
+        if above or below:
+            slab = np.pad(slab, ((0, 0), (0, 0), (above, below), (0, 0)))
+        loaded.feed(slab, settings.scale, None)
+        part = loaded.run(snapshot.kernels, snapshot.bias)
+        data[:, first:last] = part[0] if batch == 1 else np.moveaxis(part, 0, -1)
+    yield Progress("Measuring", rows, rows)
+    return _outputs(snapshot, data, 1)
+
+
+def explain(
+    snapshot: Snapshot, slot: int, row: int, column: int, channel: int = 0
+) -> PixelExplanation:
+    """How the full output's pixel (row, column) of a filter comes about.
+
+    ``channel`` (0 red, 1 green, 2 blue) matters only in mode ``each`` on a colour picture.
+    """
+    settings = snapshot.settings
+    planes = snapshot.picture.planes(settings.mode)
+    source = planes[channel if planes.shape[0] > 1 else 0]
+    margins = settings.margins(snapshot.size)
+    return explain_pixel(
+        source,
+        snapshot.kernels[slot],
+        float(snapshot.bias[slot]),
+        row,
+        column,
+        margins,
+        settings.stride,
+        settings.dilation,
+        settings.scale,
+    )

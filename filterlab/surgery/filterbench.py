@@ -1,0 +1,717 @@
+"""The model of the Filters tab: one net of three filters, its picture, and every edit undoable.
+
+No Qt. The window calls the edits and is told by plain callbacks; a worker takes a
+:meth:`FilterBench.snapshot` and computes it with :func:`filterlab.surgery.convolve.preview` or
+:func:`~filterlab.surgery.convolve.compute_job` while editing goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import filterlab.caffe as caffe
+from filterlab.caffe.files import atomic_write
+from filterlab.caffe.prototxt import format_net
+from filterlab.errors import FilterLabError
+from filterlab.surgery import bench_code as code
+from filterlab.surgery import convolve
+from filterlab.surgery.bench_state import (
+    SLOTS,
+    BenchState,
+    PresetChoice,
+    start_state,
+    with_mode,
+)
+from filterlab.surgery.convolve import Outputs, Picture, Snapshot, Stats
+from filterlab.surgery.journal import Edit, Journal
+from filterlab.surgery.kernels import Kernel, check_size, transform
+from filterlab.surgery.kernels.analysis import Facts, PixelExplanation, facts
+from filterlab.surgery.kernels.presets import find_preset
+from filterlab.surgery.kernels.text import parse_block
+
+__all__ = ["EDIT_NAMES", "TRANSFORMS", "Change", "FilterBench", "Report"]
+
+Floats = NDArray[np.float32]
+
+TRANSFORMS: dict[str, tuple[str, Callable[..., Floats]]] = {
+    "fill": ("Fill", transform.fill),
+    "negate": ("Negate", transform.negate),
+    "transpose": ("Transpose", transform.transpose),
+    "rotate90": ("Rotate 90°", transform.rotate90),
+    "rotate45": ("Rotate 45°", transform.rotate45),
+    "flip": ("Flip", transform.flip),
+    "shift": ("Shift", transform.shift),
+    "normalise": ("Normalise to sum 1", transform.normalise),
+    "zero_mean": ("Make zero-mean", transform.zero_mean),
+    "energy_one": ("Scale to energy 1", transform.energy_one),
+    "rounded": ("Round", transform.rounded),
+}
+"""What :meth:`FilterBench.transform` can do: key to (name in the Edit menu, function)."""
+
+EDIT_NAMES = (
+    "Paint",
+    "Set cell",
+    "Nudge",
+    "Erase",
+    "Paste",
+    "Clear",
+    "Choose preset",
+    "Change preset",
+    "Open kernel",
+    "Learn kernel",
+    "Change bias",
+    "Change size",
+    "Change padding",
+    "Change stride",
+    "Change dilation",
+    "Change colour mode",
+    "Change input scale",
+    "Swap filters",
+    "Copy filter",
+    "Open picture",
+    "Draw on picture",
+    "Start anew",
+    *(name for name, _ in TRANSFORMS.values()),
+)
+"""Every name an edit of the bench can have, for translations."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a callback is told.
+
+    Attributes
+    ----------
+    kinds : frozenset of str
+        Of ``kernels``, ``bias``, ``size``, ``settings``, ``picture``, ``presets``; empty if only
+        the history changed (saved, undo forgotten).
+    slots : frozenset of int
+        The filters whose numbers or preset changed.
+    revision : int
+        The new state's number.
+    """
+
+    kinds: frozenset[str]
+    slots: frozenset[int]
+    revision: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The numbers under one output: now, and before the last edit that changed the outputs."""
+
+    now: Stats
+    before: Stats | None
+
+    @property
+    def mean_change(self) -> float | None:
+        """How far the mean moved; None before the first edit."""
+        return None if self.before is None else self.now.mean - self.before.mean
+
+
+class FilterBench:
+    """Three filters, their net and a picture.
+
+    All edits return their English name (for the Edit menu), or ``""`` if nothing changed, and
+    raise :class:`FilterLabError`, changing nothing, if the input is bad. Use from one thread.
+
+    Attributes
+    ----------
+    journal : Journal
+        The edits made and undone.
+    """
+
+    def __init__(self, picture: ArrayLike | None = None, title: str = "") -> None:
+        self._state = start_state(picture, title)
+        self.journal: Journal[BenchState] = Journal(cost=_kept_bytes)
+        self._revision = 0
+        self._net: Any = None
+        self._net_key: Any = None
+        self._listeners: list[Callable[[Change], object]] = []
+        self._stats: tuple[int, tuple[Stats, ...]] | None = None
+        self._stats_before: tuple[Stats, ...] | None = None
+        self._code = ""
+
+    # --- reading ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> BenchState:
+        """The present state: immutable."""
+        return self._state
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change, undo and redo included."""
+        return self._revision
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the kernels."""
+        return self._state.size
+
+    @property
+    def channels(self) -> int:
+        """Grids a filter has: 3 in mode ``three``, else 1."""
+        return self._state.settings.channels
+
+    @property
+    def settings(self) -> convolve.Settings:
+        return self._state.settings
+
+    @property
+    def picture(self) -> Picture:
+        return self._state.picture
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Rows and columns of the outputs; FilterLabError if the kernel does not fit."""
+        return self.snapshot().output_size
+
+    def kernel(self, slot: int, channel: int = 0) -> Kernel:
+        """The numbers of one grid, (kh, kw), read-only."""
+        return self._state.kernels[slot, channel]
+
+    def filter(self, slot: int) -> Floats:
+        """The numbers of a whole filter, (C, kh, kw), read-only."""
+        return self._state.kernels[slot]
+
+    def bias(self, slot: int) -> float:
+        return float(self._state.bias[slot])
+
+    def preset(self, slot: int) -> PresetChoice | None:
+        """The preset a filter is, with its parameters; None once its cells were edited."""
+        return self._state.presets[slot]
+
+    def facts(self, slot: int, channel: int = 0) -> Facts:
+        """Sum, norm, symmetry, rank and separability of one grid."""
+        return facts(self.kernel(slot, channel))
+
+    @property
+    def net(self) -> Any:
+        """The caffe net (TEST): ``params['conv'][0].data`` holds the kernels, ``[1]`` the bias."""
+        state = self._state
+        planes = state.picture.planes(state.settings.mode)
+        key = (state.settings, state.size, planes.shape)
+        if self._net is None or key != self._net_key:
+            parameter = convolve.net_parameter(state.settings, SLOTS, state.size, planes.shape)
+            self._net = caffe.Net(parameter, caffe.TEST)
+            self._net_key = key
+        weights = self._net.params["conv"]
+        weights[0].data[...] = state.kernels
+        weights[1].data[...] = state.bias
+        return self._net
+
+    def snapshot(self) -> Snapshot:
+        """What an output depends on, for :func:`convolve.preview` and the like on any thread."""
+        state = self._state
+        return Snapshot(state.kernels, state.bias, state.settings, state.picture, self._revision)
+
+    @property
+    def code(self) -> str:
+        """The pycaffe lines that do the same as the last edit, undo or redo."""
+        return self._code
+
+    def program(self) -> str:
+        """A pycaffe program that makes the present net and its outputs."""
+        return code.program(self._state)
+
+    # --- outputs ------------------------------------------------------------------------------
+
+    def accept(self, outputs: Outputs) -> tuple[Report, ...] | None:
+        """Take what a worker computed: the report of each filter, or None if it is overtaken."""
+        if outputs.revision != self._revision:
+            return None
+        if self._stats is not None and self._stats[0] != outputs.revision:
+            self._stats_before = self._stats[1]
+        self._stats = (outputs.revision, outputs.stats)
+        before = self._stats_before
+        return tuple(
+            Report(now, before[slot] if before else None) for slot, now in enumerate(outputs.stats)
+        )
+
+    def explain(self, slot: int, row: int, column: int, channel: int = 0) -> PixelExplanation:
+        """Patch x kernel at the full output's pixel (row, column)."""
+        return convolve.explain(self.snapshot(), slot, row, column, channel)
+
+    def output_at(self, row: int, column: int) -> tuple[int, int] | None:
+        """The output pixel whose window is centred nearest the input pixel; None outside.
+
+        Within half a stride of the outermost windows the answer is the outermost pixel.
+        """
+        settings, size = self.settings, self.size
+        margins, result = settings.margins(size), []
+        for position, margin, side, count in zip((row, column), margins, size, self.output_size):
+            centre = position + margin - settings.dilation * (side // 2)
+            index = round(centre / settings.stride)
+            if not -1 < centre / settings.stride < count or not 0 <= index < count:
+                return None
+            result.append(index)
+        return result[0], result[1]
+
+    # --- telling ------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[Change], object]) -> Callable[[], None]:
+        """Call ``callback(change)`` after every change; returns what ends that."""
+        self._listeners.append(callback)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(callback)
+
+        return unsubscribe
+
+    def _put(self, new: BenchState) -> None:
+        old, self._state = self._state, new
+        self._revision += 1
+        change = Change(*new.difference(old), self._revision)
+        for callback in list(self._listeners):
+            callback(change)
+
+    def _commit(
+        self,
+        name: str,
+        new: BenchState,
+        lines: str,
+        slot: int | None = None,
+        merge: Hashable = None,
+    ) -> str:
+        old = self._state
+        if new.same(old):
+            return ""
+        self._code = lines
+        self.journal.push(Edit(name, old, new, lines, slot, merge))
+        self._put(new)
+        return name
+
+    # --- undo ---------------------------------------------------------------------------------
+
+    def undo(self) -> str:
+        """Take the last edit back; its name, or ``""`` if there is none."""
+        edit = self.journal.undo()
+        if edit is None:
+            return ""
+        self._code = code.difference(edit.new, edit.old)
+        self._put(edit.old)
+        return edit.name
+
+    def redo(self) -> str:
+        """Make the last undone edit again; its name, or ``""`` if there is none."""
+        edit = self.journal.redo()
+        if edit is None:
+            return ""
+        self._code = edit.code
+        self._put(edit.new)
+        return edit.name
+
+    @property
+    def undo_name(self) -> str:
+        edit = self.journal.undo_edit
+        return edit.name if edit else ""
+
+    @property
+    def redo_name(self) -> str:
+        edit = self.journal.redo_edit
+        return edit.name if edit else ""
+
+    def begin(self, name: str = "Paint") -> None:
+        """A drag begins: all edits until :meth:`end` are one undo step."""
+        self.journal.begin(name)
+
+    def end(self) -> str:
+        """The drag ends; the name of its step, or ``""`` if nothing changed."""
+        edit = self.journal.end()
+        if edit is None:
+            return ""
+        self._tell_history()
+        return edit.name
+
+    @contextlib.contextmanager
+    def group(self, name: str = "") -> Iterator[None]:
+        """Several edits as one undo step."""
+        self.begin(name)
+        try:
+            yield
+        finally:
+            self.end()
+
+    def mark_clean(self) -> None:
+        """The present state has been saved."""
+        self.journal.mark_clean()
+        self._tell_history()
+
+    @property
+    def clean(self) -> bool:
+        return self.journal.clean
+
+    def _tell_history(self) -> None:
+        change = Change(frozenset(), frozenset(), self._revision)
+        for callback in list(self._listeners):
+            callback(change)
+
+    # --- cells --------------------------------------------------------------------------------
+
+    def set_cell(
+        self,
+        slot: int,
+        row: int,
+        column: int,
+        value: float,
+        channel: int = 0,
+        symmetry: str = "none",
+        name: str = "Set cell",
+    ) -> str:
+        """One cell, and its mirror images under ``symmetry`` (see transform.SYMMETRIES)."""
+        cells = transform.mirror_cells(self.size, row, column, symmetry)
+        return self.set_cells(slot, dict.fromkeys(cells, value), channel, name)
+
+    def paint(
+        self,
+        slot: int,
+        row: int,
+        column: int,
+        value: float,
+        channel: int = 0,
+        symmetry: str = "none",
+    ) -> str:
+        """As :meth:`set_cell`, named Paint; put a drag between :meth:`begin` and :meth:`end`."""
+        return self.set_cell(slot, row, column, value, channel, symmetry, "Paint")
+
+    def nudge(
+        self,
+        slot: int,
+        row: int,
+        column: int,
+        delta: float,
+        channel: int = 0,
+        symmetry: str = "none",
+    ) -> str:
+        """A cell (and its mirror images) changed by ``delta``; turns of the wheel are one step."""
+        cells = transform.mirror_cells(self.size, row, column, symmetry)
+        kernel = self.kernel(slot, channel)
+        # Rounded, so that ten steps of 0.1 are 1 and not 1.0000001.
+        values = {cell: round(float(kernel[cell]) + delta, 6) for cell in cells}
+        merge = ("nudge", slot, channel, row, column)
+        return self.set_cells(slot, values, channel, "Nudge", merge)
+
+    def set_cells(
+        self,
+        slot: int,
+        cells: Mapping[tuple[int, int], float],
+        channel: int = 0,
+        name: str = "Set cell",
+        merge: Hashable = None,
+    ) -> str:
+        """Several cells of one grid: {(row, column): value}.
+
+        Raises
+        ------
+        FilterLabError
+            If a value is not finite or a cell lies outside.
+        """
+        self._check(slot, channel)
+        kernels = self._state.kernels.copy()
+        lines = []
+        for (row, column), value in cells.items():
+            if not (0 <= row < self.size[0] and 0 <= column < self.size[1]):
+                raise FilterLabError(
+                    f"no cell at row {row + 1}, column {column + 1} in a kernel of "
+                    f"{self.size[0]} x {self.size[1]}"
+                )
+            kernels[slot, channel, row, column] = _finite(value)
+            lines.append(code.cell(slot, channel, row, column, float(value)))
+        state = self._state.with_kernels(kernels, slot)
+        return self._commit(name, state, "\n".join(lines), slot, merge)
+
+    def set_kernel(
+        self,
+        slot: int,
+        kernel: ArrayLike,
+        name: str = "Open kernel",
+        channel: int | None = None,
+        grow: bool = True,
+    ) -> str:
+        """A whole filter: (kh, kw) for one grid, or (3, kh, kw) for all three.
+
+        A kernel smaller than the net's is centred in it. A larger one makes the net grow
+        (``grow``), else it is cut. A three-channel kernel in a one-channel mode is summed over
+        its channels; one grid without ``channel`` in mode ``three`` goes onto the luma.
+
+        Raises
+        ------
+        FilterLabError
+            If it is no kernel.
+        """
+        self._check(slot, channel or 0)
+        values = _filter_values(kernel)
+        size = self.size
+        if grow:
+            size = (max(size[0], values.shape[-2]), max(size[1], values.shape[-1]))
+        state = self._state.with_size(size)
+        kernels = state.kernels.copy()
+        resized = transform.resize(values, size)
+        if channel is not None and resized.shape[0] == 1:
+            kernels[slot, channel] = resized[0]
+        else:
+            kernels[slot] = _on_channels(resized, self.channels)
+        state = state.with_kernels(kernels, slot)
+        lines = code.difference(self._state, state)
+        return self._commit(name, state, lines, slot)
+
+    def paste(
+        self, slot: int, text: str, channel: int = 0, at: tuple[int, int] | None = None
+    ) -> str:
+        """Numbers as text in any form: over the cells from ``at`` on, or the whole kernel.
+
+        Without ``at`` a block with odd sides replaces the kernel. What would reach beyond the
+        grid is cut.
+        """
+        block = parse_block(text)
+        if at is None:
+            check_size(block.shape, "pasted")
+            return self.set_kernel(slot, block, "Paste", channel)
+        return self.paste_block(slot, block, channel, at)
+
+    def paste_block(
+        self, slot: int, block: Floats, channel: int = 0, at: tuple[int, int] = (0, 0)
+    ) -> str:
+        """A rectangle of numbers over the cells whose upper left is ``at``; the rest is cut."""
+        rows, cols = self.size
+        cells = {
+            (at[0] + y, at[1] + x): float(value)
+            for (y, x), value in np.ndenumerate(block)
+            if 0 <= at[0] + y < rows and 0 <= at[1] + x < cols
+        }
+        return self.set_cells(slot, cells, channel, "Paste")
+
+    def clear(self, slot: int, channel: int | None = None) -> str:
+        """Every cell 0."""
+        return self._transformed(slot, "Clear", lambda grid: np.zeros_like(grid), channel)
+
+    def transform(
+        self, slot: int, what: str, *args: Any, channel: int | None = None, **options: Any
+    ) -> str:
+        """A change from :data:`TRANSFORMS`, of one grid or (``channel`` None) all of a filter.
+
+        ``bench.transform(0, "rotate90", 1)``, ``transform(1, "shift", right=1)``, …
+        """
+        if what not in TRANSFORMS:
+            raise FilterLabError(f"no change {what!r}; choose one of {', '.join(TRANSFORMS)}")
+        name, function = TRANSFORMS[what]
+        return self._transformed(slot, name, lambda grid: function(grid, *args, **options), channel)
+
+    def _transformed(
+        self, slot: int, name: str, function: Callable[[Floats], Floats], channel: int | None
+    ) -> str:
+        self._check(slot, channel or 0)
+        kernels = self._state.kernels.copy()
+        old = kernels[slot] if channel is None else kernels[slot, channel]
+        new = function(old)
+        if new.shape != old.shape:
+            rows, cols = self.size
+            raise FilterLabError(
+                f"a kernel of {rows} x {cols} would become {cols} x {rows}, but the three filters "
+                "share one size; make it square first"
+            )
+        if not np.isfinite(new).all():
+            raise FilterLabError(f"{name} would make numbers that are not finite; nothing changed")
+        if channel is None:
+            kernels[slot] = new
+        else:
+            kernels[slot, channel] = new
+        state = self._state.with_kernels(kernels, slot)
+        return self._commit(name, state, code.difference(self._state, state), slot)
+
+    # --- presets, bias, slots -----------------------------------------------------------------
+
+    def apply_preset(
+        self, slot: int, key: str, channel: int | None = None, **parameters: float
+    ) -> str:
+        """A preset at the net's size; moving one of its sliders goes on being one step."""
+        self._check(slot, channel or 0)
+        preset = find_preset(key)
+        kernel = preset.make(self.size, **parameters)
+        values = preset.defaults() | {name: float(value) for name, value in parameters.items()}
+        before = self.preset(slot)
+        again = before is not None and before.key == preset.key
+        kernels = self._state.kernels.copy()
+        if channel is None:
+            kernels[slot] = _on_channels(kernel[None], self.channels)
+        else:
+            kernels[slot, channel] = kernel
+        state = self._state.with_kernels(kernels, slot)
+        if channel is None or self.channels == 1:
+            state = state.with_preset(slot, PresetChoice(preset.key, tuple(values.items())))
+        lines = f"# {preset.describe(values)}\n" + code.difference(self._state, state)
+        name = "Change preset" if again else "Choose preset"
+        return self._commit(
+            name, state, lines, slot, ("preset", slot, preset.key) if again else None
+        )
+
+    def set_bias(self, slot: int, value: float) -> str:
+        """The number added to every pixel of an output."""
+        self._check(slot, 0)
+        bias = self._state.bias.copy()
+        bias[slot] = _finite(value)
+        state = self._state.with_bias(bias)
+        lines = code.bias(slot, float(bias[slot]))
+        return self._commit("Change bias", state, lines, slot, ("bias", slot))
+
+    def swap(self, first: int, second: int) -> str:
+        """Exchange two filters with their biases."""
+        order = list(range(SLOTS))
+        self._check(first, 0)
+        self._check(second, 0)
+        order[first], order[second] = second, first
+        state = self._state.reordered(order)
+        return self._commit("Swap filters", state, code.swap(first, second))
+
+    def copy(self, source: int, target: int) -> str:
+        """Make ``target`` the same filter as ``source``, bias included."""
+        order = list(range(SLOTS))
+        self._check(source, 0)
+        self._check(target, 0)
+        order[target] = source
+        state = self._state.reordered(order)
+        return self._commit("Copy filter", state, code.copy(source, target), target)
+
+    # --- the net ------------------------------------------------------------------------------
+
+    def set_size(self, size: int | Sequence[int]) -> str:
+        """Another kernel size, (rows, columns) or one number; kernels stay centred."""
+        state = self._state.with_size(check_size(size))
+        return self._commit("Change size", state, code.difference(self._state, state))
+
+    def set_pad(self, pad: str) -> str:
+        """``valid`` or ``same``."""
+        return self._set("Change padding", pad=pad)
+
+    def set_stride(self, stride: int) -> str:
+        return self._set("Change stride", stride=int(stride))
+
+    def set_dilation(self, dilation: int) -> str:
+        return self._set("Change dilation", dilation=int(dilation))
+
+    def set_scale(self, scale: float) -> str:
+        """What the picture's white is fed as: 1, or 255."""
+        return self._set("Change input scale", scale=float(scale))
+
+    def set_mode(self, mode: str) -> str:
+        """``grey``, ``each`` or ``three``; the filters' answers stay the same where they can."""
+        state = with_mode(self._state, mode)
+        lines = code.difference(self._state, state)
+        return self._commit("Change colour mode", state, lines)
+
+    def _set(self, name: str, **changes: Any) -> str:
+        state = replace(self._state, settings=replace(self._state.settings, **changes))
+        return self._commit(name, state, code.difference(self._state, state))
+
+    def reset(self) -> str:
+        """The filters, size and settings the bench begins with; the picture stays."""
+        state = replace(start_state(None, ""), picture=self._state.picture)
+        return self._commit("Start anew", state, code.difference(self._state, state))
+
+    # --- picture ------------------------------------------------------------------------------
+
+    def set_picture(
+        self, pixels: ArrayLike | Picture, title: str = "", name: str = "Open picture"
+    ) -> str:
+        """Another input: float32 (H, W) or (H, W, 3) RGB, 0 to 1."""
+        picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
+        state = replace(self._state, picture=picture)
+        return self._commit(name, state, code.picture(state))
+
+    def show_frame(self, pixels: ArrayLike, title: str = "") -> None:
+        """A camera's frame as input, without an undo step of its own."""
+        self._put(replace(self._state, picture=Picture(pixels, title)))
+
+    def draw_on_picture(
+        self, row: float, column: float, radius: float, value: float | Sequence[float]
+    ) -> str:
+        """A round dab on the input; put a stroke between ``begin("Draw on picture")`` and end."""
+        picture = self.picture
+        y0, y1 = max(0, int(row - radius)), min(picture.height, int(row + radius) + 2)
+        x0, x1 = max(0, int(column - radius)), min(picture.width, int(column + radius) + 2)
+        if y0 >= y1 or x0 >= x1:
+            return ""
+        y, x = np.mgrid[y0:y1, x0:x1]
+        dab = (y - row) ** 2 + (x - column) ** 2 <= max(radius, 0.5) ** 2
+        pixels = picture.pixels.copy()
+        colour = np.asarray(value, dtype=np.float32)
+        pixels[y0:y1, x0:x1][dab] = colour if picture.colour else colour.mean(dtype=np.float32)
+        return self.set_picture(pixels, picture.title, "Draw on picture")
+
+    # --- files --------------------------------------------------------------------------------
+
+    def save_net(self, prefix: str | os.PathLike[str]) -> tuple[Path, Path]:
+        """Write ``prefix.prototxt`` and ``prefix.caffemodel``; returns their paths.
+
+        Raises
+        ------
+        FilterLabError
+            If a file cannot be written.
+        """
+        base = Path(prefix)
+        prototxt = base.with_name(base.name + ".prototxt")
+        weights = base.with_name(base.name + ".caffemodel")
+        state = self._state
+        planes = state.picture.planes(state.settings.mode)
+        parameter = convolve.net_parameter(state.settings, SLOTS, state.size, planes.shape)
+        try:
+            self.net.save(str(weights))
+            with atomic_write(prototxt, "w") as stream:
+                stream.write(format_net(parameter))
+        except OSError as error:
+            raise FilterLabError(
+                f"cannot write {prototxt}: {error.strerror or error}; choose another folder"
+            ) from None
+        return prototxt, weights
+
+    def _check(self, slot: int, channel: int) -> None:
+        if not 0 <= slot < SLOTS:
+            raise FilterLabError(f"no filter {slot}; there are 0 to {SLOTS - 1}")
+        if not 0 <= channel < self.channels:
+            raise FilterLabError(f"no channel {channel}; there are {self.channels}")
+
+
+def _finite(value: float) -> np.float32:
+    with np.errstate(over="ignore"):
+        number = np.float32(value)
+    if not np.isfinite(number):
+        raise FilterLabError(f"{value} is not a finite number; type one such as 0.5 or 1/9")
+    return number
+
+
+def _filter_values(kernel: ArrayLike) -> Floats:
+    """A kernel or three-channel kernel as float32 (C, kh, kw), checked."""
+    from filterlab.surgery.kernels import as_kernel
+
+    array = np.asarray(kernel)
+    if array.ndim == 3 and array.shape[0] == 3:
+        return np.stack([as_kernel(grid) for grid in array])
+    return as_kernel(array)[None]
+
+
+def _on_channels(values: Floats, channels: int) -> Floats:
+    """(1 or 3, kh, kw) as (channels, kh, kw)."""
+    from filterlab.surgery.bench_state import LUMA
+
+    if values.shape[0] == channels:
+        return values
+    if channels == 1:
+        return values.sum(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    return (values.astype(np.float64) * LUMA[:, None, None]).astype(np.float32)
+
+
+def _kept_bytes(edit: Edit[BenchState]) -> int:
+    """What an edit keeps alive beyond the numbers: a picture that it replaced."""
+    if edit.old.picture is edit.new.picture:
+        return int(edit.old.kernels.nbytes)
+    return int(edit.old.picture.pixels.nbytes)

@@ -1,0 +1,220 @@
+"""Undo and redo of named edits.
+
+An edit is kept as the two states around it, captured when it is made. States are immutable
+values that share what did not change, so that keeping them is cheap and going back is exact.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+__all__ = ["Edit", "Journal"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Edit(Generic[T]):
+    """One step of the Edit menu.
+
+    Attributes
+    ----------
+    name : str
+        For the menu, in English: ``Paint``, ``Normalise to sum 1``.
+    old, new : state
+        Before and after.
+    code : str
+        The pycaffe lines that do the same; may be empty.
+    slot : int or None
+        The filter it changed, if it changed one.
+    merge : hashable or None
+        Edits with the same key that follow each other are one step (a slider being moved).
+    """
+
+    name: str
+    old: T
+    new: T
+    code: str = ""
+    slot: int | None = None
+    merge: Hashable = None
+
+
+class Journal(Generic[T]):
+    """The edits made, and those undone.
+
+    Parameters
+    ----------
+    limit : int
+        How many steps are kept; older ones are forgotten.
+    cost : function of an edit, optional
+        Bytes that keeping it costs; together with ``budget`` forgets the oldest edits early.
+    budget : int
+        The bytes that may be kept. The newest edit is always kept.
+    """
+
+    def __init__(
+        self,
+        limit: int = 1000,
+        cost: Callable[[Edit[T]], int] | None = None,
+        budget: int = 1 << 29,
+    ) -> None:
+        self._limit = limit
+        self._cost = cost
+        self._budget = budget
+        self._done: list[Edit[T]] = []
+        self._undone: list[Edit[T]] = []
+        self._group: list[Edit[T]] | None = None
+        self._group_name = ""
+        self._depth = 0
+        # How many edits were done when the state was last saved; None if that is out of reach.
+        self._clean: int | None = 0
+        self._sealed = True
+
+    # --- recording ----------------------------------------------------------------------------
+
+    def push(self, edit: Edit[T]) -> None:
+        """Record an edit that has been made. What was undone before can no longer be redone."""
+        if self._group is not None:
+            self._group.append(edit)
+            return
+        if self._clean is not None and self._clean > len(self._done):
+            self._clean = None
+        self._undone.clear()
+        last = self._done[-1] if self._done else None
+        if (
+            last is not None
+            and not self._sealed
+            and edit.merge is not None
+            and last.merge == edit.merge
+            and self._clean != len(self._done)
+        ):
+            self._done[-1] = replace(edit, old=last.old)
+        else:
+            self._done.append(edit)
+        self._sealed = False
+        self._forget()
+
+    def seal(self) -> None:
+        """End the merging of like edits: the next one is a step of its own."""
+        self._sealed = True
+
+    def _forget(self) -> None:
+        drop = max(0, len(self._done) - self._limit)
+        if self._cost is not None:
+            spent = 0
+            for index in range(len(self._done) - 1, -1, -1):
+                spent += self._cost(self._done[index])
+                if spent > self._budget and index < len(self._done) - 1:
+                    drop = max(drop, index + 1)
+                    break
+        if drop:
+            del self._done[:drop]
+            if self._clean is not None:
+                self._clean = self._clean - drop if self._clean >= drop else None
+
+    def begin(self, name: str = "") -> None:
+        """Gather edits into one step until :meth:`end`; calls may be nested.
+
+        ``name`` is the step's name; empty takes the first edit's.
+        """
+        if self._depth == 0:
+            self._group, self._group_name = [], name
+        self._depth += 1
+
+    def end(self) -> Edit[T] | None:
+        """End a group; returns the one step it became, or None if nothing was edited in it."""
+        if self._depth == 0:
+            return None
+        self._depth -= 1
+        if self._depth or self._group is None:
+            return None
+        edits, self._group = self._group, None
+        if not edits:
+            return None
+        slots = {edit.slot for edit in edits}
+        codes = list(dict.fromkeys(edit.code for edit in edits if edit.code))
+        step = Edit(
+            self._group_name or edits[0].name,
+            edits[0].old,
+            edits[-1].new,
+            "\n".join(codes),
+            slots.pop() if len(slots) == 1 else None,
+        )
+        self.push(step)
+        self.seal()
+        return step
+
+    @contextlib.contextmanager
+    def group(self, name: str = "") -> Iterator[None]:
+        """``with journal.group("Paint"): …`` is one step, also if the block raises."""
+        self.begin(name)
+        try:
+            yield
+        finally:
+            self.end()
+
+    @property
+    def grouping(self) -> bool:
+        return self._depth > 0
+
+    # --- going back and forth -----------------------------------------------------------------
+
+    def undo(self) -> Edit[T] | None:
+        """The edit to take back (the caller puts its ``old`` in place); None if there is none."""
+        self._close_group()
+        if not self._done:
+            return None
+        edit = self._done.pop()
+        self._undone.append(edit)
+        self.seal()
+        return edit
+
+    def redo(self) -> Edit[T] | None:
+        """The edit to make again (the caller puts its ``new`` in place); None if there is none."""
+        self._close_group()
+        if not self._undone:
+            return None
+        edit = self._undone.pop()
+        self._done.append(edit)
+        self.seal()
+        return edit
+
+    def _close_group(self) -> None:
+        # Undo in the middle of a drag takes the drag back as far as it came.
+        while self._depth:
+            self.end()
+
+    @property
+    def undo_edit(self) -> Edit[T] | None:
+        """What :meth:`undo` would take back."""
+        return self._done[-1] if self._done else None
+
+    @property
+    def redo_edit(self) -> Edit[T] | None:
+        """What :meth:`redo` would make again."""
+        return self._undone[-1] if self._undone else None
+
+    def __len__(self) -> int:
+        return len(self._done)
+
+    # --- saved or not -------------------------------------------------------------------------
+
+    def mark_clean(self) -> None:
+        """Remember that the present state is saved."""
+        self._close_group()
+        self._clean = len(self._done)
+        self.seal()
+
+    @property
+    def clean(self) -> bool:
+        """Whether the present state is the one that was saved."""
+        return self._clean == len(self._done) and not self._group
+
+    def clear(self) -> None:
+        """Forget everything; the present state counts as saved."""
+        self._done.clear()
+        self._undone.clear()
+        self._group, self._depth, self._clean, self._sealed = None, 0, 0, True
