@@ -1,0 +1,165 @@
+"""What a run of a net will cost: memory from its blobs' sizes, time from a measured run."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filterlab.errors import FilterLabError
+from filterlab.surgery.spatial import SpatialGraph, layers_for_test
+
+__all__ = ["Cost", "available_memory", "check_memory", "estimate", "macs"]
+
+# Beside the blobs the engine keeps work space (unrolled patches of the largest convolution).
+_OVERHEAD = 1.6
+_SHARE = 0.85  # of the free memory that one run may take
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one forward pass at a size costs.
+
+    Attributes
+    ----------
+    bytes : int
+        Memory for the blobs and the engine's work space, beside the weights.
+    macs : int
+        Multiplications with addition.
+    seconds : float or None
+        Expected time, if a measured run was given.
+    """
+
+    bytes: int
+    macs: int
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        time = "" if self.seconds is None else f"about {duration(self.seconds)}, "
+        return f"{time}{amount(self.bytes)}"
+
+
+def duration(seconds: float) -> str:
+    """A time for reading: ``46 ms``, ``2.3 s``, ``3 min``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def amount(count: int) -> str:
+    """An amount of memory for reading: ``350 MB``, ``2.1 GB``."""
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
+def _channels(net: Any) -> dict[str, int]:
+    return {
+        name: int(blob.shape[1]) if len(blob.shape) > 1 else 1 for name, blob in net.blobs.items()
+    }
+
+
+def macs(net_param: Any, net: Any, sizes: dict[str, tuple[int, int]]) -> int:
+    """Multiplications with addition of one pass, for blobs of these (rows, cols)."""
+    total = 0
+    for layer in layers_for_test(net_param):
+        if layer.name not in net.params or layer.type not in ("Convolution", "Deconvolution"):
+            continue
+        weights = net.params[layer.name][0].shape
+        per_place = 1
+        for n in weights:
+            per_place *= int(n)
+        where = layer.top[0] if layer.type == "Convolution" else layer.bottom[0]
+        rows, cols = sizes[where]
+        total += per_place * rows * cols
+    return total
+
+
+def estimate(
+    net_param: Any,
+    net: Any,
+    size: tuple[int, int],
+    measured: tuple[tuple[int, int], float] | None = None,
+) -> Cost:
+    """What a pass of the dense net costs at an input ``size`` (height, width).
+
+    Parameters
+    ----------
+    net_param, net
+        Structure and net; only the shapes of its blobs and weights are read.
+    size : (int, int)
+    measured : ((int, int), float), optional
+        A size at which a pass has been timed, and its seconds.
+    """
+    graph = SpatialGraph(net_param)
+    channels = _channels(net)
+    sizes = graph.sizes(*size)
+    values = sum(channels.get(b, 1) * rows * cols for b, (rows, cols) in sizes.items())
+    work = macs(net_param, net, sizes)
+    seconds = None
+    if measured is not None:
+        before = macs(net_param, net, graph.sizes(*measured[0]))
+        seconds = measured[1] * work / max(before, 1)
+    return Cost(int(values * 4 * _OVERHEAD), work, seconds)
+
+
+def available_memory() -> int | None:
+    """Bytes that can be had without swapping, as far as the system tells; else None."""
+    free = {"linux": _linux, "win32": _windows, "darwin": _mac}.get(sys.platform, lambda: None)
+    with contextlib.suppress(Exception):
+        return free()
+    return None
+
+
+def _linux() -> int | None:
+    free = None
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            free = int(line.split()[1]) * 1024
+    # Inside a container its own limit counts.
+    with contextlib.suppress(OSError, ValueError):
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines():
+            if line.startswith("inactive_file "):
+                used -= int(line.split()[1])
+        left = max(limit - used, 0)
+        free = left if free is None else min(free, left)
+    return free
+
+
+def _windows() -> int | None:
+    class Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((n, ctypes.c_ulonglong) for n in ("total", "free", "a", "b", "c", "d", "e")),
+        )
+
+    status = Status()
+    status.length = ctypes.sizeof(Status)
+    windll: Any = getattr(ctypes, "windll")  # noqa: B009 - exists on Windows only
+    return int(status.free) if windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+
+
+def _mac() -> int | None:
+    # macOS compresses and caches freely; half of what is fitted is a fair guess.
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def check_memory(cost: Cost, size: tuple[int, int], free: int | None = None) -> None:
+    """Refuse a run that does not fit.
+
+    Raises
+    ------
+    FilterLabError
+        If ``cost`` takes more than what is free (asked from the system if not given).
+    """
+    free = available_memory() if free is None else free
+    if free is not None and cost.bytes > free * _SHARE:
+        raise FilterLabError(
+            f"an input of {size[1]}x{size[0]} pixels would take about {amount(cost.bytes)} of "
+            f"memory, but only {amount(free)} are free; take fewer cells"
+        )

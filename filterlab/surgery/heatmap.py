@@ -1,0 +1,420 @@
+"""Runs the dense net on a picture and gives its class maps with their true place.
+
+Pictures are float32 arrays of height x width x 3 (RGB) or height x width (grey) in 0..1. Boxes
+and points are (x, y), y down; sizes are (height, width); cells are (row, column).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.errors import FilterLabError
+from filterlab.progress import Job, Progress, run_job
+from filterlab.surgery.cost import Cost, check_memory, estimate
+from filterlab.surgery.geometry import MapGeometry
+from filterlab.surgery.transplant import Transplanted, feed, not_finite, softmax, top_classes
+
+__all__ = [
+    "ClassMaps",
+    "Placement",
+    "Preprocessing",
+    "choose_size",
+    "cost_of",
+    "heatmap",
+    "heatmap_job",
+]
+
+Array = NDArray[np.float32]
+FloatBox = tuple[float, float, float, float]
+
+_LARGEST_BY_DEFAULT = 3  # times the classifier's own size: about twenty cells
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done to a picture before the net sees it, in this order.
+
+    Resize, multiply by ``scale``, put the channels in ``order``, subtract the mean. ``mean_bgr``
+    is always blue, green, red; a grey net's mean is its average.
+    """
+
+    mean_bgr: tuple[float, float, float] = (104.007, 116.669, 122.679)
+    scale: float = 255.0
+    order: str = "BGR"
+
+    def apply(self, picture: NDArray[Any], size: tuple[int, int], channels: int = 3) -> Array:
+        """The net's input, (1, channels, height, width) float32.
+
+        Raises
+        ------
+        FilterLabError
+            If the picture is no array of height x width (x 3), or the net takes neither 1 nor 3
+            channels.
+        """
+        picture = np.asarray(picture, np.float32)
+        if picture.ndim == 3 and picture.shape[2] in (1, 4):
+            picture = picture[:, :, 0] if picture.shape[2] == 1 else picture[:, :, :3]
+        if picture.ndim == 2 and channels == 3:
+            picture = np.repeat(picture[:, :, None], 3, axis=2)
+        if picture.ndim not in (2, 3) or 0 in picture.shape:
+            raise FilterLabError(f"a picture of shape {picture.shape} cannot be shown to a net")
+        resized = resize(picture, size)
+        if channels == 1:
+            if resized.ndim == 3:
+                resized = resized @ np.array([0.2125, 0.7154, 0.0721], np.float32)
+            data = resized * np.float32(self.scale) - np.float32(np.mean(self.mean_bgr))
+            return np.ascontiguousarray(data[None, None], np.float32)
+        if channels != 3:
+            raise FilterLabError(
+                f"the net takes {channels} channels; pictures have 3 (colour) or 1 (grey)"
+            )
+        mean = np.array(self.mean_bgr, np.float32)
+        if self.order.upper() == "BGR":
+            resized = resized[:, :, ::-1]
+        else:
+            mean = mean[::-1]
+        data = resized * np.float32(self.scale) - mean
+        return np.ascontiguousarray(data.transpose(2, 0, 1)[None], np.float32)
+
+
+def resize(picture: Array, size: tuple[int, int]) -> Array:
+    """A picture at another size, float32, as pycaffe's Transformer resizes it.
+
+    Where more than half of the pixels go along a side, areas are averaged first, so that fine
+    patterns do not turn into coarse ones.
+    """
+    if picture.shape[:2] == tuple(size):
+        return picture
+    import cv2
+
+    h, w = picture.shape[:2]
+    if h > 2 * size[0] or w > 2 * size[1]:
+        half = (min(w, 2 * size[1]), min(h, 2 * size[0]))
+        picture = cv2.resize(picture, half, interpolation=cv2.INTER_AREA)
+    from filterlab.caffe.io import resize_image
+
+    channels_last = picture if picture.ndim == 3 else picture[:, :, None]
+    resized = np.asarray(resize_image(channels_last, tuple(size)), np.float32)
+    return resized if picture.ndim == 3 else resized.reshape(size)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How pixels of the net's input lie on the picture: ``picture = input*scale + offset``."""
+
+    scale_x: float
+    scale_y: float
+    offset_x: float = 0.0
+    offset_y: float = 0.0
+
+    @classmethod
+    def resized(cls, picture: tuple[int, int], size: tuple[int, int]) -> Placement:
+        """The whole picture (height, width) was resized to the input's size."""
+        return cls(picture[1] / size[1], picture[0] / size[0])
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """From input to picture."""
+        return x * self.scale_x + self.offset_x, y * self.scale_y + self.offset_y
+
+    def back(self, x: float, y: float) -> tuple[float, float]:
+        """From picture to input."""
+        return (x - self.offset_x) / self.scale_x, (y - self.offset_y) / self.scale_y
+
+    def box(self, box: FloatBox) -> FloatBox:
+        """A box from input to picture."""
+        x0, y0 = self.point(box[0], box[1])
+        x1, y1 = self.point(box[2], box[3])
+        return x0, y0, x1, y1
+
+
+@dataclass
+class ClassMaps:
+    """The maps of all classes on one picture.
+
+    Attributes
+    ----------
+    prob : ndarray (classes, rows, cols) float32
+        Probabilities; over all classes they sum to 1 in each cell (unless the net ends in
+        sigmoids).
+    score : ndarray (classes, rows, cols) float32
+        The net's values before its softmax.
+    input_size, picture_size : (int, int)
+        Height and width of the net's input and of the picture.
+    geometry : MapGeometry
+        Where the cells lie, in input pixels.
+    placement : Placement
+        Where input pixels lie on the picture.
+    data : ndarray (1, channels, height, width) float32
+        What the net saw.
+    seconds : float
+        What the forward passes took.
+    filled : ndarray (rows, cols) bool or None
+        Of a map that is still filling in, which cells are computed; the others show the nearest.
+    """
+
+    prob: Array
+    score: Array
+    input_size: tuple[int, int]
+    picture_size: tuple[int, int]
+    geometry: MapGeometry
+    placement: Placement
+    data: Array
+    seconds: float = 0.0
+    filled: NDArray[np.bool_] | None = None
+
+    @property
+    def classes(self) -> int:
+        return self.prob.shape[0]
+
+    @property
+    def rows(self) -> int:
+        return self.prob.shape[1]
+
+    @property
+    def cols(self) -> int:
+        return self.prob.shape[2]
+
+    def values(self, classes: int | Iterable[int], scale: str = "prob") -> Array:
+        """The map (rows, cols) of a class, or the sum of several.
+
+        ``scale`` is ``"prob"``, ``"score"`` (of several, the largest) or ``"log"`` (natural
+        logarithm of the probability, down to -20).
+
+        Raises
+        ------
+        FilterLabError
+            For a class the net does not have, or an unknown scale.
+        """
+        wanted = [classes] if isinstance(classes, int | np.integer) else list(classes)
+        for c in wanted:
+            if not 0 <= c < self.classes:
+                raise FilterLabError(
+                    f"the net has no class {c}; its classes are 0 to {self.classes - 1}"
+                )
+        if not wanted:
+            raise FilterLabError("choose at least one class")
+        if scale == "score":
+            return np.asarray(self.score[wanted].max(axis=0), np.float32)
+        total = self.prob[wanted].sum(axis=0, dtype=np.float32)
+        if scale == "prob":
+            return np.asarray(total, np.float32)
+        if scale == "log":
+            return np.asarray(np.log(np.maximum(total, np.exp(-20.0))), np.float32)
+        raise FilterLabError(f"no scale {scale!r}: take prob, score or log")
+
+    def ranked(self, by: str = "peak") -> NDArray[np.intp]:
+        """All classes, best first, by their ``"peak"`` or their ``"mean"`` on this picture."""
+        if by not in ("peak", "mean"):
+            raise FilterLabError(f"classes are ranked by 'peak' or 'mean', not by {by!r}")
+        value = self.prob.max(axis=(1, 2)) if by == "peak" else self.prob.mean(axis=(1, 2))
+        return np.argsort(-value, kind="stable")
+
+    def best(self, i: int, j: int, count: int = 5) -> list[tuple[int, float]]:
+        """The best classes of a cell as (index, probability)."""
+        cell = self.prob[:, i, j]
+        return [(c, float(cell[c])) for c in top_classes(cell, count)]
+
+    def winners(self) -> NDArray[np.intp]:
+        """Index of the best class of each cell, (rows, cols)."""
+        return self.score.argmax(axis=0)
+
+    def to_picture(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the net's input on the picture."""
+        return self.placement.point(x, y)
+
+    def window_on_picture(self, i: int, j: int) -> FloatBox:
+        """The window of cell (i, j); may hang over the picture's edge."""
+        return self.placement.box(self.geometry.window(i, j))
+
+    def field_on_picture(self, i: int, j: int) -> FloatBox:
+        """Everything that can change cell (i, j)."""
+        return self.placement.box(self.geometry.field(i, j, *self.input_size))
+
+    def centre_on_picture(self, i: int, j: int) -> tuple[float, float]:
+        """The middle of cell (i, j)'s window."""
+        return self.placement.point(*self.geometry.centre(i, j))
+
+    def tiles_on_picture(self) -> FloatBox:
+        """The rectangle that the cells' tiles cover."""
+        return self.placement.box(self.geometry.tiles_rect(self.rows, self.cols))
+
+    def tile_on_picture(self, i: int, j: int) -> FloatBox:
+        """The tile of cell (i, j): what lies nearest to its centre."""
+        x0, y0, _, _ = self.geometry.tiles_rect(self.rows, self.cols)
+        jy, jx = self.geometry.jump
+        x, y = x0 + j * jx, y0 + i * jy
+        return self.placement.box((x, y, x + jx, y + jy))
+
+    def cell_at(self, x: float, y: float) -> tuple[int, int] | None:
+        """The cell whose tile holds this point of the picture; None outside all tiles."""
+        px, py = self.placement.back(x, y)
+        x0, y0, _, _ = self.geometry.tiles_rect(self.rows, self.cols)
+        i, j = (
+            int((py - y0) // self.geometry.jump[0]),
+            int((px - x0) // self.geometry.jump[1]),
+        )
+        return (i, j) if 0 <= i < self.rows and 0 <= j < self.cols else None
+
+
+def choose_size(
+    geometry: MapGeometry,
+    picture: tuple[int, int],
+    *,
+    cells: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    squash: int | tuple[int, int] | None = None,
+) -> tuple[int, int]:
+    """The net's input size (height, width) for a picture (height, width).
+
+    Parameters
+    ----------
+    cells : int, optional
+        Cells on the longer side; the picture keeps its shape.
+    size : int or (int, int), optional
+        Pixels on the longer side, the picture keeps its shape and both sides are moved to the
+        nearest size that whole windows fit; or (height, width), taken as it is.
+    squash : int or (int, int), optional
+        The picture is squashed to exactly this size, as in the tutorial (451).
+
+    If nothing is given, the picture's own size, moved to the nearest that fits, between one and
+    three times the classifier's own.
+
+    Raises
+    ------
+    FilterLabError
+        For a size at which there is no cell, or a picture too small; the message says what works.
+    """
+    if sum(choice is not None for choice in (cells, size, squash)) > 1:
+        raise FilterLabError("give only one of cells, size and squash")
+    smallest = geometry.smallest()
+    h, w = picture
+    exact = squash if squash is not None else size if isinstance(size, tuple) else None
+    if exact is not None:
+        chosen = (exact, exact) if isinstance(exact, int) else (int(exact[0]), int(exact[1]))
+    elif cells is not None:
+        chosen = geometry.keeping_shape(picture, cells)
+    else:
+        own = geometry.own_size
+        axis = 1 if w >= h else 0
+        if not isinstance(size, int):
+            if h < smallest[0] or w < smallest[1]:
+                raise FilterLabError(
+                    f"the picture is {w}x{h} pixels, smaller than one window "
+                    f"(at least {smallest[1]}x{smallest[0]}); choose a size to enlarge it"
+                )
+            longer = float(min(max(max(h, w), own[axis]), _LARGEST_BY_DEFAULT * own[axis]))
+        else:
+            longer = float(size)
+            if longer < smallest[axis]:
+                raise _too_small(f"{size} pixels", smallest)
+        ratio = longer / max(h, w)
+        chosen = geometry.size_near(h * ratio, w * ratio)
+        if size is None:
+            # The nearest size of a long, narrow picture may have no room for one window.
+            chosen = (max(chosen[0], smallest[0]), max(chosen[1], smallest[1]))
+    if 0 in geometry.cells(*chosen):
+        raise _too_small(f"{chosen[1]}x{chosen[0]} pixels", smallest)
+    return chosen
+
+
+def _too_small(what: str, smallest: tuple[int, int]) -> FilterLabError:
+    return FilterLabError(
+        f"an input of {what} is too small for one cell of the map; "
+        f"the smallest that works is {smallest[1]}x{smallest[0]}"
+    )
+
+
+def cost_of(transplanted: Transplanted, size: tuple[int, int], passes: int = 1) -> Cost:
+    """What the dense net costs at an input size; the time from the proof's measured pass."""
+    proof = transplanted.proof
+    cost = estimate(
+        transplanted.param,
+        transplanted.net,
+        size,
+        (proof.input_shape[2:], proof.seconds_after),  # type: ignore[arg-type]
+    )
+    return replace(cost, seconds=(cost.seconds or 0.0) * passes)
+
+
+def run_dense(transplanted: Transplanted, data: Array) -> tuple[Array, Array, float]:
+    """One pass of the dense net: probabilities and scores (classes, rows, cols), and seconds.
+
+    Raises
+    ------
+    FilterLabError
+        If the answer is not finite, or memory runs out.
+    """
+    net = transplanted.net
+    start = time.perf_counter()
+    try:
+        feed(net, transplanted.input, data)
+        net.forward()
+        score = net.blobs[transplanted.score].data[0].copy()
+        out = net.blobs[transplanted.output].data[0].copy()
+    except MemoryError:
+        raise FilterLabError(
+            f"not enough memory for an input of {data.shape[3]}x{data.shape[2]} pixels; "
+            "take fewer cells"
+        ) from None
+    seconds = time.perf_counter() - start
+    if not np.isfinite(score).all() or not np.isfinite(out).all():
+        raise not_finite(net, "the net's answer")
+    prob = softmax(score) if transplanted.rewritten.activation == "none" else out
+    return prob, score, seconds
+
+
+def heatmap_job(
+    transplanted: Transplanted,
+    picture: NDArray[Any],
+    *,
+    cells: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    squash: int | tuple[int, int] | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> Job[ClassMaps]:
+    """Run the dense net on a picture; the result holds the maps of all classes.
+
+    See :func:`choose_size` for ``cells``, ``size`` and ``squash``.
+
+    Raises
+    ------
+    FilterLabError
+        For a size that is too small or does not fit into memory, or an answer that is not finite.
+    """
+    preprocessing = preprocessing or Preprocessing()
+    shown = (int(picture.shape[0]), int(picture.shape[1]))
+    chosen = choose_size(transplanted.geometry, shown, cells=cells, size=size, squash=squash)
+    cost = cost_of(transplanted, chosen)
+    check_memory(cost, chosen)
+    text = f"{chosen[1]}x{chosen[0]}"
+    yield Progress("prepare the picture", 0, 2, text)
+    data = preprocessing.apply(picture, chosen, transplanted.channels)
+    rows, cols = transplanted.geometry.cells(*chosen)
+    yield Progress("run the net", 1, 2, f"{text}, {cols}x{rows} cells, {cost}")
+    prob, score, seconds = run_dense(transplanted, data)
+    if prob.shape[1:] != (rows, cols):
+        raise FilterLabError(
+            f"the net gave {prob.shape[1]}x{prob.shape[2]} cells where {rows}x{cols} were "
+            "expected, so their place is unknown"
+        )
+    return ClassMaps(
+        prob,
+        score,
+        chosen,
+        shown,
+        transplanted.geometry,
+        Placement.resized(shown, chosen),
+        data,
+        seconds,
+    )
+
+
+def heatmap(transplanted: Transplanted, picture: NDArray[Any], **choices: Any) -> ClassMaps:
+    """The class maps of a picture in one go; see :func:`heatmap_job`."""
+    return run_job(heatmap_job(transplanted, picture, **choices))

@@ -1,0 +1,381 @@
+"""Casts a classifier into a fully convolutional net, sharing its weights, and proves it right.
+
+>>> from filterlab.surgery import transplant
+>>> t = transplant.transplant("deploy.prototxt", "net.caffemodel")     # doctest: +SKIP
+>>> print(t.account())                                                 # doctest: +SKIP
+fc6 (4096, 9216) -> fc6-conv (4096, 256, 6, 6), same memory
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import filterlab.caffe as caffe
+from filterlab.caffe.files import atomic_write
+from filterlab.caffe.prototxt import format_net, read_net
+from filterlab.errors import FilterLabError
+from filterlab.progress import Job, Progress, run_job
+from filterlab.surgery.geometry import MapGeometry
+from filterlab.surgery.rewrite import Change, Rewrite, rewrite
+
+__all__ = ["Cast", "Proof", "Transplanted", "transplant", "transplant_job"]
+
+Array = NDArray[np.float32]
+_AGREE = 1e-4  # of the largest score: sums in another order differ by about 1e-6
+
+
+@dataclass(frozen=True)
+class Cast:
+    """What became of one layer.
+
+    Attributes
+    ----------
+    old, new : str
+        Its name before and after; ``new`` is empty if the layer is gone.
+    old_shape, new_shape : tuple of int
+        Shape of its weights; of a pooling, its kernel; empty if it has none.
+    kind : str
+        ``"fc->conv"``, ``"pool->stride 1"``, ``"pool removed"``, ``"flatten removed"``,
+        ``"removed"``.
+    shares_memory : bool
+        Whether old and new weights are one and the same memory.
+    """
+
+    old: str
+    new: str
+    old_shape: tuple[int, ...]
+    new_shape: tuple[int, ...]
+    kind: str
+    shares_memory: bool = False
+
+    def __str__(self) -> str:
+        if not self.new:
+            return f"{self.old}: {self.kind}"
+        how = ", same memory" if self.shares_memory else ""
+        if self.kind == "pool->stride 1":
+            return f"{self.old}: kernel {self.new_shape[0]}x{self.new_shape[1]}, stride 1"
+        return f"{self.old} {self.old_shape} -> {self.new} {self.new_shape}{how}"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Both nets' answers to one and the same input of the classifier's own size.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+    largest_difference : float
+        Between the two nets' outputs (probabilities), over all classes.
+    relative : float
+        Largest difference of the scores before the softmax, divided by the largest score.
+    top5_before, top5_after : tuple of int
+        The five best classes of the classifier and of the dense net.
+    agrees : bool
+        The scores are equal but for rounding, and so the five best are the same.
+    seconds_before, seconds_after : float
+        What the two passes took.
+    """
+
+    input_shape: tuple[int, ...]
+    largest_difference: float
+    relative: float
+    top5_before: tuple[int, ...]
+    top5_after: tuple[int, ...]
+    agrees: bool
+    seconds_before: float = 0.0
+    seconds_after: float = 0.0
+
+    def __str__(self) -> str:
+        verdict = "the same" if self.agrees else "NOT THE SAME"
+        return (
+            f"one {'x'.join(map(str, self.input_shape))} input in both nets: largest difference "
+            f"{self.largest_difference:.1e}, five best {list(self.top5_after)}: {verdict}"
+        )
+
+
+@dataclass
+class Transplanted:
+    """A classifier and its fully convolutional double, sharing their weights.
+
+    Attributes
+    ----------
+    net : caffe.Net
+        The dense net, phase TEST.
+    source : caffe.Net
+        The classifier.
+    param, source_param : NetParameter
+        Their structures.
+    casts : list of Cast
+    proof : Proof
+    output, score : str
+        The blobs of the dense net with the class maps, after and before its softmax.
+    geometry : MapGeometry
+    rewritten : Rewrite
+    """
+
+    net: Any
+    source: Any
+    param: Any
+    source_param: Any
+    casts: list[Cast]
+    proof: Proof
+    output: str
+    score: str
+    geometry: MapGeometry
+    rewritten: Rewrite
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.net.blobs[self.output].shape[1])
+
+    @property
+    def channels(self) -> int:
+        """Channels of the picture that the net takes."""
+        return self.rewritten.input_shape[1]
+
+    @property
+    def input(self) -> str:
+        """The picture's blob."""
+        return self.rewritten.input
+
+    def account(self) -> str:
+        """The casts and the proof, a line each."""
+        lines = [str(cast) for cast in self.casts]
+        if not any(cast.new for cast in self.casts):
+            lines.append("the net is fully convolutional already")
+        return "\n".join([*lines, str(self.proof)])
+
+    def prototxts(self) -> tuple[str, str]:
+        """The prototxt before and after."""
+        return format_net(self.source_param), format_net(self.param)
+
+    def diff(self) -> Iterator[tuple[str, str]]:
+        """The two prototxts line by line as (mark, line); mark is ``" "``, ``"-"`` or ``"+"``."""
+        before, after = self.prototxts()
+        for line in difflib.ndiff(before.splitlines(), after.splitlines()):
+            if line[0] != "?":
+                yield line[0], line[2:]
+
+    def save(self, prefix: str | os.PathLike[str]) -> tuple[Path, Path]:
+        """Write ``PREFIX.prototxt`` and ``PREFIX.caffemodel``; returns both paths.
+
+        Raises
+        ------
+        OSError, CaffeError
+            If they cannot be written; what was there before is then still whole.
+        """
+        prefix = Path(prefix)
+        prototxt = prefix.with_name(prefix.name + ".prototxt")
+        weights = prefix.with_name(prefix.name + ".caffemodel")
+        if not prototxt.parent.is_dir():
+            raise FilterLabError(f"there is no folder {prototxt.parent}; make it first")
+        with atomic_write(prototxt, "w") as stream:
+            stream.write(format_net(self.param))
+        self.net.save(str(weights))
+        return prototxt, weights
+
+
+def transplant_job(
+    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None
+) -> Job[Transplanted]:
+    """Transplant step by step: a generator of :class:`Progress` that returns the result.
+
+    Parameters
+    ----------
+    prototxt : path
+        The classifier's deploy net.
+    weights : path or None
+        Its caffemodel; None leaves what the fillers draw.
+
+    Raises
+    ------
+    CaffeError
+        For a bad file; the message names it.
+    FilterLabError
+        If the net cannot be transplanted (which layer, why), or its answer is not finite.
+    """
+    total = 6.0
+    yield Progress("read the prototxt", 0, total, Path(prototxt).name)
+    plain_param = read_net(prototxt)
+    yield Progress("read the weights", 1, total, Path(weights).name if weights else "fillers")
+    plain = _net(plain_param, prototxt, weights)
+    yield Progress("rewrite the layers", 2, total)
+    shapes = {name: tuple(blob.shape) for name, blob in plain.blobs.items()}
+    plan = rewrite(plain_param, shapes)
+    dense = _dense_net(plan)
+    steps = [c for c in plan.changes if c.kind == "fc->conv"]
+    casts = []
+    for change in plan.changes:
+        at = 3 + (steps.index(change) / len(steps) if change in steps else 0)
+        cast = _carry(change, plain, dense)
+        casts.append(cast)
+        if change.new:
+            yield Progress(f"{change.old} → {change.new}", at, total, str(cast))
+    _share_the_rest(plan, plain, dense)
+    geometry = MapGeometry.of(plain_param, plan.param, plan.output, plan.input)
+    proof = yield from _proof(plan, plain, dense, total)
+    return Transplanted(
+        dense,
+        plain,
+        plan.param,
+        plain_param,
+        casts,
+        proof,
+        plan.output,
+        plan.score,
+        geometry,
+        plan,
+    )
+
+
+def transplant(
+    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None
+) -> Transplanted:
+    """Transplant in one go; see :func:`transplant_job`."""
+    return run_job(transplant_job(prototxt, weights))
+
+
+def _net(param: Any, prototxt: Any, weights: Any) -> Any:
+    if weights is None:
+        return caffe.Net(str(prototxt), caffe.TEST)
+    return caffe.Net(str(prototxt), str(weights), caffe.TEST)
+
+
+def _dense_net(plan: Rewrite) -> Any:
+    try:
+        return caffe.Net(plan.param, caffe.TEST)
+    except caffe.CaffeError as error:
+        raise FilterLabError(f"the net cannot be made fully convolutional: {error}") from error
+
+
+def _carry(change: Change, plain: Any, dense: Any) -> Cast:
+    if change.kind == "pool->stride 1":
+        return Cast(change.old, change.new, (), change.kernel, change.kind)
+    if change.kind != "fc->conv":
+        return Cast(change.old, change.new, (), (), change.kind)
+    old, new = plain.params[change.old], dense.params[change.new]
+    if change.transposed:
+        new[0].data[...] = old[0].data.T.reshape(new[0].data.shape)
+    else:
+        _share(old[0], new[0])
+    for before, after in zip(old[1:], new[1:]):
+        _share(before, after)
+    return Cast(
+        change.old,
+        change.new,
+        tuple(old[0].data.shape),
+        tuple(new[0].data.shape),
+        change.kind,
+        np.shares_memory(old[0].data, new[0].data),
+    )
+
+
+def _share(source: Any, target: Any) -> None:
+    if hasattr(target, "share_data"):
+        target.share_data(source)
+    else:  # BVLC's pycaffe shares only between layers of one name and shape.
+        target.data[...] = source.data.reshape(target.data.shape)
+
+
+def _share_the_rest(plan: Rewrite, plain: Any, dense: Any) -> None:
+    new = {change.new for change in plan.changes if change.kind == "fc->conv"}
+    for name, blobs in dense.params.items():
+        if name in new:
+            continue
+        for source, target in zip(plain.params[name], blobs):
+            _share(source, target)
+
+
+def feed(net: Any, name: str, data: Array) -> None:
+    """Give a net an input of any size: reshape it and fill its blob."""
+    blob = net.blobs[name]
+    if tuple(blob.shape) != data.shape:
+        blob.reshape(*data.shape)
+        net.reshape()
+    net.blobs[name].data[...] = data
+
+
+def softmax(score: NDArray[Any], axis: int = 0) -> Array:
+    """Probabilities of scores along an axis, float32."""
+    shifted = score - score.max(axis=axis, keepdims=True)
+    e = np.exp(shifted, dtype=np.float64)
+    return np.asarray(e / e.sum(axis=axis, keepdims=True), np.float32)
+
+
+def not_finite(net: Any, what: str) -> FilterLabError:
+    """The error that says where the first value came up that is no finite number."""
+    for name, blobs in net.params.items():
+        for blob in blobs:
+            if not np.isfinite(blob.data).all():
+                return FilterLabError(
+                    f"{what} is not finite: the weights of layer {name!r} hold NaN or infinity; "
+                    "take another weights file"
+                )
+    for name, blob in net.blobs.items():
+        if not np.isfinite(blob.data).all():
+            return FilterLabError(
+                f"{what} is not finite: NaN or infinity comes up first in blob {name!r}"
+            )
+    return FilterLabError(f"{what} is not finite")
+
+
+def _proof(plan: Rewrite, plain: Any, dense: Any, total: float) -> Job[Proof]:
+    # Noise, like a picture minus its mean: every weight takes part, and no class is favoured.
+    rng = np.random.default_rng(2703)
+    data = (rng.standard_normal(plan.input_shape) * 50).astype(np.float32)
+    size = "x".join(str(n) for n in plan.input_shape)
+    yield Progress("proof: the classifier", 4, total, size)
+    before_out, before, seconds_before = _answer(
+        plain, plan.input, data, plan.plain_output, plan.plain_score
+    )
+    if not np.isfinite(before).all():
+        raise not_finite(plain, "the net's answer")
+    yield Progress("proof: the fully convolutional net", 5, total, size)
+    after_out, after, seconds_after = _answer(dense, plan.input, data, plan.output, plan.score)
+    if plan.pooled:
+        after = getattr(after, "mean" if plan.pooled == "AVE" else "max")(axis=(-2, -1))
+        after_out = softmax(after.reshape(-1)) if plan.activation == "softmax" else after
+    before, after = before.reshape(-1), after.reshape(-1)
+    if before.size != after.size:
+        raise FilterLabError(
+            f"the proof failed: the classifier answers with {before.size} values, the fully "
+            f"convolutional net with {after.size} at the same input size"
+        )
+    difference = np.abs(before_out.reshape(-1) - after_out.reshape(-1))
+    relative = float(np.abs(before - after).max() / max(float(np.abs(before).max()), 1e-30))
+    return Proof(
+        plan.input_shape,
+        float(difference.max()),
+        relative,
+        top_classes(before),
+        top_classes(after),
+        relative < _AGREE,
+        seconds_before,
+        seconds_after,
+    )
+
+
+def top_classes(values: NDArray[Any], count: int = 5) -> tuple[int, ...]:
+    """Indices of the largest values, the largest first; of equals, the first."""
+    order = np.argsort(-values.reshape(-1), kind="stable")[:count]
+    return tuple(int(i) for i in order)
+
+
+def _answer(
+    net: Any, name: str, data: Array, output: str, score: str
+) -> tuple[Array, Array, float]:
+    feed(net, name, data)
+    start = time.perf_counter()
+    net.forward()
+    seconds = time.perf_counter() - start
+    return net.blobs[output].data.copy(), net.blobs[score].data.copy(), seconds
