@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from filterlab.errors import FilterLabError
@@ -11,8 +12,27 @@ __all__ = ["add_parser", "run"]
 
 
 def add_parser(subparsers: Any) -> None:
-    subparsers.add_parser("tour", help="take screenshots of the window at work")
+    parser = subparsers.add_parser(
+        "tour",
+        help="take screenshots of the window at work",
+        description="Drives the real window through the main job (kernels edited, the pocket net "
+        "transplanted, heatmaps shown) and saves a screenshot of each step. Needs no display.",
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument("--scale", type=float, default=1.0, help="pixels per pixel (default 1)")
+    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="language")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light", help="colours")
+    parser.add_argument("--only", default="", metavar="TAB", help="only this tab's scenes")
+
+
+def _say(path: Path) -> None:
+    print(path, flush=True)
 
 
 def run(args: argparse.Namespace) -> int:
-    raise FilterLabError("this command is being built")
+    if not 0.5 <= args.scale <= 4:
+        raise FilterLabError(f"--scale is {args.scale:g}; take one from 0.5 to 4")
+    from filterlab.gui.tour import take_tour
+
+    take_tour(args.out, args.scale, args.lang, args.theme, args.only, on_saved=_say)
+    return 0

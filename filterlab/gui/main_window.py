@@ -1,0 +1,425 @@
+"""The window: menus, tabs, messages, what is dropped on it and what it remembers."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
+from qtpy.QtWidgets import (
+    QAction,
+    QActionGroup,
+    QButtonGroup,
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QTabWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+import filterlab
+from filterlab.gui import i18n, theme
+from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.help_window import HelpWindow
+from filterlab.gui.i18n import tr
+from filterlab.gui.icons import app_icon
+from filterlab.gui.settings import Settings
+from filterlab.gui.tab import MenuItems, Tab
+from filterlab.gui.widgets.message_strip import MessageStrip
+
+__all__ = ["MainWindow"]
+
+#: Key, module and class of each tab, in their order.
+_TABS = (
+    ("filters", "filterlab.gui.filters.tab", "FiltersTab"),
+    ("heatmap", "filterlab.gui.heatmap.tab", "HeatmapTab"),
+    ("inside", "filterlab.gui.inside.tab", "InsideTab"),
+)
+
+
+def _tab_classes() -> list[type[Tab]]:
+    found = []
+    for _, module, name in _TABS:
+        package = module.rpartition(".")[0]
+        if importlib.util.find_spec(package) and importlib.util.find_spec(module):
+            found.append(getattr(importlib.import_module(module), name))
+    return found
+
+
+class MainWindow(QMainWindow):
+    """One window with a few tabs.
+
+    Signals
+    -------
+    rebuild_requested() : the language or the theme has changed; see :mod:`filterlab.gui.app`
+    """
+
+    rebuild_requested = Signal()
+
+    def __init__(
+        self, settings: Settings | None = None, tabs: Sequence[type[Tab]] | None = None
+    ) -> None:
+        super().__init__()
+        self.settings = settings or Settings()
+        self._shut = False
+        self._current: Tab | None = None
+        self._help: HelpWindow | None = None
+        self.setWindowTitle("FilterLab")
+        self.setWindowIcon(app_icon())
+        self.setAcceptDrops(True)
+        self.resize(1280, 800)
+        self.setMinimumSize(QSize(880, 560))
+
+        central = QWidget(self)
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.tab_widget = QTabWidget(central)
+        self.tab_widget.setDocumentMode(True)
+        layout.addWidget(self.tab_widget)
+        self.setCentralWidget(central)
+        self.strip = MessageStrip(central)
+
+        self._make_actions()
+        self._make_menus()
+        self.tabs: list[Tab] = []
+        for kind in _tab_classes() if tabs is None else tabs:
+            self._add_tab(kind(self.settings, self))
+        self.tab_widget.currentChanged.connect(self._on_tab_changed)
+        self._on_tab_changed(self.tab_widget.currentIndex())
+
+    # Building
+
+    def _make_actions(self) -> None:
+        self.undo_action = QAction(tr("Undo"), self)
+        self.undo_action.setShortcut(QKeySequence.Undo)
+        self.undo_action.triggered.connect(self._undo)
+        self.redo_action = QAction(tr("Redo"), self)
+        self.redo_action.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
+        self.redo_action.triggered.connect(self._redo)
+        self.quit_action = QAction(tr("Quit"), self)
+        self.quit_action.setShortcut("Ctrl+Q")
+        self.quit_action.triggered.connect(self.close)
+        self.full_screen_action = QAction(tr("Full screen"), self)
+        self.full_screen_action.setShortcut("F11")
+        self.full_screen_action.setCheckable(True)
+        self.full_screen_action.triggered.connect(self._set_full_screen)
+        self.help_action = QAction(tr("Help on this tab"), self)
+        self.help_action.setShortcut("F1")
+        self.help_action.triggered.connect(self.show_help)
+        self.about_action = QAction(tr("About FilterLab"), self)
+        self.about_action.triggered.connect(self._show_about)
+        self.cancel_action = QAction(tr("Cancel"), self)
+        self.cancel_action.setShortcut("Esc")
+        self.cancel_action.triggered.connect(self._cancel)
+        self.addAction(self.cancel_action)
+        # A menu that is rebuilt drops its actions; the window keeps their shortcuts alive.
+        for action in (
+            self.undo_action,
+            self.redo_action,
+            self.quit_action,
+            self.full_screen_action,
+            self.help_action,
+        ):
+            self.addAction(action)
+
+    def _make_menus(self) -> None:
+        bar = self.menuBar()
+        titles = {
+            "file": tr("&File"),
+            "edit": tr("&Edit"),
+            "view": tr("&View"),
+            "model": tr("&Model"),
+            "lessons": tr("&Lessons"),
+            "help": tr("&Help"),
+        }
+        self.menus: dict[str, QMenu] = {key: bar.addMenu(text) for key, text in titles.items()}
+        self._recent_menu = QMenu(tr("Open recent"), self)
+        self._recent_menu.aboutToShow.connect(self._fill_recent)
+        self._theme_menu = QMenu(tr("Theme"), self)
+        group = QActionGroup(self)
+        for name, text in (("light", tr("Light")), ("dark", tr("Dark"))):
+            action = QAction(text, self)
+            action.setCheckable(True)
+            action.setChecked(theme.current().name == name)
+            action.setData(name)
+            group.addAction(action)
+            self._theme_menu.addAction(action)
+        group.triggered.connect(self._on_theme)
+
+        corner = QWidget(bar)
+        row = QHBoxLayout(corner)
+        row.setContentsMargins(0, 3, theme.STEP, 3)
+        row.setSpacing(0)
+        self._language_buttons = QButtonGroup(self)
+        for name, text in (("en", "EN"), ("zh", "中文")):
+            button = QToolButton(corner)
+            button.setText(text)
+            button.setCheckable(True)
+            button.setProperty("flat", True)
+            button.setProperty("language", name)
+            button.setFocusPolicy(Qt.TabFocus)
+            button.setToolTip(i18n.LANGUAGES[name])
+            button.setChecked(i18n.language() == name)
+            self._language_buttons.addButton(button)
+            row.addWidget(button)
+        self._language_buttons.buttonClicked.connect(self._on_language)
+        bar.setCornerWidget(corner, Qt.TopRightCorner)
+
+    def _add_tab(self, tab: Tab) -> None:
+        self.tabs.append(tab)
+        self.tab_widget.addTab(tab, tab.title())
+        tab.message.connect(self.strip.show_message)
+        tab.undo_changed.connect(self._update_undo)
+        tab.opened.connect(self._on_opened)
+        tab.menus_changed.connect(self._fill_menus)
+
+    # Tabs
+
+    @property
+    def current_tab(self) -> Tab | None:
+        """The tab in front."""
+        return self._current
+
+    def tab(self, name: str) -> Tab:
+        """A tab by its key, such as ``"filters"``; KeyError if there is none."""
+        for tab in self.tabs:
+            if tab.name == name:
+                return tab
+        raise KeyError(name)
+
+    def show_tab(self, name: str) -> Tab:
+        """Bring a tab to the front and return it."""
+        tab = self.tab(name)
+        self.tab_widget.setCurrentWidget(tab)
+        return tab
+
+    def _on_tab_changed(self, index: int) -> None:
+        if self._shut:
+            return
+        if self._current is not None:
+            self._current.deactivated()
+        self._current = self.tabs[index] if 0 <= index < len(self.tabs) else None
+        self._fill_menus()
+        self._update_undo()
+        if self._current is not None:
+            self._current.activated()
+            if self._help is not None and self._help.isVisible():
+                self._help.show_html(self._current.help_html())
+
+    def _fill_menus(self) -> None:
+        mine: dict[str, MenuItems] = self._current.menu_actions() if self._current else {}
+        around: dict[str, tuple[MenuItems, MenuItems]] = {
+            "file": ((), (self._recent_menu, None, self.quit_action)),
+            "edit": ((self.undo_action, self.redo_action, None), ()),
+            "view": ((), (None, self._theme_menu, self.full_screen_action)),
+            "help": ((self.help_action,), (None, self.about_action)),
+        }
+        for key, menu in self.menus.items():
+            before, after = around.get(key, ((), ()))
+            menu.clear()
+            for item in (*before, *mine.get(key, ()), *after):
+                if item is None:
+                    menu.addSeparator()
+                elif isinstance(item, QMenu):
+                    menu.addMenu(item)
+                else:
+                    menu.addAction(item)
+            menu.menuAction().setVisible(not menu.isEmpty())
+
+    # Undo
+
+    def _update_undo(self) -> None:
+        tab = self._current
+        undo, redo = (tab.undo_text(), tab.redo_text()) if tab else ("", "")
+        self.undo_action.setEnabled(bool(undo))
+        self.redo_action.setEnabled(bool(redo))
+        self.undo_action.setText(f"{tr('Undo')} {undo}".strip())
+        self.redo_action.setText(f"{tr('Redo')} {redo}".strip())
+
+    def _undo(self) -> None:
+        if self._current is not None:
+            self._current.undo()
+            self._update_undo()
+
+    def _redo(self) -> None:
+        if self._current is not None:
+            self._current.redo()
+            self._update_undo()
+
+    # Files
+
+    def open_paths(self, paths: Sequence[str | os.PathLike[str]]) -> bool:
+        """Open files in the tab that fits them best, that in front first."""
+        found = [Path(p) for p in paths]
+        if not found:
+            return False
+        rated = [(tab.accepts(found) * 2 + (tab is self._current), tab) for tab in self.tabs]
+        score, tab = max(rated, key=lambda pair: pair[0], default=(0, None))
+        if tab is None or score < 2:
+            self.strip.show_message(
+                tr("{name} is no picture, kernel or model that FilterLab knows.").format(
+                    name=found[0].name
+                ),
+                "error",
+            )
+            return False
+        self.tab_widget.setCurrentWidget(tab)
+        try:
+            tab.open_paths(found)
+        except EXPECTED as error:
+            self.strip.show_message(one_sentence(error), "error")
+            return False
+        return True
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = [u.toLocalFile() for u in event.mimeData().urls() if u.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.open_paths(paths)
+
+    def _on_opened(self, path: str) -> None:
+        self.settings.add_recent(os.path.abspath(path))
+
+    def _fill_recent(self) -> None:
+        self._recent_menu.clear()
+        for path in self.settings.recent:
+            action = self._recent_menu.addAction(Path(path).name)
+            action.setToolTip(path)
+            action.setData(path)
+            action.triggered.connect(self._open_recent)
+        if not self.settings.recent:
+            self._recent_menu.addAction(tr("Nothing opened yet")).setEnabled(False)
+            return
+        self._recent_menu.addSeparator()
+        self._recent_menu.addAction(tr("Forget these")).triggered.connect(
+            self.settings.clear_recent
+        )
+
+    def _open_recent(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.open_paths([str(action.data())])
+
+    # Messages, help, keys
+
+    def show_error(self, sentence: str) -> None:
+        """Show one sentence in the message strip until it is read."""
+        self.strip.show_message(sentence, "error")
+
+    def show_help(self) -> None:
+        """Show what the tab in front can do and its keys, in a window of its own."""
+        if self._help is None:
+            self._help = HelpWindow(self)
+        self._help.show_html(self._current.help_html() if self._current else "")
+        self._help.show()
+        self._help.raise_()
+
+    def _show_about(self) -> None:
+        text = tr(
+            "Net surgery by hand: draw convolution kernels and watch three filters answer; turn "
+            "a classifier into a fully convolutional net and see where the tiger cat is."
+        )
+        if self._help is None:
+            self._help = HelpWindow(self)
+        self._help.show_html(
+            f"<h2>FilterLab {filterlab.__version__}</h2><p>{text}</p><p>GPL-3.0-or-later</p>"
+        )
+        self._help.show()
+
+    def _cancel(self) -> None:
+        if self._current is not None and self._current.cancel():
+            return
+        if self.strip.isVisible():
+            self.strip.hide()
+        elif self.isFullScreen():
+            self.full_screen_action.trigger()
+
+    def _set_full_screen(self, on: bool) -> None:
+        if on:
+            self.showFullScreen()
+        else:
+            self.showNormal()
+
+    # Language and theme
+
+    def _on_language(self, button: QToolButton) -> None:
+        self.set_language(str(button.property("language")))
+
+    def set_language(self, name: str) -> None:
+        """Switch the interface's language; the window is rebuilt around its state."""
+        if name != i18n.language():
+            i18n.set_language(name)
+            self.settings.set_text("language", name)
+            self.rebuild_requested.emit()
+
+    def _on_theme(self, action: QAction) -> None:
+        self.set_theme(str(action.data()))
+
+    def set_theme(self, name: str) -> None:
+        """Switch between light and dark; the window is rebuilt around its state."""
+        if name != theme.current().name:
+            self.settings.set_text("theme", name)
+            self.rebuild_requested.emit()
+
+    # State and closing
+
+    def save_state(self) -> dict[str, Any]:
+        """The state to find again at the next start."""
+        return {
+            "current": self._current.name if self._current else "",
+            "tabs": {tab.name: tab.save_state() for tab in self.tabs},
+        }
+
+    def restore_state(self, state: dict[str, Any], live: bool = False) -> None:
+        """Show a saved state, or (``live``) go on with a window's that is being rebuilt."""
+        kept = state.get("tabs")
+        for tab in self.tabs:
+            mine = kept.get(tab.name) if isinstance(kept, dict) else None
+            if isinstance(mine, dict):
+                (tab.take_over if live else tab.restore_state)(mine)
+        if any(tab.name == state.get("current") for tab in self.tabs):
+            self.show_tab(state["current"])
+        self._update_undo()
+
+    def hand_over(self) -> dict[str, Any]:
+        """The state for a rebuilt window, live objects included."""
+        return {
+            "current": self._current.name if self._current else "",
+            "tabs": {tab.name: tab.hand_over() for tab in self.tabs},
+        }
+
+    def shutdown(self) -> None:
+        """Stop all work and wait for it; once."""
+        if self._shut:
+            return
+        self._shut = True
+        for tab in self.tabs:
+            tab.shutdown()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._shut:
+            self.settings.set_bytes("geometry", self.saveGeometry())
+            self.settings.save_session(self.save_state())
+            self.settings.sync()
+            # The window goes at once; a step that still runs is waited for behind it.
+            self.hide()
+            self.shutdown()
+        if self._help is not None:
+            self._help.close()
+        super().closeEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.WindowStateChange:
+            self.full_screen_action.setChecked(self.isFullScreen())

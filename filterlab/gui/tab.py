@@ -1,0 +1,156 @@
+"""What every tab gives the window, and what the window gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QAction, QMenu, QWidget
+
+from filterlab.gui.i18n import tr
+from filterlab.gui.jobs import JobRunner
+from filterlab.gui.settings import Settings
+
+__all__ = ["KERNEL_SUFFIXES", "MODEL_SUFFIXES", "PICTURE_SUFFIXES", "MenuItems", "Tab"]
+
+PICTURE_SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jpe .jp2 .bmp .dib .webp .tif .tiff .gif .pbm .pgm .ppm .pnm .sr .ras "
+    ".exr .hdr .avif".split()
+)
+KERNEL_SUFFIXES = frozenset(".txt .csv .tsv .json .npy .kernel".split())
+MODEL_SUFFIXES = frozenset(".prototxt .pbtxt .caffemodel .h5 .hdf5".split())
+
+#: Items of one menu; None is a separator.
+MenuItems = Sequence["QAction | QMenu | None"]
+
+
+class Tab(QWidget):
+    """One tab of the window: it owns its model, its workers and its actions.
+
+    Signals
+    -------
+    message(str, str) : one sentence for the message strip, and its level: "info", "warning",
+        "error"
+    undo_changed() : what can be undone or redone has changed
+    opened(str) : a file was opened; it joins the recent ones
+    menus_changed() : the tab's actions have changed
+    """
+
+    message = Signal(str, str)
+    undo_changed = Signal()
+    opened = Signal(str)
+    menus_changed = Signal()
+
+    #: The key under which the tab's state is kept.
+    name: ClassVar[str] = ""
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+
+    # What is shown around it
+
+    def title(self) -> str:
+        """The tab's title."""
+        return self.name
+
+    def menu_actions(self) -> dict[str, MenuItems]:
+        """Actions by menu: "file", "edit", "view", "model", "lessons", "help"."""
+        return {}
+
+    def help_html(self) -> str:
+        """What F1 shows about this tab: a short text and its keys."""
+        return ""
+
+    def activated(self) -> None:
+        """The tab has come to the front (or the window has)."""
+
+    def deactivated(self) -> None:
+        """Another tab has come to the front: stop cameras and animations."""
+
+    # Undo
+
+    def undo_text(self) -> str:
+        """The name of the edit that Undo takes back; empty for none."""
+        return ""
+
+    def redo_text(self) -> str:
+        """The name of the edit that Redo makes again; empty for none."""
+        return ""
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+
+    def redo(self) -> None:
+        """Make the last undone edit again."""
+
+    # Files
+
+    def accepts(self, paths: Sequence[Path]) -> int:
+        """How well the tab can open these files together: 0 not at all, 1 yes, 2 best here."""
+        return 0
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Open files that were dropped, chosen or named on the command line."""
+
+    # State
+
+    def save_state(self) -> dict[str, Any]:
+        """What to find again at the next start; plain JSON data."""
+        return {}
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Show a saved state; whatever in it no longer fits is passed over."""
+
+    def hand_over(self) -> dict[str, Any]:
+        """Everything a rebuilt window's tab goes on with, live objects included."""
+        return self.save_state()
+
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Go on with what the tab of the window before handed over."""
+        self.restore_state(state)
+
+    # Work
+
+    def cancel(self) -> bool:
+        """Cancel what runs (Esc); whether anything did."""
+        return False
+
+    def shutdown(self) -> None:
+        """Stop all workers and wait for them; the tab is not used afterwards."""
+
+    # Helpers for the tabs
+
+    def make_action(
+        self, text: str, slot: Any = None, shortcut: str = "", checkable: bool = False
+    ) -> QAction:
+        """An action of this tab; its shortcut works while the tab is in front."""
+        action = QAction(text, self)
+        action.setCheckable(checkable)
+        if shortcut:
+            action.setShortcut(shortcut)
+            action.setShortcutContext(Qt.WindowShortcut)
+        if slot is not None:
+            (action.toggled if checkable else action.triggered).connect(slot)
+        return action
+
+    def make_runner(self) -> JobRunner:
+        """A job runner whose failures go to the message strip."""
+        runner = JobRunner(self)
+        runner.failed.connect(self.show_error)
+        return runner
+
+    def show_error(self, sentence: str) -> None:
+        """Show an error in the message strip."""
+        self.message.emit(sentence, "error")
+
+    def show_info(self, sentence: str) -> None:
+        """Show news in the message strip."""
+        self.message.emit(sentence, "info")
+
+    def picture_filter(self) -> str:
+        """The file dialog's filter for pictures."""
+        pattern = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES))
+        return f"{tr('Pictures')} ({pattern});;{tr('All files')} (*)"

@@ -1,0 +1,199 @@
+"""How the window looks: Fusion with a palette of our own, light and dark, in steps of 8 pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QFont, QFontDatabase, QPalette
+from qtpy.QtWidgets import QApplication
+
+__all__ = ["DARK", "LIGHT", "STEP", "THEMES", "Theme", "apply", "code_font", "current"]
+
+#: The unit of spacing, in device-independent pixels.
+STEP = 8
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of one theme, as ``#rrggbb``.
+
+    Attributes
+    ----------
+    surface : what is read and edited. backdrop : what lies behind. well : behind pictures.
+    text, muted : text and less important text, both at least 4.5 in contrast on surface and
+    backdrop. line : hairlines. accent : the one accent. on_accent : text on it.
+    error, warning, good : message colours. input_mark, output_mark : outlines over pictures.
+    """
+
+    name: str
+    surface: str
+    backdrop: str
+    well: str
+    text: str
+    muted: str
+    line: str
+    hover: str
+    accent: str
+    on_accent: str
+    error: str
+    warning: str
+    good: str
+
+    @property
+    def dark(self) -> bool:
+        """Whether this is a dark theme."""
+        return self.name == "dark"
+
+
+LIGHT = Theme(
+    name="light",
+    surface="#FFFFFF",
+    backdrop="#F5F6F8",
+    well="#E4E7EC",
+    text="#1B1E24",
+    muted="#59606C",
+    line="#D5D9E0",
+    hover="#E9EDF4",
+    accent="#2F6FDE",
+    on_accent="#FFFFFF",
+    error="#B3261E",
+    warning="#8A5A00",
+    good="#1E7B3A",
+)
+DARK = Theme(
+    name="dark",
+    surface="#2B2D30",
+    backdrop="#1E1F22",
+    well="#141517",
+    text="#E7E9ED",
+    muted="#A6ACB8",
+    line="#43464C",
+    hover="#393C41",
+    accent="#6EA8FE",
+    on_accent="#10233F",
+    error="#FF9C94",
+    warning="#F0C060",
+    good="#7FD49A",
+)
+THEMES = {"light": LIGHT, "dark": DARK}
+
+_current = LIGHT
+
+
+def current() -> Theme:
+    """The theme in use."""
+    return _current
+
+
+def code_font() -> QFont:
+    """A fixed-pitch font for code and for columns of numbers."""
+    font = QFontDatabase.systemFont(QFontDatabase.FixedFont)
+    font.setPointSizeF(max(8.0, QApplication.font().pointSizeF() - 0.5))
+    return font
+
+
+def _palette(theme: Theme) -> QPalette:
+    palette = QPalette()
+    roles = {
+        QPalette.Window: theme.backdrop,
+        QPalette.WindowText: theme.text,
+        QPalette.Base: theme.surface,
+        QPalette.AlternateBase: theme.backdrop,
+        QPalette.Text: theme.text,
+        QPalette.Button: theme.surface,
+        QPalette.ButtonText: theme.text,
+        QPalette.BrightText: theme.error,
+        QPalette.ToolTipBase: theme.surface,
+        QPalette.ToolTipText: theme.text,
+        QPalette.PlaceholderText: theme.muted,
+        QPalette.Highlight: theme.accent,
+        QPalette.HighlightedText: theme.on_accent,
+        QPalette.Link: theme.accent,
+        QPalette.Light: theme.hover,
+        QPalette.Midlight: theme.hover,
+        QPalette.Mid: theme.line,
+        QPalette.Dark: theme.line,
+        QPalette.Shadow: theme.well,
+    }
+    for role, colour in roles.items():
+        palette.setColor(role, QColor(colour))
+    faint = QColor(theme.muted)
+    faint.setAlphaF(0.6)
+    for role in (QPalette.WindowText, QPalette.Text, QPalette.ButtonText):
+        palette.setColor(QPalette.Disabled, role, faint)
+    palette.setColor(QPalette.Disabled, QPalette.Highlight, QColor(theme.line))
+    return palette
+
+
+def _style_sheet(t: Theme) -> str:
+    return f"""
+    QMainWindow, QDialog {{ background: {t.backdrop}; }}
+    QMenuBar {{ background: {t.backdrop}; color: {t.text}; padding: 4px 8px; }}
+    QMenuBar::item {{ padding: 4px 8px; border-radius: 4px; background: transparent; }}
+    QMenuBar::item:selected {{ background: {t.hover}; }}
+    QMenu {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
+    QMenu::item {{ padding: 5px 24px 5px 24px; border-radius: 4px; }}
+    QMenu::item:selected {{ background: {t.hover}; color: {t.text}; }}
+    QMenu::item:disabled {{ color: {t.muted}; }}
+    QMenu::separator {{ height: 1px; background: {t.line}; margin: 4px 8px; }}
+    QToolTip {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.line};
+        padding: 4px 6px; }}
+    QTabWidget::pane {{ border: 0; border-top: 1px solid {t.line}; background: {t.backdrop}; }}
+    QTabBar {{ qproperty-drawBase: 0; }}
+    QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 7px 16px 6px 16px;
+        border: 0; border-bottom: 2px solid transparent; margin-left: 8px; }}
+    QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
+    QTabBar::tab:hover:!selected {{ color: {t.text}; }}
+    QPushButton, QToolButton {{ background: {t.surface}; color: {t.text};
+        border: 1px solid {t.line}; border-radius: 5px; padding: 4px 10px; }}
+    QToolButton {{ padding: 4px 6px; }}
+    QPushButton:hover, QToolButton:hover {{ background: {t.hover}; }}
+    QPushButton:pressed, QToolButton:pressed {{ background: {t.line}; }}
+    QPushButton:focus, QToolButton:focus {{ border-color: {t.accent}; }}
+    QPushButton:disabled, QToolButton:disabled {{ color: {t.muted}; background: transparent; }}
+    QPushButton:checked, QToolButton:checked {{ background: {t.accent}; color: {t.on_accent};
+        border-color: {t.accent}; }}
+    QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent};
+        border-color: {t.accent}; padding: 7px 16px; }}
+    QPushButton[primary="true"]:disabled {{ background: {t.line}; color: {t.muted};
+        border-color: {t.line}; }}
+    QToolButton[flat="true"], QPushButton[flat="true"] {{ background: transparent;
+        border-color: transparent; }}
+    QToolButton[flat="true"]:hover, QPushButton[flat="true"]:hover {{ background: {t.hover}; }}
+    QToolButton[flat="true"]:focus {{ border-color: {t.accent}; }}
+    QToolButton[flat="true"]:checked {{ background: {t.hover}; color: {t.text};
+        border-color: {t.line}; }}
+    QToolButton::menu-indicator {{ image: none; }}
+    QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QListView, QTreeView,
+    QTableView {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.line};
+        border-radius: 5px; selection-background-color: {t.accent};
+        selection-color: {t.on_accent}; }}
+    QLineEdit {{ padding: 4px 6px; }}
+    QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus,
+    QListView:focus, QTreeView:focus {{ border-color: {t.accent}; }}
+    QListView::item:selected, QTreeView::item:selected {{ background: {t.hover};
+        color: {t.text}; }}
+    QProgressBar {{ background: {t.line}; border: 0; border-radius: 3px; max-height: 6px;
+        min-height: 6px; }}
+    QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}
+    QScrollArea {{ border: 0; background: transparent; }}
+    QSplitter::handle {{ background: transparent; }}
+    QLabel[role="muted"] {{ color: {t.muted}; }}
+    QLabel[role="heading"] {{ color: {t.text}; font-weight: 600; }}
+    QLabel[role="error"] {{ color: {t.error}; }}
+    QLabel[role="warning"] {{ color: {t.warning}; }}
+    QLabel[role="good"] {{ color: {t.good}; }}
+    """
+
+
+def apply(app: QApplication, name: str) -> Theme:
+    """Give the application a theme (``"light"`` or ``"dark"``) and return it."""
+    global _current
+    _current = THEMES[name]
+    if app.style().objectName().lower() != "fusion":
+        app.setStyle("Fusion")
+    app.setPalette(_palette(_current))
+    app.setStyleSheet(_style_sheet(_current))
+    app.setAttribute(Qt.AA_DontShowIconsInMenus, True)
+    return _current

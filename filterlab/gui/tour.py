@@ -1,0 +1,145 @@
+"""Screenshots of the real window at work, without a display if need be.
+
+Each tab contributes scenes: its package's ``tour`` module has ``scenes(window, wait)``, a
+generator that drives the real widgets and yields a short name whenever a picture is to be taken.
+``wait(condition, what)`` runs the window until a condition holds; it never waits for a time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filterlab.errors import FilterLabError
+
+if TYPE_CHECKING:
+    from filterlab.gui.main_window import MainWindow
+
+__all__ = ["SIZE", "Wait", "scene_modules", "take_tour"]
+
+SIZE = (1280, 800)
+
+#: ``wait(condition, what, timeout=60)``.
+Wait = Callable[..., None]
+Scenes = Generator[str, None, None]
+
+
+def scene_modules() -> list[str]:
+    """The tabs' tour modules, in the tabs' order."""
+    names = [f"filterlab.gui.{tab}.tour" for tab in ("filters", "heatmap", "inside")]
+    return [n for n in names if _exists(n.rpartition(".")[0]) and _exists(n)]
+
+
+def _exists(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _prepare_platform(scale: float) -> None:
+    """Choose the offscreen platform and the scale, before Qt is loaded."""
+    no_display = not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if sys.platform.startswith("linux") and no_display:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    if scale != 1:
+        os.environ["QT_SCALE_FACTOR"] = f"{scale:g}"
+
+
+def take_tour(
+    out: str | os.PathLike[str],
+    scale: float = 1.0,
+    language: str = "en",
+    theme_name: str = "light",
+    only: str = "",
+    on_saved: Callable[[Path], object] | None = None,
+) -> list[Path]:
+    """Drive the window through all scenes and save a numbered PNG of each.
+
+    Parameters
+    ----------
+    out : path
+        The folder for the pictures; made if it is missing.
+    scale : float
+        Device pixels per pixel, such as 2 for a high-resolution screen.
+    language, theme_name : str
+        ``"en"`` or ``"zh"``; ``"light"`` or ``"dark"``.
+    only : str
+        The key of one tab whose scenes are taken; all if empty.
+
+    Raises
+    ------
+    FilterLabError
+        If a scene does not come about in time, or an error shows in the window meanwhile.
+    """
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    _prepare_platform(scale)
+    from filterlab.gui.app import Desk, make_application
+    from filterlab.gui.settings import Settings
+
+    app = make_application()
+
+    def wait(condition: Callable[[], object], what: str, timeout: float = 60.0) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise FilterLabError(f"the tour waited {timeout:g} s in vain for: {what}")
+            app.processEvents()
+            time.sleep(0.002)
+        app.processEvents()
+
+    saved: list[Path] = []
+    before = os.environ.get("FILTERLAB_LANG")
+    os.environ["FILTERLAB_LANG"] = language
+    try:
+        # The tour has settings of its own: it must not show, or touch, the user's session.
+        with tempfile.TemporaryDirectory(prefix="filterlab-tour-") as own:
+            settings = Settings(Path(own))
+            settings.set_text("theme", theme_name)
+            settings.set_text("first_hint", "seen")
+            desk = Desk(app, settings)
+            try:
+                _run_scenes(desk.window, wait, folder, only, saved, on_saved)
+            finally:
+                desk.window.close()
+                app.processEvents()
+                settings.sync()
+    finally:
+        if before is None:
+            del os.environ["FILTERLAB_LANG"]
+        else:
+            os.environ["FILTERLAB_LANG"] = before
+    return saved
+
+
+def _run_scenes(
+    window: MainWindow,
+    wait: Wait,
+    folder: Path,
+    only: str,
+    saved: list[Path],
+    on_saved: Callable[[Path], object] | None,
+) -> None:
+    window.resize(*SIZE)
+    window.show()
+    wait(window.isVisible, "the window")
+    for module in scene_modules():
+        tab = module.split(".")[2]
+        if only and tab != only:
+            continue
+        window.show_tab(tab)
+        for name in importlib.import_module(module).scenes(window, wait):
+            # Layouts settle over a few turns of the event loop.
+            for _ in range(4):
+                wait(lambda: True, "the layout")
+            path = folder / f"{len(saved) + 1:02d}_{tab}_{name}.png"
+            if not window.grab().save(str(path)):
+                raise FilterLabError(f"{path} could not be written; choose another folder")
+            saved.append(path)
+            if on_saved is not None:
+                on_saved(path)
