@@ -1,0 +1,230 @@
+"""Weights files (``.caffemodel``) of all generations to arrays, and arrays to weights files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.files import atomic_write
+from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.wire import BYTES, VARINT, Message, Walker, open_buffer
+
+__all__ = ["read_weights", "write_weights"]
+
+FloatArray = npt.NDArray[np.float32]
+
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_SIGNATURES = {
+    b"PK\x03\x04": "a zip archive (or PyTorch file)",
+    b"\x1f\x8b": "a gzip archive",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x93NUMPY": "a NumPy array",
+}
+_PROTOBUF_LIMIT = 2**31 - 1
+# Fields of NetParameter whose wire type tells a caffemodel from another protobuf file.
+_NET_FIELDS: dict[int, tuple[str, tuple[int, ...]]] = {
+    1: ("name", (BYTES,)),
+    2: ("layers", (BYTES,)),
+    3: ("input", (BYTES,)),
+    4: ("input_dim", (VARINT, BYTES)),
+    5: ("force_backward", (VARINT,)),
+    6: ("state", (BYTES,)),
+    7: ("debug_info", (VARINT,)),
+    8: ("input_shape", (BYTES,)),
+    100: ("layer", (BYTES,)),
+}
+
+
+def _refuse_other_files(data: memoryview, path: str) -> None:
+    """Name the likeliest mistakes: text, a page saved from the web, a picture, an archive."""
+    head = bytes(data[:4096])
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise CaffeError(f"{path}: a web page, not weights; download the caffemodel itself")
+    if start.startswith(b"version https://git-lfs"):
+        raise CaffeError(
+            f"{path}: a Git LFS pointer, not weights; fetch the file with 'git lfs pull'"
+        )
+    if not re.search(rb"[^\t\n\r -~\x80-\xff]", head):
+        raise CaffeError(
+            f"{path}: text, not weights; give a caffemodel here, and a prototxt as the net"
+        )
+    for signature, kind in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise CaffeError(f"{path}: {kind}, not weights; give a caffemodel here")
+
+
+def _blobs_of(walker: Walker, ranges: list[tuple[int, int]], name: str) -> list[FloatArray]:
+    return [
+        walker.blob(Message(start, end, f"blob {index} of layer {name!r}"))
+        for index, (start, end) in enumerate(ranges)
+    ]
+
+
+def _layer(
+    walker: Walker, where: Message, name_field: int, blobs_field: int, v0_field: int | None
+) -> tuple[str, list[FloatArray]]:
+    """Name and blobs of a layer; a V0 layer lies within a V1 layer."""
+    name, blobs = "", []
+    ranges: list[tuple[int, int]] = []
+    for number, wire, start, end, _ in walker.fields(where):
+        if number == name_field:
+            walker.expect(wire, (BYTES,), where, "name")
+            name = walker.text(start, end)
+            where.what = f"layer {name!r}"
+        elif number == blobs_field:
+            walker.expect(wire, (BYTES,), where, "blobs")
+            ranges.append((start, end))
+        elif number == v0_field:
+            walker.expect(wire, (BYTES,), where, "layer")
+            name, inner = _layer(walker, Message(start, end, where.what), 1, 50, None)
+            blobs += inner
+    return name, blobs + _blobs_of(walker, ranges, name)
+
+
+def _layers(walker: Walker, net: Message) -> Iterator[tuple[str, list[FloatArray]]]:
+    index = 0
+    for number, wire, start, end, _ in walker.fields(net):
+        field, wanted = _NET_FIELDS.get(number, ("", (wire,)))
+        walker.expect(wire, wanted, net, field)
+        if number not in (2, 100):
+            continue
+        index += 1
+        where = Message(start, end, f"layer {index}")
+        name_field, blobs_field, v0_field = (1, 7, None) if number == 100 else (4, 6, 1)
+        name, blobs = _layer(walker, where, name_field, blobs_field, v0_field)
+        net.what = f"the net, after layer {name!r}"
+        yield name, blobs
+    if not index:
+        walker.fail("holds no layers; give a caffemodel here")
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
+    """The weights in a file, by layer name in file order.
+
+    Parameters
+    ----------
+    path : path
+        A ``.caffemodel`` of any generation, or HDF5 (``.caffemodel.h5``).
+
+    Returns
+    -------
+    dict of str to list of float32 arrays
+        Layers without blobs are left out. Shapes are as stored: files of the V0 and V1
+        generations hold 4-D blobs (a bias is 1x1x1xN). The arrays are writable; those of a large
+        file are mapped from it copy-on-write, so that a change never reaches the file.
+
+    Raises
+    ------
+    CaffeError
+        If the file is missing, damaged or no weights file.
+    """
+    name = os.fspath(path)
+    data = open_buffer(path)
+    if data[:8] == _HDF5_SIGNATURE:
+        from filterlab.caffe.hdf5 import read_weights_hdf5
+
+        return read_weights_hdf5(path)
+    _refuse_other_files(data, name)
+    walker = Walker(data, name, "caffemodel")
+    found: dict[str, list[FloatArray]] = {}
+    for layer, blobs in _layers(walker, Message(0, len(data), "the net")):
+        # Of two layers with one name, as for two phases, the later with blobs counts.
+        if blobs:
+            found[layer] = blobs
+    return found
+
+
+def _varint(value: int) -> bytes:
+    parts = bytearray()
+    while value > 127:
+        parts.append(value & 127 | 128)
+        value >>= 7
+    parts.append(value)
+    return bytes(parts)
+
+
+def _field(number: int, size: int) -> bytes:
+    """The header of a length-delimited field."""
+    return _varint(number << 3 | BYTES) + _varint(size)
+
+
+def _blob_parts(array: FloatArray) -> tuple[list[Any], int]:
+    """A BlobProto in parts to write one after the other, and its size in bytes."""
+    dims = b"".join(_varint(dim) for dim in array.shape)
+    shape = _field(1, len(dims)) + dims if dims else b""
+    head = _field(7, len(shape)) + shape + _field(5, array.nbytes)
+    return [head, array], len(head) + array.nbytes
+
+
+def write_weights(
+    path: str | os.PathLike[str],
+    net: caffe_pb2.NetParameter,
+    weights: Mapping[str, Sequence[npt.NDArray[Any]]],
+) -> None:
+    """Write a ``.caffemodel`` of today's form, values packed, that BVLC Caffe reads too.
+
+    The file appears whole or not at all. It may be the one that the weights are mapped from.
+
+    Parameters
+    ----------
+    path : path
+        The file to write; replaced if it exists.
+    net : NetParameter
+        Of today's form. Its layers are written in order, with the weights in place of the blobs
+        that they hold.
+    weights : mapping of str to sequence of arrays
+        Blobs by layer name; each is written as float32 in its shape. A layer without an entry
+        is written without blobs.
+
+    Raises
+    ------
+    CaffeError
+        If a name is no layer of the net, the net is of an old generation, or the file would pass
+        protobuf's limit of 2 GiB.
+    OSError
+        If the file cannot be written.
+    """
+    name = os.fspath(path)
+    if net.layers:
+        raise CaffeError(f"{name}: the net to save is of an old generation; upgrade it first")
+    strange = weights.keys() - {layer.name for layer in net.layer}
+    if strange:
+        raise CaffeError(f"{name}: no layer is named {sorted(strange)[0]!r} in the net to save")
+    top = caffe_pb2.NetParameter()
+    top.CopyFrom(net)
+    del top.layer[:]
+    parts: list[Any] = [top.SerializePartialToString()]
+    total = len(parts[0])
+    for layer in net.layer:
+        if layer.blobs:
+            bare = caffe_pb2.LayerParameter()
+            bare.CopyFrom(layer)
+            del bare.blobs[:]
+            layer = bare
+        inner: list[Any] = [layer.SerializePartialToString()]
+        size = len(inner[0])
+        for blob in weights.get(layer.name, ()):
+            array = np.ascontiguousarray(blob, "<f4").reshape(np.shape(blob))
+            blob_parts, blob_size = _blob_parts(array)
+            head = _field(7, blob_size)
+            inner += [head, *blob_parts]
+            size += len(head) + blob_size
+        head = _field(100, size)
+        parts += [head, *inner]
+        total += len(head) + size
+    if total > _PROTOBUF_LIMIT:
+        raise CaffeError(
+            f"{name}: {total} bytes pass the 2 GiB that a caffemodel can hold; save as HDF5 "
+            "(save_hdf5) instead"
+        )
+    with atomic_write(path) as stream:
+        for part in parts:
+            stream.write(part if isinstance(part, bytes) else part.reshape(-1).data)

@@ -1,0 +1,119 @@
+"""Weights as HDF5 (``.caffemodel.h5``) in BVLC's layout: ``data/<layer>/<i>``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.files import atomic_write
+from filterlab.caffe.wire import shape_text
+
+__all__ = ["read_weights_hdf5", "write_weights_hdf5"]
+
+FloatArray = npt.NDArray[np.float32]
+
+_BLOBS_LIMIT = 1000  # per layer
+_DEPTH_LIMIT = 16
+# deflate's best ratio is about 1000; a file that claims more was made to fill the memory.
+_RATIO_LIMIT = 1100
+
+
+def _read_blob(dataset: Any, where: str) -> FloatArray:
+    if dataset.dtype.kind not in "fiu":
+        raise CaffeError(f"{where} holds {dataset.dtype}, not numbers; export the weights again")
+    size = int(np.prod(dataset.shape, dtype=object))
+    if 4 * size > max(1 << 20, _RATIO_LIMIT * dataset.id.get_storage_size()):
+        raise CaffeError(
+            f"{where}: its shape {shape_text(dataset.shape)} says {size} values, but only "
+            f"{dataset.id.get_storage_size()} bytes are there; copy or download the file again"
+        )
+    array = np.empty(dataset.shape, np.float32)
+    if size:
+        dataset.read_direct(array)
+    return array
+
+
+def _collect(
+    group: Any, prefix: str, path: str, found: dict[str, list[FloatArray]], depth: int
+) -> None:
+    import h5py
+
+    if depth > _DEPTH_LIMIT:
+        raise CaffeError(f"{path}: groups nested more than {_DEPTH_LIMIT} deep; no weights file")
+    blobs: dict[int, FloatArray] = {}
+    for key in group:
+        # A link could lead to another file, or back up.
+        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+            continue
+        item = group[key]
+        name = f"{prefix}/{key}" if prefix else key
+        if isinstance(item, h5py.Group):
+            _collect(item, name, path, found, depth + 1)
+        elif isinstance(item, h5py.Dataset) and key.isascii() and key.isdigit() and prefix:
+            blobs[int(key)] = _read_blob(item, f"{path}: blob {key} of layer {prefix!r}")
+    if blobs:
+        if sorted(blobs) != list(range(len(blobs))) or len(blobs) > _BLOBS_LIMIT:
+            raise CaffeError(
+                f"{path}: layer {prefix!r} has the blobs {sorted(blobs)[:8]}; they must count "
+                "0, 1, 2 …; export the weights again"
+            )
+        found[prefix] = [blobs[index] for index in range(len(blobs))]
+
+
+def read_weights_hdf5(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
+    """The weights in an HDF5 file by layer name, in the file's (alphabetical) order.
+
+    A layer name with slashes, as ``inception_3a/1x1``, is a nested group.
+
+    Raises
+    ------
+    CaffeError
+        If the file is missing, damaged, or has no group ``data``.
+    """
+    import h5py
+
+    name = os.fspath(path)
+    if not os.path.isfile(path):
+        raise CaffeError(f"{name}: no such file; check the path")
+    found: dict[str, list[FloatArray]] = {}
+    try:
+        with h5py.File(name, "r") as file:
+            data = file.get("data") if "data" in file else None
+            if not isinstance(data, h5py.Group):
+                raise CaffeError(f"{name}: has no group 'data'; give a .caffemodel.h5 here")
+            _collect(data, "", name, found, 0)
+    except CaffeError:
+        raise
+    except MemoryError as error:
+        raise CaffeError(f"{name}: not enough memory for its weights") from error
+    except Exception as error:  # h5py raises OSError, KeyError, RuntimeError, ValueError …
+        reason = " ".join(str(error).split())[:200]
+        raise CaffeError(
+            f"{name}: no readable HDF5 file ({reason}); copy or download it again"
+        ) from error
+    return found
+
+
+def write_weights_hdf5(
+    path: str | os.PathLike[str], weights: Mapping[str, Sequence[npt.NDArray[Any]]]
+) -> None:
+    """Write weights as HDF5; the file appears whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    import h5py
+
+    with atomic_write(path, "w+b") as stream, h5py.File(stream, "w") as file:
+        data = file.create_group("data")
+        for layer, blobs in weights.items():
+            group = data.require_group(layer)
+            for index, blob in enumerate(blobs):
+                group.create_dataset(str(index), data=np.asarray(blob, np.float32))

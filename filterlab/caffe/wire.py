@@ -1,0 +1,279 @@
+"""Protobuf's wire format, walked in place: the values of a blob are never parsed one by one.
+
+A caffemodel has some hundred headers and millions of values. The headers are read here in
+Python; the values of a packed field become an array over the same memory (a file mapped
+copy-on-write, or bytes), so that opening a large file takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe.errors import CaffeError
+
+__all__ = ["Message", "Walker", "open_buffer", "shape_text"]
+
+FloatArray = npt.NDArray[np.float32]
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+_WIDTHS = {FIXED64: 8, FIXED32: 4}
+_LEGACY = ("num", "channels", "height", "width")
+_AXES_LIMIT = 32  # Caffe's own
+# No net has nearly as many; noise may. A run of unpacked values counts as one.
+_HEADERS_LIMIT = 500_000
+_MAP_FROM = 8 << 20  # smaller files are read
+_COPY_BELOW = 64 << 10  # smaller blobs get memory of their own, which is aligned
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as in ``8x3x11x11``."""
+    return "x".join(str(dim) for dim in shape) or "()"
+
+
+def open_buffer(path: str | os.PathLike[str]) -> memoryview:
+    """The bytes of a file as writable memory; what is written there never reaches the file.
+
+    Large files are mapped copy-on-write. Windows forbids to replace a file while it is mapped,
+    which saving over an open net does, so there the file is read.
+
+    Raises
+    ------
+    CaffeError
+        If the file is missing, unreadable or empty.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size >= _MAP_FROM and sys.platform != "win32":
+                return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY))
+            data = np.fromfile(stream, np.uint8).data
+    except FileNotFoundError as error:
+        raise CaffeError(f"{name}: no such file; check the path") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CaffeError(f"{name}: cannot be read ({reason})") from error
+    if not len(data):
+        raise CaffeError(f"{name}: the file is empty; copy or download it again")
+    return data
+
+
+class Message:
+    """A range of bytes that holds a message, with the words by which errors name it."""
+
+    __slots__ = ("end", "start", "what")
+
+    def __init__(self, start: int, end: int, what: str) -> None:
+        self.start, self.end, self.what = start, end, what
+
+
+class Walker:
+    """Walks messages in a buffer.
+
+    Parameters
+    ----------
+    data : memoryview
+        Bytes, writable if the arrays are to be.
+    path : str
+        Named in errors.
+    kind : str
+        What the file should be, such as ``"caffemodel"``; named in errors.
+    """
+
+    def __init__(self, data: memoryview, path: str, kind: str) -> None:
+        self.data, self.path, self.kind = data, path, kind
+        self._headers = 0
+
+    def fail(self, message: str) -> NoReturn:
+        raise CaffeError(f"{self.path}: {message}")
+
+    def malformed(self, where: Message, what: str) -> NoReturn:
+        self.fail(f"no valid {self.kind}: {what} in {where.what}; copy or download the file again")
+
+    def varint(self, at: int, where: Message) -> tuple[int, int]:
+        """The number at ``at`` (unsigned, 64 bits) and where it ends."""
+        value = shift = 0
+        data, end = self.data, where.end
+        while True:
+            if at >= end:
+                self.fail(
+                    f"cut off in {where.what}, at byte {at}: the file or a message in it is "
+                    "incomplete; copy or download it again"
+                )
+            byte = data[at]
+            at += 1
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value & 0xFFFFFFFFFFFFFFFF, at
+            shift += 7
+            if shift > 63:
+                self.malformed(where, f"a number of more than 10 bytes at byte {at}")
+
+    def fields(self, where: Message) -> Iterator[tuple[int, int, int, int, int]]:
+        """Each field as ``(number, wire type, start, end, count)``.
+
+        For ``BYTES`` the range is the content; for ``VARINT`` the number's bytes. A run of
+        fixed-width fields with the same one-byte tag comes as one, ``count`` values each
+        preceded by its tag, from the first value's first byte on; otherwise ``count`` is 1.
+        """
+        at, data = where.start, self.data
+        while at < where.end:
+            self._headers += 1
+            if self._headers > _HEADERS_LIMIT:
+                self.malformed(where, f"more than {_HEADERS_LIMIT} fields")
+            tag_at = at
+            tag, at = self.varint(at, where)
+            number, wire = tag >> 3, tag & 7
+            if number == 0 or tag >= 1 << 32:
+                self.malformed(where, f"field number {number} at byte {tag_at}")
+            if wire == VARINT:
+                start = at
+                _, at = self.varint(at, where)
+                yield number, wire, start, at, 1
+            elif wire == BYTES:
+                size, at = self.varint(at, where)
+                if size > where.end - at:
+                    self.fail(
+                        f"cut off in {where.what}: a field at byte {tag_at} needs {size} bytes, "
+                        f"{where.end - at} are left; copy or download the file again"
+                    )
+                yield number, wire, at, at + size, 1
+                at += size
+            elif wire in _WIDTHS:
+                width = _WIDTHS[wire]
+                if width > where.end - at:
+                    self.fail(
+                        f"cut off in {where.what}, at byte {at}: a value of {width} bytes needs "
+                        f"more than the {where.end - at} left; copy or download the file again"
+                    )
+                count = 1
+                if at - tag_at == 1 and data[at + width : at + width + 1] == data[tag_at:at]:
+                    count = self._run_length(tag_at, where.end, width + 1)
+                yield number, wire, at, at + count * (width + 1) - 1, count
+                at += count * (width + 1) - 1
+            else:
+                self.malformed(where, f"wire type {wire} at byte {tag_at}")
+
+    def _run_length(self, at: int, end: int, step: int) -> int:
+        """How many records of ``step`` bytes from ``at`` on begin with the same byte."""
+        tag, count, chunk = self.data[at], 0, 1 << 10
+        while True:
+            records = min(chunk, (end - at) // step)
+            if records == 0:
+                return count
+            tags = np.frombuffer(self.data, np.uint8, records * step, at)[::step]
+            other = np.flatnonzero(tags != tag)
+            if other.size:
+                return count + int(other[0])
+            count += records
+            at += records * step
+            chunk = min(2 * chunk, 1 << 20)
+
+    def expect(self, wire: int, wanted: tuple[int, ...], where: Message, field: str) -> None:
+        """Complain if a known field has the wire type of another one."""
+        if wire not in wanted:
+            self.malformed(where, f"field '{field}' of wire type {wire}")
+
+    def text(self, start: int, end: int) -> str:
+        return bytes(self.data[start:end]).decode("utf-8", "backslashreplace")
+
+    def signed(self, start: int, where: Message) -> int:
+        value, _ = self.varint(start, where)
+        return value - (1 << 64) if value >> 63 else value
+
+    def numbers(self, wire: int, start: int, end: int, where: Message, into: list[int]) -> None:
+        """Append repeated integers, packed or not."""
+        if wire == VARINT:
+            into.append(self.signed(start, where))
+        else:
+            at, inner = start, Message(start, end, where.what)
+            while at < end and len(into) <= _AXES_LIMIT:
+                value, at = self.varint(at, inner)
+                into.append(value - (1 << 64) if value >> 63 else value)
+        if len(into) > _AXES_LIMIT:
+            self.malformed(where, f"a shape of more than {_AXES_LIMIT} axes")
+
+    def _values(
+        self, wire: int, start: int, end: int, count: int, width: int, where: Message
+    ) -> npt.NDArray[np.generic]:
+        kind = "<f4" if width == 4 else "<f8"
+        if wire == BYTES:
+            if (end - start) % width:
+                self.malformed(where, f"{end - start} bytes of {width}-byte values")
+            return np.frombuffer(self.data, kind, (end - start) // width, start)
+        # Unpacked: strip the tag before each value.
+        records = np.frombuffer(self.data, np.uint8, count * (width + 1) - 1, start)
+        joined = np.empty((count, width), np.uint8)
+        joined[-1] = records[-width:]
+        joined[:-1] = records[:-width].reshape(count - 1, width + 1)[:, :width]
+        return joined.reshape(-1).view(kind)
+
+    def blob(self, where: Message) -> FloatArray:
+        """A BlobProto's values as a writable float32 array in its stored shape.
+
+        Raises
+        ------
+        CaffeError
+            If the shape is negative or has another number of values than are there.
+        """
+        shape: list[int] = []
+        legacy: dict[int, int] = {}
+        single: list[npt.NDArray[np.generic]] = []
+        double: list[npt.NDArray[np.generic]] = []
+        has_shape = False
+        for number, wire, start, end, count in self.fields(where):
+            if number in (1, 2, 3, 4):
+                self.expect(wire, (VARINT,), where, _LEGACY[number - 1])
+                legacy[number] = self.signed(start, where)
+            elif number == 5:
+                self.expect(wire, (BYTES, FIXED32), where, "data")
+                single.append(self._values(wire, start, end, count, 4, where))
+            elif number == 7:
+                self.expect(wire, (BYTES,), where, "shape")
+                has_shape = True
+                inner = Message(start, end, where.what)
+                for dim, dim_wire, dim_start, dim_end, _ in self.fields(inner):
+                    if dim == 1:
+                        self.expect(dim_wire, (VARINT, BYTES), where, "dim")
+                        self.numbers(dim_wire, dim_start, dim_end, inner, shape)
+            elif number == 8:
+                self.expect(wire, (BYTES, FIXED64), where, "double_data")
+                double.append(self._values(wire, start, end, count, 8, where))
+        chunks = double if sum(chunk.size for chunk in double) else single
+        found = sum(chunk.size for chunk in chunks)
+        if legacy:
+            shape = [legacy.get(number, 0) for number in (1, 2, 3, 4)]
+        elif not has_shape:
+            shape = [found]
+        if any(dim < 0 for dim in shape):
+            self.fail(
+                f"{where.what} has the shape {shape_text(shape)} with a negative dimension; "
+                "copy or download the file again"
+            )
+        wanted = math.prod(shape)
+        if wanted != found:
+            self.fail(
+                f"{where.what}: its shape {shape_text(shape)} says {wanted} values, but {found} "
+                "are there; copy or download the file again"
+            )
+        return _joined(chunks).reshape(shape)
+
+
+def _joined(chunks: list[npt.NDArray[np.generic]]) -> FloatArray:
+    """The chunks as one writable native float32 array, without a copy where that can be."""
+    if not chunks:
+        return np.zeros(0, np.float32)
+    values = chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = values.astype(np.float32, copy=False)
+    if not single.flags.writeable or (single is chunks[0] and single.nbytes < _COPY_BELOW):
+        single = single.copy()
+    return single
