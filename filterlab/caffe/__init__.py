@@ -1,5 +1,36 @@
-"""pycaffe's names on ONNX Runtime: run, edit and save Caffe nets."""
+"""pycaffe's names on ONNX Runtime: run, edit and save Caffe nets.
 
+::
+
+    import filterlab.caffe as caffe
+
+    net = caffe.Net("deploy.prototxt", "weights.caffemodel", caffe.TEST)
+    net.blobs["data"].data[...] = picture
+    net.forward()
+"""
+
+from filterlab.caffe.blob import Blob
+from filterlab.caffe.device import set_device, set_mode_cpu, set_mode_gpu
 from filterlab.caffe.errors import CaffeError, CaffeWarning
+from filterlab.caffe.fillers import set_random_seed
+from filterlab.caffe.layers import REGISTRY as _REGISTRY
+from filterlab.caffe.net import TEST, TRAIN, Net
 
-__all__ = ["CaffeError", "CaffeWarning"]
+__all__ = [
+    "TEST",
+    "TRAIN",
+    "Blob",
+    "CaffeError",
+    "CaffeWarning",
+    "Net",
+    "layer_type_list",
+    "set_device",
+    "set_mode_cpu",
+    "set_mode_gpu",
+    "set_random_seed",
+]
+
+
+def layer_type_list() -> list[str]:
+    """Names of all layer types, sorted."""
+    return sorted(_REGISTRY)

@@ -1,1 +1,26 @@
-"""The layer registry: one small module for each family."""
+"""The layer types: one module per family, one registry."""
+
+from filterlab.caffe.layers import (
+    activation,
+    convolution,
+    inner_product,
+    normalization,
+    pooling,
+    sources,
+    structure,
+)
+from filterlab.caffe.layers.base import REGISTRY, Layer, WeightSpec, create_layer
+
+__all__ = [
+    "REGISTRY",
+    "Layer",
+    "WeightSpec",
+    "activation",
+    "convolution",
+    "create_layer",
+    "inner_product",
+    "normalization",
+    "pooling",
+    "sources",
+    "structure",
+]

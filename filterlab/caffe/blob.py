@@ -1,0 +1,251 @@
+"""Blob: an array of float32 that layers and people read and write in place."""
+
+from __future__ import annotations
+
+import math
+import operator
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe.errors import CaffeError
+
+__all__ = ["MAX_BLOB_COUNT", "Blob", "Shape", "Storage", "check_shape", "shape_text"]
+
+Shape = tuple[int, ...]
+Floats = npt.NDArray[np.float32]
+
+#: The most values one blob may hold (8 GiB of float32), as in BVLC Caffe, which counts with int.
+MAX_BLOB_COUNT = 2**31 - 1
+#: The most axes a blob may have, as in BVLC Caffe.
+MAX_AXES = 32
+
+
+_allocating = threading.RLock()
+
+
+def shape_text(shape: Iterable[int]) -> str:
+    """A shape for messages, e.g. ``1x3x227x227``; a scalar's is ``()``."""
+    return "x".join(str(int(n)) for n in shape) or "()"
+
+
+def check_shape(shape: Iterable[int], what: str) -> Shape:
+    """A shape as a tuple, refused before anything is allocated if it cannot be.
+
+    Raises
+    ------
+    CaffeError
+        For more than 32 axes, a negative size, or more than :data:`MAX_BLOB_COUNT` values.
+    """
+    dims = tuple(int(n) for n in shape)
+    if len(dims) > MAX_AXES:
+        raise CaffeError(f"{what} has {len(dims)} axes; a blob has at most {MAX_AXES}")
+    for n in dims:
+        if n < 0:
+            raise CaffeError(f"{what} has the shape {shape_text(dims)}; sizes cannot be negative")
+    if math.prod(dims) > MAX_BLOB_COUNT:
+        raise CaffeError(
+            f"{what} has the shape {shape_text(dims)}, {math.prod(dims):.3g} values; "
+            f"a blob holds at most {MAX_BLOB_COUNT}"
+        )
+    return dims
+
+
+class Storage:
+    """The memory behind one blob, or behind several that share it.
+
+    Nothing is allocated or filled before somebody looks.
+    """
+
+    __slots__ = ("_flat", "_pointer", "count", "fill")
+
+    def __init__(self, count: int, fill: Callable[[Floats], None] | None = None) -> None:
+        self.count = count
+        self.fill = fill
+        self._flat: Floats | None = None
+        self._pointer = 0
+
+    @property
+    def flat(self) -> Floats:
+        """All values in one row; allocated at the first call."""
+        flat = self._flat
+        if flat is None:
+            with _allocating:
+                if self._flat is None:
+                    flat = np.zeros(self.count, np.float32)
+                    if self.fill is not None:
+                        self.fill(flat)
+                    self.adopt(flat)
+                assert self._flat is not None
+                flat = self._flat
+        return flat
+
+    @property
+    def pointer(self) -> int:
+        """Address of the first value."""
+        _ = self.flat
+        return self._pointer
+
+    @property
+    def touched(self) -> bool:
+        """Whether memory exists, so that somebody may hold a view of it."""
+        return self._flat is not None
+
+    def adopt(self, flat: Floats) -> None:
+        """Take a row of float32 as the memory, without copying."""
+        self._pointer = flat.__array_interface__["data"][0]
+        self._flat = flat
+        self.fill = None
+
+
+class Blob:
+    """Values (:attr:`data`) and gradients (:attr:`diff`) of one blob, float32, C order.
+
+    ``data`` is the memory the net computes with: writing into any view of it counts at the next
+    ``forward()``, and a view taken before sees the new output after it, as long as the shape
+    stands.
+    """
+
+    __slots__ = ("_diff", "_shape", "_storage")
+
+    def __init__(
+        self, shape: Iterable[int] = (), fill: Callable[[Floats], None] | None = None
+    ) -> None:
+        self._shape = check_shape(shape, "a blob")
+        self._storage = Storage(math.prod(self._shape), self._shaped_fill(fill))
+        self._diff: Floats | None = None
+
+    def _shaped_fill(
+        self, fill: Callable[[Floats], None] | None
+    ) -> Callable[[Floats], None] | None:
+        if fill is None:
+            return None
+        shape = self._shape
+        return lambda flat: fill(flat.reshape(shape))
+
+    @property
+    def data(self) -> Floats:
+        """The values: a writable float32 array of this blob's shape, always the same memory."""
+        return self._storage.flat.reshape(self._shape)
+
+    @property
+    def diff(self) -> Floats:
+        """Room for gradients, zeros at first; this engine never computes them."""
+        if self._diff is None:
+            self._diff = np.zeros(self._shape, np.float32)
+        return self._diff
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes of all axes."""
+        return self._shape
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return math.prod(self._shape)
+
+    def _legacy(self, axis: int, name: str) -> int:
+        if len(self._shape) > 4:
+            raise CaffeError(f"a blob of {len(self._shape)} axes has no {name}: use shape")
+        return self._shape[axis] if axis < len(self._shape) else 1
+
+    @property
+    def num(self) -> int:
+        """Size of axis 0 of a blob with at most 4 axes."""
+        return self._legacy(0, "num")
+
+    @property
+    def channels(self) -> int:
+        """Size of axis 1 of a blob with at most 4 axes; 1 if there is none."""
+        return self._legacy(1, "channels")
+
+    @property
+    def height(self) -> int:
+        """Size of axis 2 of a blob with at most 4 axes; 1 if there is none."""
+        return self._legacy(2, "height")
+
+    @property
+    def width(self) -> int:
+        """Size of axis 3 of a blob with at most 4 axes; 1 if there is none."""
+        return self._legacy(3, "width")
+
+    def reshape(self, *dims: Any) -> None:
+        """Give the blob another shape; the values are kept if their number stays the same.
+
+        A net adapts the blobs that follow at its next ``reshape()`` or ``forward()``.
+
+        Raises
+        ------
+        CaffeError
+            For negative sizes or more values than a blob may hold.
+        """
+        if len(dims) == 1 and not hasattr(dims[0], "__index__"):
+            dims = tuple(dims[0])
+        try:
+            shape = tuple(operator.index(n) for n in dims)
+        except TypeError:
+            raise CaffeError(f"Blob.reshape{dims}: sizes must be integers") from None
+        self._set_shape(check_shape(shape, "the blob"))
+
+    def _set_shape(self, shape: Shape) -> None:
+        if shape == self._shape:
+            return
+        count = math.prod(shape)
+        if count != self._storage.count:
+            self._storage = Storage(count)
+        self._shape = shape
+        self._diff = None
+
+    def share_data(self, source: Blob | npt.NDArray[Any]) -> None:
+        """Compute with the memory of another blob or array of as many values, without copying.
+
+        An extension: BVLC has it in C++ only. The shapes may differ, as those of an InnerProduct
+        weight (4096, 9216) and its cast to a convolution (4096, 256, 6, 6) do.
+
+        Raises
+        ------
+        CaffeError
+            If the number of values differs, or an array is not writable float32 in C order.
+        """
+        if isinstance(source, Blob):
+            if source.count != self.count:
+                raise CaffeError(
+                    f"cannot share {shape_text(source.shape)} as {shape_text(self._shape)}: "
+                    f"{source.count} values are not {self.count}"
+                )
+            self._storage = source._storage
+            return
+        array = np.asarray(source)
+        if array.dtype != np.float32 or not array.flags.c_contiguous or not array.flags.writeable:
+            raise CaffeError("only a writable float32 array in C order can be shared")
+        if array.size != self.count:
+            raise CaffeError(
+                f"cannot share {shape_text(array.shape)} as {shape_text(self._shape)}: "
+                f"{array.size} values are not {self.count}"
+            )
+        storage = Storage(self.count)
+        storage.adopt(array.reshape(-1))
+        self._storage = storage
+
+    def _set_values(self, array: npt.NDArray[Any]) -> None:
+        """Take values from a file: in place if somebody may hold a view, else without copying."""
+        storage = self._storage
+        if (
+            storage.touched
+            or array.dtype != np.float32
+            or not array.flags.c_contiguous
+            or not array.flags.writeable
+            or not array.flags.aligned
+        ):
+            if not storage.touched:
+                storage.adopt(np.empty(self.count, np.float32))
+            np.copyto(storage.flat, np.asarray(array).reshape(-1), casting="same_kind")
+        else:
+            storage.adopt(np.asarray(array).view(np.ndarray).reshape(-1))
+
+    def __repr__(self) -> str:
+        return f"<Blob {shape_text(self._shape)}>"

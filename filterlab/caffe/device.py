@@ -1,0 +1,61 @@
+"""Where nets compute: on the CPU, or through a GPU provider of ONNX Runtime."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+__all__ = ["providers", "set_device", "set_mode_cpu", "set_mode_gpu"]
+
+_GPU = ("CUDAExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider")
+
+_lock = threading.Lock()
+_mode = "cpu"
+_device = 0
+_told = False
+
+
+def set_mode_cpu() -> None:
+    """Compute on the CPU from the next forward on."""
+    global _mode
+    with _lock:
+        _mode = "cpu"
+
+
+def set_mode_gpu() -> None:
+    """Compute on a GPU from the next forward on, if ONNX Runtime has CUDA, DirectML or CoreML.
+
+    Otherwise it says so once, on stderr, and the CPU computes on.
+    """
+    import onnxruntime
+
+    global _mode, _told
+    available = onnxruntime.get_available_providers()
+    with _lock:
+        if any(name in available for name in _GPU):
+            _mode = "gpu"
+        elif not _told:
+            _told = True
+            sys.stderr.write(
+                "filterlab.caffe: this ONNX Runtime has no GPU provider (CUDA, DirectML or "
+                "CoreML); computing on the CPU\n"
+            )
+
+
+def set_device(device: int) -> None:
+    """Choose among several GPUs, counted from 0."""
+    global _device
+    with _lock:
+        _device = int(device)
+
+
+def providers() -> tuple[tuple[str, int], ...]:
+    """(provider, device) in order of preference for a session made now."""
+    if _mode == "gpu":
+        import onnxruntime
+
+        available = onnxruntime.get_available_providers()
+        with _lock:
+            found = tuple((name, _device) for name in _GPU if name in available)
+        return (*found, ("CPUExecutionProvider", 0))
+    return (("CPUExecutionProvider", 0),)

@@ -1,0 +1,167 @@
+"""A net as an ONNX model: what the layers write their operations into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe.blob import Shape
+
+__all__ = ["Graph", "HostInput"]
+
+#: Old enough for the oldest ONNX Runtime that setup.cfg allows.
+OPSET = 17
+IR_VERSION = 8
+
+Refill = Callable[[npt.NDArray[np.float32]], None]
+
+
+class HostInput:
+    """A graph input that belongs to no blob and is filled afresh before each run."""
+
+    def __init__(self, shape: Shape, refill: Refill) -> None:
+        self.shape = shape
+        self.refill = refill
+
+
+class Graph:
+    """Collects operations on named values of known shape.
+
+    Values are float32 unless an operation says otherwise; every shape of a blob is fixed, so a
+    net of another input size is another graph.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+        self._inputs: dict[str, Shape] = {}
+        self._weights: dict[str, Shape] = {}
+        self._outputs: dict[str, Shape] = {}
+        self._shapes: dict[str, Shape] = {}
+        self._pool: dict[tuple[str, bytes, Shape], str] = {}
+        self._count = 0
+        self.host_inputs: dict[str, HostInput] = {}
+
+    # -- what layers use ---------------------------------------------------------------------
+    def op(self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> str:
+        """Append one operation and return the name of its (first) output."""
+        return self.ops(kind, inputs, outputs, **attributes)[0]
+
+    def ops(
+        self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any
+    ) -> list[str]:
+        """Append one operation and return the names of all its outputs."""
+        from onnx import helper
+
+        names = [self._fresh(kind) for _ in range(outputs)]
+        self._nodes.append(
+            helper.make_node(kind, list(inputs), names, name=f"n{len(self._nodes)}", **attributes)
+        )
+        return names
+
+    def constant(self, values: Any, dtype: Any = np.float32) -> str:
+        """A constant tensor; equal ones are stored once."""
+        from onnx import numpy_helper
+
+        array = np.ascontiguousarray(values, dtype)
+        array = array.reshape(np.shape(values))
+        key = (array.dtype.str, array.tobytes(), array.shape)
+        name = self._pool.get(key)
+        if name is None:
+            name = self._pool[key] = self._fresh("const")
+            self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def ints(self, values: Iterable[int]) -> str:
+        """A constant row of int64, such as a shape or a list of axes."""
+        return self.constant(list(values), np.int64)
+
+    def reshape(self, value: str, shape: Iterable[int]) -> str:
+        """The same values under another shape (sizes of 0 and -1 are not special)."""
+        return self.op("Reshape", [value, self.ints(shape)], allowzero=1)
+
+    def host_input(self, shape: Shape, refill: Refill) -> str:
+        """An input that ``refill`` fills before each run."""
+        name = self._fresh("host")
+        self.host_inputs[name] = HostInput(shape, refill)
+        self._inputs[name] = shape
+        return name
+
+    # -- what the net uses -------------------------------------------------------------------
+    def add_input(self, name: str, shape: Shape) -> str:
+        """Declare a blob that the run reads."""
+        self._inputs[name] = shape
+        return name
+
+    def add_weight(self, name: str, shape: Shape) -> str:
+        """Declare a weight: fed at each run, or made a constant by :meth:`model`."""
+        self._weights[name] = shape
+        return name
+
+    def add_output(self, name: str, value: str, shape: Shape) -> None:
+        """Make ``value`` readable after the run under ``name``."""
+        from onnx import helper
+
+        self._nodes.append(
+            helper.make_node("Identity", [value], [name], name=f"n{len(self._nodes)}")
+        )
+        self._outputs[name] = shape
+
+    def model(self, frozen: dict[str, npt.NDArray[np.float32]] | None = None) -> bytes:
+        """The finished ONNX model, serialized.
+
+        Parameters
+        ----------
+        frozen : dict, optional
+            Weights by name that become constants; all others stay inputs.
+        """
+        from onnx import TensorProto, helper, numpy_helper
+
+        frozen = frozen or {}
+        self._name_outputs()
+        inputs = dict(self._inputs)
+        inputs.update({n: s for n, s in self._weights.items() if n not in frozen})
+        graph = helper.make_graph(
+            self._nodes,
+            "net",
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+                for name, shape in inputs.items()
+            ],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+                for name, shape in self._outputs.items()
+            ],
+            self._constants + [numpy_helper.from_array(a, n) for n, a in frozen.items()],
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
+        data: bytes = model.SerializeToString()
+        return data
+
+    # -- inside ------------------------------------------------------------------------------
+    def _fresh(self, kind: str) -> str:
+        self._count += 1
+        return f"{kind}~{self._count}"
+
+    def _name_outputs(self) -> None:
+        """Let operations write readable values themselves, without an Identity after them."""
+        makers = {name: node for node in self._nodes for name in node.output}
+        renamed: dict[str, str] = {}
+        kept = []
+        for node in self._nodes:
+            if node.op_type == "Identity" and node.output[0] in self._outputs:
+                value = node.input[0]
+                maker = makers.get(value)
+                if maker is not None and value not in renamed and value not in self._outputs:
+                    renamed[value] = node.output[0]
+                    continue
+            kept.append(node)
+        for node in kept:
+            node.input[:] = [renamed.get(name, name) for name in node.input]
+            node.output[:] = [renamed.get(name, name) for name in node.output]
+        self._nodes = kept

@@ -1,0 +1,224 @@
+"""Convolution, Deconvolution and Im2col, over one, two or three spatial axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from filterlab.caffe.graph import Graph
+from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, product, register, shape_text
+
+__all__ = ["Convolution", "Deconvolution", "Im2col"]
+
+
+class Windowed(Layer):
+    """What layers with a ConvolutionParameter share: kernel, stride, pad and dilation."""
+
+    def setup(self) -> None:
+        p = self.param.convolution_param
+        self.p = p
+        # Fields whose value needs no input to be wrong.
+        for what, values in (("stride", p.stride), ("dilation", p.dilation)):
+            if any(v == 0 for v in values):
+                self.fail(f"{what} is 0; it must be at least 1")
+        if (p.HasField("stride_h") and p.stride_h == 0) or (
+            p.HasField("stride_w") and p.stride_w == 0
+        ):
+            self.fail("stride is 0; it must be at least 1")
+
+    def _channel_axis(self, shape: Shape) -> int:
+        return self.axis(self.p.axis, shape)
+
+    def _spread(
+        self, what: str, values: Sequence[int], h: int | None, w: int | None, n: int, default: int
+    ) -> tuple[int, ...]:
+        """One size per spatial axis from the repeated field or the _h and _w fields."""
+        if h is not None or w is not None:
+            if n != 2:
+                self.fail(f"{what}_h and {what}_w need 2 spatial axes, but there are {n}")
+            if len(values):
+                self.fail(f"gives both {what} and {what}_h/{what}_w; keep one")
+            return (default if h is None else h, default if w is None else w)
+        if len(values) not in (0, 1, n):
+            self.fail(f"{len(values)} values of {what} for {n} spatial axes")
+        if not len(values):
+            return (default,) * n
+        return tuple(values) if len(values) == n else (values[0],) * n
+
+    def _window(self, shape: Shape) -> tuple[tuple[int, ...], ...]:
+        """(kernel, stride, pad, dilation), each with one value per spatial axis."""
+        p = self.p
+        n = len(shape) - self._channel_axis(shape) - 1
+        if not 1 <= n <= 3:
+            self.fail(
+                f"bottom '{self.bottoms[0]}' is {shape_text(shape)}, which leaves {n} spatial "
+                "axes; 1, 2 or 3 are needed"
+            )
+
+        def field(name: str) -> int | None:
+            return int(getattr(p, name)) if p.HasField(name) else None
+
+        kernel_h, kernel_w = field("kernel_h"), field("kernel_w")
+        if not len(p.kernel_size) and (kernel_h is None or kernel_w is None):
+            self.fail("no kernel size; write kernel_size: N, or kernel_h and kernel_w")
+        kernel = self._spread("kernel_size", p.kernel_size, kernel_h, kernel_w, n, 0)
+        if any(k < 1 for k in kernel):
+            self.fail(f"kernel {shape_text(kernel)}; sizes must be at least 1")
+        stride = self._spread("stride", p.stride, field("stride_h"), field("stride_w"), n, 1)
+        pad = self._spread("pad", p.pad, field("pad_h"), field("pad_w"), n, 0)
+        dilation = self._spread("dilation", p.dilation, None, None, n, 1)
+        return kernel, stride, pad, dilation
+
+    def _convolved(self, shape: Shape, bottom: str) -> tuple[int, ...]:
+        """Sizes of the spatial axes after a convolution."""
+        kernel, stride, pad, dilation = self._window(shape)
+        sizes = []
+        spatial = shape[self._channel_axis(shape) + 1 :]
+        for size, k, s, p, d in zip(spatial, kernel, stride, pad, dilation):
+            extent = d * (k - 1) + 1
+            if size + 2 * p < extent:
+                dilated = f" (dilated to {extent})" if d > 1 else ""
+                self.fail(
+                    f"its kernel {shape_text(kernel)}{dilated} does not fit into bottom "
+                    f"'{bottom}' of {shape_text(spatial)} with pad {shape_text(pad)}; "
+                    "use a larger input or a smaller kernel"
+                )
+            sizes.append((size + 2 * p - extent) // s + 1)
+        return tuple(sizes)
+
+    def _attributes(self, shape: Shape) -> dict[str, Any]:
+        kernel, stride, pad, dilation = self._window(shape)
+        return {
+            "kernel_shape": list(kernel),
+            "strides": list(stride),
+            "pads": list(pad) * 2,
+            "dilations": list(dilation),
+        }
+
+
+@register("Convolution")
+class Convolution(Windowed):
+    """Correlation with learned kernels (no flipping), in groups, plus a bias.
+
+    Each bottom gives one top; all use the same weights. Weights are (outputs, inputs / group,
+    kernel…) and (outputs,).
+    """
+
+    bottoms_allowed = (1, None)
+    tops_allowed = (1, None)
+    transposed = False
+
+    def setup(self) -> None:
+        super().setup()
+        p = self.p
+        if len(self.bottoms) != len(self.tops):
+            self.fail(
+                f"{len(self.bottoms)} bottoms but {len(self.tops)} tops; there must be as many"
+            )
+        if p.num_output < 1:
+            self.fail("num_output is missing or 0; write how many kernels there are")
+        if p.group < 1:
+            self.fail("group is 0; it must be at least 1")
+        if p.num_output % p.group:
+            self.fail(
+                f"{p.num_output} outputs cannot be split into {p.group} groups; "
+                "num_output must be a multiple of group"
+            )
+
+    def _channels(self, shape: Shape) -> int:
+        channels = shape[self._channel_axis(shape)]
+        if channels % self.p.group or channels < 1:
+            self.fail(
+                f"bottom '{self.bottoms[0]}' has {channels} channels, which cannot be split "
+                f"into {self.p.group} groups"
+            )
+        return channels
+
+    def _spatial(self, shape: Shape, bottom: str) -> tuple[int, ...]:
+        return self._convolved(shape, bottom)
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        self.same_shapes(bottom_shapes)
+        shape = bottom_shapes[0]
+        self._window(shape)
+        self._channels(shape)
+        axis = self._channel_axis(shape)
+        top = (*shape[:axis], self.p.num_output, *self._spatial(shape, self.bottoms[0]))
+        return [self.checked(top, i) for i in range(len(self.tops))]
+
+    def weight_specs(self, bottom_shapes: list[Shape]) -> list[WeightSpec]:
+        p = self.p
+        channels, outputs = self._channels(bottom_shapes[0]), p.num_output
+        if self.transposed:
+            channels, outputs = outputs, channels
+        shape = (outputs, channels // p.group, *self._window(bottom_shapes[0])[0])
+        specs = [WeightSpec(shape, p.weight_filler)]
+        if p.bias_term:
+            specs.append(WeightSpec((p.num_output,), p.bias_filler))
+        return specs
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        tops = []
+        kind = "ConvTranspose" if self.transposed else "Conv"
+        for value, shape in zip(bottoms, shapes):
+            axis = self._channel_axis(shape)
+            if axis != 1:
+                value = g.reshape(value, (product(shape[:axis]), *shape[axis:]))
+            value = g.op(kind, [value, *weights], group=self.p.group, **self._attributes(shape))
+            if axis != 1:
+                top = (self.p.num_output, *self._spatial(shape, ""))
+                value = g.reshape(value, (*shape[:axis], *top))
+            tops.append(value)
+        return tops
+
+
+@register("Deconvolution")
+class Deconvolution(Convolution):
+    """The transpose of a convolution: each input value lays a scaled kernel onto the output."""
+
+    transposed = True
+
+    def _spatial(self, shape: Shape, bottom: str) -> tuple[int, ...]:
+        kernel, stride, pad, dilation = self._window(shape)
+        spatial = shape[self._channel_axis(shape) + 1 :]
+        sizes = tuple(
+            s * (size - 1) + d * (k - 1) + 1 - 2 * p
+            for size, k, s, p, d in zip(spatial, kernel, stride, pad, dilation)
+        )
+        if any(n < 1 for n in sizes):
+            self.fail(
+                f"bottom '{bottom}' of {shape_text(spatial)} with pad {shape_text(pad)} gives "
+                f"an output of {shape_text(sizes)}; use less pad"
+            )
+        return sizes
+
+
+@register("Im2col")
+class Im2col(Windowed):
+    """Every window of the input as a column: (N, C x kernel…, windows…)."""
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape = bottom_shapes[0]
+        axis = self._channel_axis(shape)
+        columns = shape[axis] * product(self._window(shape)[0])
+        sizes = self._convolved(shape, self.bottoms[0])
+        return [self.checked((*shape[:axis], columns, *sizes))]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        shape = shapes[0]
+        axis = self._channel_axis(shape)
+        kernel = self._window(shape)[0]
+        size = product(kernel)
+        # One kernel with a single 1 for every place in the window, the same for each channel.
+        picks = np.eye(size, dtype=np.float32).reshape(size, 1, *kernel)
+        channels = shape[axis]
+        value = g.reshape(bottoms[0], (product(shape[: axis + 1]), 1, *shape[axis + 1 :]))
+        value = g.op("Conv", [value, g.constant(picks)], **self._attributes(shape))
+        sizes = self._convolved(shape, self.bottoms[0])
+        return [g.reshape(value, (*shape[:axis], channels * size, *sizes))]

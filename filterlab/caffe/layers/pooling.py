@@ -1,0 +1,211 @@
+"""Pooling with Caffe's own rules at the edge, and spatial pyramid pooling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from filterlab.caffe.graph import Graph
+from filterlab.caffe.layers.base import Layer, Shape, register, shape_text
+
+__all__ = ["SPP", "Pooling"]
+
+MAX, AVE, STOCHASTIC = 0, 1, 2
+# Caffe starts a maximum here and a stochastic sum there, which an empty window shows.
+LOWEST = -np.finfo(np.float32).max
+TINY = np.finfo(np.float32).tiny
+
+
+@dataclass(frozen=True)
+class Window:
+    """Pooling along one axis.
+
+    Attributes
+    ----------
+    size : int
+        The input's size.
+    kernel, stride, pad : int
+    floor : bool
+        Round the number of windows down, not up as Caffe usually does.
+    """
+
+    size: int
+    kernel: int
+    stride: int
+    pad: int
+    floor: bool = False
+
+    @property
+    def out(self) -> int:
+        """Number of windows: rounded up, less a last one that would start in the padding."""
+        room = self.size + 2 * self.pad - self.kernel
+        out = (room // self.stride if self.floor else -(-room // self.stride)) + 1
+        if self.pad and (out - 1) * self.stride >= self.size + self.pad:
+            out -= 1
+        return out
+
+    @property
+    def pad_end(self) -> int:
+        """Padding after the end that the last window needs."""
+        return max(0, (self.out - 1) * self.stride + self.kernel - self.size - self.pad)
+
+    def areas(self) -> np.ndarray:
+        """What Caffe divides each window's average by: it ends at the padded edge."""
+        start = np.arange(self.out) * self.stride - self.pad
+        return np.minimum(start + self.kernel, self.size + self.pad) - start
+
+
+def emit_pool(g: Graph, value: str, method: int, y: Window, x: Window) -> str:
+    """Append the pooling of one (N, C, H, W) value."""
+    pads = [y.pad, x.pad, y.pad_end, x.pad_end]
+    attributes: dict[str, Any] = {
+        "kernel_shape": [y.kernel, x.kernel],
+        "strides": [y.stride, x.stride],
+    }
+    if method == STOCHASTIC:
+        square = g.op("Mul", [value, value])
+        top = emit_pool(g, square, AVE, y, x)
+        bottom = emit_pool(g, value, AVE, y, x)
+        tiny = g.constant(TINY / (y.kernel * x.kernel))
+        return g.op("Div", [top, g.op("Add", [bottom, tiny])])
+    if pads[2] >= y.kernel or pads[3] >= x.kernel:
+        # Windows wholly outside: with a stride beyond the kernel Caffe counts one too many.
+        fill = g.constant(LOWEST if method == MAX else 0.0)
+        value = g.op("Pad", [value, g.ints([0, 0, *pads[:2], 0, 0, *pads[2:]]), fill])
+        pads = [0, 0, 0, 0]
+    if method == MAX:
+        return g.op("MaxPool", [value], pads=pads, **attributes)
+    value = g.op("AveragePool", [value], pads=pads, count_include_pad=1, **attributes)
+    area = np.outer(y.areas(), x.areas()).astype(np.float32)
+    full = y.kernel * x.kernel
+    if np.any(area != full):
+        with np.errstate(divide="ignore"):
+            value = g.op("Mul", [value, g.constant(np.float32(full) / area)])
+    return value
+
+
+@register("Pooling")
+class Pooling(Layer):
+    """MAX, AVE or (as in the test phase) STOCHASTIC over windows of a (N, C, H, W) blob."""
+
+    def setup(self) -> None:
+        p = self.param.pooling_param
+        self.p = p
+        has = p.HasField
+        sized = has("kernel_size") or has("kernel_h") or has("kernel_w")
+        if p.global_pooling:
+            if sized:
+                self.fail("global_pooling takes the whole input; leave out the kernel size")
+        elif has("kernel_size"):
+            if has("kernel_h") or has("kernel_w"):
+                self.fail("gives both kernel_size and kernel_h/kernel_w; keep one")
+        elif not (has("kernel_h") and has("kernel_w")):
+            self.fail("no kernel size; write kernel_size: N, or kernel_h and kernel_w")
+        self.kernel = (
+            (p.kernel_size, p.kernel_size) if has("kernel_size") else (p.kernel_h, p.kernel_w)
+        )
+        self.pad = (p.pad_h, p.pad_w) if has("pad_h") or has("pad_w") else (p.pad, p.pad)
+        self.stride = (
+            (p.stride_h, p.stride_w) if has("stride_h") and has("stride_w") else (p.stride,) * 2
+        )
+        if not p.global_pooling and min(self.kernel) < 1:
+            self.fail(f"kernel {shape_text(self.kernel)}; sizes must be at least 1")
+        if min(self.stride) < 1:
+            self.fail("stride is 0; it must be at least 1")
+        if p.global_pooling and (max(self.pad) > 0 or max(self.stride) > 1):
+            self.fail("global_pooling needs pad 0 and stride 1")
+        if max(self.pad) > 0:
+            if p.pool == STOCHASTIC:
+                self.fail("stochastic pooling takes no pad")
+            if not p.global_pooling and any(a >= k for a, k in zip(self.pad, self.kernel)):
+                self.fail(
+                    f"pad {shape_text(self.pad)} must be smaller than the kernel "
+                    f"{shape_text(self.kernel)}"
+                )
+
+    def _windows(self, shape: Shape) -> tuple[Window, Window]:
+        if len(shape) != 4:
+            self.fail(
+                f"bottom '{self.bottoms[0]}' is {shape_text(shape)}; pooling needs 4 axes "
+                "(N, C, H, W)"
+            )
+        floor = self.p.round_mode == self.p.FLOOR
+        kernel = shape[2:] if self.p.global_pooling else self.kernel
+        y, x = (
+            Window(size, k, s, pad, floor)
+            for size, k, s, pad in zip(shape[2:], kernel, self.stride, self.pad)
+        )
+        if (
+            min(y.kernel, x.kernel) < 1
+            or y.out < 1
+            or x.out < 1
+            or any(w.size + 2 * w.pad < w.kernel for w in (y, x))
+        ):
+            self.fail(
+                f"its kernel {shape_text(kernel)} does not fit into bottom "
+                f"'{self.bottoms[0]}' of {shape_text(shape[2:])} with pad {shape_text(self.pad)}; "
+                "use a larger input or a smaller kernel"
+            )
+        return y, x
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        y, x = self._windows(bottom_shapes[0])
+        return [self.checked((*bottom_shapes[0][:2], y.out, x.out))]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        y, x = self._windows(shapes[0])
+        return [emit_pool(g, bottoms[0], self.p.pool, y, x)]
+
+
+@register("SPP")
+class SPP(Layer):
+    """Spatial pyramid pooling: 1, 4, 16 … windows over the whole input, side by side."""
+
+    def setup(self) -> None:
+        self.p = self.param.spp_param
+        if not 1 <= self.p.pyramid_height <= 16:
+            self.fail(f"pyramid_height is {self.p.pyramid_height}; 1 to 16 make sense")
+
+    def _levels(self, shape: Shape) -> list[tuple[Window, Window]]:
+        if len(shape) != 4 or min(shape[2:]) < 1:
+            self.fail(f"bottom '{self.bottoms[0]}' is {shape_text(shape)}; 4 axes are needed")
+        levels = []
+        for level in range(self.p.pyramid_height):
+            bins = 2**level
+            windows = []
+            for size in shape[2:]:
+                kernel = math.ceil(size / bins)
+                pad = (kernel * bins - size + 1) // 2
+                if pad >= kernel and bins > 1:
+                    self.fail(
+                        f"level {level} wants {bins} windows along the {size} values of bottom "
+                        f"'{self.bottoms[0]}'; use a smaller pyramid_height"
+                    )
+                windows.append(Window(size, kernel, kernel, pad))
+            levels.append((windows[0], windows[1]))
+        return levels
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape = bottom_shapes[0]
+        bins = sum(y.out * x.out for y, x in self._levels(shape))
+        if self.p.pyramid_height == 1:
+            return [self.checked((*shape[:2], 1, 1))]
+        return [self.checked((shape[0], shape[1] * bins))]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        shape = shapes[0]
+        pooled = [
+            (emit_pool(g, bottoms[0], self.p.pool, y, x), shape[1] * y.out * x.out)
+            for y, x in self._levels(shape)
+        ]
+        if len(pooled) == 1:
+            return [pooled[0][0]]
+        rows = [g.reshape(value, (shape[0], n)) for value, n in pooled]
+        return [g.op("Concat", rows, axis=1)]

@@ -1,0 +1,126 @@
+"""Layers that start a net: what people write, constants, random numbers, weights as blobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe import fillers
+from filterlab.caffe.graph import Graph
+from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, register
+from filterlab.caffe.proto import caffe_pb2
+
+__all__ = ["DummyData", "Input", "Parameter"]
+
+
+@register("Input")
+class Input(Layer):
+    """Blobs that people fill: ``input_param { shape { dim: … } }``, one shape or one per top."""
+
+    bottoms_allowed = (0, 0)
+    tops_allowed = (1, None)
+    is_source = True
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shapes = [tuple(s.dim) for s in self.param.input_param.shape]
+        if len(shapes) == 1:
+            shapes *= len(self.tops)
+        if not shapes:
+            self.fail(
+                f"no shape for blob '{self.tops[0]}'; "
+                "write input_param { shape { dim: 1 dim: 3 dim: 227 dim: 227 } }"
+            )
+        if len(shapes) != len(self.tops):
+            self.fail(f"{len(shapes)} shapes for {len(self.tops)} tops; give one, or one per top")
+        return [self.checked(s, i) for i, s in enumerate(shapes)]
+
+
+@register("DummyData")
+class DummyData(Layer):
+    """Constant or random blobs; all but constants are drawn anew at every forward."""
+
+    bottoms_allowed = (0, 0)
+    tops_allowed = (1, None)
+    is_source = True
+    fills = True
+
+    def setup(self) -> None:
+        p = self.param.dummy_data_param
+        n = len(p.data_filler)
+        if n not in (0, 1, len(self.tops)):
+            self.fail(f"{n} data_filler for {len(self.tops)} tops; give none, one, or one per top")
+        default = caffe_pb2.FillerParameter(type="constant", value=0)
+        self._fillers: list[Any] = list(p.data_filler) or [default]
+        if len(self._fillers) == 1:
+            self._fillers *= len(self.tops)
+        for filler in self._fillers:
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        p = self.param.dummy_data_param
+        if len(p.shape):
+            shapes = [tuple(s.dim) for s in p.shape]
+        else:
+            sizes = [list(p.num), list(p.channels), list(p.height), list(p.width)]
+            if len({len(s) for s in sizes}) != 1:
+                self.fail("num, channels, height and width must be given equally often")
+            shapes = list(zip(*sizes))
+        if len(shapes) == 1:
+            shapes *= len(self.tops)
+        if len(shapes) != len(self.tops):
+            self.fail(f"{len(shapes)} shapes for {len(self.tops)} tops; give one, or one per top")
+        shapes = [self.checked(s, i) for i, s in enumerate(shapes)]
+        for filler, shape in zip(self._fillers, shapes):
+            fillers.check(filler, shape)
+        return shapes
+
+    def refill_top(self, index: int, out: npt.NDArray[np.float32], first: bool) -> None:
+        filler = self._fillers[index]
+        if first or filler.type != "constant":
+            fillers.fill(out, filler)
+
+
+@register("Parameter")
+class Parameter(Layer):
+    """A weight as a blob: ``parameter_param { shape { … } }``."""
+
+    bottoms_allowed = (0, 0)
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        return [self.checked(self.param.parameter_param.shape.dim)]
+
+    def weight_specs(self, bottom_shapes: list[Shape]) -> list[WeightSpec]:
+        return [WeightSpec(tuple(self.param.parameter_param.shape.dim))]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        return [weights[0]]
+
+
+def _needs_database(name: str, what: str) -> None:
+    def setup(self: Layer) -> None:
+        self.fail(
+            f"it reads {what}, which this engine does not do; open the net's deploy.prototxt, "
+            "in which an Input layer stands in its place"
+        )
+
+    cls = type(
+        name,
+        (Layer,),
+        {
+            "setup": setup,
+            "__doc__": f"Reads {what}: refused, with the cure.",
+            "bottoms_allowed": (0, None),
+            "tops_allowed": (0, None),
+        },
+    )
+    register(name)(cls)
+
+
+_needs_database("Data", "a LevelDB or LMDB database")
+_needs_database("ImageData", "a list of image files")
+_needs_database("WindowData", "a list of windows of image files")
+_needs_database("HDF5Data", "a list of HDF5 files")
+_needs_database("MemoryData", "arrays handed over through C++")

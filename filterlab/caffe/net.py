@@ -1,0 +1,600 @@
+"""Net: pycaffe's class, on ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe import fillers
+from filterlab.caffe.blob import Blob, Shape, shape_text
+from filterlab.caffe.errors import CaffeError, CaffeWarning
+from filterlab.caffe.layers import Layer
+from filterlab.caffe.plan import Bindings, Plan, PlanCache
+from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.topology import Topology
+
+__all__ = ["TEST", "TRAIN", "Filled", "Net", "NetLayer"]
+
+TRAIN = 0
+TEST = 1
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a weights file gave to a net.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Layers whose weights came from the file.
+    left : tuple of str
+        Layers of the net with weights that the file does not have.
+    unused : tuple of str
+        Layers of the file with weights that the net does not have.
+    """
+
+    layers: tuple[str, ...]
+    left: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+class NetLayer:
+    """A layer as pycaffe shows it: its type and its weights."""
+
+    def __init__(self, layer: Layer, blobs: list[Blob]) -> None:
+        self._layer = layer
+        self.blobs = blobs
+
+    @property
+    def type(self) -> str:
+        """Caffe's name of the layer type, e.g. ``Convolution``."""
+        return str(self._layer.param.type)
+
+    @property
+    def name(self) -> str:
+        """The layer's name (an extension)."""
+        return self._layer.name
+
+    @property
+    def param(self) -> Any:
+        """The LayerParameter (an extension); read, do not change."""
+        return self._layer.param
+
+    def __repr__(self) -> str:
+        return f"<{self.type} '{self.name}'>"
+
+
+class Net:
+    """A net to run, to edit and to save.
+
+    ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` or
+    ``Net(prototxt, phase, weights=…, level=…, stages=…)``.
+
+    Parameters
+    ----------
+    network_file : path or NetParameter
+        A prototxt of any generation. (A NetParameter is an extension.)
+    weights : path, optional
+        A caffemodel of any generation, or HDF5 (``.h5``).
+    phase : int
+        ``TEST`` or ``TRAIN``.
+    level, stages : int, list of str
+        For the layers' include and exclude rules.
+
+    Raises
+    ------
+    CaffeError
+        Naming file, layer, numbers and cure, if the net or its weights are wrong. Nothing large
+        is allocated before the shapes are known to be sound.
+
+    Notes
+    -----
+    Whatever is written into ``blobs[name].data`` or ``params[name][i].data`` counts at the next
+    :meth:`forward`. One net is for one thread at a time (calls are serialized); for another
+    thread take a :meth:`snapshot`.
+    """
+
+    def __init__(
+        self,
+        network_file: str | os.PathLike[str] | Any,
+        *args: Any,
+        phase: int | None = None,
+        weights: str | os.PathLike[str] | None = None,
+        level: int = 0,
+        stages: Sequence[str] | None = None,
+    ) -> None:
+        for arg in args:
+            if isinstance(arg, (str, os.PathLike)) and weights is None:
+                weights = arg
+            elif isinstance(arg, (int, np.integer)) and phase is None:
+                phase = int(arg)
+            else:
+                raise CaffeError(
+                    f"Net(…): do not know what {arg!r} is for; "
+                    "write Net(prototxt, phase) or Net(prototxt, weights, phase)"
+                )
+        if phase is None:
+            phase = TEST
+        if phase not in (TRAIN, TEST):
+            raise CaffeError(f"Net(…): phase {phase} is neither caffe.TRAIN nor caffe.TEST")
+        from filterlab.caffe import prototxt, upgrade
+
+        if isinstance(network_file, caffe_pb2.NetParameter):
+            source = network_file.name or "<net>"
+            param = upgrade.upgrade_net(network_file, source)
+        else:
+            source = os.fspath(network_file)
+            param = prototxt.read_net(network_file)
+        try:
+            self._set_up(Topology(param, phase, level, stages or ()), PlanCache())
+        except CaffeError as err:
+            raise CaffeError(f"{source}: {err}") from None
+        if weights is not None:
+            self.copy_from(weights)
+
+    def _set_up(self, topology: Topology, plans: PlanCache) -> None:
+        self._topology = topology
+        self._plans = plans
+        self._bindings: dict[Any, Bindings] = {}
+        self._lock = threading.RLock()
+        self._made: dict[tuple[int, int], list[str]] = {}
+        self.filled = Filled((), (), ())
+        outside = topology.initial_shapes()
+        shapes = topology.infer(outside)
+        self._blobs = OrderedDict(
+            (name, Blob(shapes.tops.get(name, outside.get(name, ())))) for name in topology.blobs
+        )
+        weights: list[list[Blob]] = []
+        for index, specs in enumerate(shapes.weights):
+            row = []
+            for i, spec in enumerate(specs):
+                blob = Blob(spec.shape, self._filler(spec.filler, spec.shape))
+                owner = topology.shared.get((index, i))
+                if owner is not None:
+                    self._share(topology.layers[index], i, blob, weights, owner)
+                row.append(blob)
+            weights.append(row)
+        self._weights = weights
+        self._layers = [NetLayer(a, b) for a, b in zip(topology.layers, weights)]
+        self._params = OrderedDict(
+            (layer.name, row) for layer, row in zip(topology.layers, weights) if row
+        )
+        for layer in topology.layers:
+            for i, top in enumerate(layer.tops if layer.fills else ()):
+                layer.refill_top(i, self._blobs[top].data, True)
+
+    @staticmethod
+    def _filler(param: Any, shape: Shape) -> Any:
+        """How to fill a weight when somebody looks at it; None leaves zeros."""
+        if param is None or (param.type == "constant" and param.value == 0):
+            return None
+        fillers.check(param, shape)
+        return partial(fillers.fill, param=param, seed=fillers.next_seed())
+
+    @staticmethod
+    def _share(
+        layer: Layer, i: int, blob: Blob, weights: list[list[Blob]], owner: tuple[int, int]
+    ) -> None:
+        theirs = weights[owner[0]][owner[1]]
+        loose = i < len(layer.param.param) and layer.param.param[i].share_mode == 1
+        if blob.shape != theirs.shape and not (loose and blob.count == theirs.count):
+            layer.fail(
+                f"shares weight '{layer.param.param[i].name}' of {shape_text(theirs.shape)} but "
+                f"needs {shape_text(blob.shape)}"
+            )
+        blob.share_data(theirs)
+
+    # -- what the net has --------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        """The net's name in its prototxt."""
+        return str(self._topology.param.name)
+
+    @property
+    def blobs(self) -> OrderedDict[str, Blob]:
+        """All blobs by name, in the order in which layers make them."""
+        return self._blobs
+
+    @property
+    def params(self) -> OrderedDict[str, list[Blob]]:
+        """The weights of each layer that has any: usually [weights, bias]."""
+        return self._params
+
+    @property
+    def layers(self) -> list[NetLayer]:
+        """All layers, in order."""
+        return self._layers
+
+    @property
+    def layer_dict(self) -> OrderedDict[str, NetLayer]:
+        """All layers by name."""
+        return OrderedDict((layer.name, layer) for layer in self._layers)
+
+    @property
+    def _layer_names(self) -> list[str]:
+        return [layer.name for layer in self._layers]
+
+    @property
+    def _blob_names(self) -> list[str]:
+        return list(self._blobs)
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the blobs to fill."""
+        return list(self._topology.inputs)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the blobs that no layer reads."""
+        return list(self._topology.outputs)
+
+    @property
+    def top_names(self) -> OrderedDict[str, list[str]]:
+        """For each layer the blobs it makes."""
+        return OrderedDict((layer.name, list(layer.tops)) for layer in self._topology.layers)
+
+    @property
+    def bottom_names(self) -> OrderedDict[str, list[str]]:
+        """For each layer the blobs it reads."""
+        return OrderedDict((layer.name, list(layer.bottoms)) for layer in self._topology.layers)
+
+    @property
+    def param(self) -> Any:
+        """A copy of the net's NetParameter, in today's form (an extension)."""
+        copy = caffe_pb2.NetParameter()
+        copy.CopyFrom(self._topology.param)
+        return copy
+
+    @property
+    def phase(self) -> int:
+        """``TEST`` or ``TRAIN`` (an extension)."""
+        return self._topology.phase
+
+    def layer_param(self, name: str) -> Any:
+        """A copy of one layer's LayerParameter (an extension)."""
+        copy = caffe_pb2.LayerParameter()
+        copy.CopyFrom(self._topology.layers[self._topology.index(name)].param)
+        return copy
+
+    # -- computing ---------------------------------------------------------------------------
+    def forward(
+        self,
+        blobs: Iterable[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Floats]:
+        """Compute the net, or the layers from ``start`` to ``end``, both included.
+
+        Parameters
+        ----------
+        blobs : list of str, optional
+            Blobs to return beside the outputs.
+        start, end : str, optional
+            Layer names.
+        **kwargs : arrays
+            Values for all the net's inputs, by name.
+
+        Returns
+        -------
+        dict
+            Blob name -> its data: the blob's own memory, which the next forward overwrites.
+
+        Raises
+        ------
+        CaffeError
+            For an unknown layer or blob, inputs that do not match, or shapes that do not fit.
+        """
+        wanted = [blobs] if isinstance(blobs, str) else list(blobs or ())
+        for name in wanted:
+            self._blob(name)
+        with self._lock:
+            first = 0 if start is None else self._topology.index(start)
+            last = len(self._layers) - 1 if end is None else self._topology.index(end)
+            if kwargs:
+                self._feed(kwargs)
+            self._run(first, last)
+            names = list(self._topology.layers[last].tops) if end is not None else self.outputs
+            return {name: self._blobs[name].data for name in dict.fromkeys([*names, *wanted])}
+
+    def forward_all(self, blobs: Iterable[str] | None = None, **kwargs: Any) -> dict[str, Floats]:
+        """Compute any number of inputs, in batches of the net's own size.
+
+        Parameters
+        ----------
+        blobs : list of str, optional
+            Blobs to return beside the outputs.
+        **kwargs : arrays
+            Values for all inputs: as many along axis 0 as you like.
+
+        Returns
+        -------
+        dict
+            Blob name -> array of its own, with one row per input.
+        """
+        wanted = [blobs] if isinstance(blobs, str) else list(blobs or ())
+        if not kwargs:
+            raise CaffeError("forward_all() needs the net's inputs, e.g. forward_all(data=images)")
+        self._check_inputs(kwargs)
+        arrays = {name: np.asarray(value) for name, value in kwargs.items()}
+        lengths = {len(value) if value.ndim else 0 for value in arrays.values()}
+        if len(lengths) != 1:
+            raise CaffeError(f"forward_all(): inputs of different lengths {sorted(lengths)}")
+        total = lengths.pop()
+        results: dict[str, list[Floats]] = {}
+        with self._lock:
+            size = self._blobs[next(iter(arrays))].shape[0] or 1
+            for begin in range(0, total, size):
+                batch: dict[str, Any] = {}
+                for name, value in arrays.items():
+                    part = value[begin : begin + size]
+                    if len(part) < size:
+                        rest = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
+                        part = np.concatenate([part, rest])
+                    batch[name] = part
+                keep = min(size, total - begin)
+                for name, data in self.forward(wanted, **batch).items():
+                    whole = data if not data.ndim or data.shape[0] != size else data[:keep]
+                    results.setdefault(name, []).append(np.array(whole, ndmin=1))
+        return {name: np.concatenate(parts) for name, parts in results.items()}
+
+    def _blob(self, name: str) -> Blob:
+        blob = self._blobs.get(name)
+        if blob is None:
+            raise CaffeError(f"the net has no blob '{name}'; it has {', '.join(self._blobs)}")
+        return blob
+
+    def _check_inputs(self, given: Mapping[str, Any]) -> None:
+        if set(given) != set(self._topology.inputs):
+            raise CaffeError(
+                f"the inputs given ({', '.join(given)}) are not the net's "
+                f"({', '.join(self._topology.inputs)})"
+            )
+
+    def _feed(self, given: Mapping[str, Any]) -> None:
+        self._check_inputs(given)
+        for name, value in given.items():
+            blob = self._blobs[name]
+            try:
+                array = np.asarray(value)
+                if array.ndim and blob.shape and array.shape[0] != blob.shape[0]:
+                    raise ValueError(f"it is for batches of {blob.shape[0]}")
+                np.copyto(blob.data, array, casting="unsafe")
+            except (TypeError, ValueError) as err:
+                raise CaffeError(
+                    f"input '{name}' is {shape_text(blob.shape)}, but "
+                    f"{shape_text(np.shape(value))} was given ({err}); "
+                    f"call net.blobs['{name}'].reshape(…) first"
+                ) from None
+
+    def _weight_shapes(self, index: int) -> list[Shape]:
+        return [blob.shape for blob in self._weights[index]]
+
+    def _prepare(self, first: int, last: int) -> tuple[Any, Plan]:
+        """The plan for the shapes that the blobs have now; shapes what it computes."""
+        names = self._made.get((first, last))
+        if names is None:
+            names = self._made[first, last] = self._topology.read_from_outside(first, last)
+        outside = {name: self._blobs[name].shape for name in names}
+        key = (
+            first,
+            last,
+            tuple(outside.values()),
+            tuple(b.shape for row in self._weights[first : last + 1] for b in row),
+        )
+        plan = self._plans.get(
+            key, lambda: Plan(self._topology, outside, first, last, self._weight_shapes)
+        )
+        for name, shape in plan.tops.items():
+            self._blobs[name]._set_shape(shape)
+        return key, plan
+
+    def _run(self, first: int, last: int) -> None:
+        if last < first:
+            return
+        key, plan = self._prepare(first, last)
+        for layer in plan.filling:
+            for i, top in enumerate(layer.tops):
+                layer.refill_top(i, self._blobs[top].data, False)
+        session = plan.session()
+        if session is None:
+            return
+        bound = self._bindings.get(key)
+        if bound is None or bound.session is not session:
+            if len(self._bindings) >= 6:
+                self._bindings.pop(next(iter(self._bindings)))
+            bound = self._bindings[key] = Bindings(plan, session, self._blobs, self._weight)
+        bound.run()
+
+    def _weight(self, index: int, i: int) -> Blob:
+        return self._weights[index][i]
+
+    def reshape(self) -> None:
+        """Give all blobs the shapes that follow from the inputs' present ones.
+
+        Raises
+        ------
+        CaffeError
+            If some layer cannot take its new input; all blobs keep their shapes then.
+        """
+        with self._lock:
+            self._prepare(0, len(self._layers) - 1)
+
+    # -- weights -----------------------------------------------------------------------------
+    def copy_from(self, weights: str | os.PathLike[str] | Mapping[str, Sequence[Any]]) -> None:
+        """Take the weights of all layers that a file has under the same names.
+
+        Parameters
+        ----------
+        weights : path, or mapping of layer name to arrays (an extension)
+            A caffemodel of any generation or HDF5. Large files are mapped, not read.
+
+        Raises
+        ------
+        CaffeError
+            If the file is no weights file or a layer's shapes differ; the net is unchanged then.
+
+        Warns
+        -----
+        CaffeWarning
+            If not a single layer was filled. :attr:`filled` tells what was.
+        """
+        if isinstance(weights, Mapping):
+            source = "the weights"
+            found: Mapping[str, Sequence[Any]] = weights
+        else:
+            from filterlab.caffe import caffemodel
+
+            source, found = os.fspath(weights), caffemodel.read_weights(weights)
+        with self._lock:
+            pairs: list[tuple[Blob, Any]] = []
+            for name, row in self._params.items():
+                if name not in found:
+                    continue
+                arrays = found[name]
+                if len(arrays) != len(row):
+                    raise CaffeError(
+                        f"{source}: layer '{name}' has {len(arrays)} weight blobs, but "
+                        f"{len(row)} in the net"
+                    )
+                for i, (blob, array) in enumerate(zip(row, arrays)):
+                    if not _fits(blob.shape, np.shape(array)):
+                        raise CaffeError(
+                            f"{source}: weight {i} of layer '{name}' is "
+                            f"{shape_text(np.shape(array))}, but {shape_text(blob.shape)} in the "
+                            "net; give the weights that belong to this prototxt"
+                        )
+                    pairs.append((blob, array))
+            for blob, array in pairs:
+                blob._set_values(np.asarray(array))
+        filled = [name for name in self._params if name in found]
+        left = [name for name in self._params if name not in found]
+        unused = [
+            name for name, arrays in found.items() if len(arrays) and name not in self._params
+        ]
+        self.filled = Filled(tuple(filled), tuple(left), tuple(unused))
+        if self._params and not filled:
+            theirs = ", ".join(unused[:3]) + (" …" if len(unused) > 3 else "")
+            warnings.warn(
+                f"{source}: 0 of {len(self._params)} layers with weights were filled, because no "
+                f"layer name is in both (net: {', '.join(list(self._params)[:3])} …; file: "
+                f"{theirs or 'none'}); give the weights that belong to this prototxt",
+                CaffeWarning,
+                stacklevel=2,
+            )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write structure and weights as a caffemodel (V2) that BVLC Caffe reads too."""
+        from filterlab.caffe import caffemodel
+
+        with self._lock:
+            caffemodel.write_weights(path, self._topology.param, self._arrays())
+
+    def save_hdf5(self, path: str | os.PathLike[str], save_diff: bool = False) -> None:
+        """Write the weights as HDF5 (``.caffemodel.h5``)."""
+        from filterlab.caffe import hdf5
+
+        with self._lock:
+            hdf5.write_weights(path, self._topology.param, self._arrays())
+
+    def load_hdf5(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights of a ``.caffemodel.h5``; see :meth:`copy_from`."""
+        from filterlab.caffe import hdf5
+
+        try:
+            self.copy_from(hdf5.read_weights(path))
+        except CaffeError as err:
+            raise CaffeError(str(err).replace("the weights", os.fspath(path), 1)) from None
+
+    def _arrays(self) -> dict[str, list[Floats]]:
+        return {name: [blob.data for blob in row] for name, row in self._params.items()}
+
+    def share_with(self, other: Net) -> None:
+        """Compute with the weights of another net's layers of the same names, as one memory.
+
+        Raises
+        ------
+        CaffeError
+            If a layer of both has other shapes.
+        """
+        with self._lock:
+            pairs = []
+            for name, row in self._params.items():
+                theirs = other.params.get(name)
+                if theirs is None:
+                    continue
+                if len(theirs) != len(row):
+                    raise CaffeError(
+                        f"share_with(): layer '{name}' has {len(theirs)} weight blobs there and "
+                        f"{len(row)} here"
+                    )
+                for mine, their in zip(row, theirs):
+                    if mine.shape != their.shape:
+                        raise CaffeError(
+                            f"share_with(): a weight of layer '{name}' is "
+                            f"{shape_text(their.shape)} there and {shape_text(mine.shape)} here"
+                        )
+                    pairs.append((mine, their))
+            for mine, their in pairs:
+                mine.share_data(their)
+
+    def snapshot(self) -> Net:
+        """An independent net with the present weights and inputs, for another thread.
+
+        An extension. It shares nothing that changes: the compiled plans are used by both, all
+        memory is the snapshot's own. Blobs other than the inputs are zero until its first
+        forward.
+        """
+        with self._lock:
+            twin: Net = type(self).__new__(type(self))
+            twin._set_up(self._topology, self._plans)
+            twin.filled = self.filled
+            for mine, theirs in zip(twin._weights, self._weights):
+                for a, b in zip(mine, theirs):
+                    a._set_shape(b.shape)
+                    a._set_values(b.data.copy())
+            for index, i in self._topology.shared:
+                owner = self._topology.shared[index, i]
+                twin._weights[index][i].share_data(twin._weights[owner[0]][owner[1]])
+            for name in self._sources():
+                twin._blobs[name]._set_shape(self._blobs[name].shape)
+                np.copyto(twin._blobs[name].data, self._blobs[name].data)
+            twin.reshape()
+            return twin
+
+    def _sources(self) -> list[str]:
+        return [t for layer in self._topology.layers if layer.is_source for t in layer.tops]
+
+    # -- training ----------------------------------------------------------------------------
+    def backward(self, *args: Any, **kwargs: Any) -> Any:
+        """Always raises: this engine runs and edits nets, it does not train them."""
+        raise no_training("Net.backward()")
+
+    forward_backward_all = backward
+    clear_param_diffs = backward
+
+    def __repr__(self) -> str:
+        return f"<Net '{self.name}' of {len(self._layers)} layers>"
+
+
+def no_training(call: str) -> CaffeError:
+    """The error of every call that belongs to training."""
+    return CaffeError(f"{call}: this engine runs and edits nets, it does not train them")
+
+
+def _fits(shape: Shape, stored: Shape) -> bool:
+    """Whether stored values are for this shape; old files pad shapes to 4 axes with ones."""
+    if tuple(stored) == shape:
+        return True
+    return len(stored) == 4 and len(shape) < 4 and tuple(stored) == (1,) * (4 - len(shape)) + shape

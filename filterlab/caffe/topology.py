@@ -1,0 +1,261 @@
+"""Which layers a net has, how they are wired, and what shapes follow from its inputs."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from filterlab.caffe.blob import Shape, check_shape, shape_text
+from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.layers import Layer, WeightSpec, create_layer
+from filterlab.caffe.layers.base import product
+from filterlab.caffe.proto import caffe_pb2
+
+__all__ = ["Shapes", "Topology", "included", "memory_limit"]
+
+
+def memory_limit() -> int:
+    """Bytes that all blobs and weights of one net may take: this machine's memory.
+
+    ``FILTERLAB_MEMORY`` (in MiB) overrides it; 16 GiB where the memory's size is unknown.
+    """
+    override = os.environ.get("FILTERLAB_MEMORY", "")
+    if override.isdigit():
+        return int(override) * 2**20
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 16 * 2**30
+
+
+def _meets(state: Any, rule: Any) -> bool:
+    stages = set(state.stage)
+    return (
+        (not rule.HasField("phase") or rule.phase == state.phase)
+        and (not rule.HasField("min_level") or state.level >= rule.min_level)
+        and (not rule.HasField("max_level") or state.level <= rule.max_level)
+        and all(stage in stages for stage in rule.stage)
+        and not any(stage in stages for stage in rule.not_stage)
+    )
+
+
+def included(layer: Any, state: Any) -> bool:
+    """Whether a LayerParameter's include and exclude rules let it into a net of this state.
+
+    Raises
+    ------
+    CaffeError
+        If it has rules of both kinds.
+    """
+    if len(layer.include) and len(layer.exclude):
+        raise CaffeError(f"layer '{layer.name}' has both include and exclude rules; keep one kind")
+    if len(layer.include):
+        return any(_meets(state, rule) for rule in layer.include)
+    return not any(_meets(state, rule) for rule in layer.exclude)
+
+
+@dataclass
+class Shapes:
+    """What follows from the inputs for a run of layers.
+
+    Attributes
+    ----------
+    bottoms : list of list of Shape
+        For each layer, in the order of the run.
+    tops : dict
+        The last shape of every blob that the run produces.
+    weights : list of list of WeightSpec
+        For each layer.
+    """
+
+    bottoms: list[list[Shape]] = field(default_factory=list)
+    tops: dict[str, Shape] = field(default_factory=dict)
+    weights: list[list[WeightSpec]] = field(default_factory=list)
+
+
+class Topology:
+    """The layers of a net in one state; never changes, so that nets can share it.
+
+    Attributes
+    ----------
+    param : NetParameter
+        With only the layers of this state.
+    layers : list of Layer
+    blobs : list of str
+        In the order in which they first appear.
+    inputs, outputs : list of str
+        Blobs of Input layers; blobs that no layer reads, sorted, as in pycaffe.
+    """
+
+    def __init__(self, param: Any, phase: int, level: int = 0, stages: Sequence[str] = ()) -> None:
+        self.phase = phase
+        state: Any = caffe_pb2.NetState()
+        state.CopyFrom(param.state)
+        state.phase = phase
+        if level:
+            state.level = level
+        state.stage.extend(stages)
+        self.param = caffe_pb2.NetParameter()
+        self.param.CopyFrom(param)
+        self.param.state.CopyFrom(state)
+        del self.param.layer[:]
+        self.param.layer.extend(layer for layer in param.layer if included(layer, state))
+        if not len(self.param.layer):
+            raise CaffeError(
+                "the net has no layers"
+                if not len(param.layer)
+                else "the include and exclude rules leave no layer of the net; try another phase"
+            )
+        self.layers: list[Layer] = []
+        self.blobs: list[str] = []
+        self.inputs: list[str] = []
+        self._wire()
+        self.shared = self._shared_weights()
+
+    def _wire(self) -> None:
+        names: set[str] = set()
+        open_ends: set[str] = set()
+        for p in self.param.layer:
+            if p.name in names:
+                raise CaffeError(f"two layers are named '{p.name}'; every layer needs its own name")
+            names.add(p.name)
+            layer = create_layer(p, p.phase if p.HasField("phase") else self.phase)
+            for bottom in layer.bottoms:
+                if bottom not in self.blobs:
+                    near = difflib.get_close_matches(bottom, self.blobs, 1)
+                    hint = f"; did you mean '{near[0]}'?" if near else ""
+                    layer.fail(f"bottom blob '{bottom}' is no top of an earlier layer{hint}")
+                open_ends.discard(bottom)
+            for i, top in enumerate(layer.tops):
+                in_place = i < len(layer.bottoms) and layer.bottoms[i] == top
+                if top in self.blobs and not in_place:
+                    layer.fail(
+                        f"top blob '{top}' is already produced by an earlier layer; "
+                        "rename it (only the same blob as bottom and top works in place)"
+                    )
+                if top not in self.blobs:
+                    self.blobs.append(top)
+                open_ends.add(top)
+                if p.type == "Input":
+                    self.inputs.append(top)
+            self.layers.append(layer)
+        self.outputs = sorted(open_ends)
+
+    def _shared_weights(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """(layer, weight) -> (layer, weight) that owns the memory, by ``param { name: … }``."""
+        owners: dict[str, tuple[int, int]] = {}
+        shared = {}
+        for index, layer in enumerate(self.layers):
+            for i, spec in enumerate(layer.param.param):
+                if spec.name:
+                    owner = owners.setdefault(spec.name, (index, i))
+                    if owner != (index, i):
+                        shared[index, i] = owner
+        return shared
+
+    def index(self, name: str) -> int:
+        """The place of a layer.
+
+        Raises
+        ------
+        CaffeError
+            If there is none of this name.
+        """
+        for i, layer in enumerate(self.layers):
+            if layer.name == name:
+                return i
+        near = difflib.get_close_matches(name, [layer.name for layer in self.layers], 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise CaffeError(f"the net has no layer '{name}'{hint}")
+
+    def read_from_outside(self, start: int, end: int) -> list[str]:
+        """Blobs that layers ``start`` to ``end`` read or hold but do not compute."""
+        made: set[str] = set()
+        outside: dict[str, None] = {}
+        for layer in self.layers[start : end + 1]:
+            if layer.is_source:
+                outside.update(dict.fromkeys(layer.tops))
+            else:
+                outside.update((b, None) for b in layer.bottoms if b not in made)
+                made.update(layer.tops)
+        return list(outside)
+
+    def initial_shapes(self) -> dict[str, Shape]:
+        """Shapes of the source layers' tops as the prototxt says."""
+        shapes: dict[str, Shape] = {}
+        for layer in self.layers:
+            if layer.is_source:
+                shapes.update(zip(layer.tops, layer.reshape([])))
+        return shapes
+
+    def infer(
+        self,
+        outside: Mapping[str, Shape],
+        start: int = 0,
+        end: int | None = None,
+        weights: Callable[[int], list[Shape]] | None = None,
+    ) -> Shapes:
+        """Shapes of everything that layers ``start`` to ``end`` compute.
+
+        Parameters
+        ----------
+        outside : mapping
+            Shapes of the blobs of :meth:`read_from_outside`.
+        weights : callable, optional
+            Gives the shapes of a layer's existing weights, which then must fit.
+
+        Raises
+        ------
+        CaffeError
+            Naming layer, blob and numbers, if something does not fit or the net would take more
+            than :func:`memory_limit`. Nothing has been allocated then.
+        """
+        shapes = Shapes()
+        limit = memory_limit()
+        used = sum(product(s) for s in outside.values())
+        current: dict[str, Shape] = dict(outside)
+        for index in range(start, (len(self.layers) - 1 if end is None else end) + 1):
+            layer = self.layers[index]
+            bottoms = [current[b] for b in layer.bottoms]
+            shapes.bottoms.append(bottoms)
+            if layer.is_source:
+                tops = [current[t] for t in layer.tops]
+                specs: list[WeightSpec] = []
+            else:
+                tops = layer.reshape(bottoms)
+                specs = layer.weight_specs(bottoms)
+                shapes.tops.update(zip(layer.tops, tops))
+                # In place nothing new is allocated.
+                used += sum(product(s) for t, s in zip(layer.tops, tops) if t not in current)
+            self._check_weights(layer, bottoms, specs, weights(index) if weights else None)
+            shapes.weights.append(specs)
+            current.update(zip(layer.tops, tops))
+            used += sum(
+                product(spec.shape) for i, spec in enumerate(specs) if (index, i) not in self.shared
+            )
+            if used * 4 > limit:
+                layer.fail(
+                    f"with it the net's blobs and weights take {used * 4 / 2**30:.3g} GiB; this "
+                    f"machine has {limit / 2**30:.3g} GiB; use a smaller input or layer"
+                )
+        return shapes
+
+    def _check_weights(
+        self,
+        layer: Layer,
+        bottoms: list[Shape],
+        specs: list[WeightSpec],
+        existing: list[Shape] | None,
+    ) -> None:
+        for i, spec in enumerate(specs):
+            check_shape(spec.shape, f"layer '{layer.name}' ({layer.type}): weight {i}")
+            if existing is not None and existing[i] != spec.shape:
+                layer.fail(
+                    f"bottom '{layer.bottoms[0]}' is now {shape_text(bottoms[0])} and needs "
+                    f"weights of {shape_text(spec.shape)}, but the layer has "
+                    f"{shape_text(existing[i])}; reshape the input back, or make the net fully "
+                    "convolutional"
+                )
