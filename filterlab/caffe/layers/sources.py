@@ -55,7 +55,6 @@ class DummyData(Layer):
         self._fillers: list[Any] = list(p.data_filler) or [default]
         if len(self._fillers) == 1:
             self._fillers *= len(self.tops)
-        for filler in self._fillers:
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         p = self.param.dummy_data_param
