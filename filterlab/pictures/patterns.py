@@ -83,12 +83,13 @@ def text(height: int = 360, width: int = 480) -> Grey:
     import cv2
 
     page = np.full((height, width), 255, np.uint8)
-    y = 0
+    fit = min(height / 360, width / 480)
+    y = 0.0
     for size in (3.0, 2.0, 1.4, 1.0, 0.7, 0.5, 0.4):
-        y += int(34 * size)
-        if y >= height:
-            break
-        cv2.putText(page, "Filter Lab", (8, y), cv2.FONT_HERSHEY_SIMPLEX, size, 0,
+        size *= fit
+        y += 34 * size
+        at = int(8 * fit), int(y)
+        cv2.putText(page, "Filter Lab", at, cv2.FONT_HERSHEY_SIMPLEX, size, 0,
                     max(1, round(size)), cv2.LINE_AA)  # fmt: skip
     return page.astype(np.float32) / np.float32(255)
 

@@ -1,0 +1,83 @@
+"""Samples, the composed picture, drawn patterns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from filterlab.errors import FilterLabError
+from filterlab.pictures import PATTERNS, composed, pattern, sample, sample_names
+from filterlab.pictures.patterns import checkerboard, gradient, impulse, noise, zone_plate
+
+
+def test_every_sample_loads_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    names = sample_names()
+    assert names[0] == "composed"
+    assert {"chelsea", "coffee", "camera"} <= set(names)
+    for name in names:
+        picture = sample(name)
+        assert picture.dtype == np.float32
+        assert picture.ndim == 3
+        assert picture.shape[2] == 3
+        assert 0 <= picture.min() < picture.max() <= 1
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_sample_equals_scikit_images_own() -> None:
+    from skimage import data
+
+    np.testing.assert_allclose(sample("chelsea"), data.chelsea() / 255.0, atol=1e-6)
+    np.testing.assert_allclose(sample("camera", grey=True), data.camera() / 255.0, atol=1e-6)
+
+
+def test_an_unknown_sample_is_said() -> None:
+    with pytest.raises(FilterLabError, match=r"no sample picture 'dog'; choose one of composed, "):
+        sample("dog")
+
+
+def test_the_composed_picture_shows_each_subject_where_it_says() -> None:
+    import cv2
+
+    whole = composed()
+    height, width = whole.picture.shape[:2]
+    covered = np.zeros((height, width), int)
+    for x0, y0, x1, y1 in whole.places.values():
+        covered[y0:y1, x0:x1] += 1
+        # Larger than CaffeNet's window, so that some cells see nothing else.
+        assert min(x1 - x0, y1 - y0) > 227
+    assert (covered == 1).all()
+    x0, y0, x1, y1 = whole.places["chelsea"]
+    cat = cv2.resize(sample("chelsea"), (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(whole.picture[y0:y1, x0:x1], cat)
+
+
+@pytest.mark.parametrize("name", list(PATTERNS))
+def test_patterns(name: str) -> None:
+    picture = pattern(name, 90, 121)
+    assert picture.shape == (90, 121)
+    assert picture.dtype == np.float32
+    assert 0 <= picture.min() < picture.max() <= 1
+    assert pattern(name).shape == (360, 480)
+    assert pattern(name, 1, 1).shape == (1, 1)
+
+
+def test_patterns_show_what_they_say() -> None:
+    point = impulse(5, 8)
+    assert point.sum() == 1
+    assert point[2, 4] == 1
+    np.testing.assert_allclose(np.diff(gradient(3, 11)), 0.1, atol=1e-6)
+    board = checkerboard(8, 8, square=2)
+    assert board[:2, :2].sum() == 0
+    assert board[:2, 2:4].sum() == 4
+    np.testing.assert_array_equal(noise(seed=4), noise(seed=4))
+    assert np.abs(noise(seed=4) - noise(seed=5)).max() > 0.1
+    # Rings are the same all round, and reach half a cycle per pixel at the edge.
+    rings = zone_plate(101, 101)
+    np.testing.assert_allclose(rings, rings.T, atol=1e-6)
+    np.testing.assert_allclose(rings, rings[::-1], atol=1e-6)
+    assert np.abs(np.diff(rings[50, -6:])).min() > 0.7
+
+
+def test_an_unknown_pattern_is_said() -> None:
+    with pytest.raises(FilterLabError, match="no test picture 'spiral'"):
+        pattern("spiral")
