@@ -155,7 +155,7 @@ class MainWindow(QMainWindow):
 
         corner = QWidget(bar)
         row = QHBoxLayout(corner)
-        row.setContentsMargins(0, 3, theme.STEP, 3)
+        row.setContentsMargins(0, 4, theme.STEP, 0)
         row.setSpacing(0)
         self._language_buttons = QButtonGroup(self)
         for name, text in (("en", "EN"), ("zh", "中文")):
@@ -163,6 +163,7 @@ class MainWindow(QMainWindow):
             button.setText(text)
             button.setCheckable(True)
             button.setProperty("flat", True)
+            button.setProperty("corner", True)
             button.setProperty("language", name)
             button.setFocusPolicy(Qt.TabFocus)
             button.setToolTip(i18n.LANGUAGES[name])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QFont, QFontDatabase, QPalette
+from qtpy.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QPalette
 from qtpy.QtWidgets import QApplication
+
+from filterlab import paths
 
 __all__ = ["DARK", "LIGHT", "STEP", "THEMES", "Theme", "apply", "code_font", "current"]
 
@@ -89,6 +91,9 @@ def current() -> Theme:
 def code_font() -> QFont:
     """A fixed-pitch font for code and for columns of numbers."""
     font = QFontDatabase.systemFont(QFontDatabase.FixedFont)
+    if not QFontInfo(font).fixedPitch():
+        font = QFont("monospace")
+    font.setStyleHint(QFont.Monospace)
     font.setPointSizeF(max(8.0, QApplication.font().pointSizeF() - 0.5))
     return font
 
@@ -127,6 +132,7 @@ def _palette(theme: Theme) -> QPalette:
 
 
 def _style_sheet(t: Theme) -> str:
+    art = paths.resource("icons", t.name).as_posix()
     return f"""
     QMainWindow, QDialog {{ background: {t.backdrop}; }}
     QMenuBar {{ background: {t.backdrop}; color: {t.text}; padding: 4px 8px; }}
@@ -162,18 +168,45 @@ def _style_sheet(t: Theme) -> str:
         border-color: transparent; }}
     QToolButton[flat="true"]:hover, QPushButton[flat="true"]:hover {{ background: {t.hover}; }}
     QToolButton[flat="true"]:focus {{ border-color: {t.accent}; }}
+    QToolButton[corner="true"] {{ padding: 2px 8px; }}
     QToolButton[flat="true"]:checked {{ background: {t.hover}; color: {t.text};
         border-color: {t.line}; }}
     QToolButton::menu-indicator {{ image: none; }}
-    QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QListView, QTreeView,
-    QTableView {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.line};
-        border-radius: 5px; selection-background-color: {t.accent};
-        selection-color: {t.on_accent}; }}
+    QLineEdit, QPlainTextEdit, QTextEdit, QListView, QTreeView, QTableView {{
+        background: {t.surface}; border: 1px solid {t.line}; border-radius: 5px; }}
     QLineEdit {{ padding: 4px 6px; }}
-    QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus,
-    QListView:focus, QTreeView:focus {{ border-color: {t.accent}; }}
+    QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: 0; padding: 0; }}
+    QLineEdit:focus, QPlainTextEdit:focus, QListView:focus, QTreeView:focus {{
+        border-color: {t.accent}; }}
     QListView::item:selected, QTreeView::item:selected {{ background: {t.hover};
         color: {t.text}; }}
+    QComboBox, QAbstractSpinBox {{ background: {t.surface}; border: 1px solid {t.line};
+        border-radius: 5px; padding: 4px 6px; }}
+    QComboBox:hover {{ background: {t.hover}; }}
+    QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {t.accent}; }}
+    QComboBox::drop-down {{ border: 0; width: 20px; }}
+    QComboBox::down-arrow {{ image: url({art}-down.svg); width: 10px; height: 10px; }}
+    QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.line};
+        selection-background-color: {t.hover}; selection-color: {t.text}; outline: 0; }}
+    QAbstractSpinBox {{ padding: 3px 2px 3px 4px; }}
+    QAbstractSpinBox::up-button {{ border: 0; width: 16px; subcontrol-position: top right; }}
+    QAbstractSpinBox::down-button {{ border: 0; width: 16px;
+        subcontrol-position: bottom right; }}
+    QAbstractSpinBox::up-arrow {{ image: url({art}-up.svg); width: 8px; height: 8px; }}
+    QAbstractSpinBox::down-arrow {{ image: url({art}-down.svg); width: 8px; height: 8px; }}
+    QCheckBox, QRadioButton {{ spacing: 6px; }}
+    QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {t.muted};
+        border-radius: 3px; background: {t.surface}; }}
+    QCheckBox::indicator:hover, QCheckBox:focus::indicator {{ border-color: {t.accent}; }}
+    QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+        image: url({art}-check.svg); }}
+    QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {t.line}; }}
+    QSlider::sub-page:horizontal {{ border-radius: 2px; background: {t.accent}; }}
+    QSlider::sub-page:horizontal:disabled {{ background: {t.line}; }}
+    QSlider::handle:horizontal {{ width: 12px; height: 12px; margin: -5px 0;
+        border-radius: 7px; background: {t.surface}; border: 1px solid {t.muted}; }}
+    QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{
+        border: 1px solid {t.accent}; background: {t.accent}; }}
     QProgressBar {{ background: {t.line}; border: 0; border-radius: 3px; max-height: 6px;
         min-height: 6px; }}
     QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}

@@ -27,7 +27,6 @@ class CollapsibleSection(QWidget):
         self.heading.setProperty("flat", True)
         self.heading.setText(title)
         self.heading.setToolButtonStyle(Qt.ToolButtonTextBesideIcon)
-        self.heading.setCheckable(True)
         self.heading.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         font = self.heading.font()
         font.setBold(True)
@@ -42,24 +41,27 @@ class CollapsibleSection(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.heading)
         layout.addWidget(self.content)
-        self.heading.toggled.connect(self._on_toggled)
-        self.heading.setChecked(opened)
-        self._on_toggled(opened)
+        self.heading.clicked.connect(self._flip)
+        self._opened = not opened
+        self.set_opened(opened)
 
     @property
     def opened(self) -> bool:
         """Whether the content is shown."""
-        return bool(self.heading.isChecked())
+        return self._opened
 
     def set_opened(self, opened: bool) -> None:
         """Show or hide the content."""
-        self.heading.setChecked(opened)
+        if opened == self._opened:
+            return
+        self._opened = opened
+        self.heading.setIcon(icon("chevron-down" if opened else "chevron-right", 12))
+        self.content.setVisible(opened)
+        self.toggled.emit(opened)
 
     def set_title(self, title: str) -> None:
         """Change the heading."""
         self.heading.setText(title)
 
-    def _on_toggled(self, opened: bool) -> None:
-        self.heading.setIcon(icon("chevron-down" if opened else "chevron-right", 12))
-        self.content.setVisible(opened)
-        self.toggled.emit(opened)
+    def _flip(self) -> None:
+        self.set_opened(not self._opened)
