@@ -50,7 +50,7 @@ PADS = ("valid", "same")
 MAX_STRIDE = 4
 MAX_DILATION = 3
 
-PREVIEW_PIXELS = 1 << 19
+PREVIEW_PIXELS = 1 << 18
 """A preview has at most about this many pixels for each filter."""
 
 _TILE_PIXELS = 1 << 20

@@ -219,7 +219,7 @@ def colormap(name: str) -> Array:
         raise FilterLabError(f"no colour map {name!r}; take one of {', '.join(COLORMAPS)}")
     ramp = np.arange(256, dtype=np.uint8)
     if name == "grey":
-        return np.repeat(ramp[:, None], 3, axis=1).astype(np.float32) / 255
+        return np.repeat(ramp[:, None], 3, axis=1).astype(np.float32) / np.float32(255)
     import cv2
 
     table = cv2.applyColorMap(ramp[:, None], getattr(cv2, f"COLORMAP_{name.upper()}"))
@@ -244,6 +244,9 @@ class Style:
         The values at the two ends of the scale; None takes what is found.
     dim : bool
         Whether the margins, where no cell looks, are dimmed.
+    fade : float
+        How far low values let the picture through: 0 draws all values with the same opacity, 1
+        leaves the picture untouched where the value is at the low end.
     """
 
     colormap: str = "inferno"
@@ -253,6 +256,7 @@ class Style:
     low: float | None = 0.0
     high: float | None = 1.0
     dim: bool = True
+    fade: float = 0.7
 
     def limits(self, layer: Layer) -> tuple[float, float]:
         """The values at the two ends of the colour bar."""
@@ -298,7 +302,9 @@ def compose(picture: NDArray[Any], layer: Layer, style: Style | None = None) -> 
     colours = colormap(style.colormap)[(value * 255 + 0.5).astype(np.uint8)]
     low, high = style.limits(layer)
     share = (layer.value - low) / max(high - low, 1e-12)
-    weight = style.opacity * layer.cover * (share >= style.threshold)
+    # From half of the scale upwards the colour is full, so that the bar can be read off.
+    strength = 1 - style.fade * (1 - np.minimum(1, 2 * value))
+    weight = style.opacity * layer.cover * (share >= style.threshold) * strength
     return blend(rgb, colours, _float(weight), layer.cover, style.dim)
 
 

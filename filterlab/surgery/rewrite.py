@@ -168,6 +168,7 @@ def _one_layer(state: _State, layer: Any, picture: str) -> None:
     kind = layer.type
     if picture in layer.top and not layer.bottom:
         _declare_input(state.dense, picture, state.shape(picture), True)
+        state.dense.layer[-1].name = layer.name
         return
     if kind in _DROPPED:
         state.changes.append(Change(layer.name, "", "removed"))
@@ -224,7 +225,8 @@ def _keep(state: _State, layer: Any, known: list[Form]) -> None:
         axis = layer.softmax_param.axis
         if axis % len(state.shape(layer.bottom[0])) != 1:
             _refuse(layer, f"its softmax works along axis {axis}, not over classes")
-        new.softmax_param.axis = 1
+        if axis != 1:
+            new.softmax_param.axis = 1
     if not known:
         return
     for top in layer.top:

@@ -20,16 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 import filterlab.caffe as caffe
+from filterlab.caffe.caffemodel import read_weights
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.prototxt import format_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.rewrite import Change, Rewrite, rewrite
+from filterlab.surgery.spatial import layers_for_test
 
 __all__ = ["Cast", "Proof", "Transplanted", "transplant", "transplant_job"]
 
 Array = NDArray[np.float32]
+_HAVE_WEIGHTS = frozenset(
+    "Convolution Deconvolution InnerProduct BatchNorm Scale Bias PReLU".split()
+)
 _AGREE = 1e-4  # of the largest score: sums in another order differ by about 1e-6
 
 
@@ -120,6 +125,8 @@ class Transplanted:
         The blobs of the dense net with the class maps, after and before its softmax.
     geometry : MapGeometry
     rewritten : Rewrite
+    left : tuple of str
+        Layers with weights that the weights file did not fill.
     """
 
     net: Any
@@ -132,6 +139,7 @@ class Transplanted:
     score: str
     geometry: MapGeometry
     rewritten: Rewrite
+    left: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -153,6 +161,8 @@ class Transplanted:
         lines = [str(cast) for cast in self.casts]
         if not any(cast.new for cast in self.casts):
             lines.append("the net is fully convolutional already")
+        if self.left:
+            lines.append(f"not in the weights file, so left as drawn: {', '.join(self.left)}")
         return "\n".join([*lines, str(self.proof)])
 
     def prototxts(self) -> tuple[str, str]:
@@ -208,7 +218,8 @@ def transplant_job(
     yield Progress("read the prototxt", 0, total, Path(prototxt).name)
     plain_param = read_net(prototxt)
     yield Progress("read the weights", 1, total, Path(weights).name if weights else "fillers")
-    plain = _net(plain_param, prototxt, weights)
+    left = _check_names(plain_param, weights)
+    plain = _net(prototxt, weights)
     yield Progress("rewrite the layers", 2, total)
     shapes = {name: tuple(blob.shape) for name, blob in plain.blobs.items()}
     plan = rewrite(plain_param, shapes)
@@ -235,6 +246,7 @@ def transplant_job(
         plan.score,
         geometry,
         plan,
+        left,
     )
 
 
@@ -245,7 +257,22 @@ def transplant(
     return run_job(transplant_job(prototxt, weights))
 
 
-def _net(param: Any, prototxt: Any, weights: Any) -> Any:
+def _check_names(param: Any, weights: Any) -> tuple[str, ...]:
+    """The layers with weights that a weights file does not have; refuse one that has none."""
+    if weights is None:
+        return ()
+    stored = {name for name, arrays in read_weights(weights).items() if len(arrays)}
+    wanted = [layer.name for layer in layers_for_test(param) if layer.type in _HAVE_WEIGHTS]
+    if wanted and not stored.intersection(wanted):
+        theirs = ", ".join(list(stored)[:3]) or "none"
+        raise FilterLabError(
+            f"{weights}: 0 of the net's {len(wanted)} layers with weights are in this file (net: "
+            f"{', '.join(wanted[:3])} …; file: {theirs}); give the weights that belong to it"
+        )
+    return tuple(name for name in wanted if name not in stored)
+
+
+def _net(prototxt: Any, weights: Any) -> Any:
     if weights is None:
         return caffe.Net(str(prototxt), caffe.TEST)
     return caffe.Net(str(prototxt), str(weights), caffe.TEST)
