@@ -8,6 +8,7 @@ full run gives, by a longer stride: no number in it is made up from a reduced pi
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +54,7 @@ MAX_DILATION = 3
 PREVIEW_PIXELS = 1 << 18
 """A preview has at most about this many pixels for each filter."""
 
+_WHOLE_PIXELS = 1 << 20  # up to this many the full result is quick enough to need no preview
 _TILE_PIXELS = 1 << 20
 
 
@@ -205,6 +207,8 @@ class Snapshot:
         """The k for which every k-th pixel of the output makes a preview; 1: no need for one."""
         rows, cols = self.output_size
         batch = 3 if self.settings.mode == "each" and self.picture.colour else 1
+        if rows * cols * batch <= _WHOLE_PIXELS:
+            return 1
         return max(1, int(np.ceil(np.sqrt(rows * cols * batch / PREVIEW_PIXELS))))
 
 
@@ -263,13 +267,14 @@ def stats_of(output: Floats, exact: bool = True) -> Stats:
             return Stats(float("nan"), float("nan"), float("nan"), float("nan"), bad, exact)
         output, lowest, highest = finite, float(finite.min()), float(finite.max())
     mean = float(output.mean(dtype=np.float64))
-    # In two passes over chunks: exact, without a float64 copy of a large picture.
-    flat = output.reshape(-1)
-    square = 0.0
-    for start in range(0, flat.size, _TILE_PIXELS):
-        chunk = flat[start : start + _TILE_PIXELS] - mean
-        square += float(np.dot(chunk, chunk))
-    return Stats(mean, lowest, highest, float(np.sqrt(square / flat.size)), bad, exact)
+    # In a second pass over bands of rows: exact, without another copy of a large picture.
+    square, band = 0.0, max(1, _TILE_PIXELS * len(output) // output.size)
+    centre = np.float32(mean)
+    with np.errstate(over="ignore"):
+        for start in range(0, len(output), band):
+            chunk = (output[start : start + band] - centre).reshape(-1)
+            square += float(np.dot(chunk, chunk))
+    return Stats(mean, lowest, highest, float(np.sqrt(square / output.size)), bad, exact)
 
 
 # --- the net ----------------------------------------------------------------------------------
@@ -314,16 +319,17 @@ def net_parameter(
 
 @dataclass
 class _Runner:
-    """One net of one thread, and what was last put into it."""
+    """The nets of one thread: of each kind the one used last, since each holds a picture."""
 
-    nets: dict[Any, Any] = field(default_factory=dict)
+    nets: dict[str, tuple[Any, _Loaded]] = field(default_factory=dict)
 
-    def net(self, key: Any, build: Any) -> Any:
-        if key not in self.nets:
-            if len(self.nets) >= 4:
-                self.nets.pop(next(iter(self.nets)))
-            self.nets[key] = _Loaded(caffe.Net(build(), caffe.TEST))
-        return self.nets[key]
+    def loaded(self, kind: str, key: Any, build: Callable[[], Any]) -> _Loaded:
+        have = self.nets.get(kind)
+        if have is None or have[0] != key:
+            # The old one goes first, so that two pictures are never held at once.
+            self.nets.pop(kind, None)
+            have = self.nets[kind] = key, _Loaded(caffe.Net(build(), caffe.TEST))
+        return have[1]
 
 
 @dataclass
@@ -358,30 +364,25 @@ class _Loaded:
 _threads = threading.local()
 
 
-def _loaded(key: Any, build: Any) -> _Loaded:
+def _loaded(kind: str, key: Any, build: Callable[[], Any]) -> _Loaded:
     runner = getattr(_threads, "runner", None)
     if runner is None:
         runner = _threads.runner = _Runner()
-    loaded: _Loaded = runner.net(key, build)
+    loaded: _Loaded = runner.loaded(kind, key, build)
     return loaded
 
 
-def _arranged(blob: Floats) -> Floats:
-    """(1, N, h, w) to (N, h, w), (3, N, h, w) to (N, h, w, 3); always a copy."""
-    if blob.shape[0] == 1:
-        return np.array(blob[0])
-    return np.ascontiguousarray(np.moveaxis(blob, 0, -1))
-
-
-def _outputs(snapshot: Snapshot, data: Floats, step: int) -> Outputs:
+def _outputs(snapshot: Snapshot, planar: Floats, step: int) -> Outputs:
+    """From (batch, N, h, w), which is kept: one plane a filter, or three seen as colours."""
+    stats = tuple(stats_of(planar[:, n], step == 1) for n in range(planar.shape[1]))
+    data = planar[0] if planar.shape[0] == 1 else np.moveaxis(planar, 0, -1)
     data.flags.writeable = False
-    stats = tuple(stats_of(output, step == 1) for output in data)
     return Outputs(data, stats, step, snapshot.output_size, snapshot.revision)
 
 
 def _whole(snapshot: Snapshot, step: int) -> Outputs:
     """One forward over the whole picture, with the stride times ``step``."""
-    full_size = snapshot.output_size
+    _ = snapshot.output_size  # says so if the kernel does not fit
     settings, size, count = snapshot.settings, snapshot.size, len(snapshot.kernels)
     planes = snapshot.picture.planes(settings.mode)
     stride = settings.stride * step
@@ -391,14 +392,11 @@ def _whole(snapshot: Snapshot, step: int) -> Outputs:
         net.layer[1].convolution_param.stride[0] = stride
         return net
 
-    key = ("whole", count, size, settings.margins(size), stride, settings.dilation, planes.shape[1])
-    loaded = _loaded(key, build)
+    key = (count, size, settings.margins(size), stride, settings.dilation, planes.shape[1])
+    loaded = _loaded("whole", key, build)
     # A picture stays in its net while only numbers of the kernels change.
     loaded.feed(planes, settings.scale, (snapshot.picture, settings.mode, settings.scale))
-    data = _arranged(loaded.run(snapshot.kernels, snapshot.bias))
-    expected = tuple(-(-n // step) for n in full_size)
-    assert data.shape[1:3] == expected, (data.shape, expected)
-    return _outputs(snapshot, data, step)
+    return _outputs(snapshot, loaded.run(snapshot.kernels, snapshot.bias).copy(), step)
 
 
 def preview(snapshot: Snapshot) -> Outputs:
@@ -441,8 +439,7 @@ def compute_job(snapshot: Snapshot) -> Job[Outputs]:
     margin_y, margin_x = settings.margins(size)
     reach = settings.dilation * (size[0] - 1) + 1
     band = max(1, _TILE_PIXELS // (cols * batch * max(1, count // 3)))
-    shape = (count, rows, cols) if batch == 1 else (count, rows, cols, batch)
-    data = np.empty(shape, dtype=np.float32)
+    planar = np.empty((batch, count, rows, cols), dtype=np.float32)
 
     def build() -> Any:
         net = net_parameter(settings, count, size, planes.shape)
@@ -451,8 +448,8 @@ def compute_job(snapshot: Snapshot) -> Job[Outputs]:
         what.pad_h, what.pad_w = 0, margin_x
         return net
 
-    key = ("band", count, size, margin_x, settings.stride, settings.dilation, channels)
-    loaded = _loaded(key, build)
+    key = (count, size, margin_x, settings.stride, settings.dilation, channels)
+    loaded = _loaded("band", key, build)
     for first in range(0, rows, band):
         yield Progress("Filtering", first, rows, f"row {first} of {rows}")
         last = min(rows, first + band)
@@ -463,10 +460,9 @@ def compute_job(snapshot: Snapshot) -> Job[Outputs]:
         if above or below:
             slab = np.pad(slab, ((0, 0), (0, 0), (above, below), (0, 0)))
         loaded.feed(slab, settings.scale, None)
-        part = loaded.run(snapshot.kernels, snapshot.bias)
-        data[:, first:last] = part[0] if batch == 1 else np.moveaxis(part, 0, -1)
+        planar[:, :, first:last] = loaded.run(snapshot.kernels, snapshot.bias)
     yield Progress("Measuring", rows, rows)
-    return _outputs(snapshot, data, 1)
+    return _outputs(snapshot, planar, 1)
 
 
 def explain(
