@@ -8,7 +8,7 @@ from filterlab.surgery.bench_state import SLOTS, BenchState
 from filterlab.surgery.kernels import Kernel
 from filterlab.surgery.kernels.text import format_number
 
-__all__ = ["bias", "cell", "copy", "difference", "kernel", "picture", "program", "swap"]
+__all__ = ["bias", "cell", "copy", "difference", "kernel", "picture", "structure", "swap"]
 
 _WEIGHTS = "net.params['conv'][0].data"
 _BIAS = "net.params['conv'][1].data"
@@ -97,15 +97,3 @@ def difference(old: BenchState, new: BenchState) -> str:
     if everything or new.picture is not old.picture or rebuilt:
         lines.append(picture(new))
     return "\n".join(lines)
-
-
-def program(state: BenchState) -> str:
-    """All of it: net, kernels, biases, picture, forward."""
-    lines = ["import numpy as np", "import caffe", "", structure(state)]
-    for slot in range(SLOTS):
-        for channel in range(state.kernels.shape[1]):
-            lines.append(kernel(slot, channel, state.kernels[slot, channel]))
-        lines.append(bias(slot, float(state.bias[slot])))
-    lines += ["name = 'picture.png'", picture(state), "net.forward()"]
-    lines.append("output = net.blobs['conv'].data")
-    return "\n".join(lines) + "\n"

@@ -59,12 +59,17 @@ _TILE_PIXELS = 1 << 20
 
 
 class Picture:
-    """An input picture that nobody changes: float32, (H, W) or RGB (H, W, 3), 0 to 1."""
+    """An input picture that nobody changes: float32, (H, W) or RGB (H, W, 3), 0 to 1.
+
+    The array is copied, unless it is float32 and read-only already.
+    """
 
     __slots__ = ("_grey", "_lock", "pixels", "title")
 
     def __init__(self, pixels: Any, title: str = "") -> None:
-        array = np.array(pixels, dtype=np.float32, order="C")
+        array = np.asarray(pixels, dtype=np.float32, order="C")
+        if array.flags.writeable:
+            array = np.array(array)
         if array.ndim == 3 and array.shape[2] == 1:
             array = array[:, :, 0]
         if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):

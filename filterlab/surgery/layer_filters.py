@@ -1,0 +1,84 @@
+"""The first filters of a trained net, as kernels to look at and to try on a picture."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.caffe.caffemodel import read_weights
+from filterlab.caffe.prototxt import read_net
+from filterlab.errors import FilterLabError
+from filterlab.surgery.kernels import MAX_SIDE
+
+__all__ = ["LayerFilters", "read_layer_filters"]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerFilters:
+    """The filters of one layer.
+
+    Attributes
+    ----------
+    layer : str
+        Its name in the net.
+    kernels : float32 (N, C, kh, kw)
+        C 1, or 3 in the order RGB; sides odd.
+    bias : float32 (N,)
+    """
+
+    layer: str
+    kernels: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+def read_layer_filters(
+    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str], order: str = "BGR"
+) -> LayerFilters:
+    """The filters of the first Convolution of a net, read without building the net.
+
+    Parameters
+    ----------
+    order : str
+        ``BGR`` or ``RGB``: how the net takes its colours; Caffe's nets take BGR.
+
+    Raises
+    ------
+    FilterLabError
+        If no Convolution looks at one or three channels, or its kernels are larger than the
+        bench's.
+    CaffeError
+        If a file is broken.
+    """
+    net = read_net(os.fspath(prototxt))
+    names = [layer.name for layer in net.layer if layer.type == "Convolution"]
+    if not names:
+        raise FilterLabError(f"{os.fspath(prototxt)}: has no Convolution layer; open another net")
+    blobs = read_weights(os.fspath(weights)).get(names[0])
+    if not blobs:
+        raise FilterLabError(
+            f"{os.fspath(weights)}: has no weights for layer {names[0]!r}; open the file that "
+            "belongs to the prototxt"
+        )
+    kernels = np.array(blobs[0], dtype=np.float32)
+    if kernels.ndim != 4 or kernels.shape[1] not in (1, 3):
+        raise FilterLabError(
+            f"layer {names[0]!r} has weights of {'x'.join(str(n) for n in kernels.shape)}; the "
+            "bench shows filters over one or three channels"
+        )
+    # An even side gets a row or column of zeros, as padding on one side would.
+    kernels = np.pad(kernels, [(0, 0), (0, 0), *((0, 1 - n % 2) for n in kernels.shape[2:])])
+    if max(kernels.shape[2:]) > MAX_SIDE:
+        raise FilterLabError(
+            f"layer {names[0]!r} has kernels of {kernels.shape[2]} x {kernels.shape[3]}; the bench "
+            f"takes up to {MAX_SIDE} x {MAX_SIDE}"
+        )
+    if kernels.shape[1] == 3 and order == "BGR":
+        kernels = kernels[:, ::-1]
+    count = len(kernels)
+    bias = np.zeros(count, np.float32)
+    if len(blobs) > 1 and blobs[1].size == count:
+        bias[:] = np.asarray(blobs[1]).reshape(-1)
+    return LayerFilters(names[0], np.ascontiguousarray(kernels), bias)
