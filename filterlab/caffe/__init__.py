@@ -14,6 +14,7 @@ from filterlab.caffe.device import set_device, set_mode_cpu, set_mode_gpu
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fillers import set_random_seed
 from filterlab.caffe.layers import REGISTRY as _REGISTRY
+from filterlab.caffe.layers.refused import REFUSED as _REFUSED
 from filterlab.caffe.net import TEST, TRAIN, Net
 
 __all__ = [
@@ -32,5 +33,5 @@ __all__ = [
 
 
 def layer_type_list() -> list[str]:
-    """Names of all layer types, sorted."""
-    return sorted(_REGISTRY)
+    """Names of all layer types that this engine runs, sorted."""
+    return sorted(set(_REGISTRY) - set(_REFUSED))

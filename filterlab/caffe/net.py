@@ -506,14 +506,14 @@ class Net:
         from filterlab.caffe import hdf5
 
         with self._lock:
-            hdf5.write_weights_hdf5(path, self._topology.param, self._arrays())
+            hdf5.write_weights(path, self._topology.param, self._arrays())
 
     def load_hdf5(self, path: str | os.PathLike[str]) -> None:
         """Take the weights of a ``.caffemodel.h5``; see :meth:`copy_from`."""
         from filterlab.caffe import hdf5
 
         try:
-            self.copy_from(hdf5.read_weights_hdf5(path))
+            self.copy_from(hdf5.read_weights(path))
         except CaffeError as err:
             raise CaffeError(str(err).replace("the weights", os.fspath(path), 1)) from None
 

@@ -4,8 +4,11 @@ from filterlab.caffe.layers import (
     activation,
     convolution,
     inner_product,
+    loss,
     normalization,
     pooling,
+    reduction,
+    refused,
     sources,
     structure,
 )
@@ -19,8 +22,11 @@ __all__ = [
     "convolution",
     "create_layer",
     "inner_product",
+    "loss",
     "normalization",
     "pooling",
+    "reduction",
+    "refused",
     "sources",
     "structure",
 ]

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Elementwise, Shape, register, shape_text
-from filterlab.caffe.layers.pooling import AVE, Window, emit_pool
+import numpy as np
 
-__all__ = ["LRN", "Softmax"]
+from filterlab.caffe.graph import Graph
+from filterlab.caffe.layers.base import (
+    TEST,
+    Elementwise,
+    Shape,
+    WeightSpec,
+    product,
+    register,
+    shape_text,
+)
+from filterlab.caffe.layers.pooling import AVE, Window, emit_pool
+from filterlab.caffe.proto import caffe_pb2
+
+__all__ = ["LRN", "MVN", "BatchNorm", "Bias", "Scale", "Softmax"]
 
 
 @register("LRN")
@@ -43,16 +54,183 @@ class LRN(Elementwise):
         return [g.op("Mul", [x, g.op("Pow", [scale, g.constant(-p.beta)])])]
 
 
+@register("BatchNorm")
+class BatchNorm(Elementwise):
+    """Each channel less its mean, over the root of its variance plus eps.
+
+    Weights are sums of means and of variances and the factor (1,) by which both are divided, as
+    training leaves them. ``use_global_stats: false`` (the default in the training phase) takes
+    mean and variance of the batch itself and leaves the weights alone.
+    """
+
+    def setup(self) -> None:
+        p = self.param.batch_norm_param
+        given = p.HasField("use_global_stats")
+        self.stored = p.use_global_stats if given else self.phase == TEST
+
+    def weight_specs(self, bottom_shapes: list[Shape]) -> list[WeightSpec]:
+        shape = bottom_shapes[0]
+        channels = shape[1] if len(shape) > 1 else 1
+        return [WeightSpec((channels,)), WeightSpec((channels,)), WeightSpec((1,))]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        shape = shapes[0]
+        channels = shape[1] if len(shape) > 1 else 1
+        rows = (shape[0] if shape else 1, channels, product(shape[2:]))
+        x = g.reshape(bottoms[0], rows)
+        if self.stored:
+            # A factor of 0 means that nothing was summed up yet.
+            none = g.op("Equal", [weights[2], g.constant(0.0)])
+            safe = g.op("Where", [none, g.constant(1.0), weights[2]])
+            factor = g.op("Where", [none, g.constant(0.0), g.op("Reciprocal", [safe])])
+            mean, variance = (g.op("Mul", [w, factor]) for w in weights[:2])
+        else:
+            share = g.constant(1.0 / max(1, rows[0] * rows[2]))
+            axes = g.ints([0, 2])
+            total = g.op("ReduceSum", [x, axes], keepdims=1)
+            mean = g.op("Mul", [total, share])
+            centred = g.op("Sub", [x, mean])
+            squares = g.op("ReduceSum", [g.op("Mul", [centred, centred]), axes], keepdims=0)
+            mean = g.reshape(mean, (channels,))
+            variance = g.op("Mul", [squares, share])
+        ones = g.constant(np.ones(channels))
+        zeros = g.constant(np.zeros(channels))
+        eps = self.param.batch_norm_param.eps
+        x = g.op("BatchNormalization", [x, ones, zeros, mean, variance], epsilon=eps)
+        return [g.reshape(x, shape)]
+
+
+class _Broadcast(Elementwise):
+    """A second operand that stretches from ``axis`` over ``num_axes`` axes of the first.
+
+    It is a weight, or the second bottom.
+    """
+
+    bottoms_allowed = (1, 2)
+
+    def _operand(self, shapes: list[Shape], axis: int, num_axes: int) -> tuple[int, Shape]:
+        """The operand's first axis and its shape."""
+        shape = shapes[0]
+        if len(shapes) > 1:
+            start = self.axis(axis, shape) if shapes[1] else 0
+            if shape[start : start + len(shapes[1])] != shapes[1]:
+                self.fail(
+                    f"bottom '{self.bottoms[1]}' is {shape_text(shapes[1])}, which does not "
+                    f"match '{self.bottoms[0]}' ({shape_text(shape)}) from axis {axis} on"
+                )
+            return start, shapes[1]
+        start = self.axis(axis, shape)
+        end = len(shape) if num_axes == -1 else start + num_axes
+        if num_axes < -1 or end > len(shape):
+            self.fail(
+                f"num_axes {num_axes} from axis {axis} on reaches beyond bottom "
+                f"'{self.bottoms[0]}' of {shape_text(shape)}"
+            )
+        return start, shape[start:end]
+
+    def _stretch(self, g: Graph, value: str, start: int, operand: Shape, shape: Shape) -> str:
+        ones = (1,) * (len(shape) - start - len(operand))
+        return g.reshape(value, (*operand, *ones))
+
+
+@register("Scale")
+class Scale(_Broadcast):
+    """x times a scale for each channel, plus a bias if ``bias_term``."""
+
+    def setup(self) -> None:
+        self.p = self.param.scale_param
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        self._operand(bottom_shapes, self.p.axis, self.p.num_axes)
+        return super().reshape(bottom_shapes)
+
+    def weight_specs(self, bottom_shapes: list[Shape]) -> list[WeightSpec]:
+        _, shape = self._operand(bottom_shapes, self.p.axis, self.p.num_axes)
+        one = caffe_pb2.FillerParameter(type="constant", value=1)
+        specs = []
+        if len(bottom_shapes) == 1:
+            specs.append(WeightSpec(shape, self.p.filler if self.p.HasField("filler") else one))
+        if self.p.bias_term:
+            specs.append(WeightSpec(shape, self.p.bias_filler))
+        return specs
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        start, operand = self._operand(shapes, self.p.axis, self.p.num_axes)
+        values = [*bottoms[1:], *weights]
+        x = g.op("Mul", [bottoms[0], self._stretch(g, values[0], start, operand, shapes[0])])
+        if self.p.bias_term:
+            x = g.op("Add", [x, self._stretch(g, values[1], start, operand, shapes[0])])
+        return [x]
+
+
+@register("Bias")
+class Bias(_Broadcast):
+    """x plus a bias for each channel."""
+
+    def setup(self) -> None:
+        self.p = self.param.bias_param
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        self._operand(bottom_shapes, self.p.axis, self.p.num_axes)
+        return super().reshape(bottom_shapes)
+
+    def weight_specs(self, bottom_shapes: list[Shape]) -> list[WeightSpec]:
+        if len(bottom_shapes) > 1:
+            return []
+        _, shape = self._operand(bottom_shapes, self.p.axis, self.p.num_axes)
+        return [WeightSpec(shape, self.p.filler)]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        start, operand = self._operand(shapes, self.p.axis, self.p.num_axes)
+        value = [*bottoms[1:], *weights][0]
+        return [g.op("Add", [bottoms[0], self._stretch(g, value, start, operand, shapes[0])])]
+
+
+@register("MVN")
+class MVN(Elementwise):
+    """Each channel (or item) less its mean, over its standard deviation plus eps."""
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        if not 2 <= len(bottom_shapes[0]) <= 4:
+            self.fail(
+                f"bottom '{self.bottoms[0]}' is {shape_text(bottom_shapes[0])}; 2 to 4 axes are "
+                "needed"
+            )
+        return super().reshape(bottom_shapes)
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        p, shape = self.param.mvn_param, shapes[0]
+        rows = product(shape[:1] if p.across_channels else shape[:2])
+        size = product(shape) // max(1, rows)
+        share, axes = g.constant(1.0 / max(1, size)), g.ints([1])
+        x = g.reshape(bottoms[0], (rows, size))
+        mean = g.op("Mul", [g.op("ReduceSum", [x, axes], keepdims=1), share])
+        x = g.op("Sub", [x, mean])
+        if p.normalize_variance:
+            squares = g.op("ReduceSum", [g.op("Mul", [x, x]), axes], keepdims=1)
+            deviation = g.op("Sqrt", [g.op("Mul", [squares, share])])
+            x = g.op("Div", [x, g.op("Add", [deviation, g.constant(p.eps)])])
+        return [g.reshape(x, shape)]
+
+
 @register("Softmax")
 class Softmax(Elementwise):
     """exp(x), divided by its sum along ``axis``."""
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        self.axis(self.param.softmax_param.axis, bottom_shapes[0])
+        return super().reshape(bottom_shapes)
 
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
         axis = self.axis(self.param.softmax_param.axis, shapes[0])
         return [g.op("Softmax", [bottoms[0]], axis=axis)]
-
-    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
-        self.axis(self.param.softmax_param.axis, bottom_shapes[0])
-        return super().reshape(bottom_shapes)

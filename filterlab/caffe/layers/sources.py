@@ -96,30 +96,3 @@ class Parameter(Layer):
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
         return [weights[0]]
-
-
-def _needs_database(name: str, what: str) -> None:
-    def setup(self: Layer) -> None:
-        self.fail(
-            f"it reads {what}, which this engine does not do; open the net's deploy.prototxt, "
-            "in which an Input layer stands in its place"
-        )
-
-    cls = type(
-        name,
-        (Layer,),
-        {
-            "setup": setup,
-            "__doc__": f"Reads {what}: refused, with the cure.",
-            "bottoms_allowed": (0, None),
-            "tops_allowed": (0, None),
-        },
-    )
-    register(name)(cls)
-
-
-_needs_database("Data", "a LevelDB or LMDB database")
-_needs_database("ImageData", "a list of image files")
-_needs_database("WindowData", "a list of windows of image files")
-_needs_database("HDF5Data", "a list of HDF5 files")
-_needs_database("MemoryData", "arrays handed over through C++")

@@ -1,11 +1,13 @@
-"""Layers that join, cut and rearrange blobs."""
+"""Layers that join, cut, rearrange and repeat blobs."""
 
 from __future__ import annotations
 
-from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, register, shape_text
+import itertools
 
-__all__ = ["Concat"]
+from filterlab.caffe.graph import Graph
+from filterlab.caffe.layers.base import Layer, Shape, product, register, shape_text
+
+__all__ = ["Concat", "Crop", "Flatten", "Reshape", "Silence", "Slice", "Split", "Tile"]
 
 
 @register("Concat")
@@ -40,3 +42,231 @@ class Concat(Layer):
         if len(bottoms) == 1:
             return bottoms
         return [g.op("Concat", bottoms, axis=self._axis(shapes[0]))]
+
+
+@register("Slice")
+class Slice(Layer):
+    """The parts of one blob along one axis, cut at ``slice_point`` or into equal parts."""
+
+    tops_allowed = (1, None)
+
+    def _cuts(self, shape: Shape) -> tuple[int, list[int]]:
+        """The axis and the places of the cuts, 0 and the end among them."""
+        p = self.param.slice_param
+        if p.HasField("slice_dim"):
+            axis = self.axis(p.slice_dim, shape, "slice_dim")
+        else:
+            axis = self.axis(p.axis, shape)
+        size, parts = shape[axis], len(self.tops)
+        if len(p.slice_point):
+            if len(p.slice_point) != parts - 1:
+                self.fail(f"{len(p.slice_point)} slice points for {parts} tops")
+            cuts = [0, *p.slice_point, size]
+            if any(a >= b for a, b in itertools.pairwise(cuts)):
+                self.fail(
+                    f"slice points {list(p.slice_point)} must rise and lie inside the {size} "
+                    f"values of axis {axis} of bottom '{self.bottoms[0]}'"
+                )
+            return axis, cuts
+        if size % parts:
+            self.fail(
+                f"the {size} values of axis {axis} of bottom '{self.bottoms[0]}' cannot be split "
+                f"evenly into {parts} tops; give slice_point"
+            )
+        return axis, [size // parts * i for i in range(parts + 1)]
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape = bottom_shapes[0]
+        axis, cuts = self._cuts(shape)
+        return [(*shape[:axis], b - a, *shape[axis + 1 :]) for a, b in itertools.pairwise(cuts)]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        axis, cuts = self._cuts(shapes[0])
+        if len(cuts) == 2:
+            return bottoms
+        sizes = g.ints(b - a for a, b in itertools.pairwise(cuts))
+        return g.ops("Split", [bottoms[0], sizes], len(cuts) - 1, axis=axis)
+
+
+@register("Split")
+class Split(Layer):
+    """The same blob under several names."""
+
+    tops_allowed = (1, None)
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        return [bottom_shapes[0]] * len(self.tops)
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        return [bottoms[0]] * len(self.tops)
+
+
+@register("Flatten")
+class Flatten(Layer):
+    """Axes ``axis`` to ``end_axis`` as one."""
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape, p = bottom_shapes[0], self.param.flatten_param
+        first = self.axis(p.axis, shape)
+        last = self.axis(p.end_axis, shape, "end_axis")
+        if last < first:
+            self.fail(f"end_axis {p.end_axis} comes before axis {p.axis}")
+        return [(*shape[:first], product(shape[first : last + 1]), *shape[last + 1 :])]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        return [g.reshape(bottoms[0], self.reshape(shapes)[0])]
+
+
+@register("Reshape")
+class Reshape(Layer):
+    """The same values under another shape: 0 keeps a size, -1 takes what is left."""
+
+    def setup(self) -> None:
+        self.dims = tuple(self.param.reshape_param.shape.dim)
+        if self.dims.count(-1) > 1:
+            self.fail(f"the shape {shape_text(self.dims)} has more than one -1")
+        if any(n < -1 for n in self.dims):
+            self.fail(f"the shape {shape_text(self.dims)} has a negative size")
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape, p = bottom_shapes[0], self.param.reshape_param
+        rank = len(shape)
+        start = p.axis if p.axis >= 0 else rank + p.axis + 1
+        end = rank if p.num_axes == -1 else start + p.num_axes
+        if not 0 <= start <= end <= rank or p.num_axes < -1:
+            self.fail(
+                f"axis {p.axis} and num_axes {p.num_axes} do not lie within bottom "
+                f"'{self.bottoms[0]}' of {shape_text(shape)}"
+            )
+        old, new = shape[start:end], list(self.dims)
+        for i, n in enumerate(new):
+            if n == 0:
+                if i >= len(old):
+                    self.fail(
+                        f"dim {i} is 0 (keep), but bottom '{self.bottoms[0]}' of "
+                        f"{shape_text(shape)} has no axis {start + i}"
+                    )
+                new[i] = old[i]
+        if -1 in new:
+            known = product([n for n in new if n != -1])
+            if not known or product(old) % known:
+                self.fail(
+                    f"the {product(old)} values of bottom '{self.bottoms[0]}' "
+                    f"({shape_text(shape)}) cannot be spread over {shape_text(self.dims)}"
+                )
+            new[new.index(-1)] = product(old) // known
+        if product(new) != product(old):
+            self.fail(
+                f"{shape_text(new)} holds {product(new)} values, but bottom '{self.bottoms[0]}' "
+                f"({shape_text(shape)}) has {product(old)} to reshape"
+            )
+        return [self.checked((*shape[:start], *new, *shape[end:]))]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        return [g.reshape(bottoms[0], self.reshape(shapes)[0])]
+
+
+@register("Crop")
+class Crop(Layer):
+    """The first bottom cut, from ``axis`` on, to the size of the second."""
+
+    bottoms_allowed = (2, 2)
+
+    def _offsets(self, shape: Shape, like: Shape) -> tuple[int, list[int]]:
+        p = self.param.crop_param
+        axis = self.axis(p.axis, shape)
+        if len(like) != len(shape):
+            self.fail(
+                f"bottom '{self.bottoms[1]}' is {shape_text(like)} but '{self.bottoms[0]}' is "
+                f"{shape_text(shape)}; they need as many axes"
+            )
+        n = len(shape) - axis
+        if len(p.offset) not in (0, 1, n):
+            self.fail(f"{len(p.offset)} offsets for {n} axes; give none, one, or one per axis")
+        offsets = list(p.offset) or [0]
+        if len(offsets) == 1:
+            offsets *= n
+        for i, offset in enumerate(offsets):
+            if offset + like[axis + i] > shape[axis + i]:
+                self.fail(
+                    f"{like[axis + i]} values from {offset} on do not lie within the "
+                    f"{shape[axis + i]} of axis {axis + i} of bottom '{self.bottoms[0]}'"
+                )
+        return axis, offsets
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape, like = bottom_shapes
+        axis, _ = self._offsets(shape, like)
+        return [(*shape[:axis], *like[axis:])]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        shape, like = shapes
+        axis, offsets = self._offsets(shape, like)
+        axes = range(axis, len(shape))
+        ends = [offset + like[a] for a, offset in zip(axes, offsets)]
+        return [g.op("Slice", [bottoms[0], g.ints(offsets), g.ints(ends), g.ints(axes)])]
+
+
+@register("Tile")
+class Tile(Layer):
+    """The blob repeated ``tiles`` times along one axis."""
+
+    def setup(self) -> None:
+        if self.param.tile_param.tiles < 1:
+            self.fail("tiles is missing or 0; write how often to repeat")
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape, p = bottom_shapes[0], self.param.tile_param
+        axis = self.axis(p.axis, shape)
+        return [self.checked((*shape[:axis], shape[axis] * p.tiles, *shape[axis + 1 :]))]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        repeats = [1] * len(shapes[0])
+        repeats[self.axis(self.param.tile_param.axis, shapes[0])] = self.param.tile_param.tiles
+        return [g.op("Tile", [bottoms[0], g.ints(repeats)])]
+
+
+@register("Silence")
+class Silence(Layer):
+    """Takes blobs that nobody needs, so that they are no outputs."""
+
+    bottoms_allowed = (1, None)
+    tops_allowed = (0, 0)
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        return []
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        return []
+
+
+@register("BatchReindex")
+class BatchReindex(Layer):
+    """Rows of the first bottom in the order that the second names."""
+
+    bottoms_allowed = (2, 2)
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape, order = bottom_shapes
+        if len(order) != 1 or not shape:
+            self.fail(f"bottom '{self.bottoms[1]}' is {shape_text(order)}; it must have 1 axis")
+        return [self.checked((order[0], *shape[1:]))]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        return [g.op("Gather", [bottoms[0], g.op("Cast", [bottoms[1]], to=7)], axis=0)]

@@ -1,0 +1,125 @@
+"""Layers that combine blobs or axes: Eltwise, Reduction, ArgMax."""
+
+from __future__ import annotations
+
+from filterlab.caffe.graph import Graph
+from filterlab.caffe.layers.base import Layer, Shape, product, register, shape_text
+
+__all__ = ["ArgMax", "Eltwise", "Reduction"]
+
+INT64 = 7
+FLOAT = 1
+
+
+@register("Eltwise")
+class Eltwise(Layer):
+    """Product, weighted sum or maximum of blobs of one shape."""
+
+    bottoms_allowed = (2, None)
+
+    def setup(self) -> None:
+        p = self.param.eltwise_param
+        if len(p.coeff) not in (0, len(self.bottoms)):
+            self.fail(f"{len(p.coeff)} coefficients for {len(self.bottoms)} bottoms")
+        if len(p.coeff) and p.operation != p.SUM:
+            self.fail("only a SUM takes coefficients")
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        self.same_shapes(bottom_shapes)
+        return [bottom_shapes[0]]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        p = self.param.eltwise_param
+        if p.operation == p.MAX:
+            return [g.op("Max", bottoms)]
+        terms = list(bottoms)
+        if p.operation == p.SUM:
+            for i, c in enumerate(p.coeff):
+                if c != 1:
+                    terms[i] = g.op("Mul", [terms[i], g.constant(c)])
+        kind = "Add" if p.operation == p.SUM else "Mul"
+        total = terms[0]
+        for term in terms[1:]:
+            total = g.op(kind, [total, term])
+        return [total]
+
+
+@register("Reduction")
+class Reduction(Layer):
+    """Sum, sum of absolutes, sum of squares or mean of all axes from ``axis`` on."""
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape = bottom_shapes[0]
+        axis = self.param.reduction_param.axis
+        return [shape[: self.axis(axis, shape) if shape else 0]]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        p = self.param.reduction_param
+        kept = self.reshape(shapes)[0]
+        size = product(shapes[0][len(kept) :])
+        value = g.reshape(bottoms[0], (product(kept), size))
+        if p.operation == p.ASUM:
+            value = g.op("Abs", [value])
+        elif p.operation == p.SUMSQ:
+            value = g.op("Mul", [value, value])
+        value = g.op("ReduceSum", [value, g.ints([1])], keepdims=0)
+        factor = p.coeff / size if p.operation == p.MEAN and size else p.coeff
+        if factor != 1:
+            value = g.op("Mul", [value, g.constant(factor)])
+        return [g.reshape(value, kept)]
+
+
+@register("ArgMax")
+class ArgMax(Layer):
+    """Indices (or values) of the ``top_k`` largest, along ``axis`` or over each item.
+
+    Of equal values the one of the higher index comes first, as in BVLC.
+    """
+
+    def setup(self) -> None:
+        self.p = self.param.argmax_param
+        if self.p.top_k < 1:
+            self.fail("top_k is 0; it must be at least 1")
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        shape, p = bottom_shapes[0], self.p
+        if p.HasField("axis"):
+            axis = self.axis(p.axis, shape)
+            size = shape[axis]
+            top: Shape = (*shape[:axis], p.top_k, *shape[axis + 1 :])
+        else:
+            if not shape:
+                self.fail(f"bottom '{self.bottoms[0]}' has no axes")
+            size = product(shape[1:])
+            rows = 2 if p.out_max_val else 1
+            top = (shape[0], rows, p.top_k, *(1,) * max(0, len(shape) - 3))
+        if p.top_k > size:
+            self.fail(
+                f"top_k is {p.top_k}, but bottom '{self.bottoms[0]}' ({shape_text(shape)}) has "
+                f"only {size} values to choose from"
+            )
+        return [self.checked(top)]
+
+    def emit(
+        self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
+    ) -> list[str]:
+        shape, p = shapes[0], self.p
+        axis = self.axis(p.axis, shape) if p.HasField("axis") else 1
+        value, size = bottoms[0], shape[axis] if p.HasField("axis") else product(shape[1:])
+        if not p.HasField("axis"):
+            value = g.reshape(value, (shape[0], size))
+        # TopK prefers the lower index of equals; Caffe the higher: look from the other end.
+        far = -(2**62)
+        value = g.op("Slice", [value, g.ints([-1]), g.ints([far]), g.ints([axis]), g.ints([-1])])
+        best, index = g.ops("TopK", [value, g.ints([p.top_k])], 2, axis=axis)
+        index = g.op("Sub", [g.constant(size - 1, "int64"), index])
+        index = g.op("Cast", [index], to=FLOAT)
+        if p.HasField("axis"):
+            return [best if p.out_max_val else index]
+        if p.out_max_val:
+            index = g.op("Concat", [index, best], axis=1)
+        return [g.reshape(index, self.reshape(shapes)[0])]
