@@ -1,0 +1,448 @@
+"""pycaffe's ``io``: pictures to blobs and back, blob and datum messages.
+
+The numbers are pycaffe's: pictures are float32 RGB in 0..1, resizing is scikit-image's of order
+1 with smoothing when it shrinks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe.blobproto import read_blobproto, read_mean
+from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.proto import caffe_pb2
+
+__all__ = [
+    "Transformer",
+    "array_to_blobproto",
+    "array_to_datum",
+    "arraylist_to_blobprotovector_str",
+    "blobproto_to_array",
+    "blobprotovector_str_to_arraylist",
+    "datum_to_array",
+    "load_image",
+    "oversample",
+    "read_blobproto",
+    "read_mean",
+    "resize_image",
+]
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float32]
+
+# Rec. 709 luminance of red, green and blue, as scikit-image's rgb2gray.
+_LUMINANCE = (0.2125, 0.7154, 0.0721)
+
+
+def blobproto_to_array(blob: caffe_pb2.BlobProto, return_diff: bool = False) -> FloatArray:
+    """A BlobProto's data (or diff) as an array in its shape.
+
+    Raises
+    ------
+    CaffeError
+        If the shape has another number of values than are there.
+    """
+    if return_diff:
+        values = np.array(blob.diff or blob.double_diff, np.float32)
+    else:
+        values = np.array(blob.double_data or blob.data, np.float32)
+    if any(map(blob.HasField, ("num", "channels", "height", "width"))):
+        shape: tuple[int, ...] = (blob.num, blob.channels, blob.height, blob.width)
+    else:
+        shape = tuple(blob.shape.dim)
+    return _reshape(values, shape, "blob")
+
+
+def _reshape(values: Array, shape: Sequence[int], what: str) -> Array:
+    try:
+        if min(shape, default=0) < 0:
+            raise ValueError
+        return values.reshape(shape)
+    except ValueError:
+        claimed = "x".join(map(str, shape)) or "()"
+        raise CaffeError(
+            f"the {what}'s shape {claimed} does not fit its {values.size} values; make it anew"
+        ) from None
+
+
+def array_to_blobproto(arr: Array, diff: Array | None = None) -> caffe_pb2.BlobProto:
+    """An array of any shape, and optionally its diff, as a BlobProto."""
+    blob = caffe_pb2.BlobProto()
+    arr = np.asarray(arr)
+    blob.shape.dim.extend(arr.shape)
+    blob.data.extend(arr.astype(np.float32, copy=False).ravel().tolist())
+    if diff is not None:
+        blob.diff.extend(np.asarray(diff).astype(np.float32, copy=False).ravel().tolist())
+    return blob
+
+
+def arraylist_to_blobprotovector_str(arraylist: Iterable[Array]) -> bytes:
+    """Arrays as a serialised BlobProtoVector."""
+    vector = caffe_pb2.BlobProtoVector()
+    vector.blobs.extend([array_to_blobproto(array) for array in arraylist])
+    return vector.SerializeToString()
+
+
+def blobprotovector_str_to_arraylist(str: bytes) -> list[FloatArray]:
+    """A serialised BlobProtoVector as arrays."""
+    vector = caffe_pb2.BlobProtoVector()
+    try:
+        vector.ParseFromString(str)
+    except Exception as error:  # DecodeError, or RuntimeWarning of some versions
+        raise CaffeError("these bytes are no BlobProtoVector") from error
+    return [blobproto_to_array(blob) for blob in vector.blobs]
+
+
+def array_to_datum(arr: Array, label: int | None = None) -> caffe_pb2.Datum:
+    """A (channels, height, width) array as a Datum: uint8 as bytes, others as floats.
+
+    Raises
+    ------
+    CaffeError
+        If the array has not three axes.
+    """
+    arr = np.asarray(arr)
+    if arr.ndim != 3:
+        raise CaffeError(f"a datum takes channels x height x width, not {arr.ndim} axes")
+    datum = caffe_pb2.Datum()
+    datum.channels, datum.height, datum.width = arr.shape
+    if arr.dtype == np.uint8:
+        datum.data = arr.tobytes()
+    else:
+        datum.float_data.extend(arr.astype(np.float32).ravel().tolist())
+    if label is not None:
+        datum.label = label
+    return datum
+
+
+def datum_to_array(datum: caffe_pb2.Datum) -> Array:
+    """A Datum's (channels, height, width) array: uint8, or float for float data.
+
+    Raises
+    ------
+    CaffeError
+        If the datum is an encoded picture, or its shape does not fit its data.
+    """
+    if datum.encoded:
+        raise CaffeError("the datum is an encoded picture; decode its data with OpenCV first")
+    shape = (datum.channels, datum.height, datum.width)
+    if len(datum.data):
+        return _reshape(np.frombuffer(datum.data, np.uint8).copy(), shape, "datum")
+    return _reshape(np.array(datum.float_data, float), shape, "datum")
+
+
+def _dims_of(in_: str, shape: Sequence[int]) -> str:
+    return f"{in_!r} ({'x'.join(map(str, shape))})"
+
+
+class Transformer:
+    """Makes pictures into what a net's input takes, and back.
+
+    In this order: resize to the input's height and width, transpose, swap channels, multiply by
+    the raw scale, subtract the mean, multiply by the input scale. Steps not set are left out.
+
+    Parameters
+    ----------
+    inputs : mapping of str to shape
+        The net's inputs with their shapes, such as ``{"data": net.blobs["data"].data.shape}``.
+    """
+
+    def __init__(self, inputs: Mapping[str, Sequence[int]]) -> None:
+        self.inputs = inputs
+        self.transpose: dict[str, Sequence[int]] = {}
+        self.channel_swap: dict[str, Sequence[int]] = {}
+        self.raw_scale: dict[str, float] = {}
+        self.mean: dict[str, Array] = {}
+        self.input_scale: dict[str, float] = {}
+
+    def _check_input(self, in_: str) -> None:
+        if in_ not in self.inputs:
+            raise CaffeError(
+                f"{in_!r} is not one of the net's inputs ({', '.join(map(str, self.inputs))})"
+            )
+
+    def preprocess(self, in_: str, data: Array) -> FloatArray:
+        """A picture as the net's input.
+
+        Parameters
+        ----------
+        in_ : str
+            Name of the input.
+        data : (H', W', K) array
+            As :func:`load_image` gives it.
+
+        Returns
+        -------
+        (K, H, W) float32 array
+            New memory; ``data`` stays as it is.
+        """
+        self._check_input(in_)
+        caffe_in: Array = np.array(data, np.float32)
+        transpose = self.transpose.get(in_)
+        channel_swap = self.channel_swap.get(in_)
+        raw_scale = self.raw_scale.get(in_)
+        mean = self.mean.get(in_)
+        input_scale = self.input_scale.get(in_)
+        in_dims = tuple(int(dim) for dim in self.inputs[in_][2:])
+        if caffe_in.shape[:2] != in_dims:
+            caffe_in = resize_image(caffe_in, in_dims)
+        if transpose is not None:
+            if len(transpose) != caffe_in.ndim:
+                raise CaffeError(
+                    f"the picture for {in_!r} has {caffe_in.ndim} axes, its transpose "
+                    f"{len(transpose)}; give height x width x channels"
+                )
+            caffe_in = caffe_in.transpose(transpose)
+        if channel_swap is not None:
+            if caffe_in.shape[0] != len(channel_swap):
+                raise CaffeError(
+                    f"the picture for {in_!r} has {caffe_in.shape[0]} channels, its channel swap "
+                    f"{len(channel_swap)}; give a picture of that many channels"
+                )
+            caffe_in = caffe_in[list(channel_swap), :, :]
+        if raw_scale is not None:
+            caffe_in *= np.float32(raw_scale)
+        if mean is not None:
+            try:
+                caffe_in -= mean
+            except ValueError:
+                raise CaffeError(
+                    f"the mean of {in_!r} is {'x'.join(map(str, mean.shape))}, its picture "
+                    f"{'x'.join(map(str, caffe_in.shape))}; set a mean that fits"
+                ) from None
+        if input_scale is not None:
+            caffe_in *= np.float32(input_scale)
+        return caffe_in
+
+    def deprocess(self, in_: str, data: Array) -> Array:
+        """The inverse of :meth:`preprocess`, but for the resizing."""
+        self._check_input(in_)
+        decaf_in: Array = np.array(data).squeeze()
+        if decaf_in.dtype.kind != "f":
+            decaf_in = decaf_in.astype(np.float32)
+        transpose = self.transpose.get(in_)
+        channel_swap = self.channel_swap.get(in_)
+        raw_scale = self.raw_scale.get(in_)
+        mean = self.mean.get(in_)
+        input_scale = self.input_scale.get(in_)
+        if input_scale is not None:
+            decaf_in /= decaf_in.dtype.type(input_scale)
+        if mean is not None:
+            decaf_in += mean.astype(decaf_in.dtype)
+        if raw_scale is not None:
+            decaf_in /= decaf_in.dtype.type(raw_scale)
+        if channel_swap is not None:
+            decaf_in = decaf_in[np.argsort(channel_swap), :, :]
+        if transpose is not None:
+            decaf_in = decaf_in.transpose(np.argsort(transpose))
+        return decaf_in
+
+    def set_transpose(self, in_: str, order: Sequence[int]) -> None:
+        """Order of the axes: ``(2, 0, 1)`` makes H x W x K into K x H x W."""
+        self._check_input(in_)
+        wanted = len(self.inputs[in_]) - 1
+        if sorted(order) != list(range(wanted)):
+            raise CaffeError(
+                f"the transpose of {_dims_of(in_, self.inputs[in_])} must order the axes 0 to "
+                f"{wanted - 1}, not {tuple(order)}"
+            )
+        self.transpose[in_] = order
+
+    def set_channel_swap(self, in_: str, order: Sequence[int]) -> None:
+        """Order of the channels: ``(2, 1, 0)`` makes RGB into BGR."""
+        self._check_input(in_)
+        channels = self.inputs[in_][1]
+        if len(order) != channels or any(not 0 <= index < channels for index in order):
+            raise CaffeError(
+                f"the channel swap of {_dims_of(in_, self.inputs[in_])} must name {channels} "
+                f"channels from 0 on, not {tuple(order)}"
+            )
+        self.channel_swap[in_] = order
+
+    def set_raw_scale(self, in_: str, scale: float) -> None:
+        """Factor before the mean: 255 for nets that were trained on 0..255."""
+        self._check_input(in_)
+        self.raw_scale[in_] = scale
+
+    def set_mean(self, in_: str, mean: Array) -> None:
+        """What is subtracted: one value a channel, or a picture (resized where it must be)."""
+        self._check_input(in_)
+        mean = np.asarray(mean)
+        in_shape = tuple(int(dim) for dim in self.inputs[in_][1:])
+        shape = mean.shape
+        if mean.ndim == 1:
+            if shape[0] != in_shape[0]:
+                raise CaffeError(
+                    f"a mean of {shape[0]} values does not fit the {in_shape[0]} channels of "
+                    f"{in_!r}; give one for each"
+                )
+            self.mean[in_] = mean[:, np.newaxis, np.newaxis]
+            return
+        if mean.ndim == 2:
+            shape = (1, *shape)
+        if len(shape) != 3 or (shape[0] not in (1, in_shape[0]) and shape != in_shape):
+            raise CaffeError(
+                f"a mean of shape {'x'.join(map(str, mean.shape))} does not fit "
+                f"{_dims_of(in_, self.inputs[in_])}; give C, HxW or CxHxW"
+            )
+        if shape[1:] != in_shape[1:]:
+            resized = resize_image(mean.reshape(shape).transpose((1, 2, 0)), in_shape[1:])
+            mean = resized.transpose((2, 0, 1))
+        self.mean[in_] = mean
+
+    def set_input_scale(self, in_: str, scale: float) -> None:
+        """Factor after the mean."""
+        self._check_input(in_)
+        self.input_scale[in_] = scale
+
+
+def load_image(filename: str | os.PathLike[str], color: bool = True) -> FloatArray:
+    """A picture file as pycaffe loads it.
+
+    Parameters
+    ----------
+    filename : path
+        Any format that OpenCV reads; any characters in the path. An orientation tag is not
+        applied, as in pycaffe.
+    color : bool
+        True for (H, W, 3) RGB, False for (H, W, 1) luminance.
+
+    Returns
+    -------
+    float32 array
+        In 0..1. An alpha channel is dropped.
+
+    Raises
+    ------
+    CaffeError
+        If the file is missing or no picture.
+    """
+    import cv2
+
+    name = os.fspath(filename)
+    try:
+        data = np.fromfile(name, np.uint8)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CaffeError(f"{name}: cannot be read ({reason}); check the path") from error
+    # OpenCV writes what it thinks of a broken file to stderr; the error below says it.
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except cv2.error:
+        image = None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+    if image is None:
+        raise CaffeError(f"{name}: no picture that can be read; give a PNG or JPEG file")
+    limit = {"u": 255.0, "f": 1.0}.get(image.dtype.kind, 255.0)
+    if image.dtype == np.uint16:
+        limit = 65535.0
+    # Divide in double, then round once, as scikit-image's img_as_float.
+    single: Array = (image / limit).astype(np.float32)
+    if single.ndim == 2:
+        single = single[:, :, np.newaxis]
+    if single.shape[2] in (3, 4):
+        single = single[:, :, 2::-1]
+    else:
+        single = single[:, :, :1]
+    if color:
+        wide = np.broadcast_to(single, (*single.shape[:2], 3))
+        return np.ascontiguousarray(wide)
+    if single.shape[2] == 3:
+        luminance = single.astype(np.float64) @ np.array(_LUMINANCE)
+        single = luminance.astype(np.float32)[:, :, np.newaxis]
+    return np.ascontiguousarray(single)
+
+
+def resize_image(im: Array, new_dims: Sequence[int], interp_order: int = 1) -> FloatArray:
+    """Resize a picture by interpolation, smoothing it first where it shrinks.
+
+    Parameters
+    ----------
+    im : (H, W, K) array
+        Any number of channels.
+    new_dims : (height, width)
+    interp_order : int
+        Order of the spline, 0 to 5; 1 is linear.
+
+    Returns
+    -------
+    (height, width, K) float32 array
+
+    Raises
+    ------
+    CaffeError
+        If the picture has not three axes or no pixels.
+    """
+    im = np.asarray(im)
+    height, width = (int(dim) for dim in new_dims)
+    if im.ndim != 3 or not im.size or height < 1 or width < 1:
+        raise CaffeError(
+            f"a picture of {'x'.join(map(str, im.shape)) or '()'} cannot be resized to "
+            f"{height}x{width}; give height x width x channels, and at least one pixel"
+        )
+    if im.shape[-1] in (1, 3):
+        im_min, im_max = im.min(), im.max()
+        if not im_max > im_min:
+            return np.full((height, width, im.shape[-1]), im_min, np.float32)
+        from skimage.transform import resize
+
+        # scikit-image takes floats in 0..1 only.
+        standard = (im - im_min) / (im_max - im_min)
+        resized = resize(
+            standard, (height, width), order=interp_order, mode="constant", anti_aliasing=True
+        )
+        resized = resized * (im_max - im_min) + im_min
+    else:
+        from scipy.ndimage import zoom  # type: ignore[import-untyped]
+
+        scale = (height / im.shape[0], width / im.shape[1], 1)
+        resized = zoom(im.astype(np.float32, copy=False), scale, order=interp_order)
+    return np.asarray(resized, np.float32)
+
+
+def oversample(images: Sequence[Array], crop_dims: Sequence[int]) -> FloatArray:
+    """Ten crops of each picture: four corners and the centre, then the same mirrored.
+
+    Parameters
+    ----------
+    images : sequence of (H, W, K) arrays
+        All of one size.
+    crop_dims : (height, width)
+
+    Returns
+    -------
+    (10 * N, height, width, K) float32 array
+
+    Raises
+    ------
+    CaffeError
+        If there is no picture, or one is smaller than the crop.
+    """
+    if not len(images):
+        raise CaffeError("oversample needs at least one picture")
+    height, width = (int(dim) for dim in crop_dims)
+    im_height, im_width, channels = np.shape(images[0])
+    if any(np.shape(image) != (im_height, im_width, channels) for image in images):
+        raise CaffeError("oversample needs pictures of one size; resize them first")
+    if height > im_height or width > im_width or height < 1 or width < 1:
+        raise CaffeError(
+            f"crops of {height}x{width} do not fit pictures of {im_height}x{im_width}; "
+            "take smaller crops or larger pictures"
+        )
+    corners = [(y, x) for y in (0, im_height - height) for x in (0, im_width - width)]
+    corners.append((int(im_height / 2.0 - height / 2.0), int(im_width / 2.0 - width / 2.0)))
+    crops = np.empty((10 * len(images), height, width, channels), np.float32)
+    for index, image in enumerate(images):
+        for place, (y, x) in enumerate(corners):
+            crop = image[y : y + height, x : x + width, :]
+            crops[10 * index + place] = crop
+            crops[10 * index + 5 + place] = crop[:, ::-1, :]
+    return crops
