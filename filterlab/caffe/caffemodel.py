@@ -129,9 +129,9 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
     name = os.fspath(path)
     data = open_buffer(path)
     if data[:8] == _HDF5_SIGNATURE:
-        from filterlab.caffe.hdf5 import read_weights_hdf5
+        from filterlab.caffe import hdf5
 
-        return read_weights_hdf5(path)
+        return hdf5.read_weights(path)
     _refuse_other_files(data, name)
     walker = Walker(data, name, "caffemodel")
     found: dict[str, list[FloatArray]] = {}

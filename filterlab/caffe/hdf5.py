@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write
+from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.wire import shape_text
 
-__all__ = ["read_weights_hdf5", "write_weights_hdf5"]
+__all__ = ["read_weights", "write_weights"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -65,7 +66,7 @@ def _collect(
         found[prefix] = [blobs[index] for index in range(len(blobs))]
 
 
-def read_weights_hdf5(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
+def read_weights(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
     """The weights in an HDF5 file by layer name, in the file's (alphabetical) order.
 
     A layer name with slashes, as ``inception_3a/1x1``, is a nested group.
@@ -99,18 +100,26 @@ def read_weights_hdf5(path: str | os.PathLike[str]) -> dict[str, list[FloatArray
     return found
 
 
-def write_weights_hdf5(
-    path: str | os.PathLike[str], weights: Mapping[str, Sequence[npt.NDArray[Any]]]
+def write_weights(
+    path: str | os.PathLike[str],
+    net: caffe_pb2.NetParameter,
+    weights: Mapping[str, Sequence[npt.NDArray[Any]]],
 ) -> None:
-    """Write weights as HDF5; the file appears whole or not at all.
+    """Write the weights of the net's layers as HDF5; the file appears whole or not at all.
 
     Raises
     ------
+    CaffeError
+        If a name is no layer of the net.
     OSError
         If the file cannot be written.
     """
     import h5py
 
+    strange = weights.keys() - {layer.name for layer in net.layer}
+    if strange:
+        name = os.fspath(path)
+        raise CaffeError(f"{name}: no layer is named {sorted(strange)[0]!r} in the net to save")
     with atomic_write(path, "w+b") as stream, h5py.File(stream, "w") as file:
         data = file.create_group("data")
         for layer, blobs in weights.items():
