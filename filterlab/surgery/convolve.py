@@ -1,15 +1,16 @@
 """A few filters over one picture, computed by the net: snapshots in, outputs out, on any thread.
 
 A :class:`Snapshot` is immutable, so a worker may compute it while the window goes on editing.
-Every thread has nets of its own. A preview computes every k-th pixel of the very result that the
+Every run borrows a net of its own. A preview computes every k-th pixel of the very result that the
 full run gives, by a longer stride: no number in it is made up from a reduced picture.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -323,21 +324,6 @@ def net_parameter(
 
 
 @dataclass
-class _Runner:
-    """The nets of one thread: of each kind the one used last, since each holds a picture."""
-
-    nets: dict[str, tuple[Any, _Loaded]] = field(default_factory=dict)
-
-    def loaded(self, kind: str, key: Any, build: Callable[[], Any]) -> _Loaded:
-        have = self.nets.get(kind)
-        if have is None or have[0] != key:
-            # The old one goes first, so that two pictures are never held at once.
-            self.nets.pop(kind, None)
-            have = self.nets[kind] = key, _Loaded(caffe.Net(build(), caffe.TEST))
-        return have[1]
-
-
-@dataclass
 class _Loaded:
     net: Any
     source: Any = None
@@ -366,15 +352,25 @@ class _Loaded:
         return result
 
 
-_threads = threading.local()
+_idle: dict[str, tuple[Any, _Loaded]] = {}
+_idle_lock = threading.Lock()
 
 
-def _loaded(kind: str, key: Any, build: Callable[[], Any]) -> _Loaded:
-    runner = getattr(_threads, "runner", None)
-    if runner is None:
-        runner = _threads.runner = _Runner()
-    loaded: _Loaded = runner.loaded(kind, key, build)
-    return loaded
+@contextlib.contextmanager
+def _borrowed(kind: str, key: Any, build: Callable[[], Any]) -> Iterator[_Loaded]:
+    """A net for one run's use. It outlives the thread that ran it, as a window's workers end
+    whenever they have nothing to do; of each kind only the one used last is kept, since each
+    holds a picture."""
+    with _idle_lock:
+        have = _idle.pop(kind, None)
+    if have is None or have[0] != key:
+        # The old one goes first, so that two pictures are never held at once.
+        have = None
+        have = key, _Loaded(caffe.Net(build(), caffe.TEST))
+    yield have[1]
+    # A net whose run failed is not given back.
+    with _idle_lock:
+        _idle[kind] = have
 
 
 def _outputs(snapshot: Snapshot, planar: Floats, step: int) -> Outputs:
@@ -398,10 +394,11 @@ def _whole(snapshot: Snapshot, step: int) -> Outputs:
         return net
 
     key = (count, size, settings.margins(size), stride, settings.dilation, planes.shape[1])
-    loaded = _loaded("whole", key, build)
-    # A picture stays in its net while only numbers of the kernels change.
-    loaded.feed(planes, settings.scale, (snapshot.picture, settings.mode, settings.scale))
-    return _outputs(snapshot, loaded.run(snapshot.kernels, snapshot.bias).copy(), step)
+    with _borrowed("whole", key, build) as loaded:
+        # A picture stays in its net while only numbers of the kernels change.
+        loaded.feed(planes, settings.scale, (snapshot.picture, settings.mode, settings.scale))
+        planar = loaded.run(snapshot.kernels, snapshot.bias).copy()
+    return _outputs(snapshot, planar, step)
 
 
 def preview(snapshot: Snapshot) -> Outputs:
@@ -454,18 +451,18 @@ def compute_job(snapshot: Snapshot) -> Job[Outputs]:
         return net
 
     key = (count, size, margin_x, settings.stride, settings.dilation, channels)
-    loaded = _loaded("band", key, build)
-    for first in range(0, rows, band):
-        yield Progress("Filtering", first, rows, f"row {first} of {rows}")
-        last = min(rows, first + band)
-        top = first * settings.stride - margin_y
-        bottom = (last - 1) * settings.stride - margin_y + reach
-        slab = planes[:, :, max(0, top) : min(height, bottom)]
-        above, below = max(0, -top), max(0, bottom - height)
-        if above or below:
-            slab = np.pad(slab, ((0, 0), (0, 0), (above, below), (0, 0)))
-        loaded.feed(slab, settings.scale, None)
-        planar[:, :, first:last] = loaded.run(snapshot.kernels, snapshot.bias)
+    with _borrowed("band", key, build) as loaded:
+        for first in range(0, rows, band):
+            yield Progress("Filtering", first, rows, f"row {first} of {rows}")
+            last = min(rows, first + band)
+            top = first * settings.stride - margin_y
+            bottom = (last - 1) * settings.stride - margin_y + reach
+            slab = planes[:, :, max(0, top) : min(height, bottom)]
+            above, below = max(0, -top), max(0, bottom - height)
+            if above or below:
+                slab = np.pad(slab, ((0, 0), (0, 0), (above, below), (0, 0)))
+            loaded.feed(slab, settings.scale, None)
+            planar[:, :, first:last] = loaded.run(snapshot.kernels, snapshot.bias)
     yield Progress("Measuring", rows, rows)
     return _outputs(snapshot, planar, 1)
 
