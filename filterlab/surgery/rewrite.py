@@ -185,7 +185,7 @@ def _one_layer(state: _State, layer: Any, picture: str) -> None:
         _pool(state, layer)
     elif kind == "ArgMax" and known:
         # Without an axis it looks for the best of all values of the blob, place and class alike.
-        _take_away(state, layer, "removed")
+        state.changes.append(Change(layer.name, "", "removed"))
     else:
         _keep(state, layer, known)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from filterlab.surgery.spatial import layers_for_test
 __all__ = ["Cast", "Proof", "Transplanted", "transplant", "transplant_job"]
 
 Array = NDArray[np.float32]
+Weights = str | os.PathLike[str] | Mapping[str, Sequence[Any]] | None
 _HAVE_WEIGHTS = frozenset(
     "Convolution Deconvolution InnerProduct BatchNorm Scale Bias PReLU".split()
 )
@@ -195,17 +196,15 @@ class Transplanted:
         return prototxt, weights
 
 
-def transplant_job(
-    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None
-) -> Job[Transplanted]:
+def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Transplanted]:
     """Transplant step by step: a generator of :class:`Progress` that returns the result.
 
     Parameters
     ----------
     prototxt : path
         The classifier's deploy net.
-    weights : path or None
-        Its caffemodel; None leaves what the fillers draw.
+    weights : path, mapping or None
+        Its caffemodel, or arrays by layer name; None leaves what the fillers draw.
 
     Raises
     ------
@@ -217,7 +216,7 @@ def transplant_job(
     total = 6.0
     yield Progress("read the prototxt", 0, total, Path(prototxt).name)
     plain_param = read_net(prototxt)
-    yield Progress("read the weights", 1, total, Path(weights).name if weights else "fillers")
+    yield Progress("read the weights", 1, total, _weights_name(weights))
     left = _check_names(plain_param, weights)
     plain = _net(prototxt, weights)
     yield Progress("rewrite the layers", 2, total)
@@ -250,31 +249,40 @@ def transplant_job(
     )
 
 
-def transplant(
-    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str] | None
-) -> Transplanted:
+def transplant(prototxt: str | os.PathLike[str], weights: Weights) -> Transplanted:
     """Transplant in one go; see :func:`transplant_job`."""
     return run_job(transplant_job(prototxt, weights))
 
 
-def _check_names(param: Any, weights: Any) -> tuple[str, ...]:
+def _weights_name(weights: Weights) -> str:
+    if weights is None:
+        return "drawn by the fillers"
+    return "given" if isinstance(weights, Mapping) else Path(weights).name
+
+
+def _check_names(param: Any, weights: Weights) -> tuple[str, ...]:
     """The layers with weights that a weights file does not have; refuse one that has none."""
     if weights is None:
         return ()
-    stored = {name for name, arrays in read_weights(weights).items() if len(arrays)}
+    found = weights if isinstance(weights, Mapping) else read_weights(weights)
+    stored = {name for name, arrays in found.items() if len(arrays)}
     wanted = [layer.name for layer in layers_for_test(param) if layer.type in _HAVE_WEIGHTS]
     if wanted and not stored.intersection(wanted):
         theirs = ", ".join(list(stored)[:3]) or "none"
         raise FilterLabError(
-            f"{weights}: 0 of the net's {len(wanted)} layers with weights are in this file (net: "
-            f"{', '.join(wanted[:3])} …; file: {theirs}); give the weights that belong to it"
+            f"{_weights_name(weights)}: 0 of the net's {len(wanted)} layers with weights are "
+            f"in this file (net: {', '.join(wanted[:3])} …; file: {theirs}); "
+            "give the weights that belong to it"
         )
     return tuple(name for name in wanted if name not in stored)
 
 
-def _net(prototxt: Any, weights: Any) -> Any:
-    if weights is None:
-        return caffe.Net(str(prototxt), caffe.TEST)
+def _net(prototxt: Any, weights: Weights) -> Any:
+    if weights is None or isinstance(weights, Mapping):
+        net = caffe.Net(str(prototxt), caffe.TEST)
+        if weights is not None:
+            net.copy_from(weights)
+        return net
     return caffe.Net(str(prototxt), str(weights), caffe.TEST)
 
 
