@@ -3,16 +3,122 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import sys
+import time
+from typing import Any, TypeVar
 
 from filterlab.errors import FilterLabError
+from filterlab.progress import Job, Progress, run_job
 
 __all__ = ["add_parser", "run"]
 
+T = TypeVar("T")
+
 
 def add_parser(subparsers: Any) -> None:
-    subparsers.add_parser("models", help="list, get and verify models")
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "models",
+        help="list, get and verify models",
+        description="The models FilterLab knows by name. FILTERLAB_MODELS says where they are "
+        "kept, FILTERLAB_MIRROR (an address or a folder) where to look before the net.",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="what there is, and what is here; works offline")
+    get = actions.add_parser("get", help="bring a model's weights, checked; goes on after a break")
+    get.add_argument("name", metavar="NAME")
+    get.add_argument(
+        "--from",
+        dest="source",
+        metavar="URL-OR-FILE",
+        help="take it from this address, file or folder (a USB stick)",
+    )
+    verify = actions.add_parser("verify", help="check the weights that are here")
+    verify.add_argument("name", metavar="NAME", nargs="?")
 
 
 def run(args: argparse.Namespace) -> int:
-    raise FilterLabError("this command is being built")
+    """Run the command."""
+    return {"list": _list, "get": _get, "verify": _verify}[args.action](args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from filterlab import paths
+    from filterlab.zoo import catalogue
+    from filterlab.zoo.own_models import own_models
+
+    models = [*catalogue.entries(), *own_models()]
+    wide = max(len(model.name) for model in models)
+    for model in models:
+        size = f"{model.size / 1e6:.0f} MB" if model.size else ""
+        height, width = model.input_size
+        print(f"{model.name:{wide}}  {model.state:17}  {size:>6}  {height}x{width}  {model.title}")
+        if model.about:
+            print(f"{'':{wide}}  {model.about}")
+    print(f"\nDownloaded models are kept in {paths.models_dir()}")
+    return 0
+
+
+def _get(args: argparse.Namespace) -> int:
+    from filterlab.zoo import catalogue
+    from filterlab.zoo.getting import get_job
+
+    model = catalogue.get(args.name)
+    if model.ready and not args.source:
+        print(f"{model.title} is here: {model.weights}")
+        return 0
+    if model.kind in ("download", "random") and model.size:
+        verb = "getting" if model.kind == "download" else "making"
+        print(f"{verb} {model.title}, {model.size / 1e6:.0f} MB", flush=True)
+    got = _show(get_job(model, args.source))
+    print(f"{got.title} is here: {catalogue.get(model.name).need_weights()}")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from filterlab.zoo import catalogue
+    from filterlab.zoo.getting import verify_job
+
+    models = [catalogue.get(args.name)] if args.name else catalogue.entries()
+    wrong = []
+    for model in models:
+        verdict = _show(verify_job(model))
+        print(f"{model.name}: {verdict.state}: {verdict.sentence}")
+        if verdict.state == "wrong" or (verdict.state == "missing" and args.name):
+            wrong.append(f"{model.name}: {verdict.sentence}")
+    if wrong:
+        raise FilterLabError("; ".join(wrong))
+    return 0
+
+
+def _show(job: Job[T]) -> T:
+    """Run a job with a line of progress on stderr: rewritten on a terminal, else now and then."""
+    line = _ProgressLine()
+    try:
+        return run_job(job, line.show)
+    finally:
+        line.end()
+
+
+class _ProgressLine:
+    def __init__(self) -> None:
+        self.terminal = sys.stderr.isatty()
+        self.shown = 0
+        self.last = (float("-inf"), "")
+
+    def show(self, progress: Progress) -> None:
+        now = time.monotonic()
+        when, step = self.last
+        if progress.step == step and now - when < (0.1 if self.terminal else 10.0):
+            return
+        self.last = (now, progress.step)
+        text = f"{progress.step}: {progress.fraction:4.0%}  {progress.message}"
+        if self.terminal:
+            print(f"\r{text[:100]:{self.shown}}", end="", file=sys.stderr, flush=True)
+            self.shown = len(text[:100])
+        elif progress.done:
+            print(text, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self.shown:
+            print(f"\r{'':{self.shown}}\r", end="", file=sys.stderr, flush=True)

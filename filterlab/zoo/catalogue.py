@@ -81,6 +81,7 @@ class Model:
     input_size: tuple[int, int] = (227, 227)
     labels_path: Path | None = None  # None: the ImageNet classes
     licence: str = ""
+    numbered: bool = False  # class names unknown: shown by their numbers
 
     @property
     def weights(self) -> Path | None:
@@ -116,7 +117,9 @@ class Model:
         FilterLabError
             If the labels file is missing or cannot be read.
         """
-        return imagenet() if self.labels_path is None else read_labels(self.labels_path)
+        if self.labels_path is not None:
+            return read_labels(self.labels_path)
+        return Labels([]) if self.numbered else imagenet()
 
     @property
     def state(self) -> str:
@@ -225,14 +228,16 @@ def entries() -> list[Model]:
 
 
 def get(name: str) -> Model:
-    """The model of that name.
+    """The model of that name: of a catalogue, or the user's own.
 
     Raises
     ------
     FilterLabError
         If there is none, with the names there are.
     """
-    models = {model.name: model for model in entries()}
+    from filterlab.zoo.own_models import own_models
+
+    models = {model.name: model for model in [*entries(), *own_models()]}
     found = models.get(name) or models.get(name.strip().lower())
     if found is None:
         close = difflib.get_close_matches(name.lower(), models, n=1)

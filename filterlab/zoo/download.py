@@ -303,10 +303,10 @@ class _OneSource:
         end = self.clock.monotonic() + seconds
         while (left := end - self.clock.monotonic()) > 0:
             yield DownloadProgress(
-                f"{self.step}: trying again in {left:.0f} s",
+                f"{self.step}: waiting to try again",
                 self._have(),
                 self.expected or 0,
-                why,
+                f"{why}; again in {left:.0f} s",
             )
             self.clock.sleep(min(_WAIT, left))
 

@@ -65,8 +65,19 @@ class Label:
 
 @dataclass(frozen=True)
 class Group:
-    """Classes that are kin, for summing their probabilities."""
+    """Classes that are kin, for summing their probabilities.
 
+    Attributes
+    ----------
+    id : str
+        A short name that stays the same, such as ``domestic_cats``.
+    name, zh : str
+        The name shown, in English and Chinese.
+    indices : tuple of int
+        The classes.
+    """
+
+    id: str
     name: str
     zh: str
     indices: tuple[int, ...]
@@ -176,7 +187,7 @@ class Labels(Sequence[Label]):
         """
         wanted = _fold(text)
         for group in self.groups:
-            if wanted in (_fold(group.name), _fold(group.zh)):
+            if wanted in (_fold(group.id), _fold(group.name), _fold(group.zh)):
                 return list(group.indices)
         try:
             return [self.find(text).index]
@@ -330,14 +341,10 @@ def _read_labels(path: Path, stamp: int) -> Labels:
 
 
 def _groups(path: Path, labels: list[Label]) -> list[Group]:
-    by_wnid = {label.wnid: label.index for label in labels if label.wnid}
-    groups = []
-    for name, zh, members in read_groups(path):
-        indices = [
-            by_wnid.get(member, -1) if isinstance(member, str) else member for member in members
-        ]
-        groups.append(Group(name, zh, tuple(i for i in indices if 0 <= i < len(labels))))
-    return groups
+    return [
+        Group(row.id, row.name, row.zh, tuple(i for i in row.indices if 0 <= i < len(labels)))
+        for row in read_groups(path)
+    ]
 
 
 @functools.lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from typing import Any
 from filterlab.errors import FilterLabError
 from filterlab.zoo.toml import read_toml
 
-__all__ = ["Row", "read_groups", "read_rows"]
+__all__ = ["GroupRow", "Row", "read_groups", "read_rows"]
 
 _LIMIT = 16 << 20
 _WNID = re.compile(r"n\d{8}")
@@ -44,6 +44,16 @@ class Row:
     zh: str = ""
     wnid: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """A group of classes as its file gives it."""
+
+    id: str
+    name: str
+    zh: str
+    indices: tuple[int, ...]
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -181,32 +191,31 @@ def _from_json(text: str, path: Path) -> list[Row]:
     return rows
 
 
-def read_groups(path: Path) -> list[tuple[str, str, list[int | str]]]:
-    """Groups of classes: name, Chinese name, members (indices or WordNet ids).
+def read_groups(path: Path) -> list[GroupRow]:
+    """Groups of classes from TOML: ``[[group]]`` tables with id, en, zh and indices.
 
-    A member such as ``"281-285"`` stands for the indices from 281 to 285.
+    Indices are numbers or ranges, ``"281-285"``.
 
     Raises
     ------
     FilterLabError
-        If the file is no TOML, a group lacks its members, or a range runs backwards.
+        If the file is no TOML or a group is wrong; the message names the file and the group.
     """
-    data = read_toml(path)
-    tables: list[dict[str, Any]] = []
-    for key, value in data.items():
-        for table in value if isinstance(value, list) else [value]:
-            if isinstance(table, dict):
-                tables.append({"name": key, **table})
     groups = []
-    for table in tables:
-        name = str(table.get("en") or table["name"])
-        members: list[int | str] = []
-        for member in [*table.get("indices", ()), *table.get("wnids", ())]:
-            span = re.fullmatch(r"(\d+)-(\d+)", member) if isinstance(member, str) else None
-            if span and int(span[1]) > int(span[2]):
-                raise FilterLabError(f"{path}: group {name!r}: the range {member} runs backwards")
-            members += range(int(span[1]), int(span[2]) + 1) if span else [member]
-        if not members:
-            raise FilterLabError(f"{path}: group {name!r} has no members")
-        groups.append((name, str(table.get("zh", "")), members))
+    for table in read_toml(path).get("group", ()):
+        name = str(table.get("en") or table.get("id") or "")
+        try:
+            indices = [index for member in table["indices"] for index in _members(member)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise FilterLabError(f"{path}: group {name!r}: cannot read its indices") from error
+        groups.append(
+            GroupRow(str(table.get("id", name)), name, str(table.get("zh", "")), tuple(indices))
+        )
     return groups
+
+
+def _members(member: int | str) -> range:
+    if isinstance(member, str):
+        first, last = map(int, member.split("-"))
+        return range(first, last + 1)
+    return range(int(member), int(member) + 1)

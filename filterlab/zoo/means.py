@@ -1,0 +1,89 @@
+"""Mean files: what was subtracted from the pictures a net was trained on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.errors import FilterLabError
+
+__all__ = ["read_mean"]
+
+_LIMIT = 64 << 20
+
+
+def read_mean(path: str | Path) -> tuple[float, float, float]:
+    """The mean colour (blue, green, red) in a mean file.
+
+    A mean image is averaged over its pixels, since a map may have any size. Read are
+    ``.binaryproto`` (Caffe), ``.npy`` (channels x height x width, height x width x channels, or
+    channels), and text with one or three numbers. A single channel's mean counts for all three.
+
+    Raises
+    ------
+    FilterLabError
+        If the file is none of these, or holds no finite values; the message names it.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > _LIMIT:
+            raise FilterLabError(f"{path}: too large for a mean file")
+        values = {".binaryproto": _binaryproto, ".npy": _npy}.get(path.suffix.lower(), _text)(path)
+    except OSError as error:
+        raise FilterLabError(f"{path}: cannot read the mean: {error.strerror}") from error
+    if values.shape not in ((1,), (3,)) or not np.isfinite(values).all():
+        raise FilterLabError(
+            f"{path}: a mean of {values.size} values; needed are one or three finite numbers, or "
+            "an image of one or three channels"
+        )
+    blue, green, red = (float(v) for v in np.broadcast_to(values, 3))
+    return blue, green, red
+
+
+def _averaged(image: NDArray[Any]) -> NDArray[np.float64]:
+    """An image averaged to one value for each channel."""
+    array = np.asarray(image, np.float64)
+    array = array.reshape([n for n in array.shape if n != 1] or [1])
+    if array.ndim == 3:
+        axes = (1, 2) if array.shape[0] == 3 else (0, 1)
+        return np.asarray(array.mean(axis=axes))
+    if array.ndim == 2:
+        return np.asarray(array.mean()).reshape(1)
+    return array
+
+
+def _binaryproto(path: Path) -> NDArray[np.float64]:
+    from google.protobuf.message import DecodeError
+
+    from filterlab.caffe.proto import caffe_pb2
+
+    proto = caffe_pb2.BlobProto()
+    try:
+        proto.ParseFromString(path.read_bytes())
+    except DecodeError as error:
+        raise FilterLabError(f"{path}: not a mean file that Caffe wrote") from error
+    dims = list(proto.shape.dim) or [proto.num, proto.channels, proto.height, proto.width]
+    data = np.array(proto.data or proto.double_data, np.float64)
+    if not data.size or data.size != np.prod([max(0, int(n)) for n in dims], dtype=np.float64):
+        raise FilterLabError(f"{path}: not a mean file that Caffe wrote, or cut short")
+    return _averaged(data.reshape([int(n) for n in dims]))
+
+
+def _npy(path: Path) -> NDArray[np.float64]:
+    try:
+        # A pickle could run anything it likes.
+        return _averaged(np.load(path, allow_pickle=False))
+    except (ValueError, TypeError, EOFError) as error:
+        raise FilterLabError(f"{path}: not a mean array that can be read: {error}") from error
+
+
+def _text(path: Path) -> NDArray[np.float64]:
+    try:
+        words = re.split(r"[\s,;]+", path.read_text(encoding="utf-8").strip())
+        return np.array([float(word) for word in words[:4]])
+    except ValueError as error:
+        raise FilterLabError(f"{path}: the mean must be one or three numbers") from error
