@@ -252,7 +252,15 @@ class Topology:
     ) -> None:
         for i, spec in enumerate(specs):
             check_shape(spec.shape, f"layer '{layer.name}' ({layer.type}): weight {i}")
-            if existing is not None and existing[i] != spec.shape:
+            if existing is None or existing[i] == spec.shape:
+                continue
+            if len(existing[i]) != len(spec.shape):
+                layer.fail(
+                    f"bottom '{layer.bottoms[0]}' is now {shape_text(bottoms[0])}, of another "
+                    f"number of axes than its weights of {shape_text(existing[i])} are for; "
+                    "reshape the input, as to 1x3x227x227"
+                )
+            else:
                 layer.fail(
                     f"bottom '{layer.bottoms[0]}' is now {shape_text(bottoms[0])} and needs "
                     f"weights of {shape_text(spec.shape)}, but the layer has "
