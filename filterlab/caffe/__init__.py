@@ -9,7 +9,10 @@
     net.forward()
 """
 
+from filterlab.caffe import io
 from filterlab.caffe.blob import Blob
+from filterlab.caffe.classifier import Classifier
+from filterlab.caffe.detector import Detector
 from filterlab.caffe.device import set_device, set_mode_cpu, set_mode_gpu
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fillers import set_random_seed
@@ -17,18 +20,28 @@ from filterlab.caffe.layers import REGISTRY as _REGISTRY
 from filterlab.caffe.layers.refused import REFUSED as _REFUSED
 from filterlab.caffe.net import TEST, TRAIN, Net
 
+# After the package of layers, whose name the maker of layers takes here, as in pycaffe.
+from filterlab.caffe.net_spec import NetSpec, layers, params, to_proto
+
 __all__ = [
     "TEST",
     "TRAIN",
     "Blob",
     "CaffeError",
     "CaffeWarning",
+    "Classifier",
+    "Detector",
     "Net",
+    "NetSpec",
+    "io",
     "layer_type_list",
+    "layers",
+    "params",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
     "set_random_seed",
+    "to_proto",
 ]
 
 

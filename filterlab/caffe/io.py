@@ -408,7 +408,7 @@ def resize_image(im: Array, new_dims: Sequence[int], interp_order: int = 1) -> F
     return np.asarray(resized, np.float32)
 
 
-def oversample(images: Sequence[Array], crop_dims: Sequence[int]) -> FloatArray:
+def oversample(images: Sequence[Array] | Array, crop_dims: Sequence[int] | Array) -> FloatArray:
     """Ten crops of each picture: four corners and the centre, then the same mirrored.
 
     Parameters
