@@ -234,7 +234,7 @@ def _fold(text: str) -> str:
     """For comparing: no case, no accents, hyphens and runs of space as one space."""
     text = unicodedata.normalize("NFKD", text).casefold()
     text = "".join(c for c in text if not unicodedata.combining(c))
-    return re.sub(r"[\s\-_,'’\"]+", " ", text).strip()
+    return re.sub(r"[\s\-_,]+", " ", re.sub(r"['’\"]", "", text)).strip()
 
 
 class _Keys:
@@ -285,20 +285,15 @@ def _listed(labels: Sequence[Label]) -> str:
 
 
 def _tell_apart(labels: list[Label]) -> list[Label]:
-    """Give a note to every label that shares its displayed name with another."""
+    """Give a note to labels that share their English name with another and have none yet.
 
-    def shown(label: Label) -> tuple[str, str]:
-        return label.chinese, label.english.casefold()
-
-    for source in ("names", "wnid"):
-        twins = {key for key, count in Counter(map(shown, labels)).items() if count > 1}
-        if not twins:
-            break
+    Other names tell them apart if they have any, else the WordNet id; else only the index does.
+    """
+    for last in (False, True):
+        counts = Counter(label.english.casefold() for label in labels)
         for place, label in enumerate(labels):
-            if shown(label) not in twins or not label.names or label.note:
-                continue
-            note = ", ".join(label.names[1:]) if source == "names" else label.wnid
-            if note:
+            if counts[label.english.casefold()] > 1 and label.names and not label.note:
+                note = label.wnid if last else ", ".join(label.names[1:])
                 labels[place] = replace(label, note=note)
     return labels
 
