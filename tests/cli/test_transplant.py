@@ -1,0 +1,67 @@
+"""``filterlab transplant`` as a person runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import filterlab.caffe as caffe
+from filterlab.cli import main
+
+
+def test_writes_both_files_and_prints_the_account(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nets = shared / "goldens/nets"
+    prefix = tmp_path / "small-conv"
+    arguments = [str(nets / "small_v1.prototxt"), str(nets / "small_v1.caffemodel")]
+    assert main(["transplant", *arguments, "--out", str(prefix), "--diff"]) == 0
+    out = capsys.readouterr().out
+    assert "fc6 (20, 108) -> fc6-conv (20, 12, 3, 3), same memory" in out
+    assert "largest difference" in out
+    assert "+     kernel_size: 3" in out
+    net = caffe.Net(f"{prefix}.prototxt", f"{prefix}.caffemodel", caffe.TEST)
+    golden = np.load(nets / "small.npz")
+    net.blobs["data"].data[...] = golden["in_data"][:1]
+    prob = net.forward()["prob"].reshape(-1)
+    np.testing.assert_allclose(prob, golden["out_prob"][0], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("prototxt", "weights", "says"),
+    [
+        ("goldens/nets/small_v2.prototxt", "bad_inputs/truncated.caffemodel", "truncated"),
+        ("goldens/nets/small_v2.prototxt", "bad_inputs/nan.caffemodel", "not finite"),
+        ("goldens/nets/small_v2.prototxt", "bad_inputs/no_common_layers.caffemodel", "0 of the"),
+        ("goldens/nets/small_v2.prototxt", "nothing.caffemodel", "nothing.caffemodel"),
+        ("bad_inputs/syntax.prototxt", "goldens/nets/small_v2.caffemodel", "syntax.prototxt"),
+        ("nothing.prototxt", "goldens/nets/small_v2.caffemodel", "nothing.prototxt"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    shared: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    prototxt: str,
+    weights: str,
+    says: str,
+) -> None:
+    out = tmp_path / "x"
+    files = [str(shared / prototxt), str(shared / weights)]
+    assert main(["transplant", *files, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("filterlab: error: ")
+    assert error.count("\n") == 1
+    assert says in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_said(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nets = shared / "goldens/nets"
+    files = [str(nets / "small_v1.prototxt"), str(nets / "small_v1.caffemodel")]
+    assert main(["transplant", *files, "--out", str(tmp_path / "no" / "x")]) == 2
+    assert "there is no folder" in capsys.readouterr().err

@@ -1,0 +1,208 @@
+"""Layers against what geometry says of each pixel, one pixel at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from filterlab.errors import FilterLabError
+from filterlab.surgery.heatmap import ClassMaps, heatmap
+from filterlab.surgery.legend import with_legend
+from filterlab.surgery.overlay import (
+    COLORMAPS,
+    MODES,
+    Layer,
+    Style,
+    colormap,
+    compose,
+    contours,
+    lay,
+    normalised,
+    stretch_error,
+)
+from filterlab.surgery.transplant import Transplanted
+
+SHAPE = (150, 200)  # the picture is smaller than the net's input: one pixel is two and more
+
+
+@pytest.fixture(scope="module")
+def maps(thin: Transplanted) -> ClassMaps:
+    picture = np.random.default_rng(4).random((*SHAPE, 3)).astype(np.float32)
+    found = heatmap(thin, picture, size=(300, 451))
+    assert (found.rows, found.cols) == (4, 8)
+    return found
+
+
+@pytest.fixture(scope="module")
+def values() -> np.ndarray:
+    return np.random.default_rng(5).random((4, 8)).astype(np.float32)
+
+
+def _input_point(y: int, x: int) -> tuple[float, float]:
+    return (y + 0.5) * 300 / SHAPE[0], (x + 0.5) * 451 / SHAPE[1]
+
+
+def test_tiles(maps: ClassMaps, values: np.ndarray) -> None:
+    layer = lay(maps, values, "tiles")
+    assert layer.value.shape == SHAPE
+    for y in range(0, SHAPE[0], 3):
+        for x in range(0, SHAPE[1], 3):
+            py, px = _input_point(y, x)
+            i, j = int((py - 97.5) // 32), int((px - 97.5) // 32)
+            inside = 0 <= i < 4 and 0 <= j < 8
+            assert layer.cover[y, x] == inside
+            assert layer.value[y, x] == (values[i, j] if inside else 0)
+
+
+def test_smooth(maps: ClassMaps, values: np.ndarray) -> None:
+    layer = lay(maps, values, "smooth")
+    for y in range(0, SHAPE[0], 7):
+        for x in range(0, SHAPE[1], 7):
+            py, px = _input_point(y, x)
+            ay, ax = (py - 113.5) / 32, (px - 113.5) / 32
+            if not (0 <= ay <= 3 and 0 <= ax <= 7):
+                continue
+            i, j = min(int(ay), 2), min(int(ax), 6)
+            fy, fx = ay - i, ax - j
+            expected = (
+                values[i, j] * (1 - fy) * (1 - fx)
+                + values[i, j + 1] * (1 - fy) * fx
+                + values[i + 1, j] * fy * (1 - fx)
+                + values[i + 1, j + 1] * fy * fx
+            )
+            assert layer.value[y, x] == pytest.approx(expected, abs=1e-5)
+            assert layer.cover[y, x] == 1
+    assert layer.cover[0, 0] == 0
+    assert np.count_nonzero((layer.cover > 0) & (layer.cover < 1)) > 0
+
+
+@pytest.mark.parametrize("mode", ["coverage", "coverage-max"])
+def test_coverage(maps: ClassMaps, values: np.ndarray, mode: str) -> None:
+    layer = lay(maps, values, mode)
+    for y in range(0, SHAPE[0], 5):
+        for x in range(0, SHAPE[1], 5):
+            py, px = _input_point(y, x)
+            holding = [
+                values[i, j]
+                for i in range(4)
+                for j in range(8)
+                if 32 * i <= int(py) < 32 * i + 227 and 32 * j <= int(px) < 32 * j + 227
+            ]
+            assert layer.cover[y, x] == bool(holding)
+            if holding:
+                expected = np.mean(holding) if mode == "coverage" else max(holding)
+                assert layer.value[y, x] == pytest.approx(expected, abs=1e-5)
+
+
+def test_stretched_covers_all_and_its_error_is_told(thin: Transplanted, values: np.ndarray) -> None:
+    picture = np.random.default_rng(4).random((451, 451, 3)).astype(np.float32)
+    squashed = heatmap(thin, picture, squash=451)
+    eight = np.arange(64, dtype=np.float32).reshape(8, 8)
+    layer = lay(squashed, eight, "stretched")
+    assert layer.cover.min() == 1
+    assert layer.value[0, 0] == 0
+    assert layer.value[450, 450] == 63
+    assert layer.value[28, 84] == 1
+    moved, largest = stretch_error(squashed)
+    # The true centres run from 113.5 to 337.5; stretched, from 28.2 to 422.8.
+    assert largest == pytest.approx(85.3, abs=0.05)
+    assert moved[0, 0] == pytest.approx((28.1875 - 113.5, 28.1875 - 113.5))
+    assert moved[7, 0, 1] == pytest.approx(-moved[0, 0, 1])
+
+
+def test_layers_at_other_sizes_agree(maps: ClassMaps, values: np.ndarray) -> None:
+    for mode in MODES:
+        small = lay(maps, values, mode)
+        large = lay(maps, values, mode, (SHAPE[0] * 3, SHAPE[1] * 3))
+        same = large.value[1::3, 1::3] == pytest.approx(small.value, abs=1e-4)
+        assert same, mode
+
+
+def test_bad_requests(maps: ClassMaps, values: np.ndarray) -> None:
+    with pytest.raises(FilterLabError, match="no way 'fancy'"):
+        lay(maps, values, "fancy")
+    with pytest.raises(FilterLabError, match="do not fit a map of 4x8"):
+        lay(maps, values.T)
+    with pytest.raises(FilterLabError, match="no colour map 'jet'"):
+        colormap("jet")
+    with pytest.raises(FilterLabError, match="does not fit a picture"):
+        compose(np.zeros((9, 9, 3), np.float32), lay(maps, values))
+
+
+# Three of the published colours of each map: its ends and its middle.
+KNOWN = {
+    "viridis": ((68, 1, 84), (33, 145, 140), (253, 231, 37)),
+    "inferno": ((0, 0, 4), (188, 55, 84), (252, 255, 164)),
+    "magma": ((0, 0, 4), (183, 55, 121), (252, 253, 191)),
+    "turbo": ((48, 18, 59), (164, 252, 60), (122, 4, 3)),
+    "grey": ((0, 0, 0), (128, 128, 128), (255, 255, 255)),
+}
+
+
+@pytest.mark.parametrize("name", COLORMAPS)
+def test_colour_maps(name: str) -> None:
+    table = colormap(name)
+    assert table.shape == (256, 3)
+    for index, colour in zip((0, 128, 255), KNOWN[name], strict=True):
+        assert np.abs(table[index] * 255 - colour).max() <= 6, (name, index)
+
+
+def _flat(value: Any) -> Layer:
+    array = np.array(value, np.float32)
+    return Layer(array, np.ones_like(array))
+
+
+def test_scale_gamma_and_threshold() -> None:
+    layer = _flat([[0.0, 0.25, 1.0]])
+    assert normalised(layer, Style()).tolist() == [[0.0, 0.25, 1.0]]
+    assert normalised(layer, Style(gamma=0.5))[0, 1] == pytest.approx(0.5)
+    found = _flat([[-2.0, 0.0, 2.0]])
+    assert Style(low=None, high=None).limits(found) == (-2.0, 2.0)
+    assert normalised(found, Style(low=None, high=None))[0, 1] == 0.5
+    grey = np.full((1, 3, 3), 0.5, np.float32)
+    drawn = compose(grey, layer, Style("viridis", 1.0, threshold=0.5, fade=0.0))
+    assert drawn[0, 1] == pytest.approx(grey[0, 1])
+    assert drawn[0, 2] == pytest.approx(colormap("viridis")[255])
+    through = compose(grey, layer, Style("viridis", 1.0, fade=1.0))
+    assert through[0, 0] == pytest.approx(grey[0, 0])
+    half = compose(grey, layer, Style("viridis", 0.5, fade=0.0))
+    assert half[0, 2] == pytest.approx((colormap("viridis")[255] + 0.5) / 2)
+
+
+def test_margins_are_dimmed(maps: ClassMaps, values: np.ndarray) -> None:
+    white = np.ones((*SHAPE, 3), np.float32)
+    layer = lay(maps, values)
+    assert compose(white, layer, Style())[0, 0] == pytest.approx(0.35)
+    assert compose(white, layer, Style(dim=False))[0, 0] == pytest.approx(1.0)
+    grey = compose(np.ones(SHAPE, np.float32), layer, Style())
+    assert grey.shape == (*SHAPE, 3)
+
+
+def test_contours_follow_the_level(maps: ClassMaps, values: np.ndarray) -> None:
+    layer = lay(maps, values, "smooth")
+    lines = contours(layer, 0.5)
+    assert lines
+    for line in lines:
+        for x, y in line[:: max(1, len(line) // 10)]:
+            i, j = min(int(y), SHAPE[0] - 1), min(int(x), SHAPE[1] - 1)
+            assert layer.value[i, j] == pytest.approx(0.5, abs=0.12)
+
+
+def test_the_legend_leaves_the_picture_where_it_is(maps: ClassMaps, values: np.ndarray) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (*SHAPE, 3)).astype(np.float32) / 255
+    style = Style("viridis")
+    drawn = with_legend(picture, style, (0.0, 1.0), ["282 虎猫 tiger cat", "thin"], "probability")
+    h, w = SHAPE
+    assert drawn.shape[0] > h
+    assert drawn.shape[1] > w
+    np.testing.assert_allclose(drawn[:h, :w], picture, atol=1 / 255)
+    bar = drawn[:h, w:]
+    for end in (colormap("viridis")[0], colormap("viridis")[255]):
+        assert (np.abs(bar - end).max(axis=2) < 0.02).any()
+    bright = np.where((np.abs(bar - colormap("viridis")[250]).max(axis=2) < 0.03).any(axis=1))[0]
+    dark = np.where((np.abs(bar - colormap("viridis")[5]).max(axis=2) < 0.03).any(axis=1))[0]
+    assert bright.mean() < dark.mean()
+    tiny = with_legend(picture[:20, :30], style, (0.0, 1.0), ["a very long caption" * 5])
+    np.testing.assert_allclose(tiny[:20, :30], picture[:20, :30], atol=1 / 255)
