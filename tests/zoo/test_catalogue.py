@@ -1,0 +1,135 @@
+"""The catalogue of models, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filterlab import paths
+from filterlab.errors import FilterLabError
+from filterlab.zoo import catalogue
+from filterlab.zoo.catalogue import read_catalogue
+from filterlab.zoo.digest import Digest
+
+ENTRY = """
+[[model]]
+name = "mine"
+title = "Mine"
+prototxt = "mine.prototxt"
+weights = "mine.caffemodel"
+"""
+
+
+def test_the_shipped_models() -> None:
+    models = {model.name: model for model in catalogue.entries()}
+    assert next(iter(models)) == "pocket"
+    assert set(models) >= {"caffenet", "alexnet", "googlenet", "squeezenet", "caffenet-random"}
+    for model in models.values():
+        assert model.title
+        assert model.title_zh
+        assert model.about.endswith(".")
+        assert model.about_zh.endswith("。")
+        assert model.licence
+        assert (model.scale, model.order) == (255.0, "BGR")
+        if model.kind == "download":
+            assert model.prototxt.is_file()
+            assert model.size
+            assert model.digest
+            assert all(url.startswith("http") for url in model.urls)
+            assert len(model.labels) == 1000
+    published = {
+        "caffenet": "sha1 4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46",
+        "alexnet": "sha1 9116a64c0fbe4459d18f4bb6b56d647b63920377",
+        "googlenet": "sha1 405fc5acd08a3bb12de8ee5e23a96bec22f08204",
+        "squeezenet": "git-blob 9d2fc33abf653a6e8b2ee6cc63ede0e72ec67f44",
+    }
+    assert {name: str(models[name].digest) for name in published} == published
+    assert models["caffenet-random"].knows_nothing
+    assert "knows nothing" in models["caffenet-random"].title
+
+
+def test_weights_count_only_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FILTERLAB_MODELS", str(tmp_path))
+    model = catalogue.get("squeezenet")
+    assert model.weights is None
+    assert model.state == "not downloaded"
+    assert model.weights_path == tmp_path / "squeezenet" / "squeezenet_v1.1.caffemodel"
+    with pytest.raises(FilterLabError, match="filterlab models get squeezenet"):
+        model.need_weights()
+    model.weights_path.parent.mkdir()
+    model.weights_path.write_bytes(bytes(100))
+    assert model.weights is None, "a file cut short"
+    with open(model.weights_path, "wb") as stream:
+        stream.truncate(model.size)
+    assert model.weights == model.need_weights() == model.weights_path
+    assert model.state == "downloaded"
+
+
+def test_a_flat_folder_of_weights_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FILTERLAB_MODELS", str(tmp_path))
+    flat = tmp_path / "squeezenet_v1.1.caffemodel"
+    with open(flat, "wb") as stream:
+        stream.truncate(catalogue.get("squeezenet").size)
+    assert catalogue.get("squeezenet").weights == flat
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(FilterLabError, match="did you mean caffenet"):
+        catalogue.get("cafenet")
+    with pytest.raises(FilterLabError, match="known are pocket, caffenet"):
+        catalogue.get("zzz")
+    assert catalogue.get(" CaffeNet ").name == "caffenet"
+
+
+def test_a_model_is_added_without_code() -> None:
+    folder = paths.models_dir()
+    folder.mkdir(parents=True)
+    (folder / "catalogue.toml").write_text(ENTRY + 'labels = "names.txt"\norder = "RGB"\n')
+    (folder / "names.txt").write_text("cat\ndog\n")
+    model = catalogue.get("mine")
+    assert model.prototxt == folder / "mine.prototxt"
+    assert model.weights_path == folder / "mine.caffemodel"
+    assert model.order == "RGB"
+    assert [label.english for label in model.labels] == ["cat", "dog"]
+    assert model.state == "files missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[model]", "not valid TOML"),
+        ('[model]\nname = "a"', "double brackets"),
+        ("[[model]]\nname = 'a'", "entry 1 lacks 'weights'"),
+        (ENTRY + 'digest = "md5:00"', "digest kind is 'md5'"),
+        (ENTRY + 'digest = "sha1:00"', "'00' is no sha1 digest"),
+        (ENTRY + "mean_bgr = [1, 2]", "entry 1: .*unpack"),
+        (ENTRY + 'order = "GBR"', "must be BGR or RGB"),
+        (ENTRY.replace('"mine.caffemodel"', '"../../x"'), "plain file name"),
+    ],
+)
+def test_a_bad_catalogue(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "catalogue.toml"
+    path.write_text(text)
+    with pytest.raises(FilterLabError, match=message) as caught:
+        read_catalogue(path)
+    assert str(path) in str(caught.value)
+
+
+def test_digest_of_git(tmp_path: Path) -> None:
+    """Against what ``git hash-object`` prints for an empty file and a known one."""
+    for data, value in (
+        (b"", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
+        (b"what is up, doc?", "bd9dbf5aae1a3862dd1526723246b20206e5fc37"),
+    ):
+        (tmp_path / "f").write_bytes(data)
+        found: list[str] = []
+
+        def drain(path: Path, digest: Digest, found: list[str] = found) -> Iterator[int]:
+            found.append((yield from digest.of_steps(path)))
+
+        assert list(drain(tmp_path / "f", Digest("git-blob", value)))[-1:] == [len(data)] * bool(
+            data
+        )
+        assert found == [value]
