@@ -1,0 +1,149 @@
+"""``filterlab models`` as a user types it."""
+
+from __future__ import annotations
+
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filterlab import caffe, paths
+from filterlab.cli import main
+from filterlab.zoo.own_models import look, remember
+
+NET = """
+layer { name: "data" type: "Input" top: "data"
+  input_param { shape { dim: 1 dim: 3 dim: 9 dim: 9 } } }
+layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc"
+  inner_product_param { num_output: 5 weight_filler { type: "xavier" } } }
+"""
+
+
+@pytest.fixture
+def no_net(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks the network fails the test."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("asked the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Iterator[bytes]:
+    """A model ``mine`` in the user's catalogue, its weights on a server of 127.0.0.1."""
+    folder = paths.models_dir()
+    folder.mkdir(parents=True)
+    (folder / "mine.prototxt").write_text(NET)
+    web = tmp_path / "web"
+    web.mkdir()
+    caffe.Net(str(folder / "mine.prototxt"), caffe.TEST).save(str(web / "mine.caffemodel"))
+    data = (web / "mine.caffemodel").read_bytes()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, directory=str(web), **kwargs)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    (folder / "catalogue.toml").write_text(
+        f'[[model]]\nname = "mine"\ntitle = "Mine"\nprototxt = "mine.prototxt"\n'
+        f'weights = "mine.caffemodel"\nsize = {len(data)}\n'
+        f'urls = ["http://127.0.0.1:{server.server_address[1]}/mine.caffemodel"]\n'
+    )
+    yield data
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.usefixtures("no_net")
+def test_list_works_offline(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list"]) == 0
+    out, err = capsys.readouterr()
+    lines = {line.split()[0]: line for line in out.splitlines() if line[:1].strip()}
+    assert set(lines) >= {"pocket", "caffenet", "alexnet", "googlenet", "squeezenet"}
+    assert "not downloaded" in lines["caffenet"]
+    assert "244 MB" in lines["caffenet"]
+    assert "knows nothing" in lines["caffenet-random"]
+    assert str(paths.models_dir()) in out
+    assert err == ""
+
+
+def test_get_and_verify(published: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "verify", "mine"]) == 2
+    assert capsys.readouterr().err.startswith("filterlab: error: mine: not here")
+    assert main(["models", "get", "mine"]) == 0
+    out, err = capsys.readouterr()
+    path = paths.models_dir() / "mine" / "mine.caffemodel"
+    assert out.splitlines()[-1] == f"Mine is here: {path}"
+    assert "error" not in err
+    assert path.read_bytes() == published
+    assert main(["models", "verify"]) == 0
+    out = capsys.readouterr().out
+    assert f"mine: good: {len(published):,} bytes" in out
+    assert "caffenet: missing" in out
+    path.write_bytes(published[:-1] + b"\0\0")
+    assert main(["models", "verify", "mine"]) == 2
+    assert "delete it and get it again" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_net")
+def test_get_from_a_stick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = paths.models_dir()
+    folder.mkdir(parents=True)
+    (folder / "mine.prototxt").write_text(NET)
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    caffe.Net(str(folder / "mine.prototxt"), caffe.TEST).save(str(stick / "mine.caffemodel"))
+    (folder / "catalogue.toml").write_text(
+        '[[model]]\nname = "mine"\nprototxt = "mine.prototxt"\nweights = "mine.caffemodel"\n'
+        'urls = ["http://models.invalid/mine.caffemodel"]\n'
+    )
+    assert main(["models", "get", "mine", "--from", str(stick)]) == 0
+    assert (folder / "mine" / "mine.caffemodel").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["get", "cafenet"], "did you mean caffenet?"),
+        (["verify", "zzz"], "no model is called 'zzz'"),
+        (["get", "squeezenet", "--from", "/nowhere/at/all"], "cannot read it"),
+        ([], "required"),
+        (["drop"], "invalid choice"),
+    ],
+)
+def test_errors_are_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status = main(["models", *arguments])
+    except SystemExit as end:
+        status = end.code  # type: ignore[assignment]
+    err = capsys.readouterr().err
+    assert status == 2
+    assert message in err
+    assert err.splitlines()[-1].startswith("filterlab: error: ")
+    assert "Traceback" not in err
+
+
+def test_own_models_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "deploy.prototxt").write_text(NET)
+    caffe.Net(str(tmp_path / "deploy.prototxt"), caffe.TEST).save(str(tmp_path / "x.caffemodel"))
+    remember(look(tmp_path).model("My net"))
+    assert main(["models", "list"]) == 0
+    assert "My net" in capsys.readouterr().out
+    assert main(["models", "verify", "my-net"]) == 0
+    assert "its shapes fit the net" in capsys.readouterr().out
