@@ -81,6 +81,10 @@ class Plan:
         self.host_inputs = g.host_inputs
         self._graph = g
 
+    def model(self, frozen: dict[str, npt.NDArray[np.float32]] | None = None) -> bytes:
+        """The ONNX model, serialized; weights in ``frozen`` (by graph name) become constants."""
+        return self._graph.model(frozen)
+
     def session(self) -> Any:
         """The ONNX Runtime session with all weights fed; None if there is nothing to compute."""
         if not self.outputs:
