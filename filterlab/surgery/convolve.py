@@ -317,7 +317,8 @@ def net_parameter(
             what.pad.append(margins[0])
         else:
             what.pad_h, what.pad_w = margins
-    what.stride.append(settings.stride)
+    if settings.stride != 1:
+        what.stride.append(settings.stride)
     if settings.dilation != 1:
         what.dilation.append(settings.dilation)
     return net
@@ -390,7 +391,7 @@ def _whole(snapshot: Snapshot, step: int) -> Outputs:
 
     def build() -> Any:
         net = net_parameter(settings, count, size, planes.shape)
-        net.layer[1].convolution_param.stride[0] = stride
+        net.layer[1].convolution_param.stride[:] = [stride]
         return net
 
     key = (count, size, settings.margins(size), stride, settings.dilation, planes.shape[1])

@@ -37,7 +37,8 @@ class Learned:
     rms : float
         Root mean square of what the kernel leaves unexplained, in units of the target.
     relative : float
-        The same as a share of the target's standard deviation: 0 is perfect, 1 explains nothing.
+        The same as a share of the target's standard deviation: 0 is perfect, 1 no better than its
+        mean.
     pixels : int
         Equations used.
     rank, unknowns : int

@@ -217,8 +217,8 @@ def _checked(name: Any, category: Any, values: ArrayLike, bias: Any) -> SavedKer
         raise FilterLabError(f"kernel {clean!r}: not a rectangle of numbers") from None
     if not np.isfinite(offset):
         raise FilterLabError(f"kernel {clean!r}: its bias is not finite")
-    grids = [array] if array.ndim == 2 else list(array)
-    if array.ndim not in (2, 3) or len(grids) not in (1, 3):
+    grids = [array] if array.ndim == 2 else list(array) if array.ndim == 3 else []
+    if len(grids) not in (1, 3):
         raise FilterLabError(f"kernel {clean!r}: its shape is {array.shape}, none of a kernel")
     stacked = np.stack([as_kernel(grid, f"kernel {clean!r}") for grid in grids])
     return SavedKernel(clean, re.sub(r"\s+", " ", category).strip(), stacked, offset)

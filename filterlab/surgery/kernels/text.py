@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -64,7 +63,9 @@ def _cell(text: str, decimal_comma: bool = False) -> float:
         if below == 0:
             raise _NotNumberError(f"is {plain}, a division by zero")
         value /= below
-    if not math.isfinite(value) or abs(value) > float(np.finfo(np.float32).max):
+    with np.errstate(over="ignore"):
+        fits = bool(np.isfinite(np.float32(value)))
+    if not fits:
         raise _NotNumberError(f"is {_shorten(plain)}, too large for a float32 number")
     return value
 

@@ -1,0 +1,421 @@
+"""The bench: every edit, its name, its undo, its pycaffe line, and what listeners are told."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import filterlab.caffe as caffe
+from filterlab.errors import FilterLabError
+from filterlab.surgery import convolve
+from filterlab.surgery.bench_core import Change
+from filterlab.surgery.convolve import Outputs
+from filterlab.surgery.filterbench import EDIT_NAMES, TRANSFORMS, FilterBench
+from filterlab.surgery.kernels.presets import PRESETS
+
+RNG = np.random.default_rng(8)
+PICTURE = RNG.random((24, 31, 3), dtype=np.float32)
+
+# Every edit of the bench: what is called, the name it gives.
+EDITS: list[tuple[str, Callable[[FilterBench], str]]] = [
+    ("Set cell", lambda b: b.set_cell(0, 1, 2, 0.5)),
+    ("Paint", lambda b: b.paint(1, 0, 1, -0.25, symmetry="rotational")),
+    ("Nudge", lambda b: b.nudge(2, 2, 2, 0.1)),
+    ("Erase", lambda b: b.set_cell(0, 2, 2, 0, name="Erase")),
+    ("Paste", lambda b: b.paste(0, "1 2 3\n4 5 6\n7 8 9")),
+    ("Paste", lambda b: b.paste(0, "1\t2\n3\t4", at=(3, 4))),
+    ("Clear", lambda b: b.clear(0)),
+    ("Open kernel", lambda b: b.set_kernel(1, np.ones((7, 7)))),
+    ("Learn kernel", lambda b: b.set_kernel(1, np.ones((3, 3)), "Learn kernel")),
+    ("Fill", lambda b: b.transform(0, "fill", 0.25)),
+    ("Negate", lambda b: b.transform(0, "negate")),
+    ("Transpose", lambda b: b.transform(1, "transpose")),
+    ("Rotate 90°", lambda b: b.transform(1, "rotate90")),
+    ("Rotate 45°", lambda b: b.transform(1, "rotate45", -1)),
+    ("Flip", lambda b: b.transform(1, "flip", "vertical")),
+    ("Shift", lambda b: b.transform(1, "shift", right=1)),
+    ("Normalise to sum 1", lambda b: b.transform(0, "normalise")),
+    ("Make zero-mean", lambda b: b.transform(0, "zero_mean")),
+    ("Scale to energy 1", lambda b: b.transform(1, "energy_one")),
+    ("Round", lambda b: b.transform(0, "rounded", 1)),
+    ("Choose preset", lambda b: b.apply_preset(0, "gabor", angle=30)),
+    ("Change preset", lambda b: b.apply_preset(0, "gaussian", sigma=2)),
+    ("Change bias", lambda b: b.set_bias(1, 0.5)),
+    ("Change size", lambda b: b.set_size((3, 7))),
+    ("Change padding", lambda b: b.set_pad("same")),
+    ("Change stride", lambda b: b.set_stride(2)),
+    ("Change dilation", lambda b: b.set_dilation(3)),
+    ("Change colour mode", lambda b: b.set_mode("each")),
+    ("Change colour mode", lambda b: b.set_mode("three")),
+    ("Change input scale", lambda b: b.set_scale(255)),
+    ("Swap filters", lambda b: b.swap(0, 2)),
+    ("Copy filter", lambda b: b.copy(0, 1)),
+    ("Open picture", lambda b: b.set_picture(PICTURE[:20], "half")),
+    ("Draw on picture", lambda b: b.draw_on_picture(10, 12, 3, 1.0)),
+]
+
+
+@pytest.fixture
+def bench() -> FilterBench:
+    made = FilterBench(PICTURE)
+    made.transform(0, "rounded", 2)  # so that no edit below happens to change nothing
+    made.journal.clear()
+    return made
+
+
+def _key(bench: FilterBench) -> tuple[object, ...]:
+    state = bench.state
+    return (
+        state.kernels.tobytes(),
+        state.kernels.shape,
+        state.bias.tobytes(),
+        state.presets,
+        state.settings,
+        state.picture.pixels.tobytes(),
+    )
+
+
+@pytest.mark.parametrize(("name", "edit"), EDITS, ids=[f"{i}-{e[0]}" for i, e in enumerate(EDITS)])
+def test_every_edit_has_a_name_an_undo_and_a_line(
+    bench: FilterBench, name: str, edit: Callable[[FilterBench], str]
+) -> None:
+    before, revision = _key(bench), bench.revision
+    if name == "Normalise to sum 1":
+        bench.paint(0, 0, 0, 3)
+        before, revision = _key(bench), bench.revision
+    if name == "Change preset":
+        bench.apply_preset(0, "gaussian", sigma=1)
+        before, revision = _key(bench), bench.revision
+    told: list[Change] = []
+    stop = bench.subscribe(told.append)
+    assert edit(bench) == name == bench.undo_name
+    assert name in EDIT_NAMES
+    after = _key(bench)
+    assert after != before
+    assert len(told) == 1
+    assert told[0].kinds
+    assert told[0].revision == bench.revision == revision + 1
+    line = bench.code
+    assert "net." in line
+    _net_holds_the_state(bench)
+    assert bench.undo() == name
+    assert _key(bench) == before
+    assert bench.redo_name == name
+    assert bench.redo() == name
+    assert _key(bench) == after
+    assert bench.code == line
+    assert len(told) == 3
+    stop()
+    bench.undo()
+    assert len(told) == 3
+
+
+def _net_holds_the_state(bench: FilterBench) -> None:
+    net = bench.net
+    np.testing.assert_array_equal(net.params["conv"][0].data, bench.state.kernels)
+    np.testing.assert_array_equal(net.params["conv"][1].data, bench.state.bias)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [e for n, e in EDITS if n not in ("Change colour mode", "Open picture", "Draw on picture")],
+)
+def test_the_pycaffe_lines_do_what_the_edit_did(
+    bench: FilterBench, edit: Callable[[FilterBench], str]
+) -> None:
+    """Run the shown lines on a pycaffe net of the old state: it becomes the new one."""
+    bench.paint(0, 0, 0, 3)
+    net = bench.net
+    edit(bench)
+    if "caffe.Net(" in bench.code:
+        net = bench.net
+        net.params["conv"][0].data[...] = 7
+        net.params["conv"][1].data[...] = bench.state.bias
+    lines = [line for line in bench.code.splitlines() if "blobs['data']" not in line]
+    lines = [line for line in lines if not line.startswith("net = caffe.Net(")]
+    exec("\n".join(lines), {"net": net, "np": np})
+    np.testing.assert_array_equal(net.params["conv"][0].data, bench.state.kernels)
+    np.testing.assert_array_equal(net.params["conv"][1].data, bench.state.bias)
+
+
+def test_the_net_answers_as_the_snapshot(bench: FilterBench) -> None:
+    bench.apply_preset(0, "gabor", wavelength=5)
+    bench.set_bias(0, -0.5)
+    net = bench.net
+    net.blobs["data"].data[...] = bench.picture.grey
+    net.forward()
+    np.testing.assert_allclose(
+        net.blobs["conv"].data[0], convolve.compute(bench.snapshot()).data, atol=1e-6
+    )
+
+
+def test_a_drag_is_one_step(bench: FilterBench) -> None:
+    before = _key(bench)
+    bench.begin("Paint")
+    for column in range(5):
+        bench.paint(1, 2, column, 1.0)
+    bench.paint(1, 2, 4, 1.0)
+    assert bench.end() == "Paint"
+    assert len(bench.journal) == 1
+    assert bench.journal.undo_edit is not None
+    assert bench.journal.undo_edit.slot == 1
+    assert bench.journal.undo_edit.code.count("\n") == 4
+    bench.undo()
+    assert _key(bench) == before
+    bench.begin("Paint")
+    assert bench.end() == ""
+    with bench.group("Paste"):
+        bench.set_size(7)
+        bench.set_cell(0, 0, 0, 1)
+    assert bench.undo() == "Paste"
+    assert _key(bench) == before
+
+
+def test_sliders_and_wheels_merge(bench: FilterBench) -> None:
+    bench.apply_preset(0, "motion", angle=0)
+    for angle in range(5, 50, 5):
+        bench.apply_preset(0, "motion", angle=angle)
+    assert bench.preset(0) is not None
+    assert bench.preset(0).title == "Motion blur length 5 px angle 45°"  # type: ignore[union-attr]
+    assert len(bench.journal) == 2
+    for _ in range(10):
+        bench.nudge(1, 0, 0, 0.1)
+    assert bench.kernel(1)[0, 0] == np.float32(1)
+    bench.nudge(1, 0, 1, 0.1)
+    assert len(bench.journal) == 4
+    for bias in range(5):
+        bench.set_bias(2, bias)
+    assert len(bench.journal) == 5
+    assert bench.undo() == "Change bias"
+    assert bench.bias(2) == 0
+
+
+def test_what_changes_nothing_is_no_step(bench: FilterBench) -> None:
+    assert bench.set_cell(1, 0, 0, 0) == ""
+    assert bench.set_size(5) == ""
+    assert bench.set_bias(0, 0) == ""
+    assert bench.set_stride(1) == ""
+    assert bench.swap(1, 1) == ""
+    assert bench.clear(0)
+    assert bench.clear(0) == ""
+    assert len(bench.journal) == 1
+    assert FilterBench(PICTURE).undo() == ""
+    assert FilterBench(PICTURE).redo() == ""
+
+
+def test_bad_input_changes_nothing(bench: FilterBench) -> None:
+    told: list[Change] = []
+    bench.subscribe(told.append)
+    before = _key(bench)
+    bad: list[tuple[str, Callable[[], object]]] = [
+        ("finite", lambda: bench.set_cell(0, 0, 0, float("nan"))),
+        ("finite", lambda: bench.set_cell(0, 0, 0, 1e300)),
+        ("finite", lambda: bench.set_bias(0, float("inf"))),
+        ("no cell", lambda: bench.set_cell(0, 5, 0, 1)),
+        ("no filter", lambda: bench.set_cell(3, 0, 0, 1)),
+        ("no channel", lambda: bench.set_cell(0, 0, 0, 1, channel=1)),
+        ("odd", lambda: bench.set_size(4)),
+        ("odd", lambda: bench.paste(0, "1 2\n3 4")),
+        ("row 1, column 2", lambda: bench.paste(0, "1 x 3")),
+        ("no preset", lambda: bench.apply_preset(0, "swirl")),
+        ("out of range", lambda: bench.apply_preset(0, "gaussian", sigma=-1)),
+        ("stride", lambda: bench.set_stride(9)),
+        ("sum to zero", lambda: bench.transform(1, "normalise")),
+        ("no change", lambda: bench.transform(1, "explode")),
+        ("shape", lambda: bench.set_picture(np.ones((3, 3, 5)))),
+        ("mode", lambda: bench.set_mode("lab")),
+        ("finite", lambda: bench.transform(0, "fill", float("inf"))),
+    ]
+    for words, call in bad:
+        with pytest.raises(FilterLabError, match=words):
+            call()
+    assert _key(bench) == before
+    assert not told
+    assert len(bench.journal) == 0
+
+
+def test_quarter_turns_need_a_square(bench: FilterBench) -> None:
+    bench.set_size((3, 5))
+    for what in ("transpose", "rotate90", "rotate45"):
+        with pytest.raises(FilterLabError, match="square"):
+            bench.transform(1, what)
+    bench.transform(1, "rotate90", 2)
+
+
+def test_size_keeps_kernels_centred_and_known_presets(bench: FilterBench) -> None:
+    bench.apply_preset(0, "gaussian")
+    bench.set_size((7, 9))
+    np.testing.assert_array_equal(bench.kernel(1), PRESETS["sobel-h"].make((7, 9)))
+    assert bench.preset(1) is not None
+    assert bench.preset(0) is None, "a 5 x 5 bell in a 7 x 9 frame is no 7 x 9 bell"
+    bench.set_size(3)
+    np.testing.assert_array_equal(bench.kernel(1), PRESETS["sobel-h"].make(3))
+    bench.set_kernel(2, np.eye(5))
+    assert bench.size == (5, 5)
+    np.testing.assert_array_equal(bench.kernel(2), np.eye(5))
+
+
+def test_colour_modes_keep_the_answer(bench: FilterBench) -> None:
+    grey = convolve.compute(bench.snapshot()).data
+    bench.set_mode("three")
+    assert bench.filter(0).shape == (3, 5, 5)
+    np.testing.assert_allclose(convolve.compute(bench.snapshot()).data, grey, atol=1e-5)
+    bench.set_cell(0, 0, 0, 0.5, channel=2)
+    bench.set_mode("grey")
+    assert bench.kernel(0)[0, 0] == pytest.approx(0.5 + 0, abs=1e-6)
+    bench.undo()
+    assert bench.kernel(0, 2)[0, 0] == np.float32(0.5)
+    bench.transform(0, "fill", 1, channel=1)
+    assert (bench.kernel(0, 1) == 1).all()
+    assert not (bench.kernel(0, 0) == 1).any()
+    bench.apply_preset(1, "box", channel=0)
+    assert bench.preset(1) is None
+    bench.set_kernel(2, RNG.normal(size=(3, 3, 3)).astype(np.float32))
+    bench.set_kernel(2, np.ones((3, 3)), channel=1)
+    assert bench.kernel(2, 1).sum() == 9
+
+
+def test_reports_of_overtaken_results_are_dropped(bench: FilterBench) -> None:
+    def outputs() -> Outputs:
+        return convolve.compute(bench.snapshot())
+
+    first = bench.accept(outputs())
+    assert first is not None
+    assert first[0].before is None
+    assert first[0].mean_change is None
+    late = outputs()
+    bench.set_bias(0, 1)
+    assert bench.accept(late) is None
+    for _ in range(2):  # a preview and the full result of one edit
+        report = bench.accept(outputs())
+        assert report is not None
+        assert report[0].before == first[0].now
+        assert report[0].mean_change == pytest.approx(1, abs=1e-5)
+        assert report[1].mean_change == 0
+
+
+def test_output_at_is_the_inverse_of_the_window(bench: FilterBench) -> None:
+    for stride, dilation, pad in ((1, 1, "valid"), (3, 2, "same"), (2, 3, "valid")):
+        bench.set_stride(stride)
+        bench.set_dilation(dilation)
+        bench.set_pad(pad)
+        rows, cols = bench.output_size
+        for row, column in ((0, 0), (rows - 1, cols - 1), (rows // 2, 1)):
+            found = bench.explain(0, row, column)
+            centre = int(found.rows[2]), int(found.columns[2])
+            assert bench.output_at(*centre) == (row, column)
+    bench.set_pad("valid")
+    assert bench.output_at(0, 0) is None
+    assert bench.output_at(23, 30) is None
+
+
+def test_clean_state(bench: FilterBench) -> None:
+    assert bench.clean
+    bench.paint(0, 0, 0, 1)
+    assert not bench.clean
+    told: list[Change] = []
+    bench.subscribe(told.append)
+    bench.mark_clean()
+    assert bench.clean
+    assert told
+    assert not told[0].kinds
+    bench.undo()
+    assert not bench.clean
+
+
+def test_saved_net_gives_the_same_outputs(bench: FilterBench, tmp_path: Path) -> None:
+    bench.set_mode("three")
+    bench.set_size((3, 5))
+    bench.set_pad("same")
+    bench.set_stride(2)
+    bench.set_bias(1, -0.25)
+    prototxt, weights = bench.save_net(tmp_path / "我的net.v1")
+    assert [p.name for p in (prototxt, weights)] == ["我的net.v1.prototxt", "我的net.v1.caffemodel"]
+    net = caffe.Net(str(prototxt), str(weights), caffe.TEST)
+    net.blobs["data"].data[...] = PICTURE.transpose(2, 0, 1)
+    net.forward()
+    expected = convolve.compute(bench.snapshot()).data
+    np.testing.assert_allclose(net.blobs["conv"].data[0], expected, atol=1e-6)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted((prototxt.name, weights.name))
+    with pytest.raises(FilterLabError, match="cannot write"):
+        bench.save_net(tmp_path / "nowhere" / "net")
+
+
+def test_drawing_on_the_picture(bench: FilterBench) -> None:
+    bench.begin("Draw on picture")
+    for column in range(4, 20):
+        bench.draw_on_picture(10, column, 1.5, (1, 0, 0))
+    assert bench.draw_on_picture(-50, 3, 2, 1) == ""
+    bench.end()
+    assert (bench.picture.pixels[10, 4:20] == (1, 0, 0)).all()
+    assert (bench.picture.pixels[14] == PICTURE[14]).all()
+    assert len(bench.journal) == 1
+    bench.undo()
+    np.testing.assert_array_equal(bench.picture.pixels, PICTURE)
+    revision = bench.revision
+    bench.show_frame(PICTURE[::-1])
+    assert bench.revision == revision + 1
+    assert len(bench.journal) == 0
+
+
+def test_reset_and_restart(bench: FilterBench) -> None:
+    bench.set_mode("three")
+    bench.apply_preset(0, "box")
+    assert bench.reset() == "Start anew"
+    fresh = FilterBench(PICTURE)
+    assert _key(bench) == _key(fresh)
+    assert FilterBench().picture.pixels.shape == (360, 480)
+
+
+def test_undo_keeps_few_pictures() -> None:
+    bench = FilterBench(np.zeros((8, 8), np.float32))
+    bench.journal._budget = 10 * 8 * 8 * 4
+    for number in range(40):
+        bench.set_picture(np.full((8, 8), number, np.float32))
+    assert len(bench.journal) == 10
+    for _ in range(10):
+        bench.undo()
+    assert bench.picture.pixels[0, 0] == 29
+    assert bench.undo() == ""
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([*range(len(EDITS)), "undo", "undo", "redo"]), max_size=25))
+def test_any_history_can_be_undone(actions: list[int | str]) -> None:
+    """The bench against a plain list of states with a place in it."""
+    bench = FilterBench(PICTURE)
+    states, place = [_key(bench)], 0
+    for action in actions:
+        if action == "undo":
+            place -= bool(bench.undo())
+        elif action == "redo":
+            place += bool(bench.redo())
+        else:
+            steps, name = len(bench.journal), ""
+            with contextlib.suppress(FilterLabError):
+                name = EDITS[int(action)][1](bench)
+            if name:
+                # A slider moved on replaces the state it made before.
+                place += len(bench.journal) - steps
+                states[place:] = [_key(bench)]
+        assert _key(bench) == states[place]
+        assert len(bench.journal) == place
+    while bench.undo():
+        place -= 1
+        assert _key(bench) == states[place]
+    assert place == 0
+    while bench.redo():
+        place += 1
+        assert _key(bench) == states[place]
+    assert place == len(states) - 1
+
+
+def test_transforms_are_listed() -> None:
+    assert {name for name, _ in TRANSFORMS.values()} <= set(EDIT_NAMES)
+    assert len(set(EDIT_NAMES)) == len(EDIT_NAMES)

@@ -1,0 +1,148 @@
+"""Undo, redo, groups, merging, the limit, and what counts as saved."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filterlab.surgery.journal import Edit, Journal
+
+
+def _push(journal: Journal[int], old: int, new: int, name: str = "x", merge: object = None) -> None:
+    journal.push(Edit(name, old, new, merge=merge))  # type: ignore[arg-type]
+
+
+def test_undo_and_redo() -> None:
+    journal: Journal[int] = Journal()
+    assert journal.undo() is None
+    assert journal.redo() is None
+    _push(journal, 0, 1, "one")
+    _push(journal, 1, 2, "two")
+    undone = journal.undo()
+    assert undone is not None
+    assert (undone.name, undone.old) == ("two", 1)
+    assert journal.redo_edit is undone
+    assert journal.redo() is undone
+    journal.undo()
+    _push(journal, 1, 5, "five")
+    assert journal.redo() is None
+    assert [journal.undo().old for _ in range(2)] == [1, 0]  # type: ignore[union-attr]
+
+
+def test_a_group_is_one_step() -> None:
+    journal: Journal[int] = Journal()
+    with journal.group("Paint"):
+        _push(journal, 0, 1)
+        with journal.group():
+            _push(journal, 1, 2)
+        _push(journal, 2, 3)
+        assert journal.grouping
+    with journal.group("Empty"):
+        pass
+    assert len(journal) == 1
+    edit = journal.undo()
+    assert edit is not None
+    assert (edit.name, edit.old, edit.new) == ("Paint", 0, 3)
+
+    def broken() -> None:
+        with journal.group("Broken"):
+            _push(journal, 0, 7)
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        broken()
+    assert journal.undo_edit is not None
+    assert journal.undo_edit.new == 7
+    assert journal.end() is None
+
+
+def test_undo_within_a_drag_takes_it_back() -> None:
+    journal: Journal[int] = Journal()
+    journal.begin("Paint")
+    _push(journal, 0, 1)
+    _push(journal, 1, 2)
+    edit = journal.undo()
+    assert edit is not None
+    assert edit.old == 0
+    assert not journal.grouping
+
+
+def test_merging() -> None:
+    journal: Journal[int] = Journal()
+    for value in range(3):
+        _push(journal, value, value + 1, "slide", "s")
+    assert len(journal) == 1
+    assert journal.undo_edit is not None
+    assert (journal.undo_edit.old, journal.undo_edit.new) == (0, 3)
+    journal.seal()
+    _push(journal, 3, 4, "slide", "s")
+    _push(journal, 4, 5, "slide", "other")
+    assert len(journal) == 3
+    journal.mark_clean()
+    _push(journal, 5, 6, "slide", "other")
+    assert len(journal) == 4, "merging into a saved state would call it unsaved for ever"
+    assert not journal.clean
+    journal.undo()
+    assert journal.clean
+
+
+def test_clean_state() -> None:
+    journal: Journal[int] = Journal()
+    assert journal.clean
+    _push(journal, 0, 1)
+    assert not journal.clean
+    journal.mark_clean()
+    _push(journal, 1, 2)
+    journal.undo()
+    assert journal.clean
+    journal.undo()
+    assert not journal.clean
+    _push(journal, 0, 9)
+    journal.undo()
+    assert not journal.clean, "the saved state is out of reach"
+    journal.clear()
+    assert journal.clean
+
+
+def test_limit_and_budget() -> None:
+    journal: Journal[int] = Journal(limit=5)
+    for value in range(20):
+        _push(journal, value, value + 1)
+    assert len(journal) == 5
+    assert [journal.undo().old for _ in range(5)] == [19, 18, 17, 16, 15]  # type: ignore[union-attr]
+    assert not journal.clean
+    dear: Journal[int] = Journal(cost=lambda edit: 100, budget=250)
+    for value in range(5):
+        _push(dear, value, value + 1)
+    assert len(dear) == 2
+    huge: Journal[int] = Journal(cost=lambda edit: 1000, budget=250)
+    _push(huge, 0, 1)
+    assert len(huge) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["edit", "merge", "undo", "redo", "begin", "end", "clean"])))
+def test_any_history_leads_back_to_the_beginning(actions: list[str]) -> None:
+    journal: Journal[int] = Journal()
+    state, counter, saved = 0, 0, 0
+    for action in actions:
+        if action in ("edit", "merge"):
+            counter += 1
+            _push(journal, state, counter, merge="m" if action == "merge" else None)
+            state = counter
+        elif action in ("undo", "redo"):
+            edit = journal.undo() if action == "undo" else journal.redo()
+            if edit is not None:
+                state = edit.old if action == "undo" else edit.new
+        elif action == "clean":
+            journal.mark_clean()
+            saved = state
+        else:
+            journal.begin("g") if action == "begin" else journal.end()
+        if journal.clean:
+            assert state == saved
+    while (edit := journal.undo()) is not None:
+        assert edit.new == state
+        state = edit.old
+    assert state == 0
