@@ -1,1 +1,1 @@
-"""The Heatmap tab."""
+"""The Heatmap tab: a classifier made fully convolutional, and its class maps on a picture."""

@@ -51,8 +51,8 @@ class CodePanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None, title: str = "") -> None:
         super().__init__(parent)
-        heading = QLabel(title or tr("The same in pycaffe"), self)
-        heading.setProperty("role", "heading")
+        self.heading = QLabel(title or tr("The same in pycaffe"), self)
+        self.heading.setProperty("role", "heading")
         self._copy = QToolButton(self)
         self._copy.setProperty("flat", True)
         self._copy.setIcon(icon("copy"))
@@ -66,7 +66,7 @@ class CodePanel(QWidget):
         self._highlighter = _Highlighter(self._text.document())
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
-        top.addWidget(heading)
+        top.addWidget(self.heading)
         top.addStretch(1)
         top.addWidget(self._copy)
         layout = QVBoxLayout(self)

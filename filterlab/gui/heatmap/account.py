@@ -1,0 +1,157 @@
+"""The transplant's own account: what became of each layer, and the proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QTextCharFormat, QTextCursor
+from qtpy.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from filterlab.gui import theme
+from filterlab.gui.i18n import tr
+from filterlab.surgery.transplant import Transplanted
+from filterlab.zoo.labels import Labels
+
+__all__ = ["AccountPanel", "DiffWindow"]
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "(" + ", ".join(str(n) for n in shape) + ")"
+
+
+class AccountPanel(QWidget):
+    """Shapes before and after, the proof, and what can be done with the result.
+
+    Signals
+    -------
+    diff_requested(), save_requested()
+    """
+
+    diff_requested = Signal()
+    save_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        heading = QLabel(tr("Transplant"), self)
+        heading.setProperty("role", "heading")
+        self.text = QLabel(self)
+        self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.RichText)
+        self.text.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        self.text.setAlignment(Qt.AlignTop)
+        self.diff_button = QPushButton(tr("Prototxts …"), self)
+        self.diff_button.setToolTip(tr("The net's description before and after, line by line"))
+        self.diff_button.clicked.connect(self.diff_requested)
+        self.save_button = QPushButton(tr("Save net …"), self)
+        self.save_button.clicked.connect(self.save_requested)
+        row = QHBoxLayout()
+        row.setSpacing(theme.STEP)
+        row.addWidget(self.diff_button)
+        row.addWidget(self.save_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.STEP)
+        layout.addWidget(heading)
+        layout.addWidget(self.text)
+        layout.addLayout(row)
+        self.show_transplanted(None, None)
+
+    def show_transplanted(self, done: Transplanted | None, labels: Labels | None) -> None:
+        """Show the account; None for none."""
+        for button in (self.diff_button, self.save_button):
+            button.setVisible(done is not None)
+        colours = theme.current()
+        if done is None:
+            self.text.setText(
+                f"<span style='color:{colours.muted}'>"
+                + tr(
+                    "Nothing transplanted yet. Transplant casts each fully connected layer into a "
+                    "convolution with the same weights, so that the net runs on pictures of any "
+                    "size."
+                )
+                + "</span>"
+            )
+            return
+        lines = []
+        code = f"font-family:{theme.code_font().family()}"
+        for cast in done.casts:
+            if cast.kind == "fc->conv":
+                memory = tr("same memory") if cast.shares_memory else tr("copied")
+                lines.append(
+                    f"<span style='{code}'>{cast.old} {_shape(cast.old_shape)}<br>"
+                    f"&nbsp;→ {cast.new} {_shape(cast.new_shape)}</span>"
+                    f" <span style='color:{colours.muted}'>{memory}</span>"
+                )
+            else:
+                lines.append(f"<span style='{code}'>{cast}</span>")
+        if not done.casts:
+            lines.append(tr("The net is fully convolutional already."))
+        proof = done.proof
+        size = "×".join(str(n) for n in proof.input_shape[2:])
+        verdict, colour = (
+            (tr("Proof: the same"), colours.good)
+            if proof.agrees
+            else (tr("Proof: NOT the same"), colours.error)
+        )
+        lines.append(
+            f"<b style='color:{colour}'>{verdict}</b><br>"
+            + tr("one {size} input in both nets: largest difference {number}").format(
+                size=size, number=f"{proof.largest_difference:.1e}"
+            )
+            + "<br>"
+            + tr("five best: {classes}").format(classes=", ".join(str(c) for c in proof.top5_after))
+        )
+        if done.left:
+            lines.append(
+                f"<span style='color:{colours.warning}'>"
+                + tr("Not in the weights file, left as drawn: {names}").format(
+                    names=", ".join(done.left[:4])
+                )
+                + "</span>"
+            )
+        self.text.setText("".join(f"<p style='margin:0 0 5px 0'>{line}</p>" for line in lines))
+
+
+class DiffWindow(QDialog):
+    """Two prototxts line by line, what goes in red and what comes in green."""
+
+    def __init__(self, done: Transplanted, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(tr("The prototxt before and after"))
+        self.setAttribute(Qt.WA_DeleteOnClose)
+        self.setWindowFlag(Qt.WindowContextHelpButtonHint, False)
+        self.resize(640, 720)
+        self.text = QPlainTextEdit(self)
+        self.text.setReadOnly(True)
+        self.text.setFont(theme.code_font())
+        self.text.setLineWrapMode(QPlainTextEdit.NoWrap)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(theme.STEP, theme.STEP, theme.STEP, theme.STEP)
+        layout.addWidget(self.text)
+        colours = theme.current()
+        shapes = {}
+        for mark, colour in ((" ", colours.text), ("-", colours.error), ("+", colours.good)):
+            shape = QTextCharFormat()
+            shape.setForeground(QColor(colour))
+            if mark != " ":
+                ground = QColor(colour)
+                ground.setAlphaF(0.12)
+                shape.setBackground(ground)
+            shapes[mark] = shape
+        cursor = QTextCursor(self.text.document())
+        first = None
+        for number, (mark, line) in enumerate(done.diff()):
+            cursor.insertText(f"{mark} {line}\n", shapes[mark])
+            if first is None and mark != " ":
+                first = number
+        block = self.text.document().findBlockByNumber(max(0, (first or 0) - 3))
+        self.text.setTextCursor(QTextCursor(block))

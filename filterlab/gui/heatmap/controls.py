@@ -1,0 +1,391 @@
+"""The left column: model, picture, size, and how the map is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from filterlab.gui import theme
+from filterlab.gui.heatmap.look import Look
+from filterlab.gui.i18n import language, tr
+from filterlab.gui.widgets.section import CollapsibleSection
+from filterlab.gui.widgets.slider import LabelledSlider
+from filterlab.zoo.catalogue import Model
+
+__all__ = ["MAX_CELLS", "Controls"]
+
+MAX_CELLS = 32
+
+
+def _heading(text: str, parent: QWidget) -> QLabel:
+    label = QLabel(text, parent)
+    label.setProperty("role", "heading")
+    return label
+
+
+def _note(parent: QWidget) -> QLabel:
+    label = QLabel(parent)
+    label.setProperty("role", "muted")
+    label.setWordWrap(True)
+    return label
+
+
+def _combo(parent: QWidget, items: Sequence[tuple[str, str]]) -> QComboBox:
+    combo = QComboBox(parent)
+    for text, key in items:
+        combo.addItem(text, key)
+    # Long entries must not widen the column.
+    combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(8)
+    combo.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+    return combo
+
+
+class Controls(QScrollArea):
+    """What to run and how to show it.
+
+    Signals
+    -------
+    model_chosen(str) : a model of the list, by its key
+    own_model_requested(), get_requested(), transplant_requested()
+    open_requested(), sample_chosen(str), previous_requested(), next_requested()
+    size_changed() : the cells or the shape; read them from ``cells`` and ``squash``
+    size_hovering() : the slider moves; only the note beside it follows
+    look_changed(Look)
+    """
+
+    model_chosen = Signal(str)
+    own_model_requested = Signal()
+    get_requested = Signal()
+    transplant_requested = Signal()
+    open_requested = Signal()
+    sample_chosen = Signal(str)
+    size_changed = Signal()
+    size_hovering = Signal()
+    look_changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._look = Look()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self.setFixedWidth(264)
+        body = QWidget(self)
+        self.setWidget(body)
+        self.viewport().setAutoFillBackground(False)
+        body.setAutoFillBackground(False)
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(0, 0, theme.STEP, 0)
+        layout.setSpacing(theme.STEP)
+        self._build_model(body, layout)
+        layout.addSpacing(theme.STEP)
+        self._build_picture(body, layout)
+        layout.addSpacing(theme.STEP)
+        self._build_size(body, layout)
+        layout.addSpacing(theme.STEP)
+        self._build_map(body, layout)
+        layout.addStretch(1)
+
+    # Model
+
+    def _build_model(self, body: QWidget, layout: QVBoxLayout) -> None:
+        layout.addWidget(_heading(tr("Model"), body))
+        self.model_combo = _combo(body, ())
+        self.model_combo.currentIndexChanged.connect(self._on_model)
+        layout.addWidget(self.model_combo)
+        self.model_note = _note(body)
+        layout.addWidget(self.model_note)
+        row = QHBoxLayout()
+        row.setSpacing(theme.STEP)
+        self.own_button = QPushButton(tr("Own model …"), body)
+        self.own_button.clicked.connect(self.own_model_requested)
+        self.get_button = QPushButton(tr("Get weights"), body)
+        self.get_button.clicked.connect(self.get_requested)
+        row.addWidget(self.own_button)
+        row.addWidget(self.get_button)
+        layout.addLayout(row)
+        self.transplant_button = QPushButton(tr("Transplant"), body)
+        self.transplant_button.setProperty("primary", True)
+        self.transplant_button.setToolTip(
+            tr("Turn the fully connected layers into convolutions that share their weights")
+        )
+        self.transplant_button.clicked.connect(self.transplant_requested)
+        layout.addWidget(self.transplant_button)
+
+    def set_models(self, models: Sequence[Model], chosen: str) -> None:
+        """List the models and choose one, without signalling."""
+        with QSignalBlocker(self.model_combo):
+            self.model_combo.clear()
+            for model in models:
+                title = model.title_zh if language() == "zh" and model.title_zh else model.title
+                self.model_combo.addItem(title, model.name)
+                about = model.about_zh if language() == "zh" and model.about_zh else model.about
+                self.model_combo.setItemData(
+                    self.model_combo.count() - 1, about or title, Qt.ToolTipRole
+                )
+            at = self.model_combo.findData(chosen)
+            self.model_combo.setCurrentIndex(max(0, at))
+
+    @property
+    def model_key(self) -> str:
+        """The chosen model's key."""
+        return str(self.model_combo.currentData() or "")
+
+    def show_model(self, model: Model | None) -> None:
+        """Say what the chosen model is and whether its weights are here."""
+        if model is None:
+            self.model_note.setText("")
+            self.get_button.setVisible(False)
+            return
+        about = model.about_zh if language() == "zh" and model.about_zh else model.about
+        missing = model.kind == "download" and not model.ready
+        if missing:
+            size = f" ({model.size / 1e6:.0f} MB)" if model.size else ""
+            about = f"{about}\n{tr('The weights are not here yet')}{size}."
+        self.model_note.setText(about)
+        self.get_button.setVisible(missing)
+
+    def _on_model(self, _: int) -> None:
+        self.model_chosen.emit(self.model_key)
+
+    # Picture
+
+    def _build_picture(self, body: QWidget, layout: QVBoxLayout) -> None:
+        layout.addWidget(_heading(tr("Picture"), body))
+        row = QHBoxLayout()
+        row.setSpacing(theme.STEP)
+        self.open_button = QPushButton(tr("Open …"), body)
+        self.open_button.clicked.connect(self.open_requested)
+        self.sample_button = QToolButton(body)
+        self.sample_button.setText(tr("Sample") + " ▾")
+        self.sample_button.setPopupMode(QToolButton.InstantPopup)
+        self.sample_button.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self.sample_menu = QMenu(self.sample_button)
+        self.sample_menu.triggered.connect(self._on_sample)
+        self.sample_button.setMenu(self.sample_menu)
+        row.addWidget(self.open_button, 1)
+        row.addWidget(self.sample_button, 1)
+        layout.addLayout(row)
+        self.picture_note = _note(body)
+        layout.addWidget(self.picture_note)
+
+    def set_samples(self, samples: Sequence[tuple[str, str]]) -> None:
+        """The sample pictures as (key, title)."""
+        self.sample_menu.clear()
+        for key, title in samples:
+            self.sample_menu.addAction(title).setData(key)
+
+    def _on_sample(self, action: Any) -> None:
+        self.sample_chosen.emit(str(action.data()))
+
+    # Size
+
+    def _build_size(self, body: QWidget, layout: QVBoxLayout) -> None:
+        self.cells_slider = LabelledSlider(
+            tr("Cells on the longer side"), 1, MAX_CELLS, 8, MAX_CELLS - 1, lambda v: f"{v:.0f}"
+        )
+        slider = self.cells_slider.slider
+        slider.setPageStep(2)
+        slider.valueChanged.connect(self._on_cells)
+        slider.sliderReleased.connect(self.size_changed)
+        layout.addWidget(self.cells_slider)
+        self.shape_combo = _combo(
+            body,
+            (
+                (tr("Keep the picture's shape"), "keep"),
+                (tr("Squash to a square (tutorial)"), "squash"),
+            ),
+        )
+        self.shape_combo.currentIndexChanged.connect(self._on_shape)
+        layout.addWidget(self.shape_combo)
+        self.size_note = _note(body)
+        layout.addWidget(self.size_note)
+
+    @property
+    def cells(self) -> int:
+        """Cells on the longer side."""
+        return round(self.cells_slider.value)
+
+    @property
+    def squash(self) -> bool:
+        """Whether the picture is squashed to a square."""
+        return bool(self.shape_combo.currentData() == "squash")
+
+    def set_size(self, cells: int, squash: bool) -> None:
+        """Set cells and shape without signalling."""
+        self.cells_slider.set_value(min(MAX_CELLS, max(1, cells)))
+        with QSignalBlocker(self.shape_combo):
+            self.shape_combo.setCurrentIndex(1 if squash else 0)
+
+    def _on_cells(self, _: int) -> None:
+        # While the handle is dragged only the note follows; keys and clicks count at once.
+        if self.cells_slider.slider.isSliderDown():
+            self.size_hovering.emit()
+        else:
+            self.size_changed.emit()
+
+    def _on_shape(self, _: int) -> None:
+        self.size_changed.emit()
+
+    # Map
+
+    def _build_map(self, body: QWidget, layout: QVBoxLayout) -> None:
+        layout.addWidget(_heading(tr("Map"), body))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.STEP)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        self.show_combo = self._choice(
+            grid,
+            0,
+            tr("Show"),
+            (
+                (tr("chosen class"), "class"),
+                (tr("two classes"), "two"),
+                (tr("best class of each cell"), "winner"),
+                (tr("uncertainty (entropy)"), "entropy"),
+            ),
+            "show",
+        )
+        self.lay_combo = self._choice(
+            grid,
+            1,
+            tr("Laid as"),
+            (
+                (tr("tiles"), "tiles"),
+                (tr("smooth"), "smooth"),
+                (tr("coverage, mean"), "coverage"),
+                (tr("coverage, largest"), "coverage-max"),
+                (tr("stretched (as in most tutorials)"), "stretched"),
+            ),
+            "lay",
+        )
+        self.scale_combo = self._choice(
+            grid,
+            2,
+            tr("Scale"),
+            (
+                (tr("probability 0 to 1"), "unit"),
+                (tr("the range found"), "found"),
+                (tr("logarithmic"), "log"),
+                (tr("score before softmax"), "score"),
+            ),
+            "scale",
+        )
+        self.colours_combo = self._choice(
+            grid,
+            3,
+            tr("Colours"),
+            tuple((name, name) for name in ("inferno", "viridis", "magma", "turbo", "grey")),
+            "colours",
+        )
+        layout.addLayout(grid)
+        self.opacity = self._share(tr("Opacity"), 0, 1, 0.6, 100, "opacity", _percent)
+        layout.addWidget(self.opacity)
+        more = CollapsibleSection(tr("More"), body, opened=False)
+        self.more = more
+        self.threshold = self._share(tr("Threshold"), 0, 1, 0, 100, "threshold", _percent)
+        self.gamma = self._share(tr("Gamma"), 0.2, 3.0, 1.0, 28, "gamma", lambda v: f"{v:.1f}")
+        self.contours = QCheckBox(tr("Contour lines"), body)
+        self.contours.toggled.connect(self._on_contours)
+        self.dim = QCheckBox(tr("Dim what no cell is centred on"), body)
+        self.dim.setChecked(True)
+        self.dim.toggled.connect(self._on_dim)
+        self.grid_box = QCheckBox(tr("Best class in each cell, in words"), body)
+        for widget in (self.threshold, self.gamma, self.contours, self.dim, self.grid_box):
+            more.body.addWidget(widget)
+        layout.addWidget(more)
+
+    def _choice(
+        self,
+        grid: QGridLayout,
+        row: int,
+        name: str,
+        items: Sequence[tuple[str, str]],
+        key: str,
+    ) -> QComboBox:
+        label = QLabel(name)
+        combo = _combo(self, items)
+        combo.setProperty("look", key)
+        combo.currentIndexChanged.connect(self._on_choice)
+        label.setBuddy(combo)
+        grid.addWidget(label, row, 0)
+        grid.addWidget(combo, row, 1)
+        return combo
+
+    def _share(
+        self,
+        name: str,
+        low: float,
+        high: float,
+        value: float,
+        steps: int,
+        key: str,
+        text: Callable[[float], str],
+    ) -> LabelledSlider:
+        slider = LabelledSlider(name, low, high, value, steps, text)
+        slider.setProperty("look", key)
+        slider.changed.connect(self._on_share)
+        return slider
+
+    @property
+    def look(self) -> Look:
+        """The choices for the map."""
+        return self._look
+
+    def set_look(self, look: Look) -> None:
+        """Show choices without signalling."""
+        self._look = look
+        for combo in (self.show_combo, self.lay_combo, self.scale_combo, self.colours_combo):
+            with QSignalBlocker(combo):
+                combo.setCurrentIndex(
+                    max(0, combo.findData(getattr(look, str(combo.property("look")))))
+                )
+        for slider in (self.opacity, self.threshold, self.gamma):
+            slider.set_value(getattr(look, str(slider.property("look"))))
+        for box, on in ((self.contours, look.contours), (self.dim, look.dim)):
+            with QSignalBlocker(box):
+                box.setChecked(on)
+
+    def _change(self, **what: Any) -> None:
+        self._look = replace(self._look, **what)
+        self.look_changed.emit(self._look)
+
+    def _on_choice(self, _: int) -> None:
+        combo = self.sender()
+        if isinstance(combo, QComboBox):
+            self._change(**{str(combo.property("look")): str(combo.currentData())})
+
+    def _on_share(self, value: float) -> None:
+        slider = self.sender()
+        if isinstance(slider, LabelledSlider):
+            self._change(**{str(slider.property("look")): value})
+
+    def _on_contours(self, on: bool) -> None:
+        self._change(contours=on)
+
+    def _on_dim(self, on: bool) -> None:
+        self._change(dim=on)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"

@@ -1,0 +1,298 @@
+"""How a map is shown, and the picture that comes of it; no Qt, so that a worker can draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.surgery import overlay
+from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.overlay import Layer, Style
+
+__all__ = [
+    "LOG_LOW",
+    "PREVIEW",
+    "SCALES",
+    "SHOWS",
+    "Drawing",
+    "Look",
+    "Scene",
+    "draw",
+    "entropy",
+    "preview",
+    "winner_colours",
+]
+
+Array = NDArray[np.float32]
+
+#: What can be shown of the maps.
+SHOWS = ("class", "two", "winner", "entropy")
+#: How values are put on the colour scale.
+SCALES = ("unit", "found", "log", "score")
+#: The least probability that the logarithmic scale tells from nothing.
+LOG_LOW = 1e-6
+#: Longest side of the picture that is drawn live; the file that is saved has the full size.
+PREVIEW = 1400
+
+_FIRST, _SECOND = (255, 140, 20), (30, 160, 255)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The user's choices for the map.
+
+    Attributes
+    ----------
+    show : one of :data:`SHOWS`. lay : one of ``overlay.MODES``. scale : one of :data:`SCALES`.
+    colours : one of ``overlay.COLORMAPS``. opacity, threshold : 0 to 1. gamma : exponent.
+    contours, dim : whether lines of equal value are drawn; whether margins are dimmed.
+    """
+
+    show: str = "class"
+    lay: str = "tiles"
+    scale: str = "unit"
+    colours: str = "inferno"
+    opacity: float = 0.6
+    threshold: float = 0.0
+    gamma: float = 1.0
+    contours: bool = False
+    dim: bool = True
+
+    @classmethod
+    def from_state(cls, state: Any) -> Look:
+        """From saved data; whatever does not fit keeps its default."""
+        if not isinstance(state, dict):
+            return cls()
+        kept: dict[str, Any] = {}
+        allowed = {
+            "show": SHOWS,
+            "lay": overlay.MODES,
+            "scale": SCALES,
+            "colours": overlay.COLORMAPS,
+        }
+        for key, value in state.items():
+            if key in allowed and value in allowed[key]:
+                kept[key] = value
+            elif key in ("opacity", "threshold") and isinstance(value, int | float):
+                kept[key] = float(np.clip(value, 0, 1))
+            elif key == "gamma" and isinstance(value, int | float):
+                kept[key] = float(np.clip(value, 0.1, 5))
+            elif key in ("contours", "dim") and isinstance(value, bool):
+                kept[key] = value
+        return cls(**kept)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything a drawing needs, as a snapshot: none of it changes any more.
+
+    Attributes
+    ----------
+    picture : ndarray (h, w, 3) float32
+        The picture at preview size.
+    maps : ClassMaps or None
+    classes, second : tuple of int
+        The classes shown (summed), and those of the second colour.
+    """
+
+    picture: Array
+    maps: ClassMaps | None
+    classes: tuple[int, ...]
+    second: tuple[int, ...]
+    look: Look
+
+
+@dataclass
+class Drawing:
+    """A picture with the map on it.
+
+    Attributes
+    ----------
+    image : ndarray (h, w, 3) uint8
+    values : ndarray (rows, cols) or None
+        The map's values in the unit of the colour bar.
+    low, high : float
+        Values at the ends of the colour bar. log : whether the bar is logarithmic.
+    unit : str
+        ``"probability"``, ``"score"``, ``"bits"`` or the empty string for no bar.
+    contours : list of ndarray (n, 2)
+        Lines of equal value in coordinates of the full picture.
+    legend : list of ((r, g, b), int)
+        Colours and the classes they stand for, the commonest first (winner map, two classes).
+    """
+
+    image: NDArray[np.uint8]
+    values: Array | None = None
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    unit: str = ""
+    contours: list[NDArray[np.float64]] = field(default_factory=list)
+    legend: list[tuple[tuple[int, int, int], int]] = field(default_factory=list)
+    scene: Scene | None = None
+
+
+def entropy(prob: Array) -> Array:
+    """How undecided each cell is, in bits: (rows, cols) from (classes, rows, cols)."""
+    p = np.maximum(prob, np.float32(1e-30))
+    return np.asarray(-(prob * np.log2(p)).sum(axis=0), np.float32)
+
+
+def winner_colours(count: int) -> Array:
+    """Colours that can be told apart, (count, 3) in 0..1: hues a golden angle apart."""
+    import colorsys
+
+    colours = []
+    for k in range(count):
+        light = (0.58, 0.44, 0.72)[(k // 8) % 3]
+        colours.append(colorsys.hls_to_rgb((0.08 + 0.381966 * k) % 1.0, light, 0.72))
+    return np.array(colours, np.float32).reshape(count, 3)
+
+
+def preview(picture: Array, longest: int = PREVIEW) -> Array:
+    """The picture as RGB, reduced by area averaging if it is larger than the preview."""
+    rgb = overlay.as_rgb(picture)
+    h, w = rgb.shape[:2]
+    share = longest / max(h, w)
+    if share >= 1:
+        return np.ascontiguousarray(rgb)
+    import cv2
+
+    size = (max(1, round(w * share)), max(1, round(h * share)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def draw(scene: Scene) -> Drawing:
+    """The picture with the map on it; a pure function, fit for any thread."""
+    maps, look = scene.maps, scene.look
+    if maps is None:
+        return Drawing(_bytes(scene.picture), scene=scene)
+    painters = {"two": _draw_two, "winner": _draw_winner, "entropy": _draw_entropy}
+    if look.show != "class" and look.show in painters:
+        drawing = painters[look.show](scene, maps)
+    else:
+        drawing = _draw_class(scene, maps)
+    drawing.scene = scene
+    return drawing
+
+
+def _bytes(picture: Array) -> NDArray[np.uint8]:
+    return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _shape(scene: Scene) -> tuple[int, int]:
+    return int(scene.picture.shape[0]), int(scene.picture.shape[1])
+
+
+def _style(look: Look, low: float | None, high: float | None) -> Style:
+    return Style(look.colours, look.opacity, look.threshold, look.gamma, low, high, look.dim)
+
+
+def _draw_values(
+    scene: Scene, maps: ClassMaps, values: Array, low: float | None, high: float | None
+) -> tuple[Drawing, Layer]:
+    layer = overlay.lay(maps, values, scene.look.lay, _shape(scene))
+    # The range found is that of the cells, so that the bar does not depend on how they are laid.
+    low = float(values.min()) if low is None else low
+    high = float(values.max()) if high is None else high
+    style = _style(scene.look, low, high)
+    drawing = Drawing(_bytes(overlay.compose(scene.picture, layer, style)), values, low, high)
+    if scene.look.contours and high > low:
+        to_full = np.array(maps.picture_size[::-1], float) / np.array(_shape(scene)[::-1])
+        for share in (0.25, 0.5, 0.75):
+            lines = overlay.contours(layer, low + share * (high - low))
+            drawing.contours += [line * to_full for line in lines]
+    return drawing, layer
+
+
+def _draw_class(scene: Scene, maps: ClassMaps) -> Drawing:
+    classes = [c for c in scene.classes if c < maps.classes]
+    if not classes:
+        return Drawing(_bytes(scene.picture))
+    scale = scene.look.scale
+    if scale == "log":
+        values = np.maximum(maps.values(classes, "log"), np.float32(np.log(LOG_LOW)))
+        drawing, _ = _draw_values(scene, maps, values, float(np.log(LOG_LOW)), 0.0)
+        drawing.values = np.exp(values)
+        drawing.low, drawing.high, drawing.log = LOG_LOW, 1.0, True
+        drawing.unit = "probability"
+        return drawing
+    if scale == "score":
+        drawing, _ = _draw_values(scene, maps, maps.values(classes, "score"), None, None)
+        drawing.unit = "score"
+        return drawing
+    ends = (0.0, 1.0) if scale == "unit" else (None, None)
+    drawing, _ = _draw_values(scene, maps, maps.values(classes), *ends)
+    drawing.unit = "probability"
+    return drawing
+
+
+def _draw_entropy(scene: Scene, maps: ClassMaps) -> Drawing:
+    values = entropy(maps.prob)
+    top = float(np.log2(max(maps.classes, 2))) if scene.look.scale == "unit" else None
+    drawing, _ = _draw_values(scene, maps, values, 0.0, top)
+    drawing.unit = "bits"
+    return drawing
+
+
+def _mixed(
+    scene: Scene, maps: ClassMaps, colours: Array, weights: Array, legend: list[Any]
+) -> Drawing:
+    """Each cell's colour (rows, cols, 3) and weight (rows, cols) laid on the picture."""
+    shape = _shape(scene)
+    lay = scene.look.lay
+    layers = [overlay.lay(maps, colours[..., c], lay, shape) for c in range(3)]
+    weight = overlay.lay(maps, weights, lay, shape)
+    rgb = np.stack([layer.value for layer in layers], axis=-1)
+    share = scene.look.opacity * weight.cover * np.clip(weight.value, 0, 1)
+    image = overlay.blend(
+        scene.picture, rgb, np.asarray(share, np.float32), weight.cover, scene.look.dim
+    )
+    return Drawing(_bytes(image), legend=legend)
+
+
+def _lifted(values: Array, look: Look) -> Array:
+    share = np.clip(values, 0, 1)
+    share = np.where(share >= look.threshold, share, 0)
+    return np.asarray(share ** np.float32(look.gamma), np.float32)
+
+
+def _draw_two(scene: Scene, maps: ClassMaps) -> Drawing:
+    groups = [[c for c in some if c < maps.classes] for some in (scene.classes, scene.second)]
+    pair = [
+        maps.values(some) if some else np.zeros((maps.rows, maps.cols), np.float32)
+        for some in groups
+    ]
+    if scene.look.scale == "found":
+        pair = [p / max(float(p.max()), 1e-12) for p in pair]
+    one, two = (_lifted(p, scene.look) for p in pair)
+    total = np.maximum(one + two, 1e-6)
+    part = (one / total)[..., None]
+    first, second = (np.array(c, np.float32) / 255 for c in (_FIRST, _SECOND))
+    colours = np.asarray(part * first + (1 - part) * second, np.float32)
+    legend = [
+        (colour, some[0]) for colour, some in zip((_FIRST, _SECOND), groups, strict=True) if some
+    ]
+    drawing = _mixed(scene, maps, colours, np.asarray(np.clip(one + two, 0, 1)), legend)
+    drawing.values = pair[0] - pair[1]
+    return drawing
+
+
+def _draw_winner(scene: Scene, maps: ClassMaps) -> Drawing:
+    winners = maps.winners()
+    found, counts = np.unique(winners, return_counts=True)
+    order = found[np.argsort(-counts, kind="stable")]
+    palette = winner_colours(len(order))
+    of_class = {int(c): palette[k] for k, c in enumerate(order)}
+    colours = np.zeros((maps.rows, maps.cols, 3), np.float32)
+    for c, colour in of_class.items():
+        colours[winners == c] = colour
+    best = maps.prob.max(axis=0)
+    weights = _lifted(best, scene.look) if scene.look.threshold else np.ones_like(best)
+    legend = [(tuple(round(255 * float(v)) for v in of_class[int(c)]), int(c)) for c in order]
+    # Colours of different classes must not run into each other: a mean of two names a third.
+    tiled = replace(scene, look=replace(scene.look, lay="tiles"))
+    return _mixed(tiled, maps, colours, weights, legend)

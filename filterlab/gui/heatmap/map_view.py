@@ -1,0 +1,237 @@
+"""The picture with the map on it, and the boxes that show where a cell looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QTransform
+from qtpy.QtWidgets import QWidget
+
+from filterlab.gui.widgets.colours import readable_on
+from filterlab.gui.widgets.picture_view import BoxItem, PictureView
+
+__all__ = ["PIN_COLOURS", "MapView"]
+
+#: Outlines of the pinned cells, in the order in which they are pinned.
+PIN_COLOURS = ("#FF5FA2", "#57D68D", "#FFD24A", "#B48CFF")
+
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+
+class _LinesItem(pg.GraphicsObject):
+    """Polylines over the picture, white on black so that they read on any ground."""
+
+    def __init__(self, colour: str = "#FFFFFF", width: float = 1.4) -> None:
+        super().__init__()
+        self._path = QPainterPath()
+        self._pens = []
+        for shade, thick in ((QColor(0, 0, 0, 160), width + 1.6), (QColor(colour), width)):
+            pen = QPen(shade, thick)
+            pen.setCosmetic(True)
+            self._pens.append(pen)
+        self.setZValue(12)
+
+    def set_lines(self, lines: Sequence[np.ndarray]) -> None:
+        """Lines as arrays (n, 2) of (x, y)."""
+        self.prepareGeometryChange()
+        path = QPainterPath()
+        for line in lines:
+            if len(line) < 2:
+                continue
+            path.moveTo(float(line[0][0]), float(line[0][1]))
+            for x, y in line[1:]:
+                path.lineTo(float(x), float(y))
+        self._path = path
+        self.update()
+
+    @property
+    def empty(self) -> bool:
+        return bool(self._path.isEmpty())
+
+    def boundingRect(self) -> QRectF:
+        return self._path.boundingRect().adjusted(-4, -4, 4, 4)
+
+    def paint(self, painter: QPainter, *args: Any) -> None:
+        painter.setRenderHint(QPainter.Antialiasing)
+        painter.setBrush(Qt.NoBrush)
+        for pen in self._pens:
+            painter.setPen(pen)
+            painter.drawPath(self._path)
+
+
+class _TextsItem(pg.GraphicsObject):
+    """A short text in each cell's tile, as far as it fits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: list[tuple[QRectF, str]] = []
+        self.setZValue(14)
+
+    def set_texts(self, texts: Sequence[tuple[Box, str]]) -> None:
+        """Boxes (x0, y0, x1, y1) in picture pixels and what stands in them."""
+        self.prepareGeometryChange()
+        self._texts = [
+            (QRectF(QPointF(b[0], b[1]), QPointF(b[2], b[3])), text) for b, text in texts
+        ]
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        rect = QRectF()
+        for box, _ in self._texts:
+            rect = rect.united(box)
+        return rect
+
+    def paint(self, painter: QPainter, *args: Any) -> None:
+        transform = painter.worldTransform()
+        painter.save()
+        painter.setWorldTransform(QTransform())
+        painter.setRenderHint(QPainter.Antialiasing)
+        font = QFont(painter.font())
+        for box, text in self._texts:
+            place = transform.mapRect(box)
+            lines = text.split("\n")
+            size = int(min(12, place.height() / (1.35 * len(lines) + 0.3)))
+            if size < 6 or place.width() < 14:
+                continue
+            font.setPixelSize(size)
+            painter.setFont(font)
+            metrics = painter.fontMetrics()
+            height = metrics.lineSpacing() * len(lines)
+            top = place.center().y() - height / 2
+            for k, line in enumerate(lines):
+                shown = metrics.elidedText(line, Qt.ElideRight, int(place.width() - 3))
+                path = QPainterPath()
+                x = place.center().x() - metrics.horizontalAdvance(shown) / 2
+                path.addText(x, top + k * metrics.lineSpacing() + metrics.ascent(), font, shown)
+                painter.setPen(QPen(QColor(0, 0, 0, 200), 2.6))
+                painter.setBrush(Qt.NoBrush)
+                painter.drawPath(path)
+                painter.fillPath(path, QColor("#FFFFFF"))
+        painter.restore()
+
+
+class _TagsItem(pg.GraphicsObject):
+    """Small numbered tags at the pinned cells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tags: list[tuple[float, float, str, QColor]] = []
+        self.setZValue(24)
+
+    def set_tags(self, tags: Sequence[tuple[float, float, str, str]]) -> None:
+        self.prepareGeometryChange()
+        self._tags = [(x, y, text, QColor(colour)) for x, y, text, colour in tags]
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        rect = QRectF()
+        for x, y, *_ in self._tags:
+            rect = rect.united(QRectF(x - 200, y - 200, 400, 400))
+        return rect
+
+    def paint(self, painter: QPainter, *args: Any) -> None:
+        transform = painter.worldTransform()
+        painter.save()
+        painter.setWorldTransform(QTransform())
+        painter.setRenderHint(QPainter.Antialiasing)
+        for x, y, text, colour in self._tags:
+            at = transform.map(QPointF(x, y))
+            painter.setPen(QPen(QColor(0, 0, 0, 160), 1.5))
+            painter.setBrush(colour)
+            painter.drawEllipse(at, 9, 9)
+            painter.setPen(QColor(readable_on(colour.red(), colour.green(), colour.blue())))
+            painter.drawText(QRectF(at.x() - 9, at.y() - 9, 18, 18), Qt.AlignCenter, text)
+        painter.restore()
+
+
+class MapView(PictureView):
+    """Shows the drawing; says which point is under the cursor; arrow keys walk from cell to cell.
+
+    Signals
+    -------
+    stepped(int, int) : rows and columns to go, from the arrow keys
+    pin_requested() : Enter or Space
+    """
+
+    stepped = Signal(int, int)
+    pin_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.StrongFocus)
+        self.field_box = self.add_item(BoxItem("#FFFFFF", 1.4, dashed=True))
+        self.window_box = self.add_item(BoxItem("#4DA3FF", 2.2))
+        self.tile_box = self.add_item(BoxItem("#FFFFFF", 1.6))
+        self._pin_boxes = [self.add_item(BoxItem(colour, 2.0)) for colour in PIN_COLOURS]
+        self._tags = self.add_item(_TagsItem())
+        self.contours = self.add_item(_LinesItem())
+        self.arrows = self.add_item(_LinesItem("#FF6B6B", 1.6))
+        self._texts = self.add_item(_TextsItem())
+        self.show_cell(None)
+        self.show_pins([])
+
+    def show_cell(self, boxes: tuple[Box, Box, Box] | None) -> None:
+        """Outline a cell's tile, window and field (picture pixels); None for none."""
+        empty = (0.0, 0.0, 0.0, 0.0)
+        tile, window, field = boxes or (empty, empty, empty)
+        self.tile_box.set_box(*tile)
+        self.window_box.set_box(*window)
+        self.field_box.set_box(*field)
+
+    def show_pins(self, pins: Sequence[tuple[Box, tuple[float, float]]]) -> None:
+        """Outline the pinned cells' windows and tag their centres."""
+        for k, box in enumerate(self._pin_boxes):
+            box.set_box(*(pins[k][0] if k < len(pins) else (0.0, 0.0, 0.0, 0.0)))
+        self._tags.set_tags(
+            [(x, y, str(k + 1), PIN_COLOURS[k]) for k, (_, (x, y)) in enumerate(pins)]
+        )
+
+    def show_texts(self, texts: Sequence[tuple[Box, str]]) -> None:
+        """Write a text into each cell's tile."""
+        self._texts.set_texts(texts)
+
+    def show_arrows(
+        self, arrows: Sequence[tuple[tuple[float, float], tuple[float, float]]]
+    ) -> None:
+        """Draw arrows from where cells look to where stretching puts them."""
+        lines = []
+        for (x0, y0), (x1, y1) in arrows:
+            lines.append(np.array([(x0, y0), (x1, y1)]))
+            length = float(np.hypot(x1 - x0, y1 - y0))
+            if length < 1e-6:
+                continue
+            head = min(9.0, length / 2)
+            angle = np.arctan2(y1 - y0, x1 - x0)
+            wings = [
+                (x1 - head * np.cos(angle + turn), y1 - head * np.sin(angle + turn))
+                for turn in (0.5, -0.5)
+            ]
+            lines.append(np.array([wings[0], (x1, y1), wings[1]]))
+        self.arrows.set_lines(lines)
+
+    def keyPressEvent(self, event: Any) -> None:
+        steps = {
+            Qt.Key_Left: (0, -1),
+            Qt.Key_Right: (0, 1),
+            Qt.Key_Up: (-1, 0),
+            Qt.Key_Down: (1, 0),
+        }
+        if event.key() in steps and not event.modifiers() & ~Qt.KeypadModifier:
+            self.stepped.emit(*steps[event.key()])
+        elif event.key() in (Qt.Key_Return, Qt.Key_Enter, Qt.Key_Space):
+            self.pin_requested.emit()
+        elif event.key() in (Qt.Key_Plus, Qt.Key_Equal):
+            self.zoom(1.25)
+        elif event.key() == Qt.Key_Minus:
+            self.zoom(0.8)
+        elif event.key() == Qt.Key_0:
+            self.fit()
+        else:
+            event.ignore()
+            return
+        event.accept()

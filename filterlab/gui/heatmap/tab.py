@@ -1,0 +1,747 @@
+"""The Heatmap tab: where on the picture is what the classifier knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from filterlab.gui import theme
+from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.heatmap import texts
+from filterlab.gui.heatmap.account import AccountPanel, DiffWindow
+from filterlab.gui.heatmap.cell_cards import CellCards, CellFacts
+from filterlab.gui.heatmap.class_list import ClassList
+from filterlab.gui.heatmap.controls import Controls
+from filterlab.gui.heatmap.look import Drawing, Look, Scene, draw, preview
+from filterlab.gui.heatmap.map_view import PIN_COLOURS, MapView
+from filterlab.gui.heatmap.work import (
+    Outcome,
+    Shown,
+    Size,
+    Source,
+    map_job,
+    open_job,
+    transplant_and_map_job,
+)
+from filterlab.gui.i18n import tr
+from filterlab.gui.jobs import JobRunner, Latest
+from filterlab.gui.settings import Settings
+from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
+from filterlab.gui.widgets.code_panel import CodePanel
+from filterlab.gui.widgets.colour_bar import ColourBar
+from filterlab.gui.widgets.colours import lut
+from filterlab.gui.widgets.progress_strip import ProgressStrip
+from filterlab.gui.widgets.section import CollapsibleSection
+from filterlab.pictures import COMPOSED, samples
+from filterlab.progress import Progress
+from filterlab.surgery import overlay
+from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
+from filterlab.surgery.transplant import Transplanted
+from filterlab.zoo import catalogue
+from filterlab.zoo.catalogue import Model
+from filterlab.zoo.labels import Labels
+
+__all__ = ["HeatmapTab"]
+
+
+class HeatmapTab(Tab):
+    """Model, picture and class on the left and right; the picture with its map in the middle."""
+
+    name: ClassVar[str] = "heatmap"
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(settings, parent)
+        self.model: Model | None = None
+        self.ran_model: Model | None = None
+        self.transplanted: Transplanted | None = None
+        self.shown: Shown | None = None
+        self.maps: ClassMaps | None = None
+        self.chosen: tuple[int, ...] = ()
+        self.second: tuple[int, ...] = ()
+        self.cell: tuple[int, int] | None = None
+        self.pins: list[tuple[int, int]] = []
+        self.drawing: Drawing | None = None
+        self._own: list[Model] = []
+        self._preview: Any = None
+        self._user_cells = False
+        self._again = False
+        self._started = False
+
+        self.runner: JobRunner = self.make_runner()
+        self.runner.started.connect(self._on_started)
+        self.runner.progressed.connect(self._on_progress)
+        self.runner.cancelled.connect(self._on_cancelled)
+        self.runner.finished.connect(self._on_finished)
+        self.drawer = Latest(self)
+        self.drawer.ready.connect(self._on_drawn)
+        self.drawer.failed.connect(self.show_error)
+        self._build()
+        self._make_actions()
+        self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
+        self._list_models("pocket")
+        self._refresh()
+
+    def title(self) -> str:
+        return tr("Heatmap")
+
+    # Building
+
+    def _build(self) -> None:
+        self.controls = Controls(self)
+        self.view = MapView(self)
+        self.bar = ColourBar(self)
+        self.heading = QLabel(self)
+        self.heading.setProperty("role", "heading")
+        self.heading.setTextFormat(Qt.PlainText)
+        self.heading.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.facts = QLabel(self)
+        self.facts.setProperty("role", "muted")
+        self.legend = QLabel(self)
+        self.legend.setTextFormat(Qt.RichText)
+        self.legend.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.cards = CellCards(self)
+        self.classes = ClassList(self)
+        self.account = AccountPanel(self)
+        self.code = CodePanel(self)
+        self.progress = ProgressStrip(self)
+
+        top = QHBoxLayout()
+        top.setSpacing(2 * theme.STEP)
+        top.addWidget(self.heading, 1)
+        top.addWidget(self.facts)
+        picture = QHBoxLayout()
+        picture.setSpacing(theme.STEP)
+        picture.addWidget(self.view, 1)
+        picture.addWidget(self.bar)
+        middle = QVBoxLayout()
+        middle.setSpacing(theme.STEP)
+        middle.addLayout(top)
+        middle.addLayout(picture, 1)
+        middle.addWidget(self.legend)
+        middle.addWidget(self.cards)
+
+        right_box = QWidget(self)
+        right_box.setFixedWidth(312)
+        right = QVBoxLayout(right_box)
+        right.setContentsMargins(0, 0, 0, 0)
+        right.setSpacing(theme.STEP)
+        classes_heading = QLabel(tr("Classes on this picture"), self)
+        classes_heading.setProperty("role", "heading")
+        right.addWidget(classes_heading)
+        right.addWidget(self.classes, 1)
+        right.addSpacing(theme.STEP)
+        right.addWidget(self.account)
+        self.code_section = CollapsibleSection(tr("The same in pycaffe"), self, opened=False)
+        self.code.heading.setVisible(False)
+        self.code.setFixedHeight(140)
+        self.code_section.body.addWidget(self.code)
+        right.addWidget(self.code_section)
+
+        columns = QHBoxLayout()
+        columns.setSpacing(2 * theme.STEP)
+        columns.addWidget(self.controls)
+        columns.addLayout(middle, 1)
+        columns.addWidget(right_box)
+        layout = QVBoxLayout(self)
+        margin = 2 * theme.STEP
+        layout.setContentsMargins(margin, margin, margin, theme.STEP)
+        layout.setSpacing(theme.STEP)
+        layout.addLayout(columns, 1)
+        layout.addWidget(self.progress)
+
+        self.controls.model_chosen.connect(self._on_model_chosen)
+        self.controls.own_model_requested.connect(self.choose_own_model)
+        self.controls.get_requested.connect(self.get_weights)
+        self.controls.transplant_requested.connect(self.transplant)
+        self.controls.open_requested.connect(self.choose_picture)
+        self.controls.sample_chosen.connect(self.open_sample)
+        self.controls.size_changed.connect(self._on_size)
+        self.controls.size_hovering.connect(self._show_size)
+        self.controls.look_changed.connect(self._on_look)
+        self.controls.grid_box.toggled.connect(self._show_texts)
+        self.classes.chosen_changed.connect(self.choose_classes)
+        self.view.hovered.connect(self._on_hovered)
+        self.view.left.connect(self._on_left)
+        self.view.clicked.connect(self._on_clicked)
+        self.view.stepped.connect(self._on_stepped)
+        self.view.pin_requested.connect(self._pin_current)
+        self.cards.unpin_requested.connect(self._unpin)
+        self.account.diff_requested.connect(self.show_diff)
+        self.account.save_requested.connect(self.save_net)
+        self.progress.cancel_requested.connect(self.cancel)
+
+    def _make_actions(self) -> None:
+        make = self.make_action
+        self._menus: dict[str, MenuItems] = {
+            "file": (
+                make(tr("Open picture …"), self.choose_picture, "Ctrl+O"),
+                None,
+                make(tr("Save transplanted net …"), self.save_net, "Ctrl+S"),
+                None,
+            ),
+            "view": (
+                make(tr("Whole picture"), self.view.fit, "Ctrl+0"),
+                make(tr("Forget pinned cells"), self.clear_pins),
+            ),
+            "model": (
+                make(tr("Transplant"), self.transplant, "Ctrl+T"),
+                make(tr("Own model …"), self.choose_own_model),
+                make(tr("Get weights"), self.get_weights),
+                None,
+                make(tr("Prototxts before and after …"), self.show_diff),
+            ),
+        }
+
+    def menu_actions(self) -> dict[str, MenuItems]:
+        return self._menus
+
+    def help_html(self) -> str:
+        return texts.help_html()
+
+    def activated(self) -> None:
+        if not self._started:
+            self._started = True
+            if self.shown is None and not self.runner.running:
+                self.open_source(Source(sample=COMPOSED))
+
+    # Models
+
+    def _models(self) -> list[Model]:
+        return [*catalogue.entries(), *self._own]
+
+    def _list_models(self, chosen: str) -> None:
+        models = self._models()
+        self.controls.set_models(models, chosen)
+        self._on_model_chosen(self.controls.model_key)
+
+    def _on_model_chosen(self, key: str) -> None:
+        self.model = next((m for m in self._models() if m.name == key), None)
+        self.controls.show_model(self.model)
+        self._refresh()
+
+    def add_own_model(self, model: Model) -> None:
+        """List a model of the user's own and choose it."""
+        self._own = [m for m in self._own if m.name != model.name] + [model]
+        self._list_models(model.name)
+
+    def choose_own_model(self, paths: Sequence[Path] = ()) -> None:
+        """Ask for a prototxt, weights and preprocessing."""
+        from filterlab.gui.heatmap.own_model import OwnModelDialog
+
+        dialog = OwnModelDialog(self, [Path(p) for p in paths] if paths else [])
+        if dialog.exec_() and dialog.model is not None:
+            self.add_own_model(dialog.model)
+        dialog.deleteLater()
+
+    def get_weights(self) -> None:
+        """Fetch the chosen model's weights."""
+        from filterlab.zoo.getting import get_job
+
+        if self.model is not None:
+            self.runner.start(get_job(self.model), tr("Get weights"), self._on_got)
+
+    def _on_got(self, model: Model) -> None:
+        self._list_models(model.name)
+        self.show_info(tr("The weights of {name} are here.").format(name=model.title))
+
+    # Jobs
+
+    @property
+    def size(self) -> Size:
+        """The size asked for."""
+        cells = self.controls.cells if self._user_cells or self.controls.squash else 0
+        return Size(cells, self.controls.squash)
+
+    def transplant(self) -> None:
+        """Transplant the chosen model, then map the picture."""
+        if self.model is None:
+            return
+        self.runner.start(
+            transplant_and_map_job(self.model, self.shown, self.size),
+            tr("Transplant"),
+            self._on_outcome,
+        )
+
+    def open_source(self, source: Source) -> None:
+        """Read a picture and map it."""
+        self.runner.start(
+            open_job(source, self.ran_model, self.transplanted, self.size),
+            tr("Open picture"),
+            self._on_outcome,
+        )
+
+    def open_sample(self, name: str) -> None:
+        """Show a sample picture."""
+        self.open_source(Source(sample=name))
+
+    def run_map(self) -> None:
+        """Run the transplanted net on the picture at the size asked for."""
+        if self.transplanted is not None and self.shown is not None:
+            self.runner.start(
+                map_job(self.ran_model, self.transplanted, self.shown, self.size),
+                tr("Heatmap"),
+                self._on_outcome,
+            )
+
+    def cancel(self) -> bool:
+        if not self.runner.running:
+            return False
+        self.progress.cancelling()
+        self.runner.cancel()
+        return True
+
+    def _on_started(self, title: str) -> None:
+        self.progress.begin(title)
+        self._refresh()
+
+    def _on_progress(self, progress: Progress, left: float | None) -> None:
+        self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
+
+    def _on_cancelled(self) -> None:
+        self.show_info(tr("Cancelled; everything is as it was."))
+
+    def _on_finished(self) -> None:
+        if not self.runner.running:
+            self.progress.end(self._last_word())
+        self._refresh()
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        if outcome.transplanted is not None and outcome.transplanted is not self.transplanted:
+            self.transplanted, self.ran_model = outcome.transplanted, outcome.model
+            self.classes.set_labels(self.labels, outcome.transplanted.classes)
+            self.account.show_transplanted(outcome.transplanted, self.labels)
+            self.chosen, self.second, self.maps = (), (), None
+            if self.model is not None and outcome.model is not None:
+                self._list_models(outcome.model.name)
+        if outcome.shown is not None and outcome.shown is not self.shown:
+            self._set_picture(outcome.shown)
+        if outcome.maps is not None:
+            self._set_maps(outcome.maps)
+        self._refresh()
+        self.redraw()
+
+    def _set_picture(self, shown: Shown) -> None:
+        self.shown = shown
+        self._preview = preview(shown.picture)
+        self.maps, self.cell, self.pins = None, None, []
+        self.classes.set_probabilities(None)
+        if shown.source.path:
+            self.opened.emit(shown.source.path)
+
+    def _set_maps(self, maps: ClassMaps) -> None:
+        fresh = self.maps is None or (self.maps.rows, self.maps.cols) != (maps.rows, maps.cols)
+        self.maps = maps
+        if fresh:
+            self.cell, self.pins = None, []
+        self.classes.set_probabilities(maps.prob)
+        if not any(c < maps.classes for c in self.chosen):
+            self.chosen = (int(maps.ranked()[0]),)
+        self.classes.set_chosen(self.chosen, self.second)
+        if not self._user_cells:
+            self.controls.set_size(max(maps.rows, maps.cols), self.controls.squash)
+
+    def _last_word(self) -> str:
+        if self.maps is None or self.maps.seconds <= 0:
+            return ""
+        return tr("{cols} × {rows} cells in {ms} ms").format(
+            cols=self.maps.cols, rows=self.maps.rows, ms=round(1000 * self.maps.seconds)
+        )
+
+    @property
+    def labels(self) -> Labels:
+        """The class names of the transplanted net, numbers if there are none."""
+        count = self.transplanted.classes if self.transplanted else 0
+        if self.ran_model is None:
+            return Labels.numbered(count)
+        try:
+            labels = self.ran_model.labels
+        except EXPECTED as error:
+            self.show_error(one_sentence(error))
+            return Labels.numbered(count)
+        return labels
+
+    # Choices
+
+    def choose_classes(self, classes: tuple[int, ...], second: bool = False) -> None:
+        """Show these classes' map, summed; ``second`` as the second colour."""
+        look = self.controls.look
+        if second:
+            self.second = classes
+            if look.show != "two":
+                self.controls.set_look(texts.with_show(look, "two"))
+        else:
+            self.chosen = classes
+            if look.show in ("winner", "entropy"):
+                self.controls.set_look(texts.with_show(look, "class"))
+        self.classes.set_chosen(self.chosen, self.second)
+        self._refresh()
+        self.redraw()
+
+    def _on_look(self, look: Look) -> None:
+        if look.show == "two" and not self.second and self.maps is not None:
+            others = [int(c) for c in self.maps.ranked()[:8] if int(c) not in self.chosen]
+            self.second = tuple(others[:1])
+            self.classes.set_chosen(self.chosen, self.second)
+        self._refresh()
+        self.redraw()
+
+    def _on_size(self) -> None:
+        self._user_cells = True
+        self._show_size()
+        self.run_map()
+
+    def _show_size(self) -> None:
+        self.controls.size_note.setText(self._size_text())
+
+    def _size_text(self) -> str:
+        if self.transplanted is None or self.shown is None:
+            return tr("The size counts after the transplant.")
+        geometry = self.transplanted.geometry
+        shape = self.shown.picture.shape[:2]
+        cells = self.controls.cells
+        try:
+            if self.controls.squash:
+                size = geometry.size_for_cells(cells, cells)
+            else:
+                size = choose_size(geometry, (shape[0], shape[1]), cells=cells)
+            rows, cols = geometry.cells(*size)
+            cost = cost_of(self.transplanted, size)
+        except EXPECTED as error:
+            return one_sentence(error)
+        return tr("{cols} × {rows} cells, net input {w} × {h} px; {cost}").format(
+            cols=cols, rows=rows, w=size[1], h=size[0], cost=cost
+        )
+
+    # Drawing
+
+    def redraw(self) -> None:
+        """Draw the picture with its map anew, off this thread."""
+        if self._preview is not None:
+            self.drawer.request(
+                draw,
+                Scene(self._preview, self.maps, self.chosen, self.second, self.controls.look),
+            )
+
+    def _on_drawn(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        if self.shown is None:
+            return
+        rows, cols = self.shown.picture.shape[:2]
+        shape = drawing.image.shape
+        self.view.set_image(drawing.image, pixel=(cols / shape[1], rows / shape[0]))
+        self.view.contours.set_lines(drawing.contours)
+        has_bar = bool(drawing.unit)
+        self.bar.setVisible(has_bar)
+        if has_bar:
+            table = lut(self.controls.look.colours)
+            gamma = self.controls.look.gamma
+            self.bar.set_colours(texts.with_gamma(table, gamma))
+            self.bar.set_levels(drawing.low, drawing.high, drawing.log)
+        self._show_legend(drawing)
+        self._show_texts()
+        self._show_arrows()
+        self._show_cell()
+
+    def _show_legend(self, drawing: Drawing) -> None:
+        labels = self.labels
+        chips = [
+            f"<span style='color:rgb{colour}'>■</span>&nbsp;{labels.display(c)}"
+            for colour, c in drawing.legend[:8]
+        ]
+        more = len(drawing.legend) - 8
+        if more > 0:
+            chips.append(tr("and {n} more").format(n=more))
+        self.legend.setText("&nbsp;&nbsp; ".join(chips))
+        self.legend.setVisible(bool(chips))
+
+    def _show_texts(self) -> None:
+        maps = self.maps
+        if maps is None or not self.controls.grid_box.isChecked():
+            self.view.show_texts([])
+            return
+        winners, labels = maps.winners(), self.labels
+        self.view.show_texts(
+            [
+                (maps.tile_on_picture(i, j), texts.cell_label(labels, int(winners[i, j])))
+                for i in range(maps.rows)
+                for j in range(maps.cols)
+            ]
+        )
+
+    def _show_arrows(self) -> None:
+        maps = self.maps
+        if maps is None or self.controls.look.lay != "stretched":
+            self.view.show_arrows([])
+            return
+        moved, _ = overlay.stretch_error(maps)
+        self.view.show_arrows(
+            [
+                ((x, y), (x + float(moved[i, j, 0]), y + float(moved[i, j, 1])))
+                for i in range(maps.rows)
+                for j in range(maps.cols)
+                for x, y in [maps.centre_on_picture(i, j)]
+            ]
+        )
+
+    # Cells
+
+    def _on_hovered(self, x: float, y: float) -> None:
+        cell = self.maps.cell_at(x, y) if self.maps is not None else None
+        if cell != self.cell:
+            self.cell = cell
+            self._show_cell()
+
+    def _on_left(self) -> None:
+        if not self.view.hasFocus() and self.cell is not None:
+            self.cell = None
+            self._show_cell()
+
+    def _on_clicked(self, x: float, y: float, button: int) -> None:
+        if self.maps is None or button != Qt.LeftButton:
+            return
+        cell = self.maps.cell_at(x, y)
+        if cell is not None:
+            self.toggle_pin(cell)
+
+    def _on_stepped(self, rows: int, cols: int) -> None:
+        maps = self.maps
+        if maps is None:
+            return
+        i, j = self.cell or (maps.rows // 2, maps.cols // 2)
+        if self.cell is not None:
+            i = min(maps.rows - 1, max(0, i + rows))
+            j = min(maps.cols - 1, max(0, j + cols))
+        self.cell = (i, j)
+        self._show_cell()
+
+    def _pin_current(self) -> None:
+        if self.cell is not None:
+            self.toggle_pin(self.cell)
+
+    def _unpin(self, number: int) -> None:
+        if 0 <= number < len(self.pins):
+            self.toggle_pin(self.pins[number])
+
+    def toggle_pin(self, cell: tuple[int, int]) -> None:
+        """Pin a cell for comparing, or let it go; the oldest makes room for a fifth."""
+        if cell in self.pins:
+            self.pins.remove(cell)
+        else:
+            self.pins = [*self.pins, cell][-len(PIN_COLOURS) :]
+        self._show_cell()
+
+    def clear_pins(self) -> None:
+        """Let all pinned cells go."""
+        self.pins = []
+        self._show_cell()
+
+    def cell_facts(self, cell: tuple[int, int]) -> CellFacts:
+        """What a card says about a cell."""
+        assert self.maps is not None
+        return texts.cell_facts(self.maps, self.labels, cell)
+
+    def _show_cell(self) -> None:
+        maps = self.maps
+        if maps is None:
+            self.view.show_cell(None)
+            self.view.show_pins([])
+            self.cards.set_pins([])
+            self.cards.set_hover(None, self._hint())
+            self.bar.set_marker(None)
+            return
+        if self.cell is None:
+            self.view.show_cell(None)
+            self.cards.set_hover(None, self._hint())
+            self.bar.set_marker(None)
+        else:
+            self.view.show_cell(
+                (
+                    maps.tile_on_picture(*self.cell),
+                    maps.window_on_picture(*self.cell),
+                    maps.field_on_picture(*self.cell),
+                )
+            )
+            self.cards.set_hover(self.cell_facts(self.cell))
+            values = self.drawing.values if self.drawing is not None else None
+            fits = values is not None and values.shape == (maps.rows, maps.cols)
+            self.bar.set_marker(float(values[self.cell]) if values is not None and fits else None)
+        self.view.show_pins(
+            [(maps.window_on_picture(*c), maps.centre_on_picture(*c)) for c in self.pins]
+        )
+        self.cards.set_pins([self.cell_facts(c) for c in self.pins])
+
+    def _hint(self) -> str:
+        if self.maps is None:
+            if self.transplanted is None:
+                return tr("Choose a model and a picture, then press Transplant.")
+            return ""
+        return tr(
+            "Point at a cell to see where it looks and what the net finds there; click to pin "
+            "it, arrow keys move, Enter pins."
+        )
+
+    # Texts around it
+
+    def _refresh(self) -> None:
+        running = self.runner.running
+        self.controls.transplant_button.setEnabled(self.model is not None and not running)
+        self.heading.setText(self._heading_text())
+        self.facts.setText(self._facts_text())
+        warn = self.maps is not None and self.controls.look.lay == "stretched"
+        self.facts.setProperty("role", "warning" if warn else "muted")
+        self.facts.style().unpolish(self.facts)
+        self.facts.style().polish(self.facts)
+        if self.shown is not None:
+            rows, cols = self.shown.picture.shape[:2]
+            self.controls.picture_note.setText(f"{self.shown.source.name}, {cols} × {rows} px")
+        self._show_size()
+        self.code.set_code(texts.pycaffe_code(self))
+        self._show_cell()
+
+    def _heading_text(self) -> str:
+        if self.maps is None:
+            return self.shown.source.name if self.shown else ""
+        show = self.controls.look.show
+        if show == "winner":
+            return tr("The best class of each cell")
+        if show == "entropy":
+            return tr("How undecided each cell is")
+        title = self.classes.title_of(self.chosen)
+        if show == "two" and self.second:
+            return f"{title}  ↔  {self.classes.title_of(self.second)}"
+        return title
+
+    def _facts_text(self) -> str:
+        if self.maps is None:
+            return ""
+        if self.controls.look.lay == "stretched":
+            _, largest = overlay.stretch_error(self.maps)
+            return tr("stretched: off by up to {n} px").format(n=round(largest))
+        if self.controls.look.show in ("class", "two") and self.chosen:
+            inside = [c for c in self.chosen if c < self.maps.classes]
+            if inside:
+                peak = float(self.maps.values(inside).max())
+                return tr("best cell {percent}").format(percent=texts.percent(peak))
+        return f"{self.maps.cols} × {self.maps.rows}"
+
+    # Files
+
+    def choose_picture(self) -> None:
+        """Ask for a picture and open it."""
+        path, _ = QFileDialog.getOpenFileName(
+            self, tr("Open picture"), self.settings.text("picture_folder"), self.picture_filter()
+        )
+        if path:
+            self.settings.set_text("picture_folder", os.path.dirname(path))
+            self.open_source(Source(path=path))
+
+    def accepts(self, paths: Sequence[Path]) -> int:
+        suffixes = {p.suffix.lower() for p in paths}
+        if suffixes & MODEL_SUFFIXES:
+            return 2
+        return 1 if suffixes & PICTURE_SUFFIXES else 0
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        models = [p for p in paths if p.suffix.lower() in MODEL_SUFFIXES]
+        if models:
+            self.choose_own_model(models)
+            return
+        self.open_source(Source(path=str(paths[0])))
+
+    def show_diff(self) -> None:
+        """Show both prototxts line by line."""
+        if self.transplanted is not None:
+            DiffWindow(self.transplanted, self).show()
+
+    def save_net(self) -> None:
+        """Ask where to, and write prototxt and caffemodel."""
+        if self.transplanted is None:
+            self.show_error(tr("There is nothing to save yet; press Transplant first."))
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self, tr("Save transplanted net"), "", f"{tr('Net')} (*.prototxt)"
+        )
+        if not path:
+            return
+        try:
+            written = self.transplanted.save(path.removesuffix(".prototxt"))
+        except EXPECTED as error:
+            self.show_error(one_sentence(error))
+            return
+        self.show_info(tr("Saved {names}.").format(names=", ".join(str(p.name) for p in written)))
+
+    # State
+
+    def save_state(self) -> dict[str, Any]:
+        source = self.shown.source if self.shown else Source()
+        return {
+            "model": self.model.name if self.model else "",
+            "path": source.path,
+            "sample": source.sample,
+            "cells": self.controls.cells if self._user_cells else 0,
+            "squash": self.controls.squash,
+            "look": vars(self.controls.look).copy(),
+            "chosen": list(self.chosen),
+            "second": list(self.second),
+            "transplanted": self.transplanted is not None,
+        }
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        self.controls.set_look(Look.from_state(state.get("look")))
+        cells = state.get("cells")
+        self._user_cells = isinstance(cells, int) and cells > 0
+        if self._user_cells:
+            self.controls.set_size(int(state["cells"]), state.get("squash") is True)
+        self._list_models(str(state.get("model") or "pocket"))
+        self.chosen = texts.indices(state.get("chosen"))
+        self.second = texts.indices(state.get("second"))
+        path, sample = state.get("path"), state.get("sample")
+        source = Source(sample=COMPOSED)
+        if isinstance(path, str) and path and Path(path).is_file():
+            source = Source(path=path)
+        elif isinstance(sample, str) and any(s.name == sample for s in samples()):
+            source = Source(sample=sample)
+        self._started = True
+        self.open_source(source)
+
+    def hand_over(self) -> dict[str, Any]:
+        return {
+            **self.save_state(),
+            "live": (self.transplanted, self.ran_model, self.shown, self.maps, self._own),
+            "cell": self.cell,
+            "pins": list(self.pins),
+            "user_cells": self._user_cells,
+        }
+
+    def take_over(self, state: dict[str, Any]) -> None:
+        transplanted, ran_model, shown, maps, own = state["live"]
+        self._own = own
+        self.controls.set_look(Look.from_state(state["look"]))
+        self.controls.set_size(state["cells"] or self.controls.cells, state["squash"])
+        self._user_cells = state["user_cells"]
+        self._list_models(state["model"] or "pocket")
+        self.chosen, self.second = tuple(state["chosen"]), tuple(state["second"])
+        chosen, second = self.chosen, self.second
+        self._started = shown is not None
+        self._on_outcome(Outcome(ran_model, transplanted, shown, maps))
+        self.chosen, self.second = (chosen or self.chosen), second
+        self.classes.set_chosen(self.chosen, self.second)
+        self.pins = list(state["pins"]) if maps is not None else []
+        self._refresh()
+        self.redraw()
+
+    def shutdown(self) -> None:
+        self.runner.shutdown()
+        self.drawer.shutdown()

@@ -1,0 +1,120 @@
+"""The tab's longer texts and small helpers, apart from its widgets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from filterlab.gui.heatmap.cell_cards import CellFacts
+from filterlab.gui.heatmap.class_list import percent
+from filterlab.gui.heatmap.look import Look
+from filterlab.gui.i18n import language, tr
+from filterlab.surgery.heatmap import ClassMaps
+from filterlab.zoo.labels import Labels
+
+if TYPE_CHECKING:
+    from filterlab.gui.heatmap.tab import HeatmapTab
+
+__all__ = [
+    "cell_facts",
+    "cell_label",
+    "help_html",
+    "indices",
+    "percent",
+    "pycaffe_code",
+    "with_gamma",
+    "with_show",
+]
+
+
+def with_show(look: Look, show: str) -> Look:
+    """The look, showing something else."""
+    return replace(look, show=show)
+
+
+def with_gamma(table: np.ndarray, gamma: float) -> np.ndarray:
+    """A colour table as it appears after gamma."""
+    at = np.linspace(0, 1, len(table)) ** gamma
+    return np.asarray(table[np.round(at * (len(table) - 1)).astype(int)])
+
+
+def indices(value: Any) -> tuple[int, ...]:
+    """Class indices from saved data."""
+    if not isinstance(value, list):
+        return ()
+    return tuple(v for v in value if isinstance(v, int) and v >= 0)
+
+
+def cell_label(labels: Labels, index: int) -> str:
+    """A class in two short lines: number, name."""
+    label = labels[index]
+    name = label.chinese if language() == "zh" and label.chinese else label.english
+    return f"{index}\n{name}"
+
+
+def cell_facts(maps: ClassMaps, labels: Labels, cell: tuple[int, int]) -> CellFacts:
+    """What a card says about a cell."""
+    i, j = cell
+    x0, y0, x1, y1 = (round(v) for v in maps.window_on_picture(i, j))
+    return CellFacts(
+        tr("Cell ({i}, {j})").format(i=i, j=j),
+        tr("window x {x0}–{x1}, y {y0}–{y1}").format(x0=x0, x1=x1, y0=y0, y1=y1),
+        tuple((labels.display(c), p) for c, p in maps.best(i, j, 5)),
+    )
+
+
+def pycaffe_code(tab: HeatmapTab) -> str:
+    """The lines that do in pycaffe what the tab shows."""
+    done = tab.transplanted
+    if done is None:
+        model = tab.model
+        if model is None:
+            return ""
+        return (
+            "import filterlab.caffe as caffe\n"
+            f"net = caffe.Net({model.prototxt.name!r},\n"
+            f"                {model.weights_path.name!r}, caffe.TEST)"
+        )
+    lines = ["# net: the classifier, net_full: its transplant"]
+    for cast in done.casts:
+        if cast.kind == "fc->conv":
+            lines.append(f"net_full.params[{cast.new!r}][0].data.flat = \\")
+            lines.append(f"    net.params[{cast.old!r}][0].data.flat")
+            lines.append(f"net_full.params[{cast.new!r}][1].data[...] = \\")
+            lines.append(f"    net.params[{cast.old!r}][1].data")
+    maps = tab.maps
+    if maps is not None:
+        h, w = maps.input_size
+        lines.append(f"net_full.blobs[{done.input!r}].reshape(1, {done.channels}, {h}, {w})")
+        lines.append(f"out = net_full.forward({done.input}=transformed)")
+        if len(tab.chosen) == 1:
+            lines.append(f"heatmap = out[{done.output!r}][0, {tab.chosen[0]}]")
+        elif tab.chosen:
+            lines.append(f"heatmap = out[{done.output!r}][0, {list(tab.chosen)!r}].sum(0)")
+    return "\n".join(lines)
+
+
+def help_html() -> str:
+    """What F1 shows."""
+    keys = (
+        (tr("Wheel, drag"), tr("zoom, move; double click shows the whole picture")),
+        (tr("Point at a cell"), tr("its window (blue), its field (dashed), its five best classes")),
+        (tr("Click, Enter"), tr("pin the cell; up to four are compared")),
+        (tr("Arrow keys"), tr("move from cell to cell")),
+        ("Ctrl+O, Ctrl+V", tr("open or paste a picture")),
+        (tr("PgUp, PgDn"), tr("the folder's previous and next picture")),
+        ("Ctrl+T", tr("transplant")),
+        ("Ctrl+F", tr("search a class: 282, tiger, 虎猫, 281-285")),
+        ("Esc", tr("cancel what runs")),
+        ("F11", tr("full screen")),
+    )
+    rows = "".join(f"<tr><td class='key'>{k}</td><td>{v}</td></tr>" for k, v in keys)
+    text = tr(
+        "A classifier says what is in a picture, not where. Cast its fully connected layers into "
+        "convolutions with the same weights, and it answers for every window of a larger picture "
+        "at once. Each cell of the map answers for one window; the map is laid where those windows "
+        "have their centres, so the margins have no cell."
+    )
+    return f"<h2>{tr('Heatmap')}</h2><p>{text}</p><table>{rows}</table>"

@@ -1,0 +1,153 @@
+"""The tab's long jobs: plain generators on snapshots, without Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.errors import FilterLabError
+from filterlab.gui.i18n import tr
+from filterlab.pictures import read_picture, sample
+from filterlab.progress import Job, Progress
+from filterlab.surgery.heatmap import ClassMaps, Preprocessing, choose_size, heatmap_job
+from filterlab.surgery.transplant import Transplanted, transplant_job
+from filterlab.zoo.catalogue import Model
+from filterlab.zoo.getting import get_job
+
+__all__ = [
+    "Outcome",
+    "Shown",
+    "Size",
+    "Source",
+    "map_job",
+    "open_job",
+    "part",
+    "preprocessing_of",
+    "transplant_and_map_job",
+]
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a picture comes from: a file or a sample."""
+
+    path: str = ""
+    sample: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name to show."""
+        return Path(self.path).name if self.path else self.sample
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture that is there: float32 RGB or grey in 0..1."""
+
+    source: Source
+    picture: Array
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the net's input shall be; cells 0 leaves the choice to the picture."""
+
+    cells: int = 0
+    squash: bool = False
+
+
+@dataclass
+class Outcome:
+    """What a job has made; None where it made nothing of that kind."""
+
+    model: Model | None = None
+    transplanted: Transplanted | None = None
+    shown: Shown | None = None
+    maps: ClassMaps | None = None
+
+
+def part(job: Job[Any], low: float, high: float) -> Generator[Progress, None, Any]:
+    """A job as a part of a longer one: its progress goes from ``low`` to ``high`` of 1."""
+    while True:
+        try:
+            progress = next(job)
+        except StopIteration as end:
+            return end.value
+        done = low + (high - low) * progress.fraction
+        yield Progress(progress.step, done, 1.0, progress.message)
+
+
+def preprocessing_of(model: Model | None) -> Preprocessing:
+    """How pictures are prepared for a model."""
+    if model is None:
+        return Preprocessing()
+    return Preprocessing(model.mean_bgr, model.scale, model.order)
+
+
+def choices(transplanted: Transplanted, picture: Array, size: Size) -> dict[str, Any]:
+    """The size as :func:`filterlab.surgery.heatmap.heatmap_job` takes it."""
+    geometry = transplanted.geometry
+    shape = (int(picture.shape[0]), int(picture.shape[1]))
+    if size.squash:
+        cells = size.cells or 8
+        return {"squash": geometry.size_for_cells(cells, cells)}
+    if size.cells:
+        return {"cells": size.cells}
+    smallest = geometry.smallest()
+    if shape[0] < smallest[0] or shape[1] < smallest[1]:
+        return {"cells": 4}
+    return {"size": choose_size(geometry, shape)}
+
+
+def _read(source: Source) -> Array:
+    picture = read_picture(source.path) if source.path else sample(source.sample)
+    if picture.size == 0:
+        raise FilterLabError(tr("The picture {name} is empty.").format(name=source.name))
+    return picture
+
+
+def map_job(
+    model: Model | None, transplanted: Transplanted, shown: Shown, size: Size
+) -> Job[Outcome]:
+    """The class maps of a picture."""
+    maps = yield from heatmap_job(
+        transplanted,
+        shown.picture,
+        preprocessing=preprocessing_of(model),
+        **choices(transplanted, shown.picture, size),
+    )
+    return Outcome(model, transplanted, shown, maps)
+
+
+def open_job(
+    source: Source, model: Model | None, transplanted: Transplanted | None, size: Size
+) -> Job[Outcome]:
+    """Read a picture and, if a net is there, its class maps."""
+    yield Progress(tr("read the picture"), 0, 1, source.name)
+    shown = Shown(source, _read(source))
+    if transplanted is None:
+        return Outcome(shown=shown)
+    outcome: Outcome = yield from part(map_job(model, transplanted, shown, size), 0.3, 1.0)
+    return outcome
+
+
+def transplant_and_map_job(model: Model, shown: Shown | None, size: Size) -> Job[Outcome]:
+    """Get the weights if need be, transplant, and map the picture that is there."""
+    at = 0.0
+    if not model.ready and model.kind in ("download", "random"):
+        yield from part(get_job(model), 0.0, 0.5)
+        at = 0.5
+    weights = model.need_weights()
+    end = 0.85 if shown is not None else 1.0
+    transplanted = yield from part(transplant_job(model.prototxt, weights), at, end)
+    if shown is None:
+        return Outcome(model, transplanted)
+    outcome: Outcome = yield from part(map_job(model, transplanted, shown, size), end, 1.0)
+    return outcome
