@@ -13,9 +13,9 @@ import numpy.typing as npt
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.proto import caffe_pb2
-from filterlab.caffe.wire import BYTES, VARINT, Message, Walker, open_buffer
+from filterlab.caffe.wire import BYTES, VARINT, Message, Walker, open_buffer, shown
 
-__all__ = ["read_weights", "write_weights"]
+__all__ = ["parse_weights", "read_weights", "write_weights"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -45,6 +45,8 @@ _NET_FIELDS: dict[int, tuple[str, tuple[int, ...]]] = {
 def _refuse_other_files(data: memoryview, path: str) -> None:
     """Name the likeliest mistakes: text, a page saved from the web, a picture, an archive."""
     head = bytes(data[:4096])
+    if not head:
+        raise CaffeError(f"{path}: there are no bytes; give a caffemodel here")
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise CaffeError(f"{path}: a web page, not weights; download the caffemodel itself")
@@ -63,7 +65,7 @@ def _refuse_other_files(data: memoryview, path: str) -> None:
 
 def _blobs_of(walker: Walker, ranges: list[tuple[int, int]], name: str) -> list[FloatArray]:
     return [
-        walker.blob(Message(start, end, f"blob {index} of layer {name!r}"))
+        walker.blob(Message(start, end, f"blob {index} of layer {shown(name)}"))
         for index, (start, end) in enumerate(ranges)
     ]
 
@@ -78,7 +80,7 @@ def _layer(
         if number == name_field:
             walker.expect(wire, (BYTES,), where, "name")
             name = walker.text(start, end)
-            where.what = f"layer {name!r}"
+            where.what = f"layer {shown(name)}"
         elif number == blobs_field:
             walker.expect(wire, (BYTES,), where, "blobs")
             ranges.append((start, end))
@@ -100,7 +102,7 @@ def _layers(walker: Walker, net: Message) -> Iterator[tuple[str, list[FloatArray
         where = Message(start, end, f"layer {index}")
         name_field, blobs_field, v0_field = (1, 7, None) if number == 100 else (4, 6, 1)
         name, blobs = _layer(walker, where, name_field, blobs_field, v0_field)
-        net.what = f"the net, after layer {name!r}"
+        net.what = f"the net, after layer {shown(name)}"
         yield name, blobs
     if not index:
         walker.fail("holds no layers; give a caffemodel here")
@@ -132,10 +134,19 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
         from filterlab.caffe import hdf5
 
         return hdf5.read_weights(path)
-    _refuse_other_files(data, name)
-    walker = Walker(data, name, "caffemodel")
+    return parse_weights(data, name)
+
+
+def parse_weights(data: bytes | memoryview, path: str = "<weights>") -> dict[str, list[FloatArray]]:
+    """The weights in the bytes of a ``.caffemodel``; see :func:`read_weights`.
+
+    Where the bytes are writable, large arrays are views of them.
+    """
+    view = memoryview(data)
+    _refuse_other_files(view, path)
+    walker = Walker(view, path, "caffemodel")
     found: dict[str, list[FloatArray]] = {}
-    for layer, blobs in _layers(walker, Message(0, len(data), "the net")):
+    for layer, blobs in _layers(walker, Message(0, len(view), "the net")):
         # Of two layers with one name, as for two phases, the later with blobs counts.
         if blobs:
             found[layer] = blobs

@@ -11,6 +11,7 @@ from typing import Any
 
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.wire import shown
 
 __all__ = ["V1_TYPES", "upgrade_net"]
 
@@ -149,7 +150,7 @@ def _from_v0(old: caffe_pb2.V1LayerParameter, where: str) -> caffe_pb2.LayerPara
     flat = old.layer
     if flat.type not in _V0_TYPES:
         raise CaffeError(
-            f"{where}: layer {flat.name!r} has the unknown V0 type {flat.type!r}; "
+            f"{where}: layer {shown(flat.name)} has the unknown V0 type {shown(flat.type)}; "
             f"known are {', '.join(sorted([*_V0_TYPES, 'padding']))}"
         )
     kind, holder = _V0_TYPES[flat.type]
@@ -170,7 +171,7 @@ def _from_v0(old: caffe_pb2.V1LayerParameter, where: str) -> caffe_pb2.LayerPara
 def _from_v1(old: caffe_pb2.V1LayerParameter, where: str) -> caffe_pb2.LayerParameter:
     type_name = caffe_pb2.V1LayerParameter.LayerType.Name(old.type)
     if type_name == "NONE":
-        raise CaffeError(f"{where}: layer {old.name!r} has no type; give it one")
+        raise CaffeError(f"{where}: layer {shown(old.name)} has no type; give it one")
     layer = caffe_pb2.LayerParameter(
         name=old.name,
         type=V1_TYPES[type_name],
@@ -204,12 +205,12 @@ def _fold_padding(
         if old.layer.type == "padding":
             if len(old.bottom) != 1 or len(old.top) != 1:
                 raise CaffeError(
-                    f"{where}: padding layer {old.layer.name!r} has {len(old.bottom)} bottoms and "
-                    f"{len(old.top)} tops; it needs one of each"
+                    f"{where}: padding layer {shown(old.layer.name)} has {len(old.bottom)} "
+                    f"bottoms and {len(old.top)} tops; it needs one of each"
                 )
             if old.bottom[0] in padded:
                 raise CaffeError(
-                    f"{where}: padding layer {old.layer.name!r} pads what is padded already; "
+                    f"{where}: padding layer {shown(old.layer.name)} pads what is padded already; "
                     "add the two pads up in one layer"
                 )
             padded[old.top[0]] = old
@@ -222,8 +223,9 @@ def _fold_padding(
                 continue
             if old.layer.type not in ("conv", "pool"):
                 raise CaffeError(
-                    f"{where}: layer {old.layer.name!r} of type {old.layer.type!r} reads the "
-                    f"padding layer {padding.layer.name!r}; only 'conv' and 'pool' can"
+                    f"{where}: layer {shown(old.layer.name)} of type {shown(old.layer.type)} "
+                    f"reads the padding layer {shown(padding.layer.name)}; only 'conv' and 'pool' "
+                    "can"
                 )
             copy.bottom[index] = padding.bottom[0]
             copy.layer.pad = padding.layer.pad
@@ -249,8 +251,8 @@ def _input_layer(net: caffe_pb2.NetParameter, where: str) -> caffe_pb2.LayerPara
     else:
         if len(net.input_dim) != 4 * len(names):
             raise CaffeError(
-                f"{where}: {len(names)} input(s) ({', '.join(names)}) but {len(net.input_dim)} "
-                f"input_dim(s); give four for each, or an input_shape"
+                f"{where}: {len(names)} input(s) ({', '.join(map(shown, names[:8]))}) but "
+                f"{len(net.input_dim)} input_dim(s); give four for each, or an input_shape"
             )
         for start in range(0, len(net.input_dim), 4):
             layer.input_param.shape.add(dim=net.input_dim[start : start + 4])

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from filterlab.caffe.errors import CaffeError
 
-__all__ = ["Message", "Walker", "open_buffer", "shape_text"]
+__all__ = ["Message", "Walker", "open_buffer", "shape_text", "shown"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -36,6 +36,11 @@ _COPY_BELOW = 64 << 10  # smaller blobs get memory of their own, which is aligne
 def shape_text(shape: Sequence[int]) -> str:
     """A shape as in ``8x3x11x11``."""
     return "x".join(str(dim) for dim in shape) or "()"
+
+
+def shown(name: str) -> str:
+    """A name from a file in quotes, cut where noise makes it long."""
+    return repr(name if len(name) <= 60 else name[:57] + "...")
 
 
 def open_buffer(path: str | os.PathLike[str]) -> memoryview:
