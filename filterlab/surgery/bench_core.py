@@ -72,6 +72,7 @@ class BenchCore:
 
     def __init__(self, picture: ArrayLike | None = None, title: str = "") -> None:
         self._state = start_state(picture, title)
+        self._state.check()
         self.journal: Journal[BenchState] = Journal(cost=_kept_bytes)
         self._revision = 0
         self._net: Any = None
@@ -113,7 +114,7 @@ class BenchCore:
 
     @property
     def output_size(self) -> tuple[int, int]:
-        """Rows and columns of the outputs; FilterLabError if the kernel does not fit."""
+        """Rows and columns of the full outputs."""
         return self.snapshot().output_size
 
     def kernel(self, slot: int, channel: int = 0) -> Kernel:
@@ -237,6 +238,7 @@ class BenchCore:
         old = self._state
         if new.same(old):
             return ""
+        new.check()
         self._code = lines
         self.journal.push(Edit(name, old, new, lines, slot, merge))
         self._put(new)

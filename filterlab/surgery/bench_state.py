@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from filterlab.errors import FilterLabError
 from filterlab.surgery.convolve import Picture, Settings
+from filterlab.surgery.kernels import check_size
+from filterlab.surgery.kernels.analysis import output_size
 from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.surgery.kernels.transform import resize
 
-__all__ = ["LUMA", "SLOTS", "BenchState", "PresetChoice", "start_state", "with_mode"]
+__all__ = [
+    "LUMA",
+    "SLOTS",
+    "BenchState",
+    "PresetChoice",
+    "from_session",
+    "start_state",
+    "to_session",
+    "with_mode",
+]
 
 Floats = NDArray[np.float32]
 
@@ -62,6 +75,16 @@ class BenchState:
     @property
     def size(self) -> tuple[int, int]:
         return int(self.kernels.shape[2]), int(self.kernels.shape[3])
+
+    def check(self) -> None:
+        """FilterLabError if the kernels do not fit into the picture even once."""
+        output_size(
+            (self.picture.height, self.picture.width),
+            self.size,
+            self.settings.margins(self.size),
+            self.settings.stride,
+            self.settings.dilation,
+        )
 
     def same(self, other: BenchState) -> bool:
         """Whether nothing differs, preset names included."""
@@ -174,3 +197,52 @@ def start_state(picture: ArrayLike | None, title: str) -> BenchState:
     return BenchState(
         _frozen(kernels), _frozen(np.zeros(SLOTS, np.float32)), choices, Settings(), pixels
     )
+
+
+def to_session(state: BenchState) -> dict[str, Any]:
+    """The state without its picture as plain JSON values, to begin with next time."""
+    return {
+        "kernels": state.kernels.tolist(),
+        "bias": state.bias.tolist(),
+        "settings": asdict(state.settings),
+        "presets": [
+            None if choice is None else {"key": choice.key, "parameters": choice.values}
+            for choice in state.presets
+        ],
+    }
+
+
+def from_session(session: Mapping[str, Any], picture: Picture) -> BenchState:
+    """The state that :func:`to_session` gave, over a picture.
+
+    Raises
+    ------
+    FilterLabError
+        If the values are none of a state, or the kernels do not fit into the picture.
+    """
+    try:
+        settings = Settings(**session["settings"])
+        kernels = np.array(session["kernels"], dtype=np.float32)
+        bias = np.array(session["bias"], dtype=np.float32)
+        check_size(kernels.shape[2:])
+        presets = tuple(_choice(entry, kernels.shape[2:]) for entry in session["presets"])
+        good = kernels.shape[:2] == (SLOTS, settings.channels) and bias.shape == (SLOTS,)
+        if not good or len(presets) != SLOTS or not np.isfinite(kernels).all():
+            raise ValueError
+        state = BenchState(_frozen(kernels), _frozen(bias), presets, settings, picture)
+        state.check()
+        if not np.isfinite(bias).all():
+            raise ValueError
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        raise FilterLabError(
+            "the filters of the last session cannot be read; the tutorial's are shown instead"
+        ) from None
+    return state
+
+
+def _choice(entry: Any, size: Sequence[int]) -> PresetChoice | None:
+    if entry is None:
+        return None
+    choice = PresetChoice(str(entry["key"]), tuple(entry["parameters"].items()))
+    PRESETS[choice.key].make(size, **choice.values)  # raises if it is none any more
+    return choice

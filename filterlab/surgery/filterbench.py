@@ -26,11 +26,14 @@ from filterlab.surgery.bench_state import (
     LUMA,
     SLOTS,
     PresetChoice,
+    from_session,
     start_state,
+    to_session,
     with_mode,
 )
 from filterlab.surgery.convolve import Picture
 from filterlab.surgery.kernels import as_kernel, check_size, transform
+from filterlab.surgery.kernels.library import SavedKernel
 from filterlab.surgery.kernels.presets import find_preset
 from filterlab.surgery.kernels.text import parse_block
 
@@ -64,6 +67,8 @@ EDIT_NAMES = (
     "Change preset",
     "Open kernel",
     "Learn kernel",
+    "Take filter from net",
+    "Take own kernel",
     "Change bias",
     "Change size",
     "Change padding",
@@ -292,6 +297,13 @@ class FilterBench(BenchCore):
             name, state, lines, slot, ("preset", slot, preset.key) if again else None
         )
 
+    def apply_saved(self, slot: int, saved: SavedKernel) -> str:
+        """One of the user's own kernels with its bias, as one step."""
+        with self.group("Take own kernel"):
+            changed = self.set_kernel(slot, saved.values, "Take own kernel")
+            changed = self.set_bias(slot, saved.bias) or changed
+        return "Take own kernel" if changed else ""
+
     def set_bias(self, slot: int, value: float) -> str:
         """The number added to every pixel of an output."""
         self._check(slot, 0)
@@ -367,7 +379,9 @@ class FilterBench(BenchCore):
 
     def show_frame(self, pixels: ArrayLike, title: str = "") -> None:
         """A camera's frame as input, without an undo step of its own."""
-        self._put(replace(self._state, picture=Picture(pixels, title)))
+        state = replace(self._state, picture=Picture(pixels, title))
+        state.check()
+        self._put(state)
 
     def draw_on_picture(
         self, row: float, column: float, radius: float, value: float | Sequence[float]
@@ -384,6 +398,24 @@ class FilterBench(BenchCore):
         colour = np.asarray(value, dtype=np.float32)
         pixels[y0:y1, x0:x1][dab] = colour if picture.colour else colour.mean(dtype=np.float32)
         return self.set_picture(pixels, picture.title, "Draw on picture")
+
+    # --- sessions -----------------------------------------------------------------------------
+
+    def session(self) -> dict[str, Any]:
+        """Filters and settings as plain JSON values, to begin with next time."""
+        return to_session(self._state)
+
+    def restore(self, session: Mapping[str, Any]) -> None:
+        """Begin with what :meth:`session` gave; not an undo step.
+
+        Raises
+        ------
+        FilterLabError
+            If the values are none of a session; nothing changes.
+        """
+        state = from_session(session, self._state.picture)
+        self.journal.clear()
+        self._put(state)
 
     # --- files --------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from filterlab.surgery import convolve
 from filterlab.surgery.bench_core import Change
 from filterlab.surgery.convolve import Outputs
 from filterlab.surgery.filterbench import EDIT_NAMES, TRANSFORMS, FilterBench
+from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS
+from filterlab.surgery.layer_filters import read_layer_filters
 
 RNG = np.random.default_rng(8)
 PICTURE = RNG.random((24, 31, 3), dtype=np.float32)
@@ -371,6 +374,88 @@ def test_reset_and_restart(bench: FilterBench) -> None:
     fresh = FilterBench(PICTURE)
     assert _key(bench) == _key(fresh)
     assert FilterBench().picture.pixels.shape == (360, 480)
+
+
+def test_sessions(bench: FilterBench) -> None:
+    bench.set_mode("three")
+    bench.set_size((3, 9))
+    bench.set_pad("same")
+    bench.apply_preset(2, "gabor", angle=30)
+    bench.set_bias(1, 0.1)
+    kept = json.loads(json.dumps(bench.session()))
+    other = FilterBench(PICTURE)
+    other.restore(kept)
+    assert _key(other) == _key(bench)
+    assert other.clean
+    assert other.undo() == ""
+    good = _key(other)
+    for key, value in (
+        ("kernels", [[1]]),
+        ("kernels", "x"),
+        ("bias", [1, 2]),
+        ("bias", [1, 2, float("nan")]),
+        ("settings", {"mode": "three", "colour": 1}),
+        ("settings", None),
+        ("presets", [None]),
+        ("presets", [{"key": "swirl", "parameters": {}}] * 3),
+    ):
+        with pytest.raises(FilterLabError):
+            other.restore(kept | {key: value})
+    with pytest.raises(FilterLabError):
+        other.restore({})
+    assert _key(other) == good
+
+
+def test_own_kernels(bench: FilterBench) -> None:
+    saved = KernelLibrary().save("mine", np.full((7, 3), 2.0), "x", bias=0.5)
+    before = _key(bench)
+    assert bench.apply_saved(1, saved) == "Take own kernel"
+    assert bench.size == (7, 5)
+    assert (bench.kernel(1)[:, 1:4] == 2).all()
+    assert bench.bias(1) == 0.5
+    assert bench.apply_saved(1, saved) == ""
+    assert bench.undo() == "Take own kernel"
+    assert _key(bench) == before
+
+
+def test_filters_of_a_net(bench: FilterBench, shared: Path) -> None:
+    folder = shared / "squeezenet"
+    found = read_layer_filters(folder / "deploy.prototxt", folder / "squeezenet_v1.0.caffemodel")
+    assert (found.layer, found.kernels.shape, found.bias.shape) == ("conv1", (96, 3, 7, 7), (96,))
+    bench.set_mode("three")
+    bench.set_kernel(0, found.kernels[5], "Take filter from net")
+    bench.set_bias(0, float(found.bias[5]))
+    net = caffe.Net(
+        str(folder / "deploy.prototxt"), str(folder / "squeezenet_v1.0.caffemodel"), caffe.TEST
+    )
+    data = np.zeros(net.blobs["data"].data.shape, np.float32)
+    data[0, :, :24, :31] = PICTURE.transpose(2, 0, 1)[::-1]  # the net takes BGR
+    net.blobs["data"].data[...] = data
+    net.forward(end="conv1")
+    expected = np.array(net.blobs["conv1"].data[0, 5, :9, :13])
+    output = convolve.compute(bench.snapshot()).data[0, ::2, ::2]
+    np.testing.assert_allclose(output, expected, atol=1e-5)
+    small = shared / "goldens/nets"
+    with pytest.raises(FilterLabError, match="no weights for layer"):
+        read_layer_filters(folder / "deploy.prototxt", small / "designer_filters.caffemodel")
+
+
+def test_kernels_that_do_not_fit_are_refused() -> None:
+    bench = FilterBench(np.zeros((7, 9), np.float32))
+    before = _key(bench)
+    for call in (
+        lambda: bench.set_size(9),
+        lambda: bench.set_dilation(2),
+        lambda: bench.set_picture(np.zeros((4, 4))),
+        lambda: bench.show_frame(np.zeros((4, 4))),
+    ):
+        with pytest.raises(FilterLabError, match="does not fit"):
+            call()
+    assert _key(bench) == before
+    bench.set_pad("same")
+    bench.set_size(9)
+    with pytest.raises(FilterLabError, match="does not fit"):
+        FilterBench(np.zeros((3, 3)))
 
 
 def test_undo_keeps_few_pictures() -> None:
