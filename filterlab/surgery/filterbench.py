@@ -424,7 +424,7 @@ class FilterBench(BenchCore):
 
         Raises
         ------
-        FilterLabError
+        FilterLabError, CaffeError
             If a file cannot be written.
         """
         base = Path(prefix)
