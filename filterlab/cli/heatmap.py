@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         maps = run_job(heatmap_job(done, picture, preprocessing=net.preprocessing, **sizes))
     chosen = wanted if wanted is not None else [int(maps.ranked()[0])]
-    _write(args, net, picture, maps, chosen)
+    _write(args, net, picture, maps, chosen, done.account())
     if args.json:
         print(json.dumps(_found(args, net, maps, chosen), ensure_ascii=False, indent=1))
     else:
@@ -128,7 +128,12 @@ def _sentence(net: _model.Chosen, maps: Any, chosen: Sequence[int]) -> str:
 
 
 def _write(
-    args: argparse.Namespace, net: _model.Chosen, picture: Any, maps: Any, chosen: Sequence[int]
+    args: argparse.Namespace,
+    net: _model.Chosen,
+    picture: Any,
+    maps: Any,
+    chosen: Sequence[int],
+    account: str,
 ) -> None:
     from filterlab.pictures import write_picture
     from filterlab.surgery import export, overlay
@@ -156,7 +161,17 @@ def _write(
     if args.report:
         from filterlab.surgery.report import write_report
 
-        write_report(args.report, picture, maps, chosen, net.labels, net.name, style, args.map)
+        write_report(
+            args.report,
+            picture,
+            maps,
+            chosen,
+            labels=net.labels,
+            model=net.name,
+            style=style,
+            mode=args.map,
+            account=account,
+        )
 
 
 def _found(

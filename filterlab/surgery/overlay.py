@@ -16,18 +16,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
-from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.geometry import MapGeometry
+from filterlab.surgery.heatmap import Placement
 
 __all__ = [
     "COLORMAPS",
     "MODES",
     "Layer",
+    "Placed",
     "Style",
     "blend",
     "colormap",
@@ -43,6 +45,21 @@ Points = NDArray[np.float64]
 MODES = ("tiles", "smooth", "coverage", "coverage-max", "stretched")
 COLORMAPS = ("viridis", "inferno", "magma", "turbo", "grey")
 _DIM = 0.35  # what is left of the picture's light where no cell looks
+
+
+class Placed(Protocol):
+    """Cells with a place on a picture: class maps, or the features of any blob."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def cols(self) -> int: ...
+    @property
+    def geometry(self) -> MapGeometry: ...
+    @property
+    def placement(self) -> Placement: ...
+    @property
+    def picture_size(self) -> tuple[int, int]: ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +78,7 @@ class Layer:
     cover: Array
 
 
-def _coordinates(maps: ClassMaps, shape: tuple[int, int]) -> tuple[Points, Points]:
+def _coordinates(maps: Placed, shape: tuple[int, int]) -> tuple[Points, Points]:
     """Middles of the pixels of a picture of this shape, as coordinates in the net's input."""
     h, w = shape
     y = (np.arange(h, dtype=np.float64) + 0.5) * (maps.picture_size[0] / h)
@@ -71,7 +88,7 @@ def _coordinates(maps: ClassMaps, shape: tuple[int, int]) -> tuple[Points, Point
 
 
 def lay(
-    maps: ClassMaps,
+    maps: Placed,
     values: NDArray[Any],
     mode: str = "tiles",
     shape: tuple[int, int] | None = None,
@@ -80,7 +97,7 @@ def lay(
 
     Parameters
     ----------
-    maps : ClassMaps
+    maps : ClassMaps or Features
         Where the cells lie.
     values : ndarray (rows, cols)
         A class's map, a sum, an entropy …
@@ -114,7 +131,7 @@ def lay(
     raise FilterLabError(f"no way {mode!r} to lay a map; take one of {', '.join(MODES)}")
 
 
-def _tiles(maps: ClassMaps, values: Array, y: Points, x: Points) -> Layer:
+def _tiles(maps: Placed, values: Array, y: Points, x: Points) -> Layer:
     x0, y0, x1, y1 = maps.geometry.tiles_rect(maps.rows, maps.cols)
     jy, jx = maps.geometry.jump
     rows = np.clip(np.floor((y - y0) / jy).astype(np.intp), 0, maps.rows - 1)
@@ -123,7 +140,7 @@ def _tiles(maps: ClassMaps, values: Array, y: Points, x: Points) -> Layer:
     return Layer(np.where(inside, values[np.ix_(rows, cols)], np.float32(0)), _float(inside))
 
 
-def _smooth(maps: ClassMaps, values: Array, y: Points, x: Points) -> Layer:
+def _smooth(maps: Placed, values: Array, y: Points, x: Points) -> Layer:
     cx, cy = maps.geometry.centre(0, 0)
     jy, jx = maps.geometry.jump
     at_y, at_x = (y - cy) / jy, (x - cx) / jx  # in cells, 0 at the first centre
@@ -154,7 +171,7 @@ def _holders(at: Points, origin: int, window: int, jump: int, count: int) -> tup
     return np.clip(first, 0, count), np.clip(last, 0, count)
 
 
-def _coverage(maps: ClassMaps, values: Array, y: Points, x: Points, largest: bool) -> Layer:
+def _coverage(maps: Placed, values: Array, y: Points, x: Points, largest: bool) -> Layer:
     g = maps.geometry
     r0, r1 = _holders(y, g.origin[0], g.window_size[0], g.jump[0], maps.rows)
     c0, c1 = _holders(x, g.origin[1], g.window_size[1], g.jump[1], maps.cols)
@@ -188,7 +205,7 @@ def _float(mask: NDArray[Any]) -> Array:
     return np.asarray(mask, np.float32)
 
 
-def stretch_error(maps: ClassMaps) -> tuple[NDArray[np.float64], float]:
+def stretch_error(maps: Placed) -> tuple[NDArray[np.float64], float]:
     """How far the stretched map is off, in pixels of the picture.
 
     Returns
@@ -202,7 +219,7 @@ def stretch_error(maps: ClassMaps) -> tuple[NDArray[np.float64], float]:
     moved = np.zeros((maps.rows, maps.cols, 2))
     for i in range(maps.rows):
         for j in range(maps.cols):
-            x, y = maps.centre_on_picture(i, j)
+            x, y = maps.placement.point(*maps.geometry.centre(i, j))
             moved[i, j] = (j + 0.5) * w / maps.cols - x, (i + 0.5) * h / maps.rows - y
     return moved, float(np.abs(moved).max())
 

@@ -64,7 +64,7 @@ def weights_of(text: str, seed: int, folder: Path, gain: float = 1.0) -> tuple[P
 def thin_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Prototxt and caffemodel of the thin net, weights drawn from a seed."""
     folder = tmp_path_factory.mktemp("thin")
-    return weights_of(THIN.format(channels=3), 7, folder)
+    return weights_of(THIN.format(channels=3), 7, folder, gain=0.45)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,221 @@
+"""A report in one HTML file: picture, maps, classes, net, settings, everything embedded."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.caffe.files import atomic_write
+from filterlab.errors import FilterLabError
+from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.legend import number
+from filterlab.surgery.maps import entropy, grid_text, lay_colours, thumbnail, winner_map
+from filterlab.surgery.overlay import Style, as_rgb, blend, colormap, compose, lay
+
+__all__ = ["report_html", "write_report"]
+
+_WIDEST = 1200  # pixels of an embedded picture
+_CLASSES = 12
+
+_CSS = """
+:root { color-scheme: light dark; --ink: #1e1f22; --faint: #5c6068; --ground: #fff; --raised:
+#f5f6f8; --accent: #2f6fde } @media (prefers-color-scheme: dark) { :root { --ink: #ececf0;
+--faint: #a0a4ac; --ground: #1e1f22; --raised: #2b2d30; --accent: #6ea8fe } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground);
+margin: 32px auto; max-width: 1120px; padding: 0 24px } h1 { font-size: 28px; margin: 0 }
+h2 { font-size: 20px; margin: 40px 0 8px } p.faint, figcaption, th { color: var(--faint) }
+figure { margin: 0 } figure img { width: 100%; border-radius: 4px } .row { display: grid; gap: 24px;
+grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)) } table { border-collapse: collapse;
+font-variant-numeric: tabular-nums } th { text-align: left; font-weight: 500 } td, th { padding:
+4px 16px 4px 0; vertical-align: middle } td.n { text-align: right } .bar { display: inline-block;
+height: 8px; background: var(--accent); border-radius: 4px } .thumb { image-rendering: pixelated;
+display: block; height: 40px } pre { background: var(--raised); padding: 16px; overflow: auto;
+border-radius: 4px } .swatch { display: inline-block; width: 14px; height: 14px; border-radius: 3px;
+margin-right: 8px; vertical-align: -2px } .scale { height: 12px; border-radius: 4px;
+margin-top: 8px } .ends { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums }
+"""
+
+
+def _png(picture: NDArray[Any]) -> str:
+    """A picture as a data address."""
+    import cv2
+
+    array = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+    ok, encoded = cv2.imencode(".png", np.ascontiguousarray(array[:, :, ::-1]))
+    if not ok:
+        raise FilterLabError("a picture of the report could not be encoded")
+    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+
+
+def _figure(picture: NDArray[Any], caption: str) -> str:
+    text = html.escape(caption)
+    return (
+        f'<figure><img src="{_png(picture)}" alt="{text}"><figcaption>{text}</figcaption></figure>'
+    )
+
+
+def _shown(picture: NDArray[Any]) -> NDArray[np.float32]:
+    rgb = as_rgb(picture)
+    longer = max(rgb.shape[:2])
+    if longer <= _WIDEST:
+        return rgb
+    import cv2
+
+    h, w = (max(1, round(n * _WIDEST / longer)) for n in rgb.shape[:2])
+    return np.asarray(cv2.resize(rgb, (w, h), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _scale(style: Style, limits: tuple[float, float]) -> str:
+    table = colormap(style.colormap)
+    stops = []
+    for share in np.linspace(0, 1, 17):
+        stops.append(f"{_rgb(table[int(share**style.gamma * 255 + 0.5)])} {share * 100:.1f}%")
+    middle = sum(limits) / 2
+    return (
+        f'<div class="scale" style="background:linear-gradient(90deg,{",".join(stops)})"></div>'
+        f'<div class="ends"><span>{number(limits[0])}</span><span>{number(middle)}</span>'
+        f"<span>{number(limits[1])}</span></div>"
+    )
+
+
+def _class_rows(maps: ClassMaps, labels: Any, chosen: Sequence[int]) -> str:
+    ranked = [int(c) for c in maps.ranked()[:_CLASSES]]
+    lines = []
+    for c in dict.fromkeys([*chosen[:_CLASSES], *ranked]):
+        peak, mean = float(maps.prob[c].max()), float(maps.prob[c].mean())
+        picture = _png(thumbnail(maps.prob[c], 80))
+        lines.append(
+            f"<tr><td>{html.escape(_name(labels, c))}</td>"
+            f'<td><img class="thumb" src="{picture}" alt=""></td>'
+            f'<td><span class="bar" style="width:{max(1, round(peak * 160))}px"></span></td>'
+            f'<td class="n">{peak:.4f}</td><td class="n">{mean:.4f}</td></tr>'
+        )
+    head = "<tr><th>class</th><th>map, 0 to 1</th><th></th><th>peak</th><th>mean</th></tr>"
+    return f"<table>{head}{''.join(lines)}</table>"
+
+
+def _name(labels: Any, index: int) -> str:
+    return f"class {index}" if labels is None else str(labels[index])
+
+
+def _rgb(colour: Sequence[float]) -> str:
+    return f"rgb({','.join(str(round(v * 255)) for v in colour)})"
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> str:
+    rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in facts)
+    return f"<table>{rows}</table>"
+
+
+def report_html(
+    picture: NDArray[Any],
+    maps: ClassMaps,
+    chosen: Sequence[int],
+    labels: Any = None,
+    model: str = "",
+    style: Style | None = None,
+    mode: str = "tiles",
+    account: str = "",
+    title: str = "",
+) -> str:
+    """The report as text.
+
+    Parameters
+    ----------
+    picture : ndarray (height, width, 3) or (height, width) float32
+    maps : ClassMaps
+    chosen : sequence of int
+        The classes whose summed map is shown large.
+    labels : sequence, optional
+        Names by index; ``str`` of each is shown.
+    model, account, title : str
+        The net's name, :meth:`Transplanted.account`, the report's title.
+    style, mode
+        How the map is drawn.
+    """
+    style = style or Style()
+    shown = _shown(picture)
+    shape = (shown.shape[0], shown.shape[1])
+    layer = lay(maps, maps.values(chosen), mode, shape)
+    names = " + ".join(_name(labels, c) for c in chosen)
+    won = winner_map(maps)
+    colours, cover = lay_colours(maps, won.colours, "tiles", shape)
+    winners = blend(shown, colours, np.asarray(0.65 * cover, np.float32), cover, True)
+    bits = lay(maps, entropy(maps), "tiles", shape)
+    highest = float(np.log2(max(maps.classes, 2)))
+    unsure = compose(shown, bits, Style("viridis", 0.65, low=0.0, high=highest, fade=0.0))
+    legend = "".join(
+        f'<div><span class="swatch" style="background:{_rgb(e.colour)}"></span>'
+        f"{html.escape('other classes' if e.index < 0 else _name(labels, e.index))}: "
+        f"{e.cells}</div>"
+        for e in won.legend
+    )
+    g = maps.geometry
+    h, w = maps.picture_size
+    facts = [
+        ("net", model or "unnamed"),
+        ("picture", f"{w} x {h} pixels"),
+        ("net's input", f"{maps.input_size[1]} x {maps.input_size[0]} pixels"),
+        ("map", f"{maps.cols} x {maps.rows} cells, {g.jump[1]} pixels apart"),
+        ("a cell answers for", f"{g.window_size[1]} x {g.window_size[0]} pixels of the input"),
+        ("a cell can see", f"{g.field_size[1]} x {g.field_size[0]} pixels"),
+        ("drawn as", f"{mode}, {style.colormap}, opacity {style.opacity:g}, gamma {style.gamma:g}"),
+        ("forward passes", f"{maps.seconds * 1000:.0f} ms"),
+    ]
+    heading = html.escape(title or f"Where is {names}?")
+    parts = [
+        f"<h1>{heading}</h1>",
+        '<p class="faint">Laid where each cell of the map really looks; what no cell is centred '
+        "on is dimmed.</p>",
+        '<div class="row">',
+        _figure(shown, "the picture"),
+        "<div>"
+        + _figure(compose(shown, layer, style), names)
+        + _scale(style, style.limits(layer))
+        + "</div>",
+        "</div>",
+        "<h2>Classes</h2>",
+        _class_rows(maps, labels, chosen),
+        '<h2>Who wins where, and how sure</h2><div class="row"><div>',
+        _figure(winners, "each cell's best class"),
+        legend,
+        "</div><div>",
+        _figure(unsure, "entropy in bits: dark is sure"),
+        _scale(Style("viridis"), (0.0, highest)),
+        "</div></div>",
+        f"<h2>Best class of each cell</h2><pre>{html.escape(grid_text(maps, labels))}</pre>",
+        "<h2>Settings</h2>",
+        _facts(facts),
+    ]
+    if account:
+        parts.append(f"<h2>Transplant</h2><pre>{html.escape(account)}</pre>")
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{heading}</title>'
+        f"<style>{_CSS}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def write_report(
+    path: str | os.PathLike[str], picture: NDArray[Any], maps: ClassMaps, *args: Any, **kw: Any
+) -> Path:
+    """Write the report; see :func:`report_html`.
+
+    Raises
+    ------
+    FilterLabError, OSError
+        If it cannot be written.
+    """
+    target = Path(path)
+    if not target.resolve().parent.is_dir():
+        raise FilterLabError(f"{target}: there is no folder {target.parent}; make it first")
+    text = report_html(picture, maps, *args, **kw)
+    with atomic_write(target, "w") as stream:
+        stream.write(text)
+    return target

@@ -1,0 +1,114 @@
+"""The report: one file that holds everything, well-formed, with the right pictures and numbers."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from filterlab.errors import FilterLabError
+from filterlab.surgery.export import write_cell, write_csv, write_npy
+from filterlab.surgery.heatmap import ClassMaps, heatmap
+from filterlab.surgery.report import report_html, write_report
+from filterlab.surgery.transplant import Transplanted
+
+NAMES = ["阿 <a>", "b & b", "c", "d", "e", "f", "g"]
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    return np.random.default_rng(6).random((120, 160, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def maps(thin: Transplanted, picture: np.ndarray) -> ClassMaps:
+    return heatmap(thin, picture, cells=4)
+
+
+class _Checker(HTMLParser):
+    """Collects tags, and that each that opens also closes."""
+
+    void = ("meta", "img", "br")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sources: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.void:
+            self.open.append(tag)
+        for key, value in attrs:
+            if key in ("src", "href"):
+                self.sources.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_one_file_with_everything_inside(
+    thin: Transplanted, maps: ClassMaps, picture: np.ndarray, tmp_path: Path
+) -> None:
+    path = write_report(
+        tmp_path / "报告.html", picture, maps, [1, 2], NAMES, "thin", account=thin.account()
+    )
+    page = _Checker()
+    page.feed(path.read_text(encoding="utf-8"))
+    assert page.open == []
+    assert len(page.sources) == 4 + 7  # picture, map, winners, entropy; a thumbnail for each class
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    assert "http" not in path.read_text(encoding="utf-8")
+    first = cv2.imdecode(
+        np.frombuffer(base64.b64decode(page.sources[0].split(",")[1]), np.uint8), cv2.IMREAD_COLOR
+    )
+    np.testing.assert_allclose(first[:, :, ::-1] / 255, picture, atol=1 / 255)
+    for said in ("b & b + c", "阿 <a>", "fc6 (16, 180) -> fc6-conv", f"{maps.cols} x {maps.rows}"):
+        assert said in page.text
+    peak = f"{maps.prob[1].max():.4f}"
+    assert peak in page.text
+
+
+def test_large_pictures_are_embedded_smaller(maps: ClassMaps) -> None:
+    from dataclasses import replace
+
+    large = np.zeros((1500, 2000, 3), np.float32)
+    text = report_html(large, replace(maps, picture_size=(1500, 2000)), [0])
+    data = re.search(r"base64,([^\"]+)", text)
+    assert data is not None
+    shown = cv2.imdecode(np.frombuffer(base64.b64decode(data[1]), np.uint8), cv2.IMREAD_COLOR)
+    assert shown.shape == (900, 1200, 3)
+
+
+def test_a_missing_folder(maps: ClassMaps, picture: np.ndarray, tmp_path: Path) -> None:
+    with pytest.raises(FilterLabError, match="no folder"):
+        write_report(tmp_path / "no" / "r.html", picture, maps, [0])
+
+
+def test_tables_and_arrays(maps: ClassMaps, tmp_path: Path) -> None:
+    values = maps.values(2)
+    np.testing.assert_array_equal(np.load(write_npy(tmp_path / "m.npy", values)), values)
+    with write_csv(tmp_path / "m.csv", maps, values).open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == maps.rows * maps.cols
+    for row in rows:
+        i, j = int(row["row"]), int(row["col"])
+        assert float(row["value"]) == pytest.approx(float(values[i, j]))
+        window = [float(row[k]) for k in ("x0", "y0", "x1", "y1")]
+        assert window == pytest.approx(maps.window_on_picture(i, j), abs=0.01)
+    with write_cell(tmp_path / "c.csv", maps, 0, 1, NAMES).open(encoding="utf-8") as stream:
+        cell = list(csv.DictReader(stream))
+    assert [int(row["index"]) for row in cell][:5] == [c for c, _ in maps.best(0, 1)]
+    assert cell[0]["name"] == NAMES[int(cell[0]["index"])]
+    assert sum(float(row["probability"]) for row in cell) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(FilterLabError, match="no folder"):
+        write_npy(tmp_path / "no" / "m.npy", values)
