@@ -100,7 +100,10 @@ class ColourBar(QWidget):
             ticks = [10.0**k for k in range(first, last + 1)]
         else:
             line = self.fontMetrics().height()
-            ticks = nice_ticks(self._low, self._high, max(2, min(9, int(height / (2.4 * line)))))
+            about = max(2, min(9, int(height / (2.4 * line))))
+            ticks = nice_ticks(self._low, self._high, about)
+            if len(ticks) < 3:
+                ticks = nice_ticks(self._low, self._high, 2 * about)
         return ticks
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -117,7 +117,8 @@ class KernelGrid(QWidget):
     Signals
     -------
     edit_started(str), values_edited(ndarray), edit_finished()
-        An edit by the user; the array is a copy of the new values.
+        An edit by the user, with its English name (``Paint``, ``Erase``, ``Set cell``, ``Nudge``,
+        ``Clear``); the array is a copy of the new values.
     brush_picked(float)
         A cell's value was picked as brush value.
     current_changed(int, int)
@@ -314,14 +315,14 @@ class KernelGrid(QWidget):
 
     def set_cell(self, row: int, column: int, value: float) -> None:
         """Type ``value`` into a cell: one edit, with its mirrored cells."""
-        self._begin(tr("Type into a cell"))
+        self._begin("Set cell")
         self._apply(self.mirrored(row, column), value)
         self._finish()
 
     def clear_selection(self) -> None:
         """Set the selected block to zero: one edit."""
         rows, columns = self.selection()
-        self._begin(tr("Clear cells"))
+        self._begin("Clear")
         block = {
             (r, c) for r in range(rows.start, rows.stop) for c in range(columns.start, columns.stop)
         }
@@ -346,7 +347,7 @@ class KernelGrid(QWidget):
         elif event.button() in (Qt.LeftButton, Qt.RightButton) and self._stroke_value is None:
             erase = event.button() == Qt.RightButton
             self._stroke_value = 0.0 if erase else self._brush
-            self._begin(tr("Erase") if erase else tr("Paint"))
+            self._begin("Erase" if erase else "Paint")
             self._current = cell
             self._paint_to(cell)
 
@@ -400,7 +401,7 @@ class KernelGrid(QWidget):
         if self._stroke_value is not None:
             return
         if not (self._open and self._wheel_pause.isActive() and cell == self._current):
-            self._begin(tr("Nudge a cell"))
+            self._begin("Nudge")
             self._set_current(cell)
         self._wheel_pause.start()
         # Ten decimals: ten times 0.1 is 1, not 0.99999994.
@@ -468,7 +469,7 @@ class KernelGrid(QWidget):
         elif event.key() in (Qt.Key_Delete, Qt.Key_Backspace):
             self.clear_selection()
         elif event.key() == Qt.Key_Space:
-            self._begin(tr("Paint"))
+            self._begin("Paint")
             self._apply(self.mirrored(*self._current), self._brush)
             self._finish()
         elif text and text in _DIGIT_KEYS and not event.modifiers() & Qt.ControlModifier:

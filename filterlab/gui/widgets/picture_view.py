@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QTransform
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QGraphicsView, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.widgets.colours import readable_on
@@ -225,6 +225,7 @@ class PictureView(pg.GraphicsView):
         lut: np.ndarray | None = None,
         origin: tuple[float, float] = (0.0, 0.0),
         pixel: tuple[float, float] = (1.0, 1.0),
+        extent: QRectF | None = None,
     ) -> None:
         """Show an array: uint8 or float, HxW, HxWx3 or HxWx4.
 
@@ -237,6 +238,8 @@ class PictureView(pg.GraphicsView):
             Colour table for one-channel arrays; default grey.
         origin, pixel : (x, y)
             Scene position of the array's corner and size of its pixels.
+        extent : QRectF, optional
+            Where the whole picture lies, if the array is only a part of it.
         """
         if array is None or array.size == 0:
             self.picture.clear()
@@ -261,7 +264,8 @@ class PictureView(pg.GraphicsView):
         self.picture.setTransform(transform)
         self._values.setTransform(transform)
         rows, cols = shown.shape[:2]
-        extent = QRectF(origin[0], origin[1], cols * pixel[0], rows * pixel[1])
+        if extent is None:
+            extent = QRectF(origin[0], origin[1], cols * pixel[0], rows * pixel[1])
         if extent != self._extent:
             first = self._extent.isEmpty()
             self._extent = extent
@@ -350,6 +354,10 @@ class PictureView(pg.GraphicsView):
                 finally:
                     view._following = False
         self.view_changed.emit()
+
+    def close(self) -> bool:
+        # pyqtgraph's close() takes the scene apart under a widget that may still be resized.
+        return bool(QGraphicsView.close(self))
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)

@@ -1,0 +1,289 @@
+"""What stands under an output: its preset, its kernel grid, its bias and a few tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from filterlab.gui import theme
+from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.filters.numbers import NumberField
+from filterlab.gui.filters.preset_bar import PresetBar
+from filterlab.gui.filters.thumbs import KernelThumb
+from filterlab.gui.i18n import tr
+from filterlab.gui.icons import icon
+from filterlab.gui.widgets.histogram import short_number
+from filterlab.gui.widgets.kernel_grid import KernelGrid
+from filterlab.surgery.filterbench import Change, FilterBench
+from filterlab.surgery.kernels.library import KernelLibrary
+from filterlab.surgery.kernels.text import format_kernel, parse_number
+
+__all__ = ["FilterEditor"]
+
+#: From so many changed cells on, an edit is written as a whole kernel.
+_MANY = 6
+
+
+class FilterEditor(QWidget):
+    """Edits one filter of a bench.
+
+    Signals
+    -------
+    failed(str) : one sentence about what could not be done
+    brush_picked(float) : a cell's value was taken as the brush
+    focused(int) : the filter is worked on
+    menu_requested(int) : the tool menu is about to be shown
+    """
+
+    failed = Signal(str)
+    brush_picked = Signal(float)
+    focused = Signal(int)
+
+    def __init__(
+        self, bench: FilterBench, slot: int, library: KernelLibrary, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.bench = bench
+        self.slot = slot
+        self.channel = 0
+        self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self._edit_name = ""
+        self.presets = PresetBar(bench, slot, library, self)
+        self.presets.failed.connect(self.failed)
+        self.grid = KernelGrid(self)
+        self.grid.setMinimumSize(72, 72)
+        self.grid.set_number_parser(parse_number)
+        self.grid.edit_started.connect(self._on_edit_started)
+        self.grid.values_edited.connect(self._on_values_edited)
+        self.grid.edit_finished.connect(self._on_edit_finished)
+        self.grid.brush_picked.connect(self.brush_picked)
+        self.grid.rejected.connect(self.failed)
+        self.grid.copy_requested.connect(self.copy_text)
+        self.grid.paste_requested.connect(self.paste_text)
+        self.grid.current_changed.connect(self._on_current)
+        self.thumbs = [KernelThumb(40, self, name) for name in "RGB"]
+        for channel, thumb in enumerate(self.thumbs):
+            thumb.setProperty("channel", channel)
+            thumb.clicked.connect(self._on_thumb)
+            thumb.setToolTip(tr("Edit the kernel on this colour channel"))
+
+        self.bias = NumberField(-1e6, 1e6, 0.1, 0.0, self)
+        self.bias.setAccessibleName(tr("Bias"))
+        self.bias.setToolTip(tr("Added to every pixel of the output"))
+        self.bias.edited.connect(self._on_bias)
+        self.sum_label = QLabel(self)
+        self.sum_label.setToolTip(
+            tr("Sum of the cells: what the filter makes of a flat picture of value 1")
+        )
+        self.tools = self._make_tools()
+        self._lay_out()
+        self._facts_later = QTimer(self)
+        self._facts_later.setSingleShot(True)
+        self._facts_later.setInterval(0)
+        self._facts_later.timeout.connect(self._show_facts)
+        self.refresh()
+
+    # Building
+
+    def _make_tools(self) -> dict[str, QToolButton]:
+        tools: dict[str, QToolButton] = {}
+        for key, name, tip, slot in (
+            ("negate", "negate", tr("Negate"), self._on_negate),
+            ("normalise", "sum", tr("Normalise to sum 1"), self._on_normalise),
+            ("rotate90", "rotate", tr("Rotate 90°"), self._on_rotate),
+            ("flip", "flip-h", tr("Flip left and right"), self._on_flip),
+            ("copy", "copy", tr("Copy the kernel, or the selected block, as text"), self.copy_text),
+            ("paste", "paste", tr("Paste numbers from a spreadsheet, ImageJ, code …"),
+             self.paste_text),
+            ("clear", "erase", tr("Clear: every cell 0"), self._on_clear),
+            ("more", "more", tr("More: turn, shift, scale, swap, save …"), None),
+        ):  # fmt: skip
+            button = QToolButton(self)
+            button.setProperty("flat", True)
+            button.setIcon(icon(name))
+            button.setToolTip(tip)
+            button.setAccessibleName(tip)
+            button.setFocusPolicy(Qt.TabFocus)
+            if slot is not None:
+                button.clicked.connect(slot)
+            tools[key] = button
+        tools["more"].setPopupMode(QToolButton.InstantPopup)
+        return tools
+
+    def _lay_out(self) -> None:
+        side = QVBoxLayout()
+        side.setContentsMargins(0, 0, 0, 0)
+        side.setSpacing(4)
+        name = QLabel(tr("bias"), self)
+        name.setProperty("role", "muted")
+        name.setBuddy(self.bias)
+        side.addWidget(name)
+        side.addWidget(self.bias)
+        side.addWidget(self.sum_label)
+        rows = QGridLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(2)
+        for index, button in enumerate(self.tools.values()):
+            rows.addWidget(button, index // 3, index % 3)
+        side.addLayout(rows)
+        side.addStretch(1)
+        self._channel_box = QWidget(self)
+        channels = QHBoxLayout(self._channel_box)
+        channels.setContentsMargins(0, 0, 0, 0)
+        channels.setSpacing(0)
+        for thumb in self.thumbs:
+            channels.addWidget(thumb)
+        side.addWidget(self._channel_box)
+        middle = QHBoxLayout()
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(theme.STEP)
+        self.grid.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
+        middle.addWidget(self.grid, 1)
+        middle.addLayout(side)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.presets)
+        layout.addLayout(middle, 1)
+
+    def set_menu(self, menu: QMenu) -> None:
+        """The menu of the "more" button."""
+        self.tools["more"].setMenu(menu)
+
+    # Showing the bench
+
+    def refresh(self, change: Change | None = None) -> None:
+        """Show the filter as it is now."""
+        if change is not None and not (self.slot in change.slots or "settings" in change.kinds):
+            return
+        three = self.bench.channels == 3
+        self.channel = self.channel if three else 0
+        self.grid.set_values(self.bench.kernel(self.slot, self.channel))
+        self.bias.show_value(self.bench.bias(self.slot))
+        self._channel_box.setVisible(three)
+        if three:
+            for channel, thumb in enumerate(self.thumbs):
+                thumb.set_kernel(self.bench.kernel(self.slot, channel))
+                thumb.set_chosen(channel == self.channel)
+        self.presets.refresh()
+        self._facts_later.start()
+
+    def _show_facts(self) -> None:
+        total = float(self.bench.filter(self.slot).sum(dtype=np.float64))
+        self.sum_label.setText(f"Σ {short_number(round(total, 6))}")
+
+    def set_channel(self, channel: int) -> None:
+        """Which channel's grid is edited (mode ``three``)."""
+        self.channel = channel
+        self.refresh()
+
+    def set_brush(self, value: float, step: float, symmetry: str) -> None:
+        """What a drag paints, a notch of the wheel adds, and what is drawn along."""
+        self.grid.set_brush(value)
+        self.grid.set_step(step)
+        self.grid.set_symmetry(symmetry)
+
+    # Editing
+
+    def attempt(self, action: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Do something to the bench; a refusal is one sentence."""
+        try:
+            return action(*args, **options)
+        except EXPECTED as error:
+            self.failed.emit(one_sentence(error))
+            self.refresh()
+            return None
+
+    def _on_edit_started(self, name: str) -> None:
+        self.focused.emit(self.slot)
+        self._edit_name = name
+        self.bench.begin(name)
+
+    def _on_values_edited(self, values: np.ndarray) -> None:
+        old = self.bench.kernel(self.slot, self.channel)
+        if values.shape != old.shape:
+            return
+        where = np.argwhere(values != old)
+        if len(where) > _MANY:
+            self.attempt(
+                self.bench.set_kernel, self.slot, values, self._edit_name, self.channel, False
+            )
+        elif len(where):
+            cells = {(int(r), int(c)): float(values[r, c]) for r, c in where}
+            self.attempt(self.bench.set_cells, self.slot, cells, self.channel, self._edit_name)
+
+    def _on_edit_finished(self) -> None:
+        self.bench.end()
+
+    def _on_current(self, *_: int) -> None:
+        self.focused.emit(self.slot)
+
+    def _on_bias(self, value: float) -> None:
+        self.focused.emit(self.slot)
+        self.attempt(self.bench.set_bias, self.slot, value)
+
+    def _on_thumb(self) -> None:
+        self.set_channel(int(self.sender().property("channel")))
+
+    def transform(self, what: str, *args: Any, **options: Any) -> None:
+        """One of the bench's transforms, on this filter."""
+        self.focused.emit(self.slot)
+        self.attempt(self.bench.transform, self.slot, what, *args, **options)
+
+    def _on_negate(self) -> None:
+        self.transform("negate")
+
+    def _on_normalise(self) -> None:
+        self.transform("normalise")
+
+    def _on_rotate(self) -> None:
+        self.transform("rotate90", 1)
+
+    def _on_flip(self) -> None:
+        self.transform("flip", "horizontal")
+
+    def _on_clear(self) -> None:
+        self.focused.emit(self.slot)
+        self.attempt(self.bench.clear, self.slot)
+
+    # Text
+
+    def _selected(self) -> tuple[slice, slice] | None:
+        """The selected block, if it is more than a cell."""
+        rows, cols = self.grid.selection()
+        more = (rows.stop - rows.start) * (cols.stop - cols.start) > 1
+        return (rows, cols) if more else None
+
+    def copy_text(self, _: bool = False, style: str = "tsv") -> None:
+        """Put the selected block, or the whole kernel, on the clipboard."""
+        self.focused.emit(self.slot)
+        block = self._selected()
+        kernel = self.bench.kernel(self.slot, self.channel)
+        QApplication.clipboard().setText(format_kernel(kernel[block] if block else kernel, style))
+
+    def paste_text(self) -> None:
+        """Numbers from the clipboard: over the selected block's corner, else the whole kernel."""
+        self.focused.emit(self.slot)
+        text = QApplication.clipboard().text()
+        if not text.strip():
+            self.failed.emit(tr("The clipboard holds no text; copy some numbers first."))
+            return
+        block = self._selected()
+        at = (block[0].start, block[1].start) if block else None
+        if at is None and "\n" not in text.strip() and not set(text.strip()) & set("\t ,;[]{}"):
+            at = self.grid.current()
+        self.attempt(self.bench.paste, self.slot, text, self.channel, at)

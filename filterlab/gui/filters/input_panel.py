@@ -1,0 +1,234 @@
+"""What stands under the input: where it comes from, the brush, and the net's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from filterlab.gui import theme
+from filterlab.gui.filters.numbers import NumberField
+from filterlab.gui.i18n import tr
+from filterlab.gui.icons import icon
+from filterlab.surgery.filterbench import FilterBench
+
+__all__ = ["InputPanel", "choice_box"]
+
+SIDES = (1, 3, 5, 7, 9, 11)
+
+
+def choice_box(
+    parent: QWidget, choices: Sequence[tuple[Any, str]], name: str, tip: str = ""
+) -> QComboBox:
+    """A combo box of (value, text) pairs."""
+    box = QComboBox(parent)
+    for value, text in choices:
+        box.addItem(text, value)
+    box.setAccessibleName(name)
+    box.setToolTip(tip or name)
+    box.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(2)
+    box.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+    return box
+
+
+class InputPanel(QWidget):
+    """Input, brush and net.
+
+    Signals
+    -------
+    open_requested(), draw_toggled(bool), camera_toggled(bool)
+    brush_changed() : value, step or symmetry
+    size_chosen(int, int) : rows, columns
+    pad_chosen(str), stride_chosen(int), dilation_chosen(int), mode_chosen(str)
+    """
+
+    open_requested = Signal()
+    draw_toggled = Signal(bool)
+    camera_toggled = Signal(bool)
+    brush_changed = Signal()
+    size_chosen = Signal(int, int)
+    pad_chosen = Signal(str)
+    stride_chosen = Signal(int)
+    dilation_chosen = Signal(int)
+    mode_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._size = (5, 5)
+        self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.open_button = QPushButton(tr("Open…"), self)
+        self.open_button.setToolTip(tr("Open a picture (Ctrl+O); or drop or paste one"))
+        self.open_button.clicked.connect(self._on_open)
+        self.sample_button = QToolButton(self)
+        self.sample_button.setText(tr("Sample") + " ▾")
+        self.sample_button.setToolTip(tr("Sample photographs and drawn test pictures"))
+        self.sample_button.setPopupMode(QToolButton.InstantPopup)
+        self.draw_button = self._toggle("draw", tr("Draw on the input with the brush"))
+        self.draw_button.toggled.connect(self.draw_toggled)
+        self.camera_button = self._toggle("camera", tr("Live picture of the camera"))
+        self.camera_button.toggled.connect(self.camera_toggled)
+
+        self.brush = NumberField(-1e4, 1e4, 0.1, 0.5, self)
+        self.brush.setAccessibleName(tr("Brush"))
+        self.brush.setToolTip(tr("What a left drag paints into cells; Alt+click takes a cell's"))
+        self.step = NumberField(1e-4, 100, 0.05, 0.1, self)
+        self.step.setAccessibleName(tr("Wheel step"))
+        self.step.setToolTip(tr("What a notch of the wheel adds; Ctrl a tenth, Shift ten times"))
+        self.symmetry = choice_box(
+            self,
+            [("none", tr("none")), ("horizontal", tr("left–right")), ("vertical", tr("up–down")),
+             ("both", tr("both")), ("rotational", tr("rotational"))],
+            tr("Symmetry"), tr("Cells that are drawn along with the one you paint"),
+        )  # fmt: skip
+        self.brush.edited.connect(self._on_brush)
+        self.step.edited.connect(self._on_brush)
+        self.symmetry.currentIndexChanged.connect(self._on_brush)
+
+        sides = [(side, str(side)) for side in SIDES]
+        self.rows = choice_box(self, sides, tr("Rows of the kernels"))
+        self.columns = choice_box(self, sides, tr("Columns of the kernels"))
+        self.rows.activated.connect(self._on_rows)
+        self.columns.activated.connect(self._on_columns)
+        self.pad = choice_box(
+            self, [("valid", tr("valid")), ("same", tr("same"))], tr("Padding"),
+            tr("valid: only where the kernel fits, as in the tutorial; same: zeros around the "
+               "picture, so that the output keeps its size"),
+        )  # fmt: skip
+        self.stride = choice_box(
+            self, [(n, str(n)) for n in range(1, 5)], tr("Stride"),
+            tr("How far the window moves from one output pixel to the next, in input pixels"),
+        )  # fmt: skip
+        self.dilation = choice_box(
+            self, [(n, str(n)) for n in range(1, 4)], tr("Dilation"),
+            tr("How far apart the kernel's cells lie on the input, in pixels"),
+        )  # fmt: skip
+        self.mode = choice_box(
+            self,
+            [("grey", tr("grey")), ("each", tr("each channel")), ("three", tr("three-channel"))],
+            tr("Colour"),
+            tr("grey: on the brightness, as in the tutorial; each channel: the kernel on red, "
+               "green and blue; three-channel: a kernel with a grid for each"),
+        )  # fmt: skip
+        for box, signal in (
+            (self.pad, self.pad_chosen),
+            (self.stride, self.stride_chosen),
+            (self.dilation, self.dilation_chosen),
+            (self.mode, self.mode_chosen),
+        ):
+            box.activated.connect(self._report(box, signal))
+        self._lay_out()
+
+    def _toggle(self, name: str, tip: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setIcon(icon(name))
+        button.setCheckable(True)
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        return button
+
+    @staticmethod
+    def _report(box: QComboBox, signal: Any) -> Callable[[int], None]:
+        def report(index: int) -> None:
+            signal.emit(box.itemData(index))
+
+        return report
+
+    def _lay_out(self) -> None:
+        first = QHBoxLayout()
+        first.setContentsMargins(0, 0, 0, 0)
+        first.setSpacing(6)
+        first.addWidget(self.open_button)
+        first.addWidget(self.sample_button)
+        first.addStretch(1)
+        first.addWidget(self.draw_button)
+        first.addWidget(self.camera_button)
+        form = QGridLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(theme.STEP)
+        form.setVerticalSpacing(6)
+        form.setColumnStretch(1, 1)
+        form.setColumnStretch(3, 1)
+        size = QHBoxLayout()
+        size.setSpacing(4)
+        size.addWidget(self.rows, 1)
+        size.addWidget(QLabel("×", self))
+        size.addWidget(self.columns, 1)
+        rows: list[tuple[str, Any, str, Any]] = [
+            (tr("brush"), self.brush, tr("step"), self.step),
+            (tr("mirror"), self.symmetry, "", None),
+            (tr("size"), size, "", None),
+            (tr("pad"), self.pad, tr("stride"), self.stride),
+            (tr("colour"), self.mode, tr("dilation"), self.dilation),
+        ]
+        for row, (left, first_part, right, second_part) in enumerate(rows):
+            form.addWidget(self._name(left), row, 0)
+            span = 1 if second_part is not None else 3
+            if isinstance(first_part, QWidget):
+                form.addWidget(first_part, row, 1, 1, span)
+            else:
+                form.addLayout(first_part, row, 1, 1, span)
+            if second_part is not None:
+                form.addWidget(self._name(right), row, 2)
+                form.addWidget(second_part, row, 3)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(10)
+        layout.addLayout(first)
+        layout.addLayout(form)
+        layout.addStretch(1)
+
+    def _name(self, text: str) -> QLabel:
+        label = QLabel(text, self)
+        label.setProperty("role", "muted")
+        return label
+
+    def set_sample_menu(self, menu: QMenu) -> None:
+        """The menu under Sample."""
+        self.sample_button.setMenu(menu)
+
+    def refresh(self, bench: FilterBench) -> None:
+        """Show the bench's settings."""
+        settings = bench.settings
+        self._size = bench.size
+        for box, value in (
+            (self.rows, bench.size[0]),
+            (self.columns, bench.size[1]),
+            (self.pad, settings.pad),
+            (self.stride, settings.stride),
+            (self.dilation, settings.dilation),
+            (self.mode, settings.mode),
+        ):
+            with QSignalBlocker(box):
+                box.setCurrentIndex(box.findData(value))
+
+    def set_brush(self, value: float) -> None:
+        """Take a value as the brush."""
+        self.brush.setValue(value)
+
+    def _on_open(self) -> None:
+        self.open_requested.emit()
+
+    def _on_brush(self, *_: Any) -> None:
+        self.brush_changed.emit()
+
+    def _on_rows(self, index: int) -> None:
+        # A square kernel stays square; choosing the columns makes another shape.
+        side, (rows, columns) = int(self.rows.itemData(index)), self._size
+        self.size_chosen.emit(side, side if rows == columns else columns)
+
+    def _on_columns(self, index: int) -> None:
+        self.size_chosen.emit(self._size[0], int(self.columns.itemData(index)))

@@ -1,0 +1,171 @@
+"""All presets at a glance: a picture of each kernel, by category, the user's own last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QPoint, QSize, Qt, Signal
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QApplication,
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from filterlab.gui import theme
+from filterlab.gui.errors import EXPECTED
+from filterlab.gui.filters.thumbs import kernel_icon
+from filterlab.gui.i18n import tr
+from filterlab.surgery.kernels.library import KernelLibrary
+from filterlab.surgery.kernels.presets import CATEGORIES, PRESETS
+
+__all__ = ["PresetPopup"]
+
+_COLUMNS = 8
+_TILE = QSize(84, 76)
+
+
+class PresetPopup(QFrame):
+    """A popup of tiles; arrows and Enter work, Esc closes.
+
+    Signals
+    -------
+    chosen(str) : the key of a preset
+    own_chosen(str) : the name of a kernel of the user's
+    """
+
+    chosen = Signal(str)
+    own_chosen = Signal(str)
+
+    def __init__(self, library: KernelLibrary, parent: QWidget) -> None:
+        super().__init__(parent, Qt.Popup)
+        self.library = library
+        self.setFrameShape(QFrame.NoFrame)
+        self.setObjectName("presets")
+        colours = theme.current()
+        self.setStyleSheet(
+            f"#presets {{ background: {colours.surface}; border: 1px solid {colours.line}; }}"
+            f"QScrollArea, #presetsInside {{ background: {colours.surface}; }}"
+        )
+        self.tiles: dict[str, QToolButton] = {}
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(1, 1, 1, 1)
+        layout.addWidget(self._scroll)
+
+    def open_at(self, button: QWidget, size: tuple[int, int], current: str) -> None:
+        """Open under a button, with the kernels as they are at a size."""
+        self._fill(size, current)
+        inside = self._scroll.widget()
+        wanted = inside.sizeHint()
+        screen = QApplication.screenAt(button.mapToGlobal(QPoint())) or QApplication.primaryScreen()
+        room = screen.availableGeometry()
+        height = min(wanted.height() + 4, int(room.height() * 0.8))
+        width = wanted.width() + (20 if height < wanted.height() else 4)
+        corner = button.mapToGlobal(QPoint(0, button.height() + 2))
+        x = max(room.left(), min(corner.x(), room.right() - width))
+        y = max(room.top(), min(corner.y(), room.bottom() - height))
+        self.setGeometry(x, y, width, height)
+        self.show()
+        tile = self.tiles.get(current) or next(iter(self.tiles.values()))
+        tile.setFocus()
+
+    def _fill(self, size: tuple[int, int], current: str) -> None:
+        self.tiles = {}
+        inside = QWidget()
+        inside.setObjectName("presetsInside")
+        grid = QGridLayout(inside)
+        grid.setContentsMargins(12, 8, 12, 12)
+        grid.setSpacing(2)
+        row = 0
+        for category in CATEGORIES:
+            keys = [key for key, preset in PRESETS.items() if preset.category == category]
+            row = self._heading(grid, row, tr(category.capitalize()))
+            side = (max(size[0], 3), max(size[1], 3))
+            for index, key in enumerate(keys):
+                preset = PRESETS[key]
+                # The tutorial's random kernels are drawn large enough to be seen here, too.
+                tile = self._tile(preset.make(side), tr(preset.title), key == current)
+                tile.setToolTip(tr(preset.doc))
+                tile.setProperty("preset", key)
+                tile.clicked.connect(self._on_tile)
+                grid.addWidget(tile, row + index // _COLUMNS, index % _COLUMNS)
+                self.tiles[key] = tile
+            row += -(-len(keys) // _COLUMNS)
+        row = self._fill_own(grid, row)
+        grid.setRowStretch(row, 1)
+        self._scroll.setWidget(inside)
+
+    def _fill_own(self, grid: QGridLayout, row: int) -> int:
+        try:
+            own = self.library.all()
+        except EXPECTED:
+            own = []
+        for category in sorted({kernel.category for kernel in own}, key=str.casefold):
+            row = self._heading(grid, row, category or tr("My kernels"))
+            mine: Sequence[object] = [kernel for kernel in own if kernel.category == category]
+            for index, kernel in enumerate(k for k in own if k.category == category):
+                values = kernel.values if len(kernel.values) == 3 else kernel.values[0]
+                tile = self._tile(values, kernel.name, False)
+                tile.setProperty("own", kernel.name)
+                tile.clicked.connect(self._on_tile)
+                grid.addWidget(tile, row + index // _COLUMNS, index % _COLUMNS)
+                self.tiles[f"own:{kernel.name}"] = tile
+            row += -(-len(mine) // _COLUMNS)
+        return row
+
+    @staticmethod
+    def _heading(grid: QGridLayout, row: int, text: str) -> int:
+        label = QLabel(text)
+        label.setProperty("role", "muted")
+        label.setContentsMargins(4, 6, 0, 0)
+        grid.addWidget(label, row, 0, 1, _COLUMNS)
+        return row + 1
+
+    @staticmethod
+    def _tile(kernel: object, title: str, chosen: bool) -> QToolButton:
+        tile = QToolButton()
+        tile.setProperty("flat", True)
+        tile.setCheckable(True)
+        tile.setChecked(chosen)
+        tile.setToolButtonStyle(Qt.ToolButtonTextUnderIcon)
+        tile.setIconSize(QSize(40, 40))
+        tile.setIcon(kernel_icon(kernel, 40))  # type: ignore[arg-type]
+        tile.setFixedSize(_TILE)
+        font = tile.font()
+        font.setPointSizeF(max(7.5, font.pointSizeF() - 1.5))
+        tile.setFont(font)
+        room = tile.fontMetrics().elidedText(title, Qt.ElideRight, _TILE.width() - 8)
+        tile.setText(room)
+        tile.setAccessibleName(title)
+        if room != title:
+            tile.setToolTip(title)
+        return tile
+
+    def _on_tile(self) -> None:
+        tile = self.sender()
+        key, own = tile.property("preset"), tile.property("own")
+        self.close()
+        if key:
+            self.chosen.emit(str(key))
+        elif own:
+            self.own_chosen.emit(str(own))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        tiles = list(self.tiles.values())
+        focus = QApplication.focusWidget()
+        here = tiles.index(focus) if focus in tiles else 0
+        moves = {Qt.Key_Right: 1, Qt.Key_Left: -1, Qt.Key_Down: _COLUMNS, Qt.Key_Up: -_COLUMNS}
+        if event.key() in moves:
+            tiles[max(0, min(len(tiles) - 1, here + moves[event.key()]))].setFocus()
+        elif event.key() in (Qt.Key_Return, Qt.Key_Enter) and focus in tiles:
+            tiles[here].click()
+        else:
+            super().keyPressEvent(event)

@@ -1,0 +1,95 @@
+"""Where input pictures come from; each is read off the window's thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Signal
+
+from filterlab.gui.i18n import tr
+from filterlab.gui.jobs import JobRunner
+from filterlab.pictures import pattern, read_picture, sample, samples
+from filterlab.progress import Job, Progress
+from filterlab.surgery.convolve import Picture
+
+__all__ = ["Source", "Sources"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What to read: ``file`` with a path, ``sample`` or ``pattern`` with a name.
+
+    ``quiet``: it becomes the input without an undo step, as at the start.
+    """
+
+    kind: str
+    name: str
+    quiet: bool = False
+
+    @property
+    def title(self) -> str:
+        """How the picture is called under its view."""
+        if self.kind == "file":
+            return Path(self.name).name
+        if self.kind == "sample":
+            return tr(next((s.title for s in samples() if s.name == self.name), self.name))
+        return tr(self.name)
+
+
+class Sources(QObject):
+    """Reads pictures one at a time, the newest asked for wins.
+
+    Signals
+    -------
+    arrived(object, object) : Source, Picture
+    failed(str) : one sentence
+    """
+
+    arrived = Signal(object, object)
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._runner = JobRunner(self)
+        self._runner.done.connect(self._on_done)
+        self._runner.failed.connect(self.failed)
+        #: What the present picture was read from, by picture, for the saved session.
+        self.last: Source | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a picture is being read."""
+        return self._runner.running
+
+    def open(self, source: Source) -> None:
+        """Read a picture; it arrives later."""
+        self._runner.start(_read(source), source.title)
+
+    def cancel(self) -> bool:
+        """Stop reading; whether anything was."""
+        running = self._runner.running
+        self._runner.cancel()
+        return running
+
+    def shutdown(self) -> None:
+        """Stop and wait."""
+        self._runner.shutdown()
+
+    def _on_done(self, result: tuple[Source, Picture]) -> None:
+        self.last = result[0]
+        self.arrived.emit(*result)
+
+
+def _read(source: Source) -> Job[tuple[Source, Picture]]:
+    yield Progress("Reading the picture", 0, 2)
+    if source.kind == "file":
+        pixels = read_picture(source.name)
+    elif source.kind == "sample":
+        pixels = sample(source.name)
+    else:
+        pixels = pattern(source.name)
+    yield Progress("Reading the picture", 1, 2)
+    picture = Picture(pixels, source.title)
+    _ = picture.grey
+    return source, picture

@@ -1,0 +1,253 @@
+"""The four linked pictures in a row, their headings, and the scale they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from qtpy.QtCore import QObject, QRectF, Qt, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from filterlab.gui import theme
+from filterlab.gui.filters.look import Frame, place
+from filterlab.gui.filters.raster import Raster
+from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.colour_bar import ColourBar
+from filterlab.gui.widgets.colours import lut
+from filterlab.gui.widgets.histogram import short_number
+from filterlab.gui.widgets.picture_view import BoxItem, PictureView
+from filterlab.surgery.convolve import Picture
+from filterlab.surgery.filterbench import Report
+
+__all__ = ["Stage", "shown_input"]
+
+
+def shown_input(picture: Picture, mode: str) -> np.ndarray:
+    """The input as the net sees it, uint8: grey (H, W) in mode ``grey``, else as it is."""
+    pixels = picture.grey if mode == "grey" else picture.pixels
+    scaled = np.multiply(pixels, np.float32(255))
+    np.clip(scaled, 0, 255, out=scaled)
+    scaled += np.float32(0.5)
+    return scaled.astype(np.uint8)
+
+
+class Stage(QObject):
+    """Puts pictures, outlines and numbers on the screen; computes nothing.
+
+    Signals
+    -------
+    hovered(int, float, float) : the view (0 input, 1 to 3 outputs) and the place, in the input's
+        pixels
+    left() : the cursor left the pictures
+    clicked(int, float, float)
+    """
+
+    hovered = Signal(int, float, float)
+    left = Signal()
+    clicked = Signal(int, float, float)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.views = [PictureView(parent) for _ in range(4)]
+        PictureView.link(self.views)
+        self.rasters = [Raster(view) for view in self.views]
+        self.titles = [self._label(parent) for _ in range(4)]
+        self.notes = [self._label(parent, muted=True) for _ in range(4)]
+        self.bar = ColourBar(parent)
+        self.scale_button = QToolButton(parent)
+        self.scale_button.setText(tr("Scale") + " ▾")
+        self.scale_button.setProperty("flat", True)
+        self.scale_button.setPopupMode(QToolButton.InstantPopup)
+        self.scale_button.setToolTip(tr("How the outputs are shown: scale, colours, ReLU, |v|"))
+        self.window_box = self.views[0].add_item(BoxItem("#FFB000"))
+        self.window_box.set_box(0, 0, 0, 0)
+        self.pixel_boxes = [view.add_item(BoxItem("#FFB000")) for view in self.views[1:]]
+        for box in self.pixel_boxes:
+            box.set_box(0, 0, 0, 0)
+        self._input_key: object = None
+        self.frame: Frame | None = None
+        self.reports: tuple[Report, ...] | None = None
+        self._tracker = 0
+        for index, view in enumerate(self.views):
+            view.setProperty("slot", index)
+            view.hovered.connect(self._on_hovered)
+            view.left.connect(self.left)
+            view.clicked.connect(self._on_clicked)
+            name = tr("Input") if index == 0 else tr("Output of filter {n}").format(n=index - 1)
+            view.setAccessibleName(name)
+
+    @staticmethod
+    def _label(parent: QWidget, muted: bool = False) -> QLabel:
+        label = QLabel(parent)
+        label.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
+        label.setTextInteractionFlags(Qt.NoTextInteraction)
+        label.setProperty("role", "muted" if muted else "heading")
+        return label
+
+    def lay_out(self, grid: QGridLayout) -> None:
+        """Fill rows 0 (headings), 1 (pictures) and 2 (numbers) of a grid, columns 0 to 4."""
+        for column in range(4):
+            grid.addWidget(self.titles[column], 0, column)
+            grid.addWidget(self.views[column], 1, column)
+            grid.addWidget(self.notes[column], 2, column)
+            grid.setColumnStretch(column, 1)
+            # All four equally wide, whatever stands beneath them.
+            grid.setColumnMinimumWidth(column, 180)
+        side = QVBoxLayout()
+        side.setContentsMargins(0, 0, 0, 0)
+        side.addWidget(self.bar, 1)
+        grid.addWidget(self.scale_button, 0, 4, Qt.AlignRight)
+        grid.addLayout(side, 1, 4)
+
+    # Showing
+
+    def show_input(self, picture: Picture, mode: str, array: np.ndarray | None = None) -> None:
+        """Show the input; ``array`` is :func:`shown_input` if it was made already."""
+        key = (picture, mode)
+        if array is None and key == self._input_key:
+            return
+        self._input_key = key
+        shown = shown_input(picture, mode) if array is None else array
+        values = picture.grey if mode == "grey" else picture.pixels
+        self.rasters[0].show(
+            shown, extent=QRectF(0, 0, picture.width, picture.height), values=values
+        )
+        size = f"{picture.width} × {picture.height}"
+        self.titles[0].setText(f"{tr('Input')}  {size}")
+        self.notes[0].setText(picture.title)
+        self.notes[0].setToolTip(picture.title)
+
+    def show_frame(self, frame: Frame, reports: Sequence[Report] | None) -> None:
+        """Show outputs."""
+        self.frame = frame
+        if reports is not None:
+            self.reports = tuple(reports)
+        snapshot, outputs = frame.snapshot, frame.outputs
+        origin, pixel = place(snapshot.settings, snapshot.size, outputs.step)
+        (x, y), (px, py) = place(snapshot.settings, snapshot.size)
+        rows, cols = outputs.full_size
+        extent = QRectF(x, y, cols * px, rows * py)
+        table = lut(frame.look.table)
+        for index, (shown, data) in enumerate(zip(frame.shown, outputs.data)):
+            self.rasters[1 + index].show(shown.pixels, table, origin, pixel, extent, data)
+        self._show_bar(frame)
+        for slot in range(len(frame.shown)):
+            self.titles[1 + slot].setText(f"{tr('Filter')} {slot}  {cols} × {rows}")
+            self._show_note(slot)
+
+    def _show_bar(self, frame: Frame) -> None:
+        look = frame.look
+        slot = self._tracker if look.scale == "own" else 0
+        shown = frame.shown[slot]
+        self.bar.set_colours(lut(look.table))
+        self.bar.set_levels(shown.low, shown.high)
+        self.bar.set_caption(f"{tr('Filter')} {slot}" if look.scale == "own" else "")
+
+    def _show_note(self, slot: int) -> None:
+        frame, reports = self.frame, self.reports
+        label = self.notes[1 + slot]
+        if frame is None or reports is None:
+            label.setText("")
+            return
+        report, shown = reports[slot], frame.shown[slot]
+        stats = report.now
+        label.setProperty("role", "muted")
+        bad = stats.not_finite
+        if bad:
+            text = tr("not finite: {count} of {all} pixels (NaN or ∞)").format(
+                count=bad, all=frame.outputs.data[slot].size
+            )
+        elif frame.look.scale == "clip":
+            text = tr("{share} % clipped").format(share=_percent(shown.clipped))
+        else:
+            text = tr("mean {now}").format(now=_short(stats.mean))
+            before = report.before.mean if report.before is not None else stats.mean
+            if abs(before - stats.mean) > 5e-5:
+                text += f" ({tr('was {before}').format(before=_short(before))})"
+        if not bad:
+            text += f"  ·  {_short(stats.minimum)} … {_short(stats.maximum)}"
+        label.setText(text)
+        label.setToolTip(
+            tr("mean {mean}, least {low}, greatest {high}, standard deviation {std}").format(
+                mean=short_number(stats.mean), low=short_number(stats.minimum),
+                high=short_number(stats.maximum), std=short_number(stats.std),
+            )
+        )  # fmt: skip
+        label.setStyleSheet(f"color: {theme.current().error}" if bad else "")
+
+    def show_problem(self, text: str) -> None:
+        """Nothing to show: the outputs stay empty, and their notes say why."""
+        self.frame = None
+        for raster, title, note in zip(self.rasters[1:], self.titles[1:], self.notes[1:]):
+            raster.show(None)
+            note.setText(text)
+            title.setText(tr("Filter"))
+
+    def set_title(self, index: int, text: str) -> None:
+        """A heading."""
+        self.titles[index].setText(text)
+
+    # Pointing
+
+    def set_window(
+        self,
+        window: tuple[int, int, int, int] | None,
+        pixel: tuple[int, int] | None = None,
+        pinned: bool = False,
+    ) -> None:
+        """Outline the window on the input, and the output pixel (row, column) it makes."""
+        colour = QColor("#FFB000")
+        colour.setAlphaF(0.18 if pinned else 0.0)
+        self.window_box.set_fill(colour if pinned else None)
+        self.window_box.set_box(*(window or (0, 0, 0, 0)))
+        frame = self.frame
+        if pixel is None or window is None or frame is None:
+            for box in self.pixel_boxes:
+                box.set_box(0, 0, 0, 0)
+            return
+        (x, y), (px, py) = place(frame.snapshot.settings, frame.snapshot.size)
+        left, top = x + pixel[1] * px, y + pixel[0] * py
+        for box in self.pixel_boxes:
+            # At least so large that it is found again when the picture is shown small.
+            grow = max(0.0, (5 / max(1e-6, self.views[1].scale_on_screen) - px) / 2)
+            box.set_box(left - grow, top - grow, left + px + grow, top + py + grow)
+
+    def output_pixel(self, x: float, y: float) -> tuple[int, int] | None:
+        """The full output's pixel (row, column) at a place of the input, or None."""
+        frame = self.frame
+        if frame is None:
+            return None
+        (ox, oy), (px, py) = place(frame.snapshot.settings, frame.snapshot.size)
+        row, column = int(np.floor((y - oy) / py)), int(np.floor((x - ox) / px))
+        rows, cols = frame.outputs.full_size
+        return (row, column) if 0 <= row < rows and 0 <= column < cols else None
+
+    def set_tracker(self, slot: int) -> None:
+        """The output whose own scale the bar shows."""
+        if slot != self._tracker:
+            self._tracker = slot
+            if self.frame is not None and self.frame.look.scale == "own":
+                self._show_bar(self.frame)
+
+    def fit(self) -> None:
+        """Show the pictures whole."""
+        for view in self.views:
+            view.fit()
+
+    def _on_hovered(self, x: float, y: float) -> None:
+        self.hovered.emit(int(self.sender().property("slot")), x, y)
+
+    def _on_clicked(self, x: float, y: float, button: int) -> None:
+        if button == Qt.LeftButton:
+            self.clicked.emit(int(self.sender().property("slot")), x, y)
+
+
+def _short(value: float) -> str:
+    """Three decimals at most near 1, three digits elsewhere: no figure wider than it helps."""
+    text = f"{value:.3g}" if abs(value) >= 1 else f"{round(value, 3) + 0.0:g}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}" if share < 0.0995 or share > 0.995 else f"{100 * share:.0f}"
