@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QListView,
     QMenu,
@@ -181,7 +182,7 @@ class ClassList(QWidget):
         self._thumbs: dict[tuple[int, ...], QImage] = {}
 
         self.search = QLineEdit(self)
-        self.search.setPlaceholderText(tr("Class: name or number, 281-285 sums"))
+        self.search.setPlaceholderText(tr("Search: tiger, 282, 281-285"))
         self.search.setClearButtonEnabled(True)
         self.search.addAction(icon("search"), QLineEdit.LeadingPosition)
         self.search.textChanged.connect(self._on_typed)
@@ -190,6 +191,7 @@ class ClassList(QWidget):
         self.order = QComboBox(self)
         self.order.addItem(tr("by peak"), "peak")
         self.order.addItem(tr("by mean"), "mean")
+        self.order.setSizeAdjustPolicy(QComboBox.AdjustToContents)
         self.order.setToolTip(tr("Rank the classes by their best cell, or by the mean of all"))
         self.order.currentIndexChanged.connect(self._fill)
         self._model = _Rows(self)
@@ -212,12 +214,15 @@ class ClassList(QWidget):
         self._typing.timeout.connect(self._fill)
         top = QHBoxLayout()
         top.setSpacing(theme.STEP)
-        top.addWidget(self.search, 1)
+        heading = QLabel(tr("Classes"), self)
+        heading.setProperty("role", "heading")
+        top.addWidget(heading, 1)
         top.addWidget(self.order)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.STEP)
         layout.addLayout(top)
+        layout.addWidget(self.search)
         layout.addWidget(self.view, 1)
 
     # Data

@@ -95,7 +95,7 @@ class Controls(QScrollArea):
         body.setAutoFillBackground(False)
         layout = QVBoxLayout(body)
         layout.setContentsMargins(0, 0, theme.STEP, 0)
-        layout.setSpacing(theme.STEP)
+        layout.setSpacing(6)
         self._build_model(body, layout)
         layout.addSpacing(theme.STEP)
         self._build_picture(body, layout)
@@ -111,18 +111,19 @@ class Controls(QScrollArea):
         layout.addWidget(_heading(tr("Model"), body))
         self.model_combo = _combo(body, ())
         self.model_combo.currentIndexChanged.connect(self._on_model)
-        layout.addWidget(self.model_combo)
-        self.model_note = _note(body)
-        layout.addWidget(self.model_note)
+        self.own_button = QPushButton(tr("Own …"), body)
+        self.own_button.setToolTip(tr("Your own prototxt and caffemodel"))
+        self.own_button.clicked.connect(self.own_model_requested)
         row = QHBoxLayout()
         row.setSpacing(theme.STEP)
-        self.own_button = QPushButton(tr("Own model …"), body)
-        self.own_button.clicked.connect(self.own_model_requested)
+        row.addWidget(self.model_combo, 1)
+        row.addWidget(self.own_button)
+        layout.addLayout(row)
+        self.model_note = _note(body)
+        layout.addWidget(self.model_note)
         self.get_button = QPushButton(tr("Get weights"), body)
         self.get_button.clicked.connect(self.get_requested)
-        row.addWidget(self.own_button)
-        row.addWidget(self.get_button)
-        layout.addLayout(row)
+        layout.addWidget(self.get_button)
         self.transplant_button = QPushButton(tr("Transplant"), body)
         self.transplant_button.setProperty("primary", True)
         self.transplant_button.setToolTip(
@@ -170,7 +171,13 @@ class Controls(QScrollArea):
     # Picture
 
     def _build_picture(self, body: QWidget, layout: QVBoxLayout) -> None:
-        layout.addWidget(_heading(tr("Picture"), body))
+        self.picture_note = QLabel(body)
+        self.picture_note.setProperty("role", "muted")
+        self.picture_note.setAlignment(Qt.AlignRight)
+        head = QHBoxLayout()
+        head.addWidget(_heading(tr("Picture"), body))
+        head.addWidget(self.picture_note, 1)
+        layout.addLayout(head)
         row = QHBoxLayout()
         row.setSpacing(theme.STEP)
         self.open_button = QPushButton(tr("Open …"), body)
@@ -185,8 +192,6 @@ class Controls(QScrollArea):
         row.addWidget(self.open_button, 1)
         row.addWidget(self.sample_button, 1)
         layout.addLayout(row)
-        self.picture_note = _note(body)
-        layout.addWidget(self.picture_note)
 
     def set_samples(self, samples: Sequence[tuple[str, str]]) -> None:
         """The sample pictures as (key, title)."""
@@ -208,15 +213,12 @@ class Controls(QScrollArea):
         slider.valueChanged.connect(self._on_cells)
         slider.sliderReleased.connect(self.size_changed)
         layout.addWidget(self.cells_slider)
-        self.shape_combo = _combo(
-            body,
-            (
-                (tr("Keep the picture's shape"), "keep"),
-                (tr("Squash to a square (tutorial)"), "squash"),
-            ),
+        self.squash_box = QCheckBox(tr("Squash to a square (tutorial)"), body)
+        self.squash_box.setToolTip(
+            tr("Off, the picture keeps its shape; the tutorial squashes it to 451 × 451")
         )
-        self.shape_combo.currentIndexChanged.connect(self._on_shape)
-        layout.addWidget(self.shape_combo)
+        self.squash_box.toggled.connect(self._on_shape)
+        layout.addWidget(self.squash_box)
         self.size_note = _note(body)
         layout.addWidget(self.size_note)
 
@@ -228,13 +230,13 @@ class Controls(QScrollArea):
     @property
     def squash(self) -> bool:
         """Whether the picture is squashed to a square."""
-        return bool(self.shape_combo.currentData() == "squash")
+        return bool(self.squash_box.isChecked())
 
     def set_size(self, cells: int, squash: bool) -> None:
         """Set cells and shape without signalling."""
         self.cells_slider.set_value(min(MAX_CELLS, max(1, cells)))
-        with QSignalBlocker(self.shape_combo):
-            self.shape_combo.setCurrentIndex(1 if squash else 0)
+        with QSignalBlocker(self.squash_box):
+            self.squash_box.setChecked(squash)
 
     def _on_cells(self, _: int) -> None:
         # While the handle is dragged only the note follows; keys and clicks count at once.
@@ -243,7 +245,7 @@ class Controls(QScrollArea):
         else:
             self.size_changed.emit()
 
-    def _on_shape(self, _: int) -> None:
+    def _on_shape(self, _: bool) -> None:
         self.size_changed.emit()
 
     # Map
@@ -252,7 +254,7 @@ class Controls(QScrollArea):
         layout.addWidget(_heading(tr("Map"), body))
         grid = QGridLayout()
         grid.setHorizontalSpacing(theme.STEP)
-        grid.setVerticalSpacing(6)
+        grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         self.show_combo = self._choice(
             grid,

@@ -102,6 +102,9 @@ class HeatmapTab(Tab):
         self.controls = Controls(self)
         self.view = MapView(self)
         self.bar = ColourBar(self)
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(policy)
         self.heading = QLabel(self)
         self.heading.setProperty("role", "heading")
         self.heading.setTextFormat(Qt.PlainText)
@@ -137,9 +140,6 @@ class HeatmapTab(Tab):
         right = QVBoxLayout(right_box)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(theme.STEP)
-        classes_heading = QLabel(tr("Classes on this picture"), self)
-        classes_heading.setProperty("role", "heading")
-        right.addWidget(classes_heading)
         right.addWidget(self.classes, 1)
         right.addSpacing(theme.STEP)
         right.addWidget(self.account)
@@ -605,14 +605,14 @@ class HeatmapTab(Tab):
         self.facts.style().polish(self.facts)
         if self.shown is not None:
             rows, cols = self.shown.picture.shape[:2]
-            self.controls.picture_note.setText(f"{self.shown.source.name}, {cols} × {rows} px")
+            self.controls.picture_note.setText(f"{cols} × {rows} px")
         self._show_size()
         self.code.set_code(texts.pycaffe_code(self))
         self._show_cell()
 
     def _heading_text(self) -> str:
         if self.maps is None:
-            return self.shown.source.name if self.shown else ""
+            return texts.picture_name(self.shown.source) if self.shown else ""
         show = self.controls.look.show
         if show == "winner":
             return tr("The best class of each cell")

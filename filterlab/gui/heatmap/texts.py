@@ -10,7 +10,9 @@ import numpy as np
 from filterlab.gui.heatmap.cell_cards import CellFacts
 from filterlab.gui.heatmap.class_list import percent
 from filterlab.gui.heatmap.look import Look
+from filterlab.gui.heatmap.work import Source
 from filterlab.gui.i18n import language, tr
+from filterlab.pictures import samples
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.zoo.labels import Labels
 
@@ -47,6 +49,19 @@ def indices(value: Any) -> tuple[int, ...]:
     return tuple(v for v in value if isinstance(v, int) and v >= 0)
 
 
+def short_name(labels: Labels, index: int) -> str:
+    """Number and name in the interface's language, for narrow places."""
+    return cell_label(labels, index).replace("\n", " ")
+
+
+def picture_name(source: Source) -> str:
+    """A picture's name: its file, or the sample's title."""
+    for known in samples():
+        if not source.path and known.name == source.sample:
+            return tr(known.title)
+    return source.name
+
+
 def cell_label(labels: Labels, index: int) -> str:
     """A class in two short lines: number, name."""
     label = labels[index]
@@ -60,8 +75,8 @@ def cell_facts(maps: ClassMaps, labels: Labels, cell: tuple[int, int]) -> CellFa
     x0, y0, x1, y1 = (round(v) for v in maps.window_on_picture(i, j))
     return CellFacts(
         tr("Cell ({i}, {j})").format(i=i, j=j),
-        tr("window x {x0}–{x1}, y {y0}–{y1}").format(x0=x0, x1=x1, y0=y0, y1=y1),
-        tuple((labels.display(c), p) for c, p in maps.best(i, j, 5)),
+        tr("x {x0} … {x1}, y {y0} … {y1} px").format(x0=x0, x1=x1, y0=y0, y1=y1),
+        tuple((short_name(labels, c), p) for c, p in maps.best(i, j, 5)),
     )
 
 

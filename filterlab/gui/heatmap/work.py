@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 Array = NDArray[np.float32]
+_MOST_BY_DEFAULT = 20
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,11 @@ def choices(transplanted: Transplanted, picture: Array, size: Size) -> dict[str,
     smallest = geometry.smallest()
     if shape[0] < smallest[0] or shape[1] < smallest[1]:
         return {"cells": 4}
-    return {"size": choose_size(geometry, shape)}
+    chosen = choose_size(geometry, shape)
+    # A net with a small jump would give hundreds of cells; the slider goes further if asked.
+    if max(geometry.cells(*chosen)) > _MOST_BY_DEFAULT:
+        return {"cells": _MOST_BY_DEFAULT}
+    return {"size": chosen}
 
 
 def _read(source: Source) -> Array:
