@@ -137,3 +137,14 @@ def test_specs(tmp_path: Path) -> None:
 def test_bad_specs(spec: str, words: str) -> None:
     with pytest.raises(FilterLabError, match=words):
         parse_spec(spec)
+
+
+def test_the_documentation_lists_every_preset(repo: Path) -> None:
+    lines = (repo / "docs" / "kernels.md").read_text("utf-8").splitlines()
+    rows = {line.split("`")[1]: line for line in lines if line.startswith("| `")}
+    for key, preset in PRESETS.items():
+        assert preset.doc in rows[key]
+        for parameter in preset.parameters:
+            assert f"`{parameter.name}` {parameter.default:g}" in rows[key], (
+                f"{key}: {parameter.name}"
+            )

@@ -12,6 +12,7 @@ import ast
 import json
 import os
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -200,10 +201,17 @@ def _commas_are_decimal(lines: Sequence[str]) -> bool:
 def _structured(text: str, prefix: str) -> list[list[float]] | None:
     """Python, numpy, JSON and C literals; None if the text is a bare table after all."""
     if text.startswith("{"):
+        found = None
         try:
             found = json.loads(text)
-        except ValueError:
-            found = None
+        except json.JSONDecodeError as error:
+            if ":" in text:  # not a list of numbers in braces, as in C
+                raise FilterLabError(
+                    f"{prefix}broken JSON at line {error.lineno}, column {error.colno}; expected "
+                    '{"kernel": [[…], …]}'
+                ) from None
+        except RecursionError:
+            raise FilterLabError(f"{prefix}nested too deeply to be a kernel") from None
         if isinstance(found, dict):
             for key in _JSON_KEYS:
                 if key in found:
@@ -215,7 +223,9 @@ def _structured(text: str, prefix: str) -> list[list[float]] | None:
     literal = re.sub(r"(?<=[\d.])f(?=\s*[,\])])", "", text.rstrip("; \n"))
     literal = re.sub(r"^\w+\s*=\s*(?=[\w\[(])", "", literal)
     try:
-        tree = ast.parse(literal, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd literals such as 1if; they are refused below
+            tree = ast.parse(literal, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = None
     if tree is not None and isinstance(tree, (ast.List, ast.Tuple, ast.Call, ast.BinOp)):
