@@ -6,8 +6,7 @@ import os
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,10 +16,11 @@ import numpy.typing as npt
 from filterlab.caffe import fillers
 from filterlab.caffe.blob import Blob, Shape, shape_text
 from filterlab.caffe.errors import CaffeError, CaffeWarning
-from filterlab.caffe.layers import Layer
+from filterlab.caffe.layers import Layer, WeightSpec
 from filterlab.caffe.plan import Bindings, Plan, PlanCache
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.topology import Topology
+from filterlab.caffe.weights import Filled, match, nothing_filled, pair
 
 __all__ = ["TEST", "TRAIN", "Filled", "Net", "NetLayer"]
 
@@ -28,25 +28,6 @@ TRAIN = 0
 TEST = 1
 
 Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Filled:
-    """What a weights file gave to a net.
-
-    Attributes
-    ----------
-    layers : tuple of str
-        Layers whose weights came from the file.
-    left : tuple of str
-        Layers of the net with weights that the file does not have.
-    unused : tuple of str
-        Layers of the file with weights that the net does not have.
-    """
-
-    layers: tuple[str, ...]
-    left: tuple[str, ...]
-    unused: tuple[str, ...]
 
 
 class NetLayer:
@@ -159,7 +140,7 @@ class Net:
         for index, specs in enumerate(shapes.weights):
             row = []
             for i, spec in enumerate(specs):
-                blob = Blob(spec.shape, self._filler(spec.filler, spec.shape))
+                blob = Blob(spec.shape, self._filler(topology.layers[index], spec))
                 owner = topology.shared.get((index, i))
                 if owner is not None:
                     self._share(topology.layers[index], i, blob, weights, owner)
@@ -175,11 +156,15 @@ class Net:
                 layer.refill_top(i, self._blobs[top].data, True)
 
     @staticmethod
-    def _filler(param: Any, shape: Shape) -> Any:
+    def _filler(layer: Layer, spec: WeightSpec) -> Any:
         """How to fill a weight when somebody looks at it; None leaves zeros."""
+        param = spec.filler
         if param is None or (param.type == "constant" and param.value == 0):
             return None
-        fillers.check(param, shape)
+        try:
+            fillers.check(param, spec.shape)
+        except CaffeError as err:
+            layer.fail(str(err))
         return partial(fillers.fill, param=param, seed=fillers.next_seed())
 
     @staticmethod
@@ -458,55 +443,35 @@ class Net:
 
             source, found = os.fspath(weights), caffemodel.read_weights(weights)
         with self._lock:
-            pairs: list[tuple[Blob, Any]] = []
-            for name, row in self._params.items():
-                if name not in found:
-                    continue
-                arrays = found[name]
-                if len(arrays) != len(row):
-                    raise CaffeError(
-                        f"{source}: layer '{name}' has {len(arrays)} weight blobs, but "
-                        f"{len(row)} in the net"
-                    )
-                for i, (blob, array) in enumerate(zip(row, arrays)):
-                    if not _fits(blob.shape, np.shape(array)):
-                        raise CaffeError(
-                            f"{source}: weight {i} of layer '{name}' is "
-                            f"{shape_text(np.shape(array))}, but {shape_text(blob.shape)} in the "
-                            "net; give the weights that belong to this prototxt"
-                        )
-                    pairs.append((blob, array))
+            pairs, self.filled = match(self._params, found, source)
             for blob, array in pairs:
                 blob._set_values(np.asarray(array))
-        filled = [name for name in self._params if name in found]
-        left = [name for name in self._params if name not in found]
-        unused = [
-            name for name, arrays in found.items() if len(arrays) and name not in self._params
-        ]
-        self.filled = Filled(tuple(filled), tuple(left), tuple(unused))
-        if self._params and not filled:
-            theirs = ", ".join(unused[:3]) + (" …" if len(unused) > 3 else "")
-            warnings.warn(
-                f"{source}: 0 of {len(self._params)} layers with weights were filled, because no "
-                f"layer name is in both (net: {', '.join(list(self._params)[:3])} …; file: "
-                f"{theirs or 'none'}); give the weights that belong to this prototxt",
-                CaffeWarning,
-                stacklevel=2,
-            )
+        if self._params and not self.filled.layers:
+            warnings.warn(nothing_filled(self._params, self.filled, source), CaffeWarning, 2)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write structure and weights as a caffemodel (V2) that BVLC Caffe reads too."""
         from filterlab.caffe import caffemodel
 
-        with self._lock:
-            caffemodel.write_weights(path, self._topology.param, self._arrays())
+        self._write(path, caffemodel.write_weights)
 
     def save_hdf5(self, path: str | os.PathLike[str], save_diff: bool = False) -> None:
         """Write the weights as HDF5 (``.caffemodel.h5``)."""
         from filterlab.caffe import hdf5
 
-        with self._lock:
-            hdf5.write_weights(path, self._topology.param, self._arrays())
+        if save_diff:
+            raise no_training("save_hdf5(save_diff=True)")
+        self._write(path, hdf5.write_weights)
+
+    def _write(self, path: str | os.PathLike[str], write: Callable[..., None]) -> None:
+        try:
+            with self._lock:
+                write(path, self._topology.param, self._arrays())
+        except OSError as err:
+            raise CaffeError(
+                f"{os.fspath(path)}: cannot be written ({err.strerror or err}); "
+                "choose another place"
+            ) from err
 
     def load_hdf5(self, path: str | os.PathLike[str]) -> None:
         """Take the weights of a ``.caffemodel.h5``; see :meth:`copy_from`."""
@@ -529,23 +494,7 @@ class Net:
             If a layer of both has other shapes.
         """
         with self._lock:
-            pairs = []
-            for name, row in self._params.items():
-                theirs = other.params.get(name)
-                if theirs is None:
-                    continue
-                if len(theirs) != len(row):
-                    raise CaffeError(
-                        f"share_with(): layer '{name}' has {len(theirs)} weight blobs there and "
-                        f"{len(row)} here"
-                    )
-                for mine, their in zip(row, theirs):
-                    if mine.shape != their.shape:
-                        raise CaffeError(
-                            f"share_with(): a weight of layer '{name}' is "
-                            f"{shape_text(their.shape)} there and {shape_text(mine.shape)} here"
-                        )
-                    pairs.append((mine, their))
+            pairs = pair(self._params, other.params)
             for mine, their in pairs:
                 mine.share_data(their)
 
@@ -591,10 +540,3 @@ class Net:
 def no_training(call: str) -> CaffeError:
     """The error of every call that belongs to training."""
     return CaffeError(f"{call}: this engine runs and edits nets, it does not train them")
-
-
-def _fits(shape: Shape, stored: Shape) -> bool:
-    """Whether stored values are for this shape; old files pad shapes to 4 axes with ones."""
-    if tuple(stored) == shape:
-        return True
-    return len(stored) == 4 and len(shape) < 4 and tuple(stored) == (1,) * (4 - len(shape)) + shape

@@ -31,6 +31,14 @@ def memory_limit() -> int:
         return 16 * 2**30
 
 
+def _bytes_text(count: float) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} GiB"
+
+
 def _meets(state: Any, rule: Any) -> bool:
     stages = set(state.stage)
     return (
@@ -238,8 +246,8 @@ class Topology:
             )
             if used * 4 > limit:
                 layer.fail(
-                    f"with it the net's blobs and weights take {used * 4 / 2**30:.3g} GiB; this "
-                    f"machine has {limit / 2**30:.3g} GiB; use a smaller input or layer"
+                    f"with it the net's blobs and weights take {_bytes_text(used * 4)}, but at "
+                    f"most {_bytes_text(limit)} may be used; take a smaller input or layer"
                 )
         return shapes
 

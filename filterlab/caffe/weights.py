@@ -1,0 +1,118 @@
+"""Which weights of a file or of another net belong to which of a net."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from filterlab.caffe.blob import Blob, Shape, shape_text
+from filterlab.caffe.errors import CaffeError
+
+__all__ = ["Filled", "match", "nothing_filled", "pair"]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a weights file gave to a net.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        Layers whose weights came from the file.
+    left : tuple of str
+        Layers of the net with weights that the file does not have.
+    unused : tuple of str
+        Layers of the file with weights that the net does not have.
+    """
+
+    layers: tuple[str, ...]
+    left: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+Params = Mapping[str, Sequence[Blob]]
+
+
+def match(
+    params: Params, found: Mapping[str, Sequence[Any]], source: str
+) -> tuple[list[tuple[Blob, Any]], Filled]:
+    """Blobs of a net with the arrays of the same layers that ``found`` has for them.
+
+    Raises
+    ------
+    CaffeError
+        If a layer of both has other shapes; it begins with ``source``.
+    """
+    pairs: list[tuple[Blob, Any]] = []
+    for name, row in params.items():
+        if name not in found:
+            continue
+        arrays = found[name]
+        if len(arrays) != len(row):
+            raise CaffeError(
+                f"{source}: layer '{name}' has {len(arrays)} weight blobs, but {len(row)} in the "
+                "net; give the weights that belong to this prototxt"
+            )
+        for i, (blob, array) in enumerate(zip(row, arrays)):
+            if not _fits(blob.shape, np.shape(array)):
+                raise CaffeError(
+                    f"{source}: weight {i} of layer '{name}' is {shape_text(np.shape(array))}, "
+                    f"but {shape_text(blob.shape)} in the net; give the weights that belong to "
+                    "this prototxt"
+                )
+            pairs.append((blob, array))
+    filled = Filled(
+        tuple(name for name in params if name in found),
+        tuple(name for name in params if name not in found),
+        tuple(name for name, arrays in found.items() if len(arrays) and name not in params),
+    )
+    return pairs, filled
+
+
+def nothing_filled(params: Params, filled: Filled, source: str) -> str:
+    """What to say if no layer name is in both net and file."""
+    mine = ", ".join(list(params)[:3]) + (" …" if len(params) > 3 else "")
+    theirs = ", ".join(filled.unused[:3]) + (" …" if len(filled.unused) > 3 else "")
+    return (
+        f"{source}: 0 of {len(params)} layers with weights were filled, because no layer name is "
+        f"in both (net: {mine}; file: {theirs or 'none'}); give the weights that belong to this "
+        "prototxt"
+    )
+
+
+def pair(params: Params, others: Params) -> list[tuple[Blob, Blob]]:
+    """Blobs of two nets' layers of the same names.
+
+    Raises
+    ------
+    CaffeError
+        If a layer of both has other shapes.
+    """
+    pairs = []
+    for name, row in params.items():
+        theirs = others.get(name)
+        if theirs is None:
+            continue
+        if len(theirs) != len(row):
+            raise CaffeError(
+                f"share_with(): layer '{name}' has {len(theirs)} weight blobs there and "
+                f"{len(row)} here"
+            )
+        for mine, their in zip(row, theirs):
+            if mine.shape != their.shape:
+                raise CaffeError(
+                    f"share_with(): a weight of layer '{name}' is {shape_text(their.shape)} "
+                    f"there and {shape_text(mine.shape)} here"
+                )
+            pairs.append((mine, their))
+    return pairs
+
+
+def _fits(shape: Shape, stored: Shape) -> bool:
+    """Whether stored values are for this shape; old files pad shapes to 4 axes with ones."""
+    if tuple(stored) == shape:
+        return True
+    return len(stored) == 4 and len(shape) < 4 and tuple(stored) == (1,) * (4 - len(shape)) + shape

@@ -1,0 +1,467 @@
+"""Net: pycaffe's interface."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import filterlab.caffe as caffe
+from filterlab.caffe.prototxt import parse_net
+
+Floats = npt.NDArray[np.float32]
+NETS = Path(__file__).resolve().parent.parent / "goldens" / "nets"
+PROTOTXT = str(NETS / "small_v2.prototxt")
+WEIGHTS = str(NETS / "small_v2.caffemodel")
+
+
+@pytest.fixture
+def small() -> caffe.Net:
+    net = caffe.Net(PROTOTXT, WEIGHTS, caffe.TEST)
+    with np.load(NETS / "small.npz") as golden:
+        net.blobs["data"].data[...] = golden["in_data"]
+    return net
+
+
+def prob(net: caffe.Net) -> Floats:
+    return net.forward()["prob"].copy()
+
+
+def conv_net(size: int = 8, extra: str = "") -> caffe.Net:
+    """One 3x3 convolution of one channel to two."""
+    return caffe.Net(
+        parse_net(
+            f'layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 1 '
+            f"dim: 1 dim: {size} dim: {size} }} }} }}"
+            'layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" '
+            "convolution_param { num_output: 2 kernel_size: 3 "
+            f"weight_filler {{ type: 'gaussian' std: 1 }} }} }} {extra}"
+        ),
+        caffe.TEST,
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        ((caffe.TEST,), {"weights": WEIGHTS}),
+        ((WEIGHTS, caffe.TEST), {}),
+        ((), {"phase": caffe.TEST, "weights": WEIGHTS}),
+        ((WEIGHTS,), {}),
+        ((caffe.TEST, Path(WEIGHTS)), {}),
+    ],
+)
+def test_all_forms_of_the_constructor(
+    small: caffe.Net, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    net = caffe.Net(PROTOTXT, *args, **kwargs)
+    net.blobs["data"].data[...] = small.blobs["data"].data
+    np.testing.assert_array_equal(prob(net), prob(small))
+
+
+def test_a_wrong_argument_is_named() -> None:
+    with pytest.raises(caffe.CaffeError, match=r"3\.5"):
+        caffe.Net(PROTOTXT, 3.5)
+    with pytest.raises(caffe.CaffeError, match="phase 7"):
+        caffe.Net(PROTOTXT, 7)
+    with pytest.raises(caffe.CaffeError, match=r"nowhere\.prototxt"):
+        caffe.Net("nowhere.prototxt", caffe.TEST)
+
+
+def test_structure(small: caffe.Net) -> None:
+    assert small.inputs == ["data"]
+    assert small.outputs == ["prob"]
+    assert list(small.params) == ["conv1", "conv2", "fc6", "fc7"]
+    assert [b.shape for b in small.params["conv2"]] == [(12, 4, 5, 5), (12,)]
+    assert next(iter(small.blobs)) == "data"
+    assert small._layer_names[0] in ("data", "input")
+    assert small.layer_dict["conv2"].type == "Convolution"
+    assert small.layer_dict["conv2"].blobs[0] is small.params["conv2"][0]
+    assert [layer.type for layer in small.layers].count("InnerProduct") == 2
+    assert small.top_names["conv1"] == ["conv1"]
+    assert small.bottom_names["relu1"] == ["conv1"]
+    assert small.layer_param("conv2").convolution_param.group == 2
+    assert small.param.layer[-1].type == "Softmax"
+
+
+def test_every_blob_is_readable_after_forward(small: caffe.Net) -> None:
+    small.forward()
+    for name, blob in small.blobs.items():
+        assert blob.data.any(), name
+
+
+def test_views_see_new_outputs_and_edits_count_at_the_next_forward() -> None:
+    net = conv_net()
+    out = net.blobs["conv"].data
+    corner = out[0, 1, 0]
+    kernel = net.params["conv"][0].data[1, 0]
+    net.blobs["data"].data[...] = 1
+    net.forward()
+    assert net.blobs["conv"].data.__array_interface__ == out.__array_interface__
+    np.testing.assert_allclose(corner, kernel.sum(), rtol=1e-5)
+    for value in (2, 3, 4):
+        kernel[...] = value
+        net.forward()
+        np.testing.assert_allclose(corner, 9 * value)
+    net.params["conv"][1].data[1] = 0.5
+    net.forward()
+    np.testing.assert_allclose(corner, 36.5)
+
+
+def test_forward_with_inputs_and_more_blobs(small: caffe.Net) -> None:
+    image = small.blobs["data"].data.copy()
+    small.blobs["data"].data[...] = 0
+    out = small.forward(["fc6", "pool2"], data=image)
+    assert set(out) == {"prob", "fc6", "pool2"}
+    assert out["fc6"].base is small.blobs["fc6"].data.base
+    with pytest.raises(caffe.CaffeError, match="dat "):
+        small.forward(**{"dat ": image})
+    with pytest.raises(caffe.CaffeError, match="1x3x67x67"):
+        small.forward(data=image[:, :, 1:])
+    with pytest.raises(caffe.CaffeError, match="batches of 1"):
+        small.forward(data=np.concatenate([image, image]))
+    with pytest.raises(caffe.CaffeError, match="no blob 'fc9'"):
+        small.forward(["fc9"])
+
+
+def test_a_part_of_the_net(small: caffe.Net) -> None:
+    whole = prob(small)
+    out = small.forward(end="pool2")
+    assert set(out) == {"pool2"}
+    small.blobs["fc6"].data[...] = -1
+    small.blobs["prob"].data[...] = 0
+    small.forward(end="conv2")
+    assert (small.blobs["fc6"].data == -1).all()
+    # In place: from relu2 on, conv2 is read as it stands, and overwritten.
+    values = small.blobs["conv2"].data.copy()
+    assert (values < 0).any()
+    small.forward(start="relu2", end="relu2")
+    np.testing.assert_array_equal(small.blobs["conv2"].data, np.maximum(values, 0))
+    assert set(small.forward(start="pool2")) == {"prob"}
+    np.testing.assert_allclose(small.blobs["prob"].data, whole, atol=1e-6)
+    small.blobs["fc7"].data[...] = 0
+    np.testing.assert_allclose(small.forward(start="prob")["prob"], 0.1)
+    with pytest.raises(caffe.CaffeError, match="did you mean 'relu2'"):
+        small.forward(start="relu_2")
+
+
+def test_an_in_place_layer_on_the_input() -> None:
+    net = caffe.Net(
+        parse_net(
+            'layer { name: "d" type: "Input" top: "d" input_param { shape { dim: 4 } } }'
+            'layer { name: "p" type: "Power" bottom: "d" top: "d" power_param { shift: 1 } }'
+            'layer { name: "q" type: "Power" bottom: "d" top: "e" power_param { scale: 10 } }'
+        ),
+        caffe.TEST,
+    )
+    for wanted in (1, 2, 3):
+        net.forward()
+        assert (net.blobs["d"].data == wanted).all()
+        assert (net.blobs["e"].data == 10 * wanted).all()
+
+
+def test_forward_all_in_batches() -> None:
+    net = conv_net()
+    net.blobs["data"].reshape(3, 1, 8, 8)
+    images = np.random.default_rng(0).standard_normal((7, 1, 8, 8)).astype(np.float32)
+    out = net.forward_all(["data"], data=images)
+    assert out["conv"].shape == (7, 2, 6, 6)
+    np.testing.assert_array_equal(out["data"], images)
+    net.blobs["data"].reshape(1, 1, 8, 8)
+    for image, wanted in zip(images, out["conv"]):
+        np.testing.assert_allclose(net.forward(data=image[None])["conv"][0], wanted, atol=1e-5)
+    with pytest.raises(caffe.CaffeError, match="needs the net's inputs"):
+        net.forward_all()
+
+
+def test_reshape_up_and_down() -> None:
+    net = conv_net()
+    first = net.blobs["conv"].data
+    for size in (20, 5, 8):
+        net.blobs["data"].reshape(2, 1, size, size + 1)
+        net.reshape()
+        assert net.blobs["conv"].shape == (2, 2, size - 2, size - 1)
+        net.blobs["data"].data[...] = size
+        net.forward()
+        sums = net.params["conv"][0].data.sum(axis=(1, 2, 3)) * size
+        np.testing.assert_allclose(net.blobs["conv"].data[1, :, -1, -1], sums, rtol=1e-4)
+    assert not first.any(), "the first output's memory was left alone"
+
+
+def test_forward_follows_an_input_that_was_reshaped() -> None:
+    net = conv_net()
+    net.blobs["data"].reshape(1, 1, 12, 13)
+    assert net.forward()["conv"].shape == (1, 2, 10, 11)
+
+
+def test_a_reshape_that_cannot_be_leaves_the_net_as_it_was(small: caffe.Net) -> None:
+    before = prob(small)
+    small.blobs["data"].reshape(1, 3, 131, 131)
+    with pytest.raises(caffe.CaffeError, match=r"layer 'fc6'.*20x108"):
+        small.reshape()
+    assert small.blobs["pool2"].shape == (1, 12, 3, 3)
+    small.blobs["data"].reshape(1, 3, 5, 5)
+    with pytest.raises(caffe.CaffeError, match=r"layer 'conv1'.*11x11.*'data' of 5x5"):
+        small.reshape()
+    small.blobs["data"].reshape(1, 3, 67, 67)
+    with np.load(NETS / "small.npz") as golden:
+        small.blobs["data"].data[...] = golden["in_data"]
+    np.testing.assert_array_equal(prob(small), before)
+
+
+def test_save_and_copy_from(small: caffe.Net, tmp_path: Path) -> None:
+    path = tmp_path / "edited.caffemodel"
+    small.params["fc7"][1].data[3] = 9
+    small.save(path)
+    other = caffe.Net(PROTOTXT, str(path), caffe.TEST)
+    other.blobs["data"].data[...] = small.blobs["data"].data
+    np.testing.assert_array_equal(prob(other), prob(small))
+    assert other.filled.layers == ("conv1", "conv2", "fc6", "fc7")
+    other.save_hdf5(tmp_path / "edited.caffemodel.h5")
+    third = caffe.Net(PROTOTXT, caffe.TEST)
+    third.load_hdf5(tmp_path / "edited.caffemodel.h5")
+    third.blobs["data"].data[...] = small.blobs["data"].data
+    np.testing.assert_array_equal(prob(third), prob(small))
+    with pytest.raises(caffe.CaffeError, match="cannot be written"):
+        small.save(tmp_path / "no" / "such" / "folder.caffemodel")
+
+
+def test_saving_over_the_file_that_is_open(small: caffe.Net, tmp_path: Path) -> None:
+    path = tmp_path / "net.caffemodel"
+    small.save(path)
+    net = caffe.Net(PROTOTXT, str(path), caffe.TEST)
+    before = path.read_bytes()
+    net.params["conv1"][0].data[...] *= 2
+    assert path.read_bytes() == before, "editing never touches the file"
+    net.save(path)
+    again = caffe.Net(PROTOTXT, str(path), caffe.TEST)
+    for name, row in net.params.items():
+        for a, b in zip(row, again.params[name]):
+            np.testing.assert_array_equal(a.data, b.data)
+
+
+def test_copy_from_writes_where_somebody_looks(small: caffe.Net) -> None:
+    net = caffe.Net(PROTOTXT, caffe.TEST)
+    view = net.params["fc7"][0].data
+    net.copy_from(WEIGHTS)
+    np.testing.assert_array_equal(view, small.params["fc7"][0].data)
+
+
+def test_weights_that_do_not_fit_change_nothing(small: caffe.Net) -> None:
+    arrays = {name: [b.data.copy() for b in row] for name, row in small.params.items()}
+    wrong = {**arrays, "fc7": [np.zeros((9, 20), np.float32), np.zeros(9, np.float32)]}
+    wrong["conv1"] = [a + 1 for a in arrays["conv1"]]
+    with pytest.raises(caffe.CaffeError, match="'fc7' is 9x20, but 10x20"):
+        small.copy_from(wrong)
+    np.testing.assert_array_equal(small.params["conv1"][0].data, arrays["conv1"][0])
+    with pytest.raises(caffe.CaffeError, match="1 weight blobs, but 2"):
+        small.copy_from({"conv1": arrays["conv1"][:1]})
+
+
+def test_weights_for_no_layer_are_said_to_be_so(small: caffe.Net) -> None:
+    with pytest.warns(caffe.CaffeWarning, match="0 of 4 layers"):
+        small.copy_from({"other": [np.zeros(3)]})
+    assert small.filled.left == ("conv1", "conv2", "fc6", "fc7")
+    assert small.filled.unused == ("other",)
+
+
+def test_share_with(small: caffe.Net) -> None:
+    other = caffe.Net(PROTOTXT, caffe.TEST)
+    other.share_with(small)
+    other.params["fc7"][1].data[0] = 42
+    assert small.params["fc7"][1].data[0] == 42
+    other.blobs["data"].data[...] = small.blobs["data"].data
+    np.testing.assert_array_equal(prob(other), prob(small))
+    wrong = conv_net(extra="").snapshot()
+    wrong.params["conv"][0].reshape(2, 9)
+    with pytest.raises(caffe.CaffeError, match="2x1x3x3 there and 2x9 here"):
+        wrong.share_with(conv_net())
+
+
+def test_snapshot_shares_nothing_that_changes(small: caffe.Net) -> None:
+    before = prob(small)
+    twin = small.snapshot()
+    twin_out = twin.blobs["prob"].data
+    small.params["conv1"][0].data[...] = 0
+    small.blobs["data"].data[...] = 1
+    np.testing.assert_array_equal(prob(twin), before)
+    np.testing.assert_array_equal(twin_out, before)
+    twin.params["fc7"][0].data[...] = 5
+    assert not (small.params["fc7"][0].data == 5).any()
+    twin.blobs["data"].reshape(2, 3, 67, 67)
+    assert twin.forward()["prob"].shape == (2, 10)
+    assert small.blobs["data"].shape == (1, 3, 67, 67)
+
+
+def test_weights_shared_by_name() -> None:
+    one = (
+        "param { name: 'w' } param { name: 'b' } inner_product_param { num_output: 4 "
+        "weight_filler { type: 'gaussian' } }"
+    )
+    text = (
+        'layer { name: "d" type: "Input" top: "d" input_param { shape { dim: 2 dim: 4 } } }'
+        f'layer {{ name: "a" type: "InnerProduct" bottom: "d" top: "a" {one} }}'
+        f'layer {{ name: "b" type: "InnerProduct" bottom: "a" top: "b" {one} }}'
+    )
+    net = caffe.Net(parse_net(text), caffe.TEST)
+    net.params["b"][0].data[...] = 2 * np.eye(4)
+    net.blobs["d"].data[...] = 1
+    np.testing.assert_array_equal(net.forward()["b"], np.full((2, 4), 4))
+    twin = net.snapshot()
+    twin.params["a"][0].data[...] = 3 * np.eye(4)
+    np.testing.assert_array_equal(twin.forward()["b"], np.full((2, 4), 9))
+    np.testing.assert_array_equal(net.forward()["b"], np.full((2, 4), 4))
+    with pytest.raises(caffe.CaffeError, match="shares weight 'w' of 4x4 but needs 3x4"):
+        caffe.Net(
+            parse_net(
+                text.replace("num_output: 4", "num_output: 3", 2).replace(
+                    "num_output: 3", "num_output: 4", 1
+                )
+            ),
+            caffe.TEST,
+        )
+
+
+def test_phase_level_and_stage_rules() -> None:
+    def power(name: str, rules: str) -> str:
+        return f'layer {{ name: "{name}" type: "Power" bottom: "d" top: "{name}" {rules} }}'
+
+    net_param = parse_net(
+        'layer { name: "d" type: "Input" top: "d" input_param { shape { dim: 1 } } }'
+        + power("train", "include { phase: TRAIN }")
+        + power("test", "include { phase: TEST }")
+        + power("deep", "include { min_level: 2 }")
+        + power("shallow", "exclude { min_level: 2 }")
+        + power("staged", 'include { stage: "a" not_stage: "b" }')
+        + power("either", 'include { stage: "b" } include { phase: TRAIN }')
+    )
+
+    def layers(*args: Any, **kwargs: Any) -> set[str]:
+        return set(caffe.Net(net_param, *args, **kwargs)._layer_names) - {"d"}
+
+    assert layers(caffe.TEST) == {"test", "shallow"}
+    assert layers(caffe.TRAIN) == {"train", "shallow", "either"}
+    assert layers(caffe.TEST, level=2) == {"test", "deep"}
+    assert layers(caffe.TEST, stages=["a"]) == {"test", "shallow", "staged"}
+    assert layers(caffe.TEST, stages=["a", "b"]) == {"test", "shallow", "either"}
+    net_param.layer[1].exclude.add(phase=caffe.TEST)
+    with pytest.raises(caffe.CaffeError, match="'train' has both include and exclude"):
+        caffe.Net(net_param, caffe.TEST)
+
+
+def test_training_is_refused(small: caffe.Net) -> None:
+    with pytest.raises(caffe.CaffeError, match="runs and edits nets, it does not train them"):
+        small.backward()
+
+
+@pytest.mark.parametrize("kind", ["Data", "ImageData", "HDF5Data", "WindowData", "MemoryData"])
+def test_sources_that_need_a_database_name_the_cure(kind: str) -> None:
+    text = f'layer {{ name: "mnist" type: "{kind}" top: "data" top: "label" }}'
+    with pytest.raises(caffe.CaffeError, match=rf"layer 'mnist' \({kind}\).*deploy\.prototxt"):
+        caffe.Net(parse_net(text), caffe.TEST)
+    assert kind not in caffe.layer_type_list()
+
+
+def test_every_listed_type_has_a_class_with_words() -> None:
+    from filterlab.caffe.layers import REGISTRY
+
+    assert len(caffe.layer_type_list()) > 45
+    for name in caffe.layer_type_list():
+        assert REGISTRY[name].__doc__, name
+
+
+def test_nets_in_threads(small: caffe.Net) -> None:
+    """Each thread edits its own snapshot; nobody sees another's weights."""
+    wanted, failures = [], []
+    for i in range(4):
+        twin = small.snapshot()
+        twin.params["fc7"][1].data[i] += 1e6
+        wanted.append(prob(twin))
+    assert all(w[0].argmax() == i for i, w in enumerate(wanted))
+
+    def work(i: int) -> None:
+        net = small.snapshot()
+        for round_ in range(30):
+            net.params["fc7"][1].data[i] += 1e6
+            if not np.array_equal(prob(net), wanted[i]):
+                failures.append((i, round_))
+            net.params["fc7"][1].data[i] -= 1e6
+            net.forward()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_one_net_called_from_two_threads_computes_one_after_the_other(small: caffe.Net) -> None:
+    wanted = prob(small)
+    results: list[Floats] = []
+    threads = [threading.Thread(target=lambda: results.append(prob(small))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(r, wanted) for r in results)
+    assert len(results) == 6
+
+
+def test_other_threads_run_while_a_net_computes() -> None:
+    """The GIL is free during the computation: another thread counts on meanwhile."""
+    net = conv_net(1800)
+    net.forward()
+    counts: list[int] = []
+    stop = threading.Event()
+
+    def count() -> None:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            counts[:] = [n]
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    try:
+        moved = 0
+        for _ in range(5):
+            bindings = next(iter(net._bindings.values()))
+            before = counts[0] if counts else 0
+            bindings.session.run_with_iobinding(bindings._binding)
+            moved += (counts[0] if counts else 0) > before
+    finally:
+        stop.set()
+        thread.join()
+    assert moved >= 3
+
+
+def test_set_mode_gpu_says_once_that_there_is_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from filterlab.caffe import device
+
+    monkeypatch.setattr(device, "_told", False)
+    monkeypatch.setattr(device, "_GPU", ("NoSuchExecutionProvider",))
+    caffe.set_mode_gpu()
+    caffe.set_mode_gpu()
+    caffe.set_device(0)
+    try:
+        assert capsys.readouterr().err.count("computing on the CPU") == 1
+        assert conv_net().forward()["conv"].any() is not None
+    finally:
+        caffe.set_mode_cpu()
+
+
+def test_the_conv_prototxt_of_the_filters_tab(repo: Path) -> None:
+    net = caffe.Net(str(repo / "models" / "conv.prototxt"), caffe.TEST)
+    weights, bias = net.params["conv"]
+    assert weights.shape == (3, 1, 5, 5)
+    assert 0.002 < weights.data.std() < 0.02
+    assert not bias.data.any()
+    net.blobs["data"].reshape(1, 1, 360, 480)
+    assert net.forward()["conv"].shape == (1, 3, 356, 476)
