@@ -52,7 +52,12 @@ def add_parser(subparsers: Any) -> None:
     draw.add_argument("--threshold", type=float, default=0.0, metavar="0..1", help="(0)")
     draw.add_argument("--gamma", type=float, default=1.0, metavar="G", help="(1)")
     draw.add_argument("--legend", action="store_true", help="add a colour bar and a caption")
-    draw.add_argument("--stride", type=int, metavar="S", help="denser map: 16 or 8 pixels, say")
+    parser.add_argument(
+        "--windows",
+        action="store_true",
+        help="of a net that ends in a global pooling: pool over windows of its own size",
+    )
+    parser.add_argument("--stride", type=int, metavar="S", help="denser map: 16 or 8 pixels, say")
     _model.add_arguments(parser)
 
 
@@ -86,12 +91,17 @@ def run(args: argparse.Namespace) -> int:
     done = transplant(net.prototxt, net.weights)
     sizes = {"cells": args.cells, "size": args.size, "squash": args.squash}
     if args.stride is not None:
+        if args.windows:
+            raise FilterLabError("give either --stride or --windows")
         from filterlab.surgery.dense import dense_job
 
         job = dense_job(done, picture, stride=args.stride, preprocessing=net.preprocessing, **sizes)
         maps = run_job(job)
     else:
-        maps = run_job(heatmap_job(done, picture, preprocessing=net.preprocessing, **sizes))
+        job = heatmap_job(
+            done, picture, preprocessing=net.preprocessing, windows=args.windows, **sizes
+        )
+        maps = run_job(job)
     chosen = wanted if wanted is not None else [int(maps.ranked()[0])]
     _write(args, net, picture, maps, chosen, done.account())
     if args.json:

@@ -189,6 +189,9 @@ class MapGeometry:
         The dense net.
     refined : (int, int)
         How many times denser than the net's own map this one is (see :meth:`denser`).
+    merged : (int, int)
+        How many of the net's own cells, rows and columns, one cell averages (see
+        :meth:`windowed`).
     """
 
     window_size: tuple[int, int]
@@ -199,6 +202,7 @@ class MapGeometry:
     blob: Geometry
     graph: SpatialGraph
     refined: tuple[int, int] = (1, 1)
+    merged: tuple[int, int] = (1, 1)
 
     @classmethod
     def of(
@@ -253,6 +257,18 @@ class MapGeometry:
             refined=(self.refined[0] * fy, self.refined[1] * fx),
         )
 
+    def windowed(self) -> MapGeometry:
+        """The geometry of a map whose cells average all that a window of the own size holds.
+
+        A net that ends in a global pooling has several cells at its own size; their average is
+        what the classifier answers to a window of that size, so each cell of this map has the
+        classifier's own window.
+        """
+        if self.refined != (1, 1):
+            raise FilterLabError("a denser map cannot be averaged over windows")
+        cells = self.cells(*self.own_size)
+        return replace(self, window_size=self.own_size, origin=(0, 0), merged=cells)
+
     @property
     def field_start(self) -> tuple[int, int]:
         """Where the receptive field of cell (0, 0) starts, rows and columns."""
@@ -261,13 +277,16 @@ class MapGeometry:
     @property
     def field_size(self) -> tuple[int, int]:
         """Height and width of a receptive field that no edge cuts."""
-        return self.blob.y.field, self.blob.x.field
+        return (
+            self.blob.y.field + (self.merged[0] - 1) * self.blob.y.jump,
+            self.blob.x.field + (self.merged[1] - 1) * self.blob.x.jump,
+        )
 
     def cells_along(self, axis: int, n: int) -> int:
         """Cells along one axis (0 rows, 1 columns) for an input of n pixels; 0 if none."""
         factor = self.refined[axis]
         if factor == 1:
-            return self.graph.size_of(self.output, axis, n)
+            return max(0, self.graph.size_of(self.output, axis, n) - self.merged[axis] + 1)
         # Phase f of a denser map is the net's own map of the input without its first pixels.
         counts = [
             self.graph.size_of(self.output, axis, n - f * self.jump[axis]) for f in range(factor)
@@ -364,7 +383,7 @@ class MapGeometry:
     def _field_along(self, axis: int, i: int, n: int) -> tuple[int, int]:
         cell, phase = divmod(i, self.refined[axis])
         shift = phase * self.jump[axis]
-        lo, hi = self.graph.pixels(self.output, axis, cell, cell + 1, n - shift)
+        lo, hi = self.graph.pixels(self.output, axis, cell, cell + self.merged[axis], n - shift)
         return lo + shift, hi + shift
 
     def centre(self, i: int, j: int) -> tuple[float, float]:

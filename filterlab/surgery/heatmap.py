@@ -28,6 +28,7 @@ __all__ = [
     "cost_of",
     "heatmap",
     "heatmap_job",
+    "windowed",
 ]
 
 Array = NDArray[np.float32]
@@ -377,10 +378,12 @@ def heatmap_job(
     size: int | tuple[int, int] | None = None,
     squash: int | tuple[int, int] | None = None,
     preprocessing: Preprocessing | None = None,
+    windows: bool = False,
 ) -> Job[ClassMaps]:
     """Run the dense net on a picture; the result holds the maps of all classes.
 
-    See :func:`choose_size` for ``cells``, ``size`` and ``squash``.
+    See :func:`choose_size` for ``cells``, ``size`` and ``squash``. ``windows`` averages the map
+    over the classifier's own windows (see :func:`windowed`).
 
     Raises
     ------
@@ -389,7 +392,8 @@ def heatmap_job(
     """
     preprocessing = preprocessing or Preprocessing()
     shown = (int(picture.shape[0]), int(picture.shape[1]))
-    chosen = choose_size(transplanted.geometry, shown, cells=cells, size=size, squash=squash)
+    geometry = transplanted.geometry.windowed() if windows else transplanted.geometry
+    chosen = choose_size(geometry, shown, cells=cells, size=size, squash=squash)
     cost = cost_of(transplanted, chosen)
     check_memory(cost, chosen)
     text = f"{chosen[1]}x{chosen[0]}"
@@ -403,7 +407,7 @@ def heatmap_job(
             f"the net gave {prob.shape[1]}x{prob.shape[2]} cells where {rows}x{cols} were "
             "expected, so their place is unknown"
         )
-    return ClassMaps(
+    maps = ClassMaps(
         prob,
         score,
         chosen,
@@ -413,6 +417,44 @@ def heatmap_job(
         data,
         seconds,
     )
+    return windowed(transplanted, maps) if windows else maps
+
+
+def windowed(transplanted: Transplanted, maps: ClassMaps) -> ClassMaps:
+    """A map read before a global pooling, pooled over each window of the classifier's own size.
+
+    Each cell is then what the classifier says of its window (but for what padding adds at the
+    window's edge). A map that has one cell per window already is returned as it is.
+
+    Raises
+    ------
+    FilterLabError
+        If the picture is smaller than one window, or the map is a denser one.
+    """
+    geometry = maps.geometry.windowed()
+    ky, kx = geometry.merged
+    if (ky, kx) == (1, 1):
+        return maps
+    rows, cols = maps.rows - ky + 1, maps.cols - kx + 1
+    if rows < 1 or cols < 1:
+        raise FilterLabError(
+            f"the map of {maps.cols}x{maps.rows} cells holds no window of {kx}x{ky} cells; take a "
+            f"size of at least {geometry.own_size[1]}x{geometry.own_size[0]}"
+        )
+    if transplanted.rewritten.pooled == "MAX":
+        views = np.lib.stride_tricks.sliding_window_view(maps.score, (ky, kx), (1, 2))
+        score = views.max(axis=(3, 4))
+    else:
+        total = np.zeros((maps.classes, maps.rows + 1, maps.cols + 1))
+        total[:, 1:, 1:] = maps.score.cumsum(1, dtype=np.float64).cumsum(2)
+        score = (
+            total[:, ky:, kx:] - total[:, :-ky, kx:] - total[:, ky:, :-kx] + total[:, :-ky, :-kx]
+        )
+        score = score / (ky * kx)
+    score = np.asarray(score, np.float32)
+    sigmoid = transplanted.rewritten.activation == "sigmoid"
+    prob = np.asarray(1 / (1 + np.exp(-score)), np.float32) if sigmoid else softmax(score)
+    return replace(maps, prob=prob, score=score, geometry=geometry)
 
 
 def heatmap(transplanted: Transplanted, picture: NDArray[Any], **choices: Any) -> ClassMaps:

@@ -39,7 +39,8 @@ height: 8px; background: var(--accent); border-radius: 4px } .thumb { image-rend
 display: block; height: 40px } pre { background: var(--raised); padding: 16px; overflow: auto;
 border-radius: 4px } .swatch { display: inline-block; width: 14px; height: 14px; border-radius: 3px;
 margin-right: 8px; vertical-align: -2px } .scale { height: 12px; border-radius: 4px;
-margin-top: 8px } .ends { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums }
+margin-top: 8px } .ends { display: flex; justify-content: space-between;
+font-variant-numeric: tabular-nums }
 """
 
 

@@ -271,6 +271,32 @@ def test_grey_nets_take_colour_pictures(
     np.testing.assert_allclose(heatmap(t, picture).prob, heatmap(t, grey).prob, atol=1e-5)
 
 
+def test_maps_pooled_over_windows_are_the_classifiers_answers(shared: Path) -> None:
+    folder = shared / "squeezenet"
+    t = transplant(folder / "deploy.prototxt", folder / "squeezenet_v1.0.caffemodel")
+    golden = np.load(shared / "goldens/nets/squeezenet_cat.npz")
+    cat = read_picture(shared / "images/cat.jpg")
+    bgr = Preprocessing((104, 117, 123))
+    one = heatmap(t, cat, squash=227, preprocessing=bgr, windows=True)
+    assert (one.rows, one.cols) == (1, 1)
+    stored = golden["pool_final_227x227"]
+    assert np.abs(one.score[:, 0, 0] - stored).max() < 1e-3 * stored.max()
+    wide = heatmap(t, cat, squash=451, preprocessing=bgr, windows=True)
+    plain = heatmap(t, cat, squash=451, preprocessing=bgr)
+    assert (wide.rows, wide.cols) == wide.geometry.cells(451, 451) == (15, 15)
+    np.testing.assert_allclose(
+        wide.score[:, 3, 5], plain.score[:, 3:18, 5:20].mean(axis=(1, 2)), rtol=1e-4, atol=1e-4
+    )
+    assert wide.geometry.window(3, 5) == (80, 48, 307, 275)
+    x0, _, x1, _ = plain.geometry.field(3, 5, 451, 451)
+    _, _, x2, _ = plain.geometry.field(3, 19, 451, 451)
+    assert wide.geometry.field(3, 5, 451, 451)[::2] == (x0, x2)
+    assert x1 < x2
+    np.testing.assert_allclose(wide.prob.sum(axis=0), 1, atol=1e-5)
+    with pytest.raises(FilterLabError, match="smallest that works is 213x213"):
+        heatmap(t, cat, squash=200, windows=True)
+
+
 def test_a_net_without_softmax_gets_one(
     thin_text: str, draw_weights: Any, tmp_path: Path, rng: Any
 ) -> None:
