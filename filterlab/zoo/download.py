@@ -155,14 +155,22 @@ def download_job(
             yield from one.job()
             return target
         except (RefusedError, UnreachableError, BrokenOffError) as error:
-            failures.append(f"{source}: {error}")
+            failures.append((source, str(error)))
     if not failures:
         raise FilterLabError(f"{title} has no address to get it from: give one with --from")
     kept = ""
     with contextlib.suppress(OSError):
         if part.stat().st_size:
             kept = "; what came is kept, and the next try goes on from there"
-    raise FilterLabError(f"cannot get {title}: {'; '.join(failures)}{kept}")
+    raise FilterLabError(f"cannot get {title}: {_told(failures)}{kept}")
+
+
+def _told(failures: list[tuple[str, str]]) -> str:
+    """What each source said; what several said alike is said once."""
+    sources: dict[str, list[str]] = {}
+    for source, said in failures:
+        sources.setdefault(said, []).append(source)
+    return "; ".join(f"{' and '.join(theirs)}: {said}" for said, theirs in sources.items())
 
 
 @contextlib.contextmanager
