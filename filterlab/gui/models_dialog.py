@@ -389,12 +389,15 @@ class ModelsDialog(QDialog):
         self.models_changed.emit()
 
     def _on_checked(self, verdict: Verdict) -> None:
+        model = verdict.model
         if verdict.state == "good":
-            text = tr("{name} is as it should be: {what}.")
+            how = model.digest.kind if model.digest is not None else tr("shapes")
+            text = tr("{name} is as it should be (checked by its {how}).").format(
+                name=model_title(model), how=how
+            )
+            self._say(text, "good")
         else:
-            text = tr("{name}: {what}.")
-        level = "good" if verdict.state == "good" else "error"
-        self._say(text.format(name=model_title(verdict.model), what=verdict.sentence), level)
+            self._say(f"{model_title(model)}: {verdict.sentence}", "error")
 
     def _on_failed(self, sentence: str) -> None:
         self._say(sentence, "error")

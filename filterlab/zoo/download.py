@@ -24,6 +24,7 @@ from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
 from filterlab.zoo.digest import Digest
 from filterlab.zoo.fetch import Answer, BrokenOffError, Fetch, RefusedError, UnreachableError
+from filterlab.zoo.locks import Held, locked
 
 __all__ = ["Clock", "DownloadProgress", "download_job", "is_url"]
 
@@ -148,14 +149,20 @@ def download_job(
     part = target.with_name(target.name + ".part")
     with _speaking_of(target.parent, part):
         target.parent.mkdir(parents=True, exist_ok=True)
-    failures = []
-    for source in sources:
-        one = _OneSource(source, target, part, title, size, digest, clock, timeout)
-        try:
-            yield from one.job()
-            return target
-        except (RefusedError, UnreachableError, BrokenOffError) as error:
-            failures.append((source, str(error)))
+    failures: list[tuple[str, str]] = []
+    try:
+        with _speaking_of(target.parent, part), locked(part.with_name(part.name + ".lock")):
+            for source in sources:
+                one = _OneSource(source, target, part, title, size, digest, clock, timeout)
+                try:
+                    yield from one.job()
+                    return target
+                except (RefusedError, UnreachableError, BrokenOffError) as error:
+                    failures.append((source, str(error)))
+    except Held:
+        raise FilterLabError(
+            f"{title} is being got already, by another window or command: wait for it"
+        ) from None
     if not failures:
         raise FilterLabError(f"{title} has no address to get it from: give one with --from")
     kept = ""
@@ -293,11 +300,12 @@ class _OneSource:
                     continue
             except (UnreachableError, BrokenOffError) as error:
                 # Against the furthest ever: a server that lies may lead in circles.
-                failed = 0 if self._have() - furthest >= _GETTING_ON else failed + 1
+                weight = getattr(error, "weight", 1)
+                failed = 0 if self._have() - furthest >= _GETTING_ON else failed + weight
                 furthest = max(furthest, self._have())
                 if failed >= _ATTEMPTS:
                     raise
-                wait = min(30.0, 2.0 ** max(0, failed - 1))
+                wait = min(30.0, 2.0 ** max(0, failed - weight))
                 after = getattr(error, "retry_after", None)
                 yield from self._pause(min(60.0, after) if after else wait, str(error))
 

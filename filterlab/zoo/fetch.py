@@ -36,11 +36,16 @@ class RefusedError(Exception):
 
 
 class UnreachableError(Exception):
-    """No answer, or one that may be better next time; ``retry_after`` in seconds if given."""
+    """No answer, or one that may be better next time.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    ``retry_after`` is in seconds, if the server gave it; ``weight`` says for how many failures
+    this one counts.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None, weight: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.weight = weight
 
 
 class BrokenOffError(Exception):
@@ -186,7 +191,8 @@ def _explained(error: BaseException, url: str, timeout: float) -> Exception:
             "clock, or a proxy that reads along"
         )
     if isinstance(reason, socket.gaierror):
-        return UnreachableError("its name cannot be found: is this computer online?")
+        # Most often there is no net at all: say so before long.
+        return UnreachableError("its name cannot be found: is this computer online?", weight=2)
     if isinstance(reason, TimeoutError):
         return UnreachableError(f"it has been silent for {timeout:g} s")
     if isinstance(reason, http.client.IncompleteRead):

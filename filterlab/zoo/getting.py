@@ -167,7 +167,7 @@ def verify_job(model: Model) -> Job[Verdict]:
                 f"{path}: its {model.digest.kind} is {found}, not {model.digest.value}: delete "
                 "it and get it again",
             )
-    yield Progress(f"Checking {model.title}", length, length, "shapes")
+    yield Progress(f"Checking {model.title}", length, length)
     problem = _misfit(model)
     if problem:
         return Verdict(model, "wrong", problem)

@@ -257,7 +257,7 @@ class _Keys:
         if query in (self.number, self.shown) or (self.wnid and query == self.wnid):
             return (_NUMBER, 0, 0)
         ranks = []
-        for place, name in enumerate(self.names):
+        for place, name in enumerate(self.names if query in self.all else ()):
             at = name.find(query)
             if at >= 0:
                 kind = _WAYS[_way(name, query)][place >= len(self.usual)]

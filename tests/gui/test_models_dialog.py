@@ -227,7 +227,7 @@ def test_check_the_file(qtbot: QtBot, web: Web, dialog: Callable[[], ModelsDialo
     actions = {action.data(): action for action in widget.row("mine").menu.actions()}
     actions["check"].trigger()
     settled(qtbot, widget)
-    assert "sha1 is right" in widget.word.text()
+    assert "checked by its sha1" in widget.word.text()
     path = catalogue.get("mine").need_weights()
     path.write_bytes(bytes(len(web.data)))
     widget.check("mine")
@@ -383,9 +383,9 @@ def test_progress_in_plain_words() -> None:
         "Getting Mine: waiting to try again",
         "it broke; in 3 s",
     )
-    assert progress_texts(Progress("Checking Mine", 1, 2, "shapes"), "Mine") == (
+    assert progress_texts(Progress("Checking Mine", 1, 2, "more"), "Mine") == (
         "Checking Mine",
-        "shapes",
+        "more",
         None,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -267,8 +268,6 @@ def test_the_next_source_is_tried(site: Any, target: Path, clock: Any) -> None:
 
 
 def test_nobody_listens(target: Path, clock: Any) -> None:
-    import socket
-
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
@@ -300,6 +299,32 @@ def test_leaving_takes_under_half_a_second(site: Any, target: Path, how: str) ->
     job.close()
     assert time.monotonic() - begin < 0.5
     assert not target.exists()
+
+
+def test_only_one_at_a_time(site: Any, target: Path, clock: Any) -> None:
+    """Two that write one part would spoil it; the second is told, and nothing is left behind."""
+    site.files["/net.caffemodel"] = BODY
+    first = download_job([f"{site.url}/net.caffemodel"], target, digest=DIGEST, clock=clock)
+    next(first)
+    with pytest.raises(FilterLabError, match="is being got already"):
+        get(site, target, clock)
+    run_job(first)
+    assert alone(target)
+    get(site, target, clock)
+    assert alone(target)
+
+
+def test_offline_is_said_before_long(
+    target: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_names(*args: Any, **kwargs: Any) -> Any:
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_names)
+    with pytest.raises(FilterLabError, match="is this computer online") as caught:
+        run_job(download_job(["http://a.invalid/x", "http://b.invalid/x"], target, clock=clock))
+    assert str(caught.value).count("online") == 1, "what both said is said once"
+    assert clock.now <= 12
 
 
 def test_proxy_of_the_environment(
