@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.files import atomic_write
 from filterlab.pictures import pattern, sample
 
 Picture = NDArray[np.float32]
@@ -39,12 +41,12 @@ class Subject:
         The sample it comes from.
     learn, held : tuple
         Boxes (x0, y0, x1, y1) in the photograph's pixels; they share none.
+    also : tuple, optional
+        A second box to learn, drawn from one time in four.
     side : tuple
         Smallest and largest side of a window while learning, in the photograph's pixels.
     texture : bool
         May stand on its head.
-    held_file : str
-        The sample that the held-out part is cut from, where it is another one.
     """
 
     name: str
@@ -54,24 +56,32 @@ class Subject:
     held: Box
     side: tuple[int, int]
     texture: bool = False
-    held_file: str = ""
+    also: Box | None = None
 
 
 SUBJECTS = (
     Subject("tabby cat", "虎斑猫", "chelsea", (20, 0, 228, 300), (232, 0, 420, 300), (100, 280)),
     Subject("cup of coffee", "咖啡", "coffee", (60, 0, 318, 400), (322, 10, 560, 400), (130, 330)),
-    Subject("astronaut", "宇航员", "astronaut", (20, 0, 224, 512), (228, 60, 372, 512), (100, 280)),
+    # The middle of the face and suit is held out; learnt is what lies left and right of it.
+    Subject(
+        "astronaut",
+        "宇航员",
+        "astronaut",
+        (20, 0, 224, 512),
+        (228, 20, 372, 400),
+        (100, 280),
+        also=(376, 150, 512, 512),
+    ),
     Subject("rocket", "火箭", "rocket", (0, 0, 340, 427), (344, 0, 640, 427), (130, 380)),
-    # The held-out half comes from the stereo pair's other view: what lies at 392 or more there
-    # lies further right in the left view, outside the half that is learnt.
+    # Likewise: engine, tank and lamp are held out, learnt are the rear and half the front wheel.
     Subject(
         "motorcycle",
         "摩托车",
         "motorcycle",
         (90, 60, 388, 500),
-        (392, 60, 660, 500),
-        (150, 400),
-        held_file="motorcycle_right",
+        (392, 120, 556, 440),
+        (130, 400),
+        also=(560, 120, 700, 500),
     ),
     Subject("coins", "硬币", "coins", (0, 0, 235, 303), (238, 0, 384, 303), (90, 260)),
     Subject("brick wall", "砖墙", "brick", (0, 0, 310, 512), (314, 0, 512, 512), (110, 330), True),
@@ -84,9 +94,11 @@ SUBJECTS = (
     Subject(
         "retina", "视网膜", "retina", (90, 210, 840, 1200), (850, 210, 1330, 1200), (260, 800), True
     ),
-    Subject("stained tissue", "染色组织", "ihc", (0, 0, 310, 512), (314, 0, 512, 512), (110, 330), True),
+    Subject(
+        "stained tissue", "染色组织", "ihc", (0, 0, 310, 512), (314, 0, 512, 512), (110, 330), True
+    ),
     Subject("horse", "马", "horse", (0, 0, 214, 328), (218, 0, 400, 328), (150, 320)),
-)  # fmt: skip
+)
 
 #: What is none of the subjects: other pictures, halved in the same way, and drawn ones.
 BACKGROUND = len(SUBJECTS)
@@ -122,8 +134,10 @@ def _cut(
     Turned over at random, slightly tilted while learning; where the part is too small it goes on
     mirrored.
     """
-    file = (held and subject.held_file) or subject.file
-    part, half = _part(file, subject.held if held else subject.learn)
+    box = subject.held if held else subject.learn
+    if not held and subject.also and rng.random() < 0.25:
+        box = subject.also
+    part, half = _part(subject.file, box)
     if scale < 0.6:
         part, scale = half, 2 * scale
     h, w = size
@@ -156,6 +170,7 @@ def _drawn(size: tuple[int, int], rng: np.random.Generator) -> Picture:
     colours = rng.uniform(0, 255, (2, 3)).astype(np.float32)
     if rng.random() < 0.4:
         colours[:] = colours.mean(axis=1, keepdims=True)
+    mix: NDArray[np.floating]
     if kind == 0:
         mix = np.zeros((h, w), np.float32)
     elif kind == 1:
@@ -171,8 +186,8 @@ def _drawn(size: tuple[int, int], rng: np.random.Generator) -> Picture:
         mix = pattern("checkerboard", h, w, square=int(rng.integers(8, 60)))
     else:
         mix = pattern("zone plate", h, w)
-    mix = np.asarray(mix, np.float32)[:, :, None]
-    return colours[0] * (1 - mix) + colours[1] * mix
+    share = mix.astype(np.float32)[:, :, None]
+    return colours[0] * (1 - share) + colours[1] * share
 
 
 def piece(
@@ -206,11 +221,11 @@ def develop(picture: Picture, rng: np.random.Generator, mild: bool = False) -> P
         return np.clip(picture * np.float32(rng.uniform(0.85, 1.15)), 0, 255)
     if rng.random() < 0.1:
         picture = np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
-    gain = np.exp(rng.uniform(-0.35, 0.3)) * np.exp(rng.uniform(-0.1, 0.1, 3))
-    level = picture.mean(axis=(0, 1)) * (1 - rng.uniform(0.75, 1.25))
+    gain = np.exp(rng.uniform(-0.3, 0.25)) * np.exp(rng.uniform(-0.08, 0.08, 3))
+    level = np.array(cv2.mean(picture)[:3]) * (1 - rng.uniform(0.75, 1.25))
     picture = picture * gain.astype(np.float32) + level.astype(np.float32)
-    if rng.random() < 0.2:
-        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.6)))
+    if rng.random() < 0.15:
+        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.2)))
     if rng.random() < 0.3:
         noise = rng.standard_normal(picture.shape, np.float32)
         picture = picture + noise * np.float32(rng.uniform(1, 10))
@@ -233,12 +248,16 @@ def _split(box: Box, least: int, depth: int, rng: np.random.Generator) -> list[B
 
 
 def composition(
-    size: tuple[int, int], rng: np.random.Generator, held: bool = False
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    held: bool = False,
+    turns: Iterator[int] | None = None,
 ) -> tuple[Picture, NDArray[np.int64]]:
     """A picture of several subjects, ``size`` (h, w), and which class each pixel shows (h, w).
 
     Half of them are tilings, half are rectangles pasted on one ground; held-out ones are tilings
-    with sides of at least 225, so that some windows see one subject only.
+    with sides of at least 225, so that some windows see one subject only. The classes are drawn
+    at random, or taken from ``turns``.
     """
     h, w = size
     picture = np.empty((h, w, 3), np.float32)
@@ -248,11 +267,12 @@ def composition(
     else:
         boxes = [(0, 0, w, h)]
         for _ in range(rng.integers(1, 3)):
-            bw, bh = (int(min(n, rng.integers(150, 400))) for n in (w, h))
+            bw, bh = (min(n, int(rng.integers(150, 400))) for n in (w, h))
             x, y = int(rng.integers(0, w - bw + 1)), int(rng.integers(0, h - bh + 1))
             boxes.append((x, y, x + bw, y + bh))
     for x0, y0, x1, y1 in boxes:
-        label = int(rng.integers(BACKGROUND + 1))
+        # While learning the background comes up twice as often: it has the most faces.
+        label = min(int(rng.integers(BACKGROUND + 2)), BACKGROUND) if turns is None else next(turns)
         part = piece(label, (y1 - y0, x1 - x0), rng, held)
         picture[y0:y1, x0:x1] = develop(part, rng, mild=held)
         classes[y0:y1, x0:x1] = label
@@ -267,7 +287,7 @@ def shares(classes: NDArray[np.int64]) -> NDArray[np.float32]:
     y0, x0 = np.arange(rows) * STRIDE, np.arange(columns) * STRIDE
     y1, x1 = np.minimum(y0 + WINDOW, h), np.minimum(x0 + WINDOW, w)
     area = (y1 - y0)[:, None] * (x1 - x0)[None]
-    for label in np.unique(classes):
+    for label in np.flatnonzero(np.bincount(classes.ravel())):
         total = cv2.integral((classes == label).astype(np.uint8))
         box = (
             total[np.ix_(y1, x1)]
@@ -300,9 +320,18 @@ TEST_SIZES = ((451, 451), (579, 579), (547, 739), (640, 480), (600, 800))
 
 
 def held_out_compositions(each: int, seed: int = 2) -> list[tuple[Picture, NDArray[np.int64]]]:
-    """``each`` composed test pictures of every size, all of held-out parts."""
+    """``each`` composed test pictures of every size, all of held-out parts.
+
+    The classes take turns, so that each comes up about as often and never beside itself.
+    """
     rng = np.random.default_rng([seed, 451])
-    return [composition(size, rng, held=True) for size in TEST_SIZES for _ in range(each)]
+
+    def turns() -> Iterator[int]:
+        while True:
+            yield from rng.permutation(BACKGROUND + 1).tolist()
+
+    order = turns()
+    return [composition(size, rng, True, order) for size in TEST_SIZES for _ in range(each)]
 
 
 @dataclass
@@ -395,3 +424,42 @@ def evaluate(
         prob = (power / power.sum(0))[:, clear]
         sure += list(prob[right, np.arange(len(right))])
     return Figures(sums[0], sums[1], sums[2], sums[3], float(np.mean(sure)), dict(mistaken))
+
+
+def engine_scores(folder: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """The net in ``folder``, run by FilterLab: as shipped on windows, transplanted on more.
+
+    Takes inputs ``(n, 3, h, w)``, gives scores ``(n, classes, rows, columns)``.
+    """
+    from filterlab import caffe
+    from filterlab.surgery.transplant import transplant
+
+    files = str(folder / "deploy.prototxt"), str(folder / "pocket.caffemodel")
+    classifier = caffe.Net(*files, caffe.TEST)
+    dense = transplant(*files).net
+
+    def scores(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        if inputs.shape[2:] == (WINDOW, WINDOW):
+            net, blob = classifier, "fc8"
+        else:
+            net, blob = dense, "fc8-conv"
+        net.blobs["data"].reshape(*inputs.shape)
+        net.blobs["data"].data[...] = inputs
+        net.forward()
+        out = np.array(net.blobs[blob].data)
+        return out.reshape(*out.shape[:2], *(out.shape[2:] or (1, 1)))
+
+    return scores
+
+
+_BEGIN, _END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+def write_figures(readme: Path, figures: Figures, weights: Path) -> None:
+    """Put the figures between their two marks in ``models/README.md``."""
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    size = f"`{weights.name}` has {weights.stat().st_size / 1e6:.2f} MB."
+    with atomic_write(readme, "w") as out:
+        out.write(f"{before}{_BEGIN}\n{size}\n\n{figures.table()}\n{_END}{after}")
