@@ -406,3 +406,24 @@ def test_reshape_slice_flatten_crop_tile() -> None:
     np.testing.assert_array_equal(net.blobs["y"].data, np.tile(X, (1, 1, 2, 1)))
     net = run(layer("BatchReindex", "", "x i"), x=X, i=np.array([1, 1, 0]))
     np.testing.assert_array_equal(net.blobs["y"].data, X[[1, 1, 0]])
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.6, 0.75, 1.0])
+@pytest.mark.parametrize(("channels", "size"), [(7, 3), (3, 7), (520, 5)])
+def test_lrn_across_channels(beta: float, channels: int, size: int) -> None:
+    x = 3 * normal(2, channels, 2, 3)
+    param = f"lrn_param {{ local_size: {size} alpha: 0.3 beta: {beta} k: 2 }}"
+    net = run(layer("LRN", param), x=x)
+    squares = np.pad(x * x, ((0, 0), (size // 2, size // 2), (0, 0), (0, 0)))
+    sums = sum(squares[:, i : i + channels] for i in range(size))
+    wanted = x / (2 + 0.3 / size * sums) ** beta
+    np.testing.assert_allclose(net.blobs["y"].data, wanted, rtol=2e-5)
+
+
+@pytest.mark.parametrize("beta", [0.75, 1.0, 0.3])
+def test_lrn_within_a_channel(beta: float) -> None:
+    x = 3 * normal(1, 2, 6, 5)
+    param = f"lrn_param {{ local_size: 3 alpha: 0.3 beta: {beta} norm_region: WITHIN_CHANNEL }}"
+    net = run(layer("LRN", param), x=x)
+    mean = pool(x * x, 3, 1, 1, lambda v, area: v.sum() / area)
+    np.testing.assert_allclose(net.blobs["y"].data, x / (1 + 0.3 * mean) ** beta, rtol=2e-5)
