@@ -98,12 +98,12 @@ class Classifier(Net):
         if oversample:
             pictures = io.oversample(pictures, self.crop_dims)
         else:
-            y, x = (int(start) for start in (self.image_dims - self.crop_dims) / 2.0)
-            if y < 0 or x < 0:
+            if np.any(self.image_dims < self.crop_dims):
                 raise CaffeError(
                     f"image_dims {height}x{width} are smaller than the net's input "
                     f"{self.crop_dims[0]}x{self.crop_dims[1]}; take larger ones"
                 )
+            y, x = (int(start) for start in (self.image_dims - self.crop_dims) / 2.0)
             pictures = pictures[:, y : y + self.crop_dims[0], x : x + self.crop_dims[1], :]
         name = self.inputs[0]
         ready = np.stack([self.transformer.preprocess(name, picture) for picture in pictures])
