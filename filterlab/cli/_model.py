@@ -16,13 +16,25 @@ _DEFAULT = "pocket"
 
 @dataclass(frozen=True)
 class Chosen:
-    """A net to work on: files, class names (None if unknown), preprocessing, a name for people."""
+    """A net to work on: files, class names (None if not given), preprocessing, a name."""
 
     name: str
     prototxt: Path
     weights: Path
     labels: Any
     preprocessing: Any
+
+    def labels_for(self, classes: int) -> Any:
+        """The class names of a net with so many classes: given, found beside it, or numbers."""
+        from filterlab.zoo.labels import Labels, imagenet, read_labels
+        from filterlab.zoo.own_models import look
+
+        if self.labels is not None:
+            return self.labels
+        beside = look(self.prototxt).labels_path
+        if beside is not None:
+            return read_labels(beside)
+        return imagenet() if classes == 1000 else Labels.numbered(classes)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,9 +71,11 @@ def chosen(args: argparse.Namespace) -> Chosen:
     FilterLabError
         If they contradict each other, or a file is missing.
     """
+    from filterlab.progress import run_job
     from filterlab.surgery.heatmap import Preprocessing
     from filterlab.zoo import catalogue
-    from filterlab.zoo.labels import imagenet, read_labels
+    from filterlab.zoo.getting import get_job
+    from filterlab.zoo.labels import read_labels
 
     own = args.prototxt is not None or args.weights is not None
     if own and args.model is not None:
@@ -78,13 +92,13 @@ def chosen(args: argparse.Namespace) -> Chosen:
                 raise FilterLabError(f"{path}: there is no such file")
     else:
         model = catalogue.get(args.model or _DEFAULT)
+        if model.kind == "random" and not model.ready:
+            model = run_job(get_job(model))
         name, prototxt, weights = model.name, model.prototxt, model.need_weights()
         labels = model.labels
         default = Preprocessing(model.mean_bgr, model.scale, model.order)
     if args.labels is not None:
         labels = read_labels(args.labels)
-    elif own:
-        labels = imagenet()
     return Chosen(
         name,
         prototxt,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
         "A size of 451 squashes as the tutorial does with --squash 451, and keeps the picture's "
         "shape with --size 451.",
     )
-    parser.add_argument("image", metavar="IMAGE", help="the picture")
+    parser.add_argument("image", metavar="IMAGE", help="the picture, or a folder of pictures")
     parser.add_argument(
         "--class",
         dest="wanted",
@@ -44,6 +45,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--tiff", metavar="MAP.tif", help="the map as a float32 TIFF")
     parser.add_argument("--report", metavar="REPORT.html", help="picture, maps, classes, one file")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    parser.add_argument(
+        "--compare",
+        action="store_true",
+        help="run the plain classifier window by window as well, and time both",
+    )
     draw = parser.add_argument_group("drawing")
     draw.add_argument("--map", choices=_MODES, default="tiles", help="how the map is laid (tiles)")
     draw.add_argument("--colormap", choices=_MAPS, default="inferno", help="(inferno)")
@@ -70,96 +76,175 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and not 1 <= value <= 20_000:
             raise FilterLabError(f"--{name} {value}: must lie between 1 and 20000")
+    if args.stride is not None and (args.windows or args.compare):
+        raise FilterLabError("--stride goes neither with --windows nor with --compare")
     outputs = (args.out, args.npy, args.csv, args.tiff, args.report)
     for path in outputs:
         if path is not None and not Path(path).resolve().parent.is_dir():
             raise FilterLabError(f"{path}: there is no folder {Path(path).parent}; make it first")
-    if not args.json and not any(outputs):
+    if not args.json and not args.compare and not any(outputs):
         raise FilterLabError("nothing to write: give --out OVERLAY.png, --npy, --csv or --json")
+
+
+@dataclass
+class _Found:
+    """One picture's result, with what is needed to show it."""
+
+    args: argparse.Namespace
+    name: str
+    labels: Any
+    picture: Any
+    maps: Any
+    chosen: list[int]
+    account: str
+    slid: Any = None
+
+    @property
+    def title(self) -> str:
+        shown = " + ".join(str(self.labels[c]) for c in self.chosen[:3])
+        more = len(self.chosen) - 3
+        return shown + (f" + {more} more" if more > 0 else "")
+
+    @property
+    def peak(self) -> tuple[int, int, float]:
+        values = self.maps.values(self.chosen)
+        i, j = divmod(int(values.argmax()), self.maps.cols)
+        return i, j, float(values[i, j])
 
 
 def run(args: argparse.Namespace) -> int:
     _check(args)
-    from filterlab.pictures import read_picture
-    from filterlab.progress import run_job
-    from filterlab.surgery.heatmap import heatmap_job
     from filterlab.surgery.transplant import transplant
 
     net = _model.chosen(args)
-    picture = read_picture(args.image)
-    wanted = None if args.wanted is None else net.labels.select(args.wanted)
-    done = transplant(net.prototxt, net.weights)
     sizes = {"cells": args.cells, "size": args.size, "squash": args.squash}
-    if args.stride is not None:
-        if args.windows:
-            raise FilterLabError("give either --stride or --windows")
-        from filterlab.surgery.dense import dense_job
+    if Path(args.image).is_dir():
+        return _folder(args, net, sizes)
+    from filterlab.pictures import read_picture
 
-        job = dense_job(done, picture, stride=args.stride, preprocessing=net.preprocessing, **sizes)
-        maps = run_job(job)
-    else:
-        job = heatmap_job(
-            done, picture, preprocessing=net.preprocessing, windows=args.windows, **sizes
-        )
-        maps = run_job(job)
+    picture = read_picture(args.image)
+    wanted = None
+    if args.wanted is not None and net.labels is not None:
+        wanted = net.labels.select(args.wanted)  # a wrong name is said before the work
+    done = transplant(net.prototxt, net.weights)
+    labels = net.labels_for(done.classes)
+    if args.wanted is not None and wanted is None:
+        wanted = labels.select(args.wanted)
+    maps = _maps(args, net, done, picture, sizes)
     chosen = wanted if wanted is not None else [int(maps.ranked()[0])]
-    _write(args, net, picture, maps, chosen, done.account())
-    if args.json:
-        print(json.dumps(_found(args, net, maps, chosen), ensure_ascii=False, indent=1))
-    else:
-        print(_sentence(net, maps, chosen))
+    found = _Found(args, net.name, labels, picture, maps, chosen, done.account())
+    if args.compare:
+        from filterlab.surgery.sliding import sliding
+
+        found.slid = sliding(done, maps)
+    _write(found)
+    print(json.dumps(_as_json(found), ensure_ascii=False, indent=1) if args.json else _told(found))
     return 0
 
 
-def _name(net: _model.Chosen, index: int) -> str:
-    return str(net.labels[index])
+def _maps(
+    args: argparse.Namespace, net: _model.Chosen, done: Any, picture: Any, sizes: dict[str, Any]
+) -> Any:
+    from filterlab.progress import run_job
+    from filterlab.surgery.dense import dense_job
+    from filterlab.surgery.heatmap import heatmap_job
 
-
-def _title(net: _model.Chosen, chosen: Sequence[int]) -> str:
-    shown = " + ".join(_name(net, c) for c in chosen[:3])
-    return shown + (f" + {len(chosen) - 3} more" if len(chosen) > 3 else "")
-
-
-def _peak(maps: Any, chosen: Sequence[int]) -> tuple[int, int, float]:
-    values = maps.values(chosen)
-    i, j = divmod(int(values.argmax()), maps.cols)
-    return i, j, float(values[i, j])
-
-
-def _sentence(net: _model.Chosen, maps: Any, chosen: Sequence[int]) -> str:
-    i, j, peak = _peak(maps, chosen)
-    box = tuple(round(v) for v in maps.window_on_picture(i, j))
-    return (
-        f"{_title(net, chosen)}: at most {peak:.4g} in cell ({i}, {j}), which answers for x "
-        f"{box[0]} to {box[2]}, y {box[1]} to {box[3]}; input {maps.input_size[1]}x"
-        f"{maps.input_size[0]}, {maps.cols}x{maps.rows} cells, best of all: "
-        f"{_name(net, int(maps.ranked()[0]))}"
+    prepared = net.preprocessing
+    if args.stride is not None:
+        return run_job(dense_job(done, picture, args.stride, preprocessing=prepared, **sizes))
+    return run_job(
+        heatmap_job(done, picture, preprocessing=prepared, windows=args.windows, **sizes)
     )
 
 
-def _write(
-    args: argparse.Namespace,
-    net: _model.Chosen,
-    picture: Any,
-    maps: Any,
-    chosen: Sequence[int],
-    account: str,
-) -> None:
+def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any]) -> int:
+    """Map every picture of a folder into another."""
+    if args.out is None or args.wanted is None:
+        raise FilterLabError("for a folder of pictures give --out FOLDER and --class")
+    if args.stride or args.compare or args.report or args.npy or args.csv or args.tiff:
+        raise FilterLabError("a folder of pictures takes --out only, of all that can be written")
+    from filterlab.progress import run_job
+    from filterlab.surgery.batch import batch_job, pictures_in
+    from filterlab.surgery.transplant import transplant
+
+    pictures = pictures_in(args.image)
+    done = transplant(net.prototxt, net.weights)
+    labels = net.labels_for(done.classes)
+    chosen = labels.select(args.wanted)
+    caption = " + ".join(str(labels[c]) for c in chosen[:3]) if args.legend else None
+    job = batch_job(
+        done,
+        pictures,
+        args.out,
+        chosen,
+        style=_style(args),
+        mode=args.map,
+        scale=_scale(args),
+        caption=caption,
+        preprocessing=net.preprocessing,
+        windows=args.windows,
+        **sizes,
+    )
+    batch = run_job(job)
+    if args.json:
+        told = {
+            "written": [str(path) for path in batch.written],
+            "peaks": [
+                {"image": str(p), "value": v, "at": [round(x, 1), round(y, 1)]}
+                for p, v, (x, y) in batch.peaks
+            ],
+            "failed": [{"image": str(p), "why": why} for p, why in batch.failed],
+        }
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    else:
+        for path, value, (x, y) in batch.peaks:
+            print(f"{path.name}: at most {value:.4g} at ({x:.0f}, {y:.0f})")
+        for path, why in batch.failed:
+            print(f"{path.name}: passed over: {why}", file=sys.stderr)
+    if not batch.written:
+        raise FilterLabError(f"none of the {len(pictures)} pictures could be mapped")
+    return 0
+
+
+def _style(args: argparse.Namespace) -> Any:
+    from filterlab.surgery.overlay import Style
+
+    low, high = _RANGES[args.range]
+    return Style(args.colormap, args.opacity, args.threshold, args.gamma, low, high)
+
+
+def _scale(args: argparse.Namespace) -> str:
+    return args.range if args.range in ("log", "score") else "prob"
+
+
+def _told(found: _Found) -> str:
+    maps = found.maps
+    i, j, peak = found.peak
+    box = tuple(round(v) for v in maps.window_on_picture(i, j))
+    told = (
+        f"{found.title}: at most {peak:.4g} in cell ({i}, {j}), which answers for x "
+        f"{box[0]} to {box[2]}, y {box[1]} to {box[3]}; input {maps.input_size[1]}x"
+        f"{maps.input_size[0]}, {maps.cols}x{maps.rows} cells, best of all: "
+        f"{found.labels[int(maps.ranked()[0])]}"
+    )
+    return told if found.slid is None else f"{told}\n{found.slid}"
+
+
+def _write(found: _Found) -> None:
     from filterlab.pictures import write_picture
     from filterlab.surgery import export, overlay
 
-    scale = args.range if args.range in ("log", "score") else "prob"
-    values = maps.values(chosen, scale)
-    low, high = _RANGES[args.range]
-    style = overlay.Style(args.colormap, args.opacity, args.threshold, args.gamma, low, high)
-    layer = overlay.lay(maps, values, args.map)
+    args, maps = found.args, found.maps
+    values = maps.values(found.chosen, _scale(args))
+    style = _style(args)
     if args.out:
-        shown = overlay.compose(picture, layer, style)
+        layer = overlay.lay(maps, values, args.map)
+        shown = overlay.compose(found.picture, layer, style)
         if args.legend:
             from filterlab.surgery.legend import with_legend
 
             unit = {"log": "ln probability", "score": "score"}.get(args.range, "probability")
-            caption = [_title(net, chosen), f"{net.name}, {args.map}, {Path(args.image).name}"]
+            caption = [found.title, f"{found.name}, {args.map}, {Path(args.image).name}"]
             shown = with_legend(shown, style, style.limits(layer), caption, unit)
         write_picture(args.out, shown)
     if args.npy:
@@ -173,28 +258,27 @@ def _write(
 
         write_report(
             args.report,
-            picture,
+            found.picture,
             maps,
-            chosen,
-            labels=net.labels,
-            model=net.name,
+            found.chosen,
+            labels=found.labels,
+            model=found.name,
             style=style,
             mode=args.map,
-            account=account,
+            account=found.account,
         )
 
 
-def _found(
-    args: argparse.Namespace, net: _model.Chosen, maps: Any, chosen: Sequence[int]
-) -> dict[str, Any]:
-    values = maps.values(chosen)
-    i, j, peak = _peak(maps, chosen)
+def _as_json(found: _Found) -> dict[str, Any]:
+    args, maps, labels = found.args, found.maps, found.labels
+    values = maps.values(found.chosen)
+    i, j, peak = found.peak
     g = maps.geometry
     written = {k: getattr(args, k) for k in ("out", "npy", "csv", "tiff", "report")}
-    return {
+    told = {
         "image": args.image,
-        "model": net.name,
-        "classes": [{"index": c, "name": net.labels[c].english} for c in chosen],
+        "model": found.name,
+        "classes": [{"index": c, "name": labels[c].english} for c in found.chosen],
         "picture_size": list(maps.picture_size),
         "input_size": list(maps.input_size),
         "cells": [maps.rows, maps.cols],
@@ -212,7 +296,7 @@ def _found(
         "best_classes": [
             {
                 "index": int(c),
-                "name": net.labels[int(c)].english,
+                "name": labels[int(c)].english,
                 "peak": float(maps.prob[c].max()),
                 "mean": float(maps.prob[c].mean()),
             }
@@ -221,3 +305,11 @@ def _found(
         "seconds": round(maps.seconds, 4),
         "written": {k: v for k, v in written.items() if v},
     }
+    if found.slid is not None:
+        told["sliding"] = {
+            "seconds": found.slid.seconds,
+            "dense_seconds": found.slid.dense_seconds,
+            "cells": found.slid.cells,
+            "gain": found.slid.gain,
+        }
+    return told

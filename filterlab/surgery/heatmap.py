@@ -42,12 +42,14 @@ class Preprocessing:
     """What is done to a picture before the net sees it, in this order.
 
     Resize, multiply by ``scale``, put the channels in ``order``, subtract the mean. ``mean_bgr``
-    is always blue, green, red; a grey net's mean is its average.
+    is always blue, green, red; a grey net's mean is its average. ``quick`` resizes by OpenCV, for
+    moving pictures: a tenth of the time, the same but near the edges.
     """
 
     mean_bgr: tuple[float, float, float] = (104.007, 116.669, 122.679)
     scale: float = 255.0
     order: str = "BGR"
+    quick: bool = False
 
     def apply(self, picture: NDArray[Any], size: tuple[int, int], channels: int = 3) -> Array:
         """The net's input, (1, channels, height, width) float32.
@@ -65,7 +67,7 @@ class Preprocessing:
             picture = np.repeat(picture[:, :, None], 3, axis=2)
         if picture.ndim not in (2, 3) or 0 in picture.shape:
             raise FilterLabError(f"a picture of shape {picture.shape} cannot be shown to a net")
-        resized = resize(picture, size)
+        resized = resize(picture, size, self.quick)
         if channels == 1:
             if resized.ndim == 3:
                 resized = resized @ np.array([0.2125, 0.7154, 0.0721], np.float32)
@@ -84,7 +86,7 @@ class Preprocessing:
         return np.ascontiguousarray(data.transpose(2, 0, 1)[None], np.float32)
 
 
-def resize(picture: Array, size: tuple[int, int]) -> Array:
+def resize(picture: Array, size: tuple[int, int], quick: bool = False) -> Array:
     """A picture at another size, float32, as pycaffe's Transformer resizes it.
 
     Very large pictures are averaged down to four times the size first: the same but for the
@@ -95,6 +97,10 @@ def resize(picture: Array, size: tuple[int, int]) -> Array:
     import cv2
 
     h, w = picture.shape[:2]
+    if quick:
+        shrinks = h > size[0] or w > size[1]
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(picture, (size[1], size[0]), interpolation=how), np.float32)
     if h > 4 * size[0] or w > 4 * size[1]:
         nearer = (min(w, 4 * size[1]), min(h, 4 * size[0]))
         picture = cv2.resize(picture, nearer, interpolation=cv2.INTER_AREA)

@@ -125,3 +125,59 @@ def test_a_picture_smaller_than_a_window(
 def test_nothing_to_write(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["heatmap", str(shared / "images/cat.jpg"), "--class", "282"]) == 2
     assert "nothing to write" in capsys.readouterr().err
+
+
+def test_a_folder_of_pictures(
+    shared: Path, tmp_path: Path, squeeze: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "图片", tmp_path / "maps"
+    folder.mkdir()
+    for name in ("cat.jpg", "fish-bike.jpg"):
+        (folder / name).write_bytes((shared / "images" / name).read_bytes())
+    write_picture(folder / "cat.png", np.full((240, 300, 3), 0.5, np.float32))
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("not a picture either")
+    arguments = ["heatmap", str(folder), "--class", "281-285", *squeeze, "--out", str(out)]
+    assert main([*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    names = ["cat.jpg-map.png", "cat.png-map.png", "fish-bike-map.png"]
+    assert [Path(path).name for path in told["written"]] == names
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert read_picture(out / "cat.jpg-map.png").shape == (360, 480, 3)
+    assert [Path(f["image"]).name for f in told["failed"]] == ["broken.jpg"]
+    assert main(arguments) == 0
+    captured = capsys.readouterr()
+    assert "cat.jpg: at most" in captured.out
+    assert captured.err.startswith("broken.jpg: passed over: ")
+    assert main(["heatmap", str(tmp_path / "empty"), "--class", "1", *squeeze, "--out", "x"]) == 2
+    assert main(["heatmap", str(folder), *squeeze, "--out", str(out)]) == 2
+
+
+def test_comparing_with_the_sliding_window(
+    shared: Path, squeeze: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cat = str(shared / "images/cat.jpg")
+    options = ["--class", "282", "--squash", "67", "--compare"]
+    assert main(["heatmap", cat, *options, *squeeze]) == 0
+    assert "x the output in" in capsys.readouterr().out
+    assert main(["heatmap", cat, *options, *squeeze, "--stride", "8"]) == 2
+
+
+def test_an_own_net_with_other_classes_has_numbers_for_names(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for suffix in ("prototxt", "caffemodel"):
+        source = shared / f"goldens/nets/small_v2.{suffix}"
+        (tmp_path / f"small.{suffix}").write_bytes(source.read_bytes())
+    own = ["--prototxt", str(tmp_path / "small.prototxt")]
+    own += ["--weights", str(tmp_path / "small.caffemodel")]
+    cat = str(shared / "images/cat.jpg")
+    assert main(["heatmap", cat, "--class", "7", *own, "--json", "--cells", "6"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["classes"] == [{"index": 7, "name": "class 7"}]
+    assert main(["heatmap", cat, "--class", "11", *own, "--json"]) == 2
+    (tmp_path / "labels.txt").write_text("\n".join(f"thing {k}" for k in range(10)))
+    labelled = [*own, "--labels", str(tmp_path / "labels.txt"), "--json"]
+    capsys.readouterr()
+    assert main(["heatmap", cat, "--class", "thing 3", *labelled]) == 0
+    assert json.loads(capsys.readouterr().out)["classes"] == [{"index": 3, "name": "thing 3"}]

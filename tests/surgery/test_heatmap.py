@@ -356,3 +356,12 @@ def test_engine_and_surgery_agree_on_every_size(thin: Transplanted) -> None:
         thin.net.reshape()
     thin.net.blobs["data"].reshape(1, 3, 227, 227)
     thin.net.reshape()
+
+
+def test_quick_preprocessing_is_nearly_the_same(shared: Path) -> None:
+    picture = read_picture(shared / "images/cat.jpg")
+    for size in ((451, 451), (227, 303)):
+        exact = Preprocessing().apply(picture, size)
+        quick = Preprocessing(quick=True).apply(picture, size)
+        assert quick.shape == exact.shape
+        assert np.abs(quick - exact)[..., 2:-2, 2:-2].mean() < 1.0
