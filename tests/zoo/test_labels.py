@@ -66,9 +66,12 @@ def test_find(labels: Labels, text: str, index: int) -> None:
 
 
 def test_every_class_is_found_by_each_of_its_names(labels: Labels) -> None:
-    """By index, WordNet id, displayed form and Chinese name; by English names among the first."""
+    """By its names in both languages; a sample also in the other ways and by its synonyms."""
     for label in labels:
-        for text in (str(label.index), label.wnid, str(label), label.chinese, label.english):
+        assert labels.find(label.chinese) == label
+        assert labels.find(label.english) == label
+    for label in labels[::7]:
+        for text in (str(label.index), label.wnid, str(label)):
             assert labels.find(text) == label, text
         for name in label.names:
             best = labels.search(name)
