@@ -277,6 +277,9 @@ def _way(name: str, query: str) -> str:
         return "all"
     if f" {query} " in f" {name} ":
         return "word"
+    # Chinese has no spaces; there the last characters say what a thing is: 波斯猫 is a 猫.
+    if not query.isascii() and name.endswith(query):
+        return "word"
     return "begins" if f" {query}" in f" {name}" else "inside"
 
 

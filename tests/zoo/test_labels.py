@@ -83,6 +83,8 @@ def test_every_class_is_found_by_each_of_its_names(labels: Labels) -> None:
     ("query", "begins_with"),
     [
         ("cat", [282, 283, 284, 285]),  # whole words of usual names before synonyms
+        ("猫", [282]),  # what ends with it is one
+        ("老虎", [292]),
         ("28", [28, 280, 281, 282]),
         ("n0212", [279, 280, 281]),
         ("chihuaha", [151]),  # misspelt
