@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ def pixels() -> np.ndarray:
 @pytest.mark.parametrize("name", ["a.png", "b.bmp", "c.webp", "d.tif", "猫 图.png"])
 def test_reads_what_another_program_wrote(tmp_path: Path, pixels: np.ndarray, name: str) -> None:
     path = tmp_path / name
-    Image.fromarray(pixels).save(path, **({"lossless": True} if name.endswith("webp") else {}))
+    options: dict[str, Any] = {"lossless": True} if name.endswith("webp") else {}
+    Image.fromarray(pixels).save(path, **options)
     picture = read_picture(path)
     assert picture.dtype == np.float32
     np.testing.assert_allclose(picture, pixels / 255.0, atol=1e-6)
@@ -95,7 +97,8 @@ def test_an_exif_turn_is_carried_out(tmp_path: Path, suffix: str, orientation: i
     exif = Image.Exif()
     exif[274] = orientation
     path = tmp_path / f"a{suffix}"
-    options = {".jpg": {"quality": 100}, ".webp": {"lossless": True}}.get(suffix, {})
+    known: dict[str, dict[str, Any]] = {".jpg": {"quality": 100}, ".webp": {"lossless": True}}
+    options = known.get(suffix, {})
     image.save(path, exif=exif, **options)
     expected = np.asarray(ImageOps.exif_transpose(Image.open(path)), np.float32) / 255
     got = read_picture(path)
