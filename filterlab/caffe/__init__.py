@@ -22,25 +22,63 @@ from filterlab.caffe.net import TEST, TRAIN, Net
 
 # After the package of layers, whose name the maker of layers takes here, as in pycaffe.
 from filterlab.caffe.net_spec import NetSpec, layers, params, to_proto
+from filterlab.caffe.training import (
+    AdaDeltaSolver,
+    AdaGradSolver,
+    AdamSolver,
+    Layer,
+    NesterovSolver,
+    RMSPropSolver,
+    SGDSolver,
+    get_solver,
+    has_nccl,
+    init_log,
+    log,
+    set_multiprocess,
+    set_solver_count,
+    set_solver_rank,
+    solver_count,
+    solver_rank,
+)
+
+#: The pycaffe whose interface this is.
+__version__ = "1.0.0"
 
 __all__ = [
     "TEST",
     "TRAIN",
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
     "Blob",
     "CaffeError",
     "CaffeWarning",
     "Classifier",
     "Detector",
+    "Layer",
+    "NesterovSolver",
     "Net",
     "NetSpec",
+    "RMSPropSolver",
+    "SGDSolver",
+    "__version__",
+    "get_solver",
+    "has_nccl",
+    "init_log",
     "io",
     "layer_type_list",
     "layers",
+    "log",
     "params",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
+    "set_multiprocess",
     "set_random_seed",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
     "to_proto",
 ]
 

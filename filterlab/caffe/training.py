@@ -1,0 +1,107 @@
+"""pycaffe's names for training. This engine runs and edits nets, it does not train them."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from filterlab.caffe.errors import CaffeError
+
+__all__ = [
+    "AdaDeltaSolver",
+    "AdaGradSolver",
+    "AdamSolver",
+    "Layer",
+    "NesterovSolver",
+    "RMSPropSolver",
+    "SGDSolver",
+    "get_solver",
+    "has_nccl",
+    "init_log",
+    "log",
+    "set_multiprocess",
+    "set_solver_count",
+    "set_solver_rank",
+    "solver_count",
+    "solver_rank",
+]
+
+_CURE = "this engine runs and edits nets, it does not train them; train with BVLC Caffe or PyTorch"
+
+
+class _Solver:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise CaffeError(f"{type(self).__name__}: {_CURE}")
+
+
+class SGDSolver(_Solver):
+    """Refused."""
+
+
+class NesterovSolver(_Solver):
+    """Refused."""
+
+
+class AdaGradSolver(_Solver):
+    """Refused."""
+
+
+class RMSPropSolver(_Solver):
+    """Refused."""
+
+
+class AdaDeltaSolver(_Solver):
+    """Refused."""
+
+
+class AdamSolver(_Solver):
+    """Refused."""
+
+
+def get_solver(filename: str) -> NoReturn:
+    """Refused."""
+    raise CaffeError(f"get_solver({filename!r}): {_CURE}")
+
+
+class Layer:
+    """Base of layers written in Python: may be derived from, but nets refuse such layers."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise CaffeError(
+            f"{type(self).__name__}: layers written in Python are not run here; "
+            "replace them by layers that caffe.layer_type_list() names"
+        )
+
+
+def init_log(*args: Any) -> None:
+    """Nothing: this engine keeps no log of its own."""
+
+
+def log(message: str) -> None:
+    """Nothing: this engine keeps no log of its own."""
+
+
+def set_multiprocess(multiprocess: bool) -> None:
+    """Nothing: only training used it."""
+
+
+def set_solver_count(count: int) -> None:
+    """Nothing: only training used it."""
+
+
+def set_solver_rank(rank: int) -> None:
+    """Nothing: only training used it."""
+
+
+def solver_count() -> int:
+    """1."""
+    return 1
+
+
+def solver_rank() -> int:
+    """0."""
+    return 0
+
+
+def has_nccl() -> bool:
+    """False."""
+    return False
