@@ -35,7 +35,6 @@ _SAMPLES = (
     Sample("coffee", "Cup of coffee", "coffee.png"),
     Sample("astronaut", "Astronaut", "astronaut.png"),
     Sample("motorcycle", "Motorcycle", "motorcycle_left.png"),
-    Sample("motorcycle_right", "Motorcycle, seen by the right eye", "motorcycle_right.png"),
     Sample("rocket", "Rocket", "rocket.jpg"),
     Sample("coins", "Coins", "coins.png"),
     Sample("page", "Printed page", "page.png"),
