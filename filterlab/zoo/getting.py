@@ -16,6 +16,8 @@ __all__ = ["Verdict", "get_job", "sources_of", "verify_job"]
 
 _SLICE = 4 << 20  # random values drawn in one step: a few hundredths of a second
 _BIAS_STD = 0.1
+# How far the values of a picture less its mean spread, in the units that a net takes.
+_PICTURE_SPREAD = 64.0
 
 
 def sources_of(model: Model, source: str | None = None) -> list[str]:
@@ -106,6 +108,9 @@ def _random_job(model: Model) -> Job[None]:
                 fillers.fill(part, weight if data.ndim > 1 else bias, seeds.spawn(1)[0])
                 done += part.size
                 yield Progress(step, done, total, name)
+    if blobs:
+        # So that every class comes out about as likely as any other.
+        blobs[0].data[...] /= _PICTURE_SPREAD
     path = model.weights_path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

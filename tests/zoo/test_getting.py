@@ -70,6 +70,8 @@ def test_random_weights_are_drawn_once_and_repeatably(tiny: Model) -> None:
     }
     # He's scale: a weight's standard deviation is sqrt(2 / inputs); 980 draws.
     assert first["fc"][0].std() == pytest.approx(np.sqrt(2 / 196), rel=0.1)
+    # The first layer's takes in that pictures spread by 64; 108 draws.
+    assert first["conv"][0].std() == pytest.approx(np.sqrt(2 / 27) / 64, rel=0.3)
     tiny.weights_path.unlink()
     run_job(get_job(tiny))
     for name, blobs in read_weights(tiny.need_weights()).items():
