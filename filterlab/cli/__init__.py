@@ -10,6 +10,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -46,6 +47,11 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Warnings in one line too, without the place in our code."""
+    print(f"filterlab: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -55,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse_args([*arguments, "window"])
     from filterlab.caffe.errors import CaffeError
 
+    shown = warnings.showwarning
+    warnings.showwarning = _show_warning
     try:
         return int(importlib.import_module(f"filterlab.cli.{args.command}").run(args))
     except (FilterLabError, CaffeError, OSError) as error:
@@ -71,4 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("filterlab: stopped", file=sys.stderr)
         return 130
+    finally:
+        warnings.showwarning = shown
     return 2

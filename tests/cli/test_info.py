@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,16 @@ def test_weights_that_fit_in_part(shared: Path, capsys: pytest.CaptureFixture[st
     captured = capsys.readouterr()
     assert "another shape: conv1" in captured.out
     assert "layer 'conv1' is 8x3x11x11, 8 in the net, 8x3x9x9, 8 in the file" in captured.err
+
+
+def test_warnings_are_one_line(shared: Path) -> None:
+    path = shared / "bad_inputs/unknown_field.prototxt"
+    command = [sys.executable, "-m", "filterlab", "info", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("filterlab: warning: ")
+    assert "some_fork_option (line 2)" in line
 
 
 def _manifest(shared: Path, kind: str) -> list[tuple[Path, str]]:
