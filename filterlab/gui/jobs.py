@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 #: A cancelled job that is still inside one step is given up after this many milliseconds.
 _CANCEL_GRACE_MS = 350
 
+#: A worker of live results waits so long for another request before its thread ends, in seconds.
+_LINGER_S = 2.0
+
 
 def time_left(elapsed: float, fraction: float) -> float | None:
     """Seconds a job will still take at its pace so far, or None while that is guesswork."""
@@ -249,7 +252,7 @@ class Latest(QObject):
     def __init__(self, parent: QObject | None = None, show_overtaken: bool = False) -> None:
         super().__init__(parent)
         self._show_overtaken = show_overtaken
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._waiting: tuple[int, Callable[..., Any], tuple[Any, ...]] | None = None
         self._thread: threading.Thread | None = None
         self._newest = 0
@@ -275,6 +278,8 @@ class Latest(QObject):
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="latest", daemon=True)
                 self._thread.start()
+            else:
+                self._lock.notify()
 
     def drop(self) -> None:
         """Forget what is asked for and what is being computed."""
@@ -286,14 +291,19 @@ class Latest(QObject):
     def shutdown(self, timeout: float = 10.0) -> None:
         """Drop everything and wait until the thread has ended."""
         self.drop()
-        self._closed = True
-        thread = self._thread
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+            self._lock.notify()
         if thread is not None:
             thread.join(timeout)
 
     def _run(self) -> None:
         while True:
             with self._lock:
+                if self._waiting is None and not self._closed:
+                    # Starting a thread takes milliseconds that a live edit does not have.
+                    self._lock.wait(_LINGER_S)
                 if self._waiting is None:
                     self._thread = None
                     return

@@ -28,6 +28,7 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.kernel_grid import KernelGrid
+from filterlab.gui.widgets.line import Line
 from filterlab.surgery.filterbench import Change, FilterBench
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import format_kernel, parse_number
@@ -85,7 +86,7 @@ class FilterEditor(QWidget):
         self.bias.setAccessibleName(tr("Bias"))
         self.bias.setToolTip(tr("Added to every pixel of the output"))
         self.bias.edited.connect(self._on_bias)
-        self.sum_label = QLabel(self)
+        self.sum_label = Line(self)
         self.sum_label.setToolTip(
             tr("Sum of the cells: what the filter makes of a flat picture of value 1")
         )
@@ -184,7 +185,7 @@ class FilterEditor(QWidget):
 
     def _show_facts(self) -> None:
         total = float(self.bench.filter(self.slot).sum(dtype=np.float64))
-        self.sum_label.setText(f"Σ {short_number(round(total, 6))}")
+        self.sum_label.set_text(f"Σ {short_number(round(total, 6))}")
 
     def set_channel(self, channel: int) -> None:
         """Which channel's grid is edited (mode ``three``)."""

@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Outputs, Settings, Snapshot
 
-__all__ = ["COLOURS", "SCALES", "Frame", "Look", "Shown", "make_frame", "place", "render"]
+__all__ = [
+    "COLOURS",
+    "SCALES",
+    "Frame",
+    "Look",
+    "Shown",
+    "histogram",
+    "make_frame",
+    "place",
+    "render",
+]
 
 #: One signed scale for all outputs; one for each; or as photo editors do, cut off at 0 and 255.
 SCALES = ("shared", "own", "clip")
@@ -69,16 +79,12 @@ class Shown:
         The values of index 0 and 255.
     clipped : float
         Share of pixels beyond these, 0 to 1.
-    counts, edges : (BINS,), (BINS + 1,)
-        Histogram of the numbers shown.
     """
 
     pixels: NDArray[np.uint8]
     low: float
     high: float
     clipped: float
-    counts: NDArray[np.int64]
-    edges: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,21 +133,24 @@ def render(outputs: Outputs, look: Look, white: float = 1.0) -> tuple[Shown, ...
 
 
 def _shown(values: NDArray[np.float32], low: float, high: float, clip: bool) -> Shown:
-    scaled = np.subtract(values, np.float32(low))
-    scaled *= np.float32(255.0 / (high - low))
+    slope = np.float32(255.0 / (high - low))
+    scaled = np.multiply(values, slope)
+    scaled += np.float32(0.5) - np.float32(low) * slope
     clipped = 0.0
     if clip:
-        outside = np.count_nonzero(scaled < -1e-3) + np.count_nonzero(scaled > 255.001)
+        outside = np.count_nonzero(scaled < 0.499) + np.count_nonzero(scaled > 255.501)
         clipped = outside / scaled.size
-    np.clip(scaled, 0.0, 255.0, out=scaled)
-    scaled += np.float32(0.5)
-    pixels = np.ascontiguousarray(scaled).astype(np.uint8)
-    sample = pixels.reshape(-1)
+        np.clip(scaled, 0.0, 255.0, out=scaled)
+    return Shown(np.ascontiguousarray(scaled).astype(np.uint8), low, high, clipped)
+
+
+def histogram(shown: Shown) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Counts (BINS,) and edges (BINS + 1,) of the numbers shown; of a huge output, of a part."""
+    sample = shown.pixels.reshape(-1)
     if sample.size > 1 << 20:
         sample = sample[:: sample.size >> 19]
-    fine = np.bincount(sample, minlength=256)
-    counts = fine.reshape(BINS, 256 // BINS).sum(axis=1)
-    return Shown(pixels, low, high, clipped, counts, np.linspace(low, high, BINS + 1))
+    counts = np.bincount(sample, minlength=256).reshape(BINS, 256 // BINS).sum(axis=1)
+    return counts, np.linspace(shown.low, shown.high, BINS + 1)
 
 
 def place(

@@ -8,8 +8,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
-    QLabel,
-    QSizePolicy,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -21,6 +19,7 @@ from filterlab.gui.filters.look import Frame
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.code_panel import CodePanel
+from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.product_view import ProductView
 from filterlab.surgery.filterbench import Report
 from filterlab.surgery.kernels.analysis import PixelExplanation
@@ -44,9 +43,7 @@ class BottomPanel(QWidget):
         self.channel = 0
         self.product = ProductView(self)
         self.product.setMinimumHeight(120)
-        self.where = QLabel(self)
-        self.where.setProperty("role", "muted")
-        self.where.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.where = Line(self, "muted")
         self.pin_button = QToolButton(self)
         self.pin_button.setIcon(icon("pin"))
         self.pin_button.setCheckable(True)
@@ -100,14 +97,14 @@ class BottomPanel(QWidget):
             explained.patch[channel], explained.kernel[channel], explained.bias, explained.result
         )
         row, column = explained.output
-        self.where.setText(
+        self.where.set_text(
             tr("filter {n}, output pixel x {x}, y {y}").format(n=self.slot, x=column, y=row)
         )
 
     def show_nothing(self) -> None:
         """Nothing is pointed at."""
         self.product.clear()
-        self.where.setText("")
+        self.where.set_text("")
 
     def show_frame(self, frame: Frame, reports: Sequence[Report]) -> None:
         """New outputs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -18,6 +18,7 @@ from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.preset_popup import PresetPopup
 from filterlab.gui.filters.thumbs import kernel_icon
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.line import Line
 from filterlab.surgery.filterbench import FilterBench
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS, Parameter
@@ -138,12 +139,15 @@ class PresetBar(QWidget):
         self.button.setStyleSheet("QToolButton { text-align: left; }")
         self.button.setToolTip(tr("Choose a preset"))
         self.button.clicked.connect(self.open_popup)
+        # The icon follows when the hand rests.
+        self._icon_later = QTimer(self)
+        self._icon_later.setSingleShot(True)
+        self._icon_later.setInterval(60)
+        self._icon_later.timeout.connect(self._show_icon)
         self._row = QHBoxLayout()
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(6)
-        self.note = QLabel(self)
-        self.note.setProperty("role", "muted")
-        self.note.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.note = Line(self, "muted")
         self._row.addWidget(self.note, 1)
         holder = QWidget(self)
         holder.setLayout(self._row)
@@ -154,28 +158,36 @@ class PresetBar(QWidget):
         layout.addWidget(self.button)
         layout.addWidget(holder)
         self.refresh()
+        self._show_icon()
 
     def refresh(self) -> None:
         """Show the preset the filter is, if it is one."""
         choice = self.bench.preset(self.slot)
-        kernel = self.bench.filter(self.slot)
-        self.button.setIcon(kernel_icon(kernel))
+        self._icon_later.start()
         if choice is None:
-            self.button.setText(tr("Own kernel"))
+            self._set_button(tr("Own kernel"))
             self._show_knobs("")
-            self.note.setText(self._own_note())
+            self.note.set_text(self._own_note())
             self.note.setToolTip("")
             return
         preset = PRESETS[choice.key]
-        self.button.setText(tr(preset.title))
+        self._set_button(tr(preset.title))
         self._show_knobs(choice.key)
         values = choice.values
         for name, knob in self.knobs.items():
             knob.show_value(values.get(name, knob.parameter.default))
         if not self.knobs:
             text = tr(preset.doc)
-            self.note.setText(text.split(": ")[0].split("; ")[0])
+            self.note.set_text(text.split(": ")[0].split("; ")[0])
             self.note.setToolTip(text)
+
+    def _show_icon(self) -> None:
+        self.button.setIcon(kernel_icon(self.bench.filter(self.slot)))
+
+    def _set_button(self, text: str) -> None:
+        # A text set anew makes the whole window lay itself out, which a live edit has no time for.
+        if text != self.button.text():
+            self.button.setText(text)
 
     def _own_note(self) -> str:
         rows, cols = self.bench.size

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from qtpy.QtCore import QObject, QRectF, Qt, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QToolButton, QVBoxLayout, QWidget
 
-from filterlab.gui import theme
 from filterlab.gui.filters.look import Frame, place
 from filterlab.gui.filters.raster import Raster
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.colour_bar import ColourBar
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.histogram import short_number
+from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.picture_view import BoxItem, PictureView
 from filterlab.surgery.convolve import Picture
 from filterlab.surgery.filterbench import Report
@@ -52,8 +52,8 @@ class Stage(QObject):
         self.views = [PictureView(parent) for _ in range(4)]
         PictureView.link(self.views)
         self.rasters = [Raster(view) for view in self.views]
-        self.titles = [self._label(parent) for _ in range(4)]
-        self.notes = [self._label(parent, muted=True) for _ in range(4)]
+        self.titles = [Line(parent, "heading") for _ in range(4)]
+        self.notes = [Line(parent, "muted") for _ in range(4)]
         self.bar = ColourBar(parent)
         self.scale_button = QToolButton(parent)
         self.scale_button.setText(tr("Scale") + " ▾")
@@ -76,14 +76,6 @@ class Stage(QObject):
             view.clicked.connect(self._on_clicked)
             name = tr("Input") if index == 0 else tr("Output of filter {n}").format(n=index - 1)
             view.setAccessibleName(name)
-
-    @staticmethod
-    def _label(parent: QWidget, muted: bool = False) -> QLabel:
-        label = QLabel(parent)
-        label.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
-        label.setTextInteractionFlags(Qt.NoTextInteraction)
-        label.setProperty("role", "muted" if muted else "heading")
-        return label
 
     def lay_out(self, grid: QGridLayout) -> None:
         """Fill rows 0 (headings), 1 (pictures) and 2 (numbers) of a grid, columns 0 to 4."""
@@ -114,8 +106,8 @@ class Stage(QObject):
             shown, extent=QRectF(0, 0, picture.width, picture.height), values=values
         )
         size = f"{picture.width} × {picture.height}"
-        self.titles[0].setText(f"{tr('Input')}  {size}")
-        self.notes[0].setText(picture.title)
+        self.titles[0].set_text(f"{tr('Input')}  {size}")
+        self.notes[0].set_text(picture.title)
         self.notes[0].setToolTip(picture.title)
 
     def show_frame(self, frame: Frame, reports: Sequence[Report] | None) -> None:
@@ -133,7 +125,7 @@ class Stage(QObject):
             self.rasters[1 + index].show(shown.pixels, table, origin, pixel, extent, data)
         self._show_bar(frame)
         for slot in range(len(frame.shown)):
-            self.titles[1 + slot].setText(f"{tr('Filter')} {slot}  {cols} × {rows}")
+            self.titles[1 + slot].set_text(f"{tr('Filter')} {slot}  {cols} × {rows}")
             self._show_note(slot)
 
     def _show_bar(self, frame: Frame) -> None:
@@ -148,11 +140,10 @@ class Stage(QObject):
         frame, reports = self.frame, self.reports
         label = self.notes[1 + slot]
         if frame is None or reports is None:
-            label.setText("")
+            label.set_text("")
             return
         report, shown = reports[slot], frame.shown[slot]
         stats = report.now
-        label.setProperty("role", "muted")
         bad = stats.not_finite
         if bad:
             text = tr("not finite: {count} of {all} pixels (NaN or ∞)").format(
@@ -167,26 +158,25 @@ class Stage(QObject):
                 text += f" ({tr('was {before}').format(before=_short(before))})"
         if not bad:
             text += f"  ·  {_short(stats.minimum)} … {_short(stats.maximum)}"
-        label.setText(text)
+        label.set_text(text, "error" if bad else "muted")
         label.setToolTip(
             tr("mean {mean}, least {low}, greatest {high}, standard deviation {std}").format(
                 mean=short_number(stats.mean), low=short_number(stats.minimum),
                 high=short_number(stats.maximum), std=short_number(stats.std),
             )
         )  # fmt: skip
-        label.setStyleSheet(f"color: {theme.current().error}" if bad else "")
 
     def show_problem(self, text: str) -> None:
         """Nothing to show: the outputs stay empty, and their notes say why."""
         self.frame = None
         for raster, title, note in zip(self.rasters[1:], self.titles[1:], self.notes[1:]):
             raster.show(None)
-            note.setText(text)
-            title.setText(tr("Filter"))
+            note.set_text(text)
+            title.set_text(tr("Filter"))
 
     def set_title(self, index: int, text: str) -> None:
         """A heading."""
-        self.titles[index].setText(text)
+        self.titles[index].set_text(text)
 
     # Pointing
 

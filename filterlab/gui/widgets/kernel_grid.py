@@ -154,6 +154,8 @@ class KernelGrid(QWidget):
         self._open = False
         self._parse: Callable[[str], float] = lambda text: float(text.replace(",", "."))
         self._editor: QLineEdit | None = None
+        self._looks: dict[tuple[float, float], tuple[QColor, QColor, str]] = {}
+        self._looks_key = (0, 0)
         self._wheel_pause = QTimer(self)
         self._wheel_pause.setSingleShot(True)
         self._wheel_pause.setInterval(_WHEEL_PAUSE_MS)
@@ -580,21 +582,29 @@ class KernelGrid(QWidget):
         def fits(text: str) -> bool:
             return metrics.horizontalAdvance(text) <= side - 5 and metrics.height() <= side
 
+        key = (side, font.pixelSize())
+        if key != self._looks_key or len(self._looks) > 4096:
+            self._looks_key, self._looks = key, {}
+        first = self.cell_rect(0, 0)
         for row in range(rows):
             for column in range(columns):
                 value = float(self._values[row, column])
-                cell = self.cell_rect(row, column)
-                colour = cell_colour(value, limit)
+                cell = first.translated(column * side, row * side)
+                # What a value looks like is kept: most cells stay as they are from paint to paint.
+                look = self._looks.get((value, limit))
+                if look is None:
+                    colour = cell_colour(value, limit)
+                    ink = text_colour(colour)
+                    if value == 0:
+                        ink.setAlphaF(0.55)
+                    look = self._looks[value, limit] = colour, ink, format_cell(value, fits)
+                colour, ink, text = look
                 painter.fillRect(cell, colour)
-                ink = text_colour(colour)
-                if value == 0:
-                    ink.setAlphaF(0.55)
-                painter.setPen(ink)
-                text = format_cell(value, fits)
                 if text:
+                    painter.setPen(ink)
                     painter.drawText(QRectF(cell), Qt.AlignCenter, text)
         painter.setPen(QPen(line, 1))
-        first, last = self.cell_rect(0, 0), self.cell_rect(rows - 1, columns - 1)
+        last = self.cell_rect(rows - 1, columns - 1)
         for row in range(rows + 1):
             y = first.top() + row * side
             painter.drawLine(first.left(), y, last.left() + side, y)
