@@ -93,12 +93,17 @@ class _Card(QWidget):
         painter.setFont(font)
         painter.setPen(QColor(colours.muted))
         metrics = painter.fontMetrics()
+        detail = "" if self._facts.alone else self._facts.detail
         painter.drawText(
             QRectF(0, line, width, line),
             Qt.AlignLeft | Qt.AlignVCenter,
-            metrics.elidedText(self._facts.detail, Qt.ElideRight, width),
+            metrics.elidedText(detail, Qt.ElideRight, width),
         )
         top = 2.0 * line + 4
+        if self._facts.alone:
+            half = (width - 12) / 2
+            for k, text in enumerate((tr("in place"), tr("cut out, alone"))):
+                painter.drawText(QRectF(k * (half + 12), line, half, line), Qt.AlignLeft, text)
         parts = [self._facts.best] + ([self._facts.alone] if self._facts.alone else [])
         part_width = (width - 12 * (len(parts) - 1)) / len(parts)
         for k, part in enumerate(parts):

@@ -69,6 +69,7 @@ class Controls(QScrollArea):
     open_requested(), sample_chosen(str), previous_requested(), next_requested()
     size_changed() : the cells or the shape; read them from ``cells`` and ``squash``
     size_hovering() : the slider moves; only the note beside it follows
+    how_changed() : one pass, or several; read it from ``how``
     look_changed(Look)
     """
 
@@ -80,6 +81,7 @@ class Controls(QScrollArea):
     sample_chosen = Signal(str)
     size_changed = Signal()
     size_hovering = Signal()
+    how_changed = Signal()
     look_changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -219,6 +221,12 @@ class Controls(QScrollArea):
         )
         self.squash_box.toggled.connect(self._on_shape)
         layout.addWidget(self.squash_box)
+        self.passes_combo = _combo(body, ((tr("one pass"), ""),))
+        self.passes_combo.setToolTip(
+            tr("More passes on shifted or scaled copies give a denser map")
+        )
+        self.passes_combo.currentIndexChanged.connect(self._on_passes)
+        layout.addWidget(self.passes_combo)
         self.size_note = _note(body)
         layout.addWidget(self.size_note)
 
@@ -231,6 +239,28 @@ class Controls(QScrollArea):
     def squash(self) -> bool:
         """Whether the picture is squashed to a square."""
         return bool(self.squash_box.isChecked())
+
+    @property
+    def how(self) -> str:
+        """How the net is run; see ``work.Size``."""
+        return str(self.passes_combo.currentData() or "")
+
+    def set_how(self, how: str) -> None:
+        """Choose how the net is run, without signalling; one pass if it is not on offer."""
+        with QSignalBlocker(self.passes_combo):
+            self.passes_combo.setCurrentIndex(max(0, self.passes_combo.findData(how)))
+
+    def offer_passes(self, offers: Sequence[tuple[str, str]]) -> None:
+        """What a net can be run as, as (text, key); keeps the choice where it is on offer."""
+        how = self.how
+        with QSignalBlocker(self.passes_combo):
+            self.passes_combo.clear()
+            for text, key in offers:
+                self.passes_combo.addItem(text, key)
+        self.set_how(how)
+
+    def _on_passes(self, _: int) -> None:
+        self.how_changed.emit()
 
     def set_size(self, cells: int, squash: bool) -> None:
         """Set cells and shape without signalling."""

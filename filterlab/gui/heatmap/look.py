@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.maps import FIRST, SECOND, entropy, winner_map
 from filterlab.surgery.overlay import Layer, Style
+from filterlab.surgery.pyramid import Pyramid
 
 __all__ = [
     "LOG_LOW",
@@ -21,9 +24,7 @@ __all__ = [
     "Look",
     "Scene",
     "draw",
-    "entropy",
     "preview",
-    "winner_colours",
 ]
 
 Array = NDArray[np.float32]
@@ -36,8 +37,6 @@ SCALES = ("unit", "found", "log", "score")
 LOG_LOW = 1e-6
 #: Longest side of the picture that is drawn live; the file that is saved has the full size.
 PREVIEW = 1400
-
-_FIRST, _SECOND = (255, 140, 20), (30, 160, 255)
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ class Scene:
     classes: tuple[int, ...]
     second: tuple[int, ...]
     look: Look
+    pyramid: Pyramid | None = None
 
 
 @dataclass
@@ -133,23 +133,6 @@ class Drawing:
     contours: list[NDArray[np.float64]] = field(default_factory=list)
     legend: list[tuple[tuple[int, int, int], int]] = field(default_factory=list)
     scene: Scene | None = None
-
-
-def entropy(prob: Array) -> Array:
-    """How undecided each cell is, in bits: (rows, cols) from (classes, rows, cols)."""
-    p = np.maximum(prob, np.float32(1e-30))
-    return np.asarray(-(prob * np.log2(p)).sum(axis=0), np.float32)
-
-
-def winner_colours(count: int) -> Array:
-    """Colours that can be told apart, (count, 3) in 0..1: hues a golden angle apart."""
-    import colorsys
-
-    colours = []
-    for k in range(count):
-        light = (0.58, 0.44, 0.72)[(k // 8) % 3]
-        colours.append(colorsys.hls_to_rgb((0.08 + 0.381966 * k) % 1.0, light, 0.72))
-    return np.array(colours, np.float32).reshape(count, 3)
 
 
 def preview(picture: Array, longest: int = PREVIEW) -> Array:
@@ -183,6 +166,11 @@ def _bytes(picture: Array) -> NDArray[np.uint8]:
     return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
+def _rgb(colour: Sequence[float]) -> tuple[int, int, int]:
+    red, green, blue = (round(255 * v) for v in colour)
+    return red, green, blue
+
+
 def _shape(scene: Scene) -> tuple[int, int]:
     return int(scene.picture.shape[0]), int(scene.picture.shape[1])
 
@@ -192,9 +180,14 @@ def _style(look: Look, low: float | None, high: float | None) -> Style:
 
 
 def _draw_values(
-    scene: Scene, maps: ClassMaps, values: Array, low: float | None, high: float | None
+    scene: Scene,
+    maps: ClassMaps,
+    values: Array,
+    low: float | None,
+    high: float | None,
+    layer: Layer | None = None,
 ) -> tuple[Drawing, Layer]:
-    layer = overlay.lay(maps, values, scene.look.lay, _shape(scene))
+    layer = layer or overlay.lay(maps, values, scene.look.lay, _shape(scene))
     # The range found is that of the cells, so that the bar does not depend on how they are laid.
     low = float(values.min()) if low is None else low
     high = float(values.max()) if high is None else high
@@ -215,7 +208,8 @@ def _draw_class(scene: Scene, maps: ClassMaps) -> Drawing:
     scale = scene.look.scale
     if scale == "log":
         values = np.maximum(maps.values(classes, "log"), np.float32(np.log(LOG_LOW)))
-        drawing, _ = _draw_values(scene, maps, values, float(np.log(LOG_LOW)), 0.0)
+        ends = (float(np.log(LOG_LOW)), 0.0)
+        drawing, _ = _draw_values(scene, maps, values, *ends, _joined(scene, classes, "log"))
         drawing.values = np.exp(values)
         drawing.low, drawing.high, drawing.log = LOG_LOW, 1.0, True
         drawing.unit = "probability"
@@ -224,14 +218,26 @@ def _draw_class(scene: Scene, maps: ClassMaps) -> Drawing:
         drawing, _ = _draw_values(scene, maps, maps.values(classes, "score"), None, None)
         drawing.unit = "score"
         return drawing
-    ends = (0.0, 1.0) if scale == "unit" else (None, None)
-    drawing, _ = _draw_values(scene, maps, maps.values(classes), *ends)
+    low, high = (0.0, 1.0) if scale == "unit" else (None, None)
+    layer = _joined(scene, classes, "prob")
+    drawing, _ = _draw_values(scene, maps, maps.values(classes), low, high, layer)
     drawing.unit = "probability"
     return drawing
 
 
+def _joined(scene: Scene, classes: list[int], scale: str) -> Layer | None:
+    """The levels of a pyramid as one layer, if there is one."""
+    if scene.pyramid is None or scene.look.lay == "stretched":
+        return None
+    layer = scene.pyramid.lay(classes, scene.look.lay, "max", scale, _shape(scene))
+    if scale == "log":
+        floor = np.float32(np.log(LOG_LOW))
+        layer = Layer(np.maximum(layer.value, floor) * (layer.cover > 0), layer.cover)
+    return layer
+
+
 def _draw_entropy(scene: Scene, maps: ClassMaps) -> Drawing:
-    values = entropy(maps.prob)
+    values = entropy(maps)
     top = float(np.log2(max(maps.classes, 2))) if scene.look.scale == "unit" else None
     drawing, _ = _draw_values(scene, maps, values, 0.0, top)
     drawing.unit = "bits"
@@ -271,28 +277,19 @@ def _draw_two(scene: Scene, maps: ClassMaps) -> Drawing:
     one, two = (_lifted(p, scene.look) for p in pair)
     total = np.maximum(one + two, 1e-6)
     part = (one / total)[..., None]
-    first, second = (np.array(c, np.float32) / 255 for c in (_FIRST, _SECOND))
+    first, second = (np.array(c, np.float32) for c in (FIRST, SECOND))
     colours = np.asarray(part * first + (1 - part) * second, np.float32)
-    legend = [
-        (colour, some[0]) for colour, some in zip((_FIRST, _SECOND), groups, strict=True) if some
-    ]
+    legend = [(_rgb(colour), some[0]) for colour, some in zip((FIRST, SECOND), groups) if some]
     drawing = _mixed(scene, maps, colours, np.asarray(np.clip(one + two, 0, 1)), legend)
     drawing.values = pair[0] - pair[1]
     return drawing
 
 
 def _draw_winner(scene: Scene, maps: ClassMaps) -> Drawing:
-    winners = maps.winners()
-    found, counts = np.unique(winners, return_counts=True)
-    order = found[np.argsort(-counts, kind="stable")]
-    palette = winner_colours(len(order))
-    of_class = {int(c): palette[k] for k, c in enumerate(order)}
-    colours = np.zeros((maps.rows, maps.cols, 3), np.float32)
-    for c, colour in of_class.items():
-        colours[winners == c] = colour
-    best = maps.prob.max(axis=0)
-    weights = _lifted(best, scene.look) if scene.look.threshold else np.ones_like(best)
-    legend = [(tuple(round(255 * float(v)) for v in of_class[int(c)]), int(c)) for c in order]
+    won = winner_map(maps)
+    threshold = scene.look.threshold
+    weights = np.asarray(won.strength >= threshold, np.float32)
+    legend = [(_rgb(entry.colour), entry.index) for entry in won.legend]
     # Colours of different classes must not run into each other: a mean of two names a third.
     tiled = replace(scene, look=replace(scene.look, lay="tiles"))
-    return _mixed(tiled, maps, colours, weights, legend)
+    return _mixed(tiled, maps, won.colours, weights, legend)

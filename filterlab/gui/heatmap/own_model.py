@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -28,18 +29,9 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.i18n import tr
 from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model
 from filterlab.zoo.labels import read_labels
+from filterlab.zoo.own_models import look, remember
 
-__all__ = ["OwnModelDialog", "beside"]
-
-
-def beside(path: Path, suffixes: Sequence[str]) -> Path | None:
-    """The one file in a file's folder with one of these endings, or that of the same name."""
-    try:
-        found = [p for p in path.parent.iterdir() if p.suffix.lower() in suffixes]
-    except OSError:
-        return None
-    same = [p for p in found if p.stem == path.stem]
-    return same[0] if same else found[0] if len(found) == 1 else None
+__all__ = ["OwnModelDialog"]
 
 
 class OwnModelDialog(QDialog):
@@ -73,6 +65,9 @@ class OwnModelDialog(QDialog):
         self.problem = QLabel(self)
         self.problem.setProperty("role", "error")
         self.problem.setWordWrap(True)
+        self.notes = QLabel(self)
+        self.notes.setProperty("role", "muted")
+        self.notes.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.Ok | QDialogButtonBox.Cancel, self)
         self.buttons.button(QDialogButtonBox.Ok).setText(tr("Use this model"))
         self.buttons.button(QDialogButtonBox.Cancel).setText(tr("Cancel"))
@@ -83,6 +78,7 @@ class OwnModelDialog(QDialog):
         layout.setContentsMargins(margin, margin, margin, margin)
         layout.setSpacing(margin)
         layout.addLayout(form)
+        layout.addWidget(self.notes)
         layout.addWidget(self.problem)
         layout.addWidget(self.buttons)
         for path in paths:
@@ -101,16 +97,24 @@ class OwnModelDialog(QDialog):
         return edit, row
 
     def _place(self, path: Path) -> None:
-        if path.suffix.lower() in (".prototxt", ".pbtxt"):
-            self.prototxt.setText(str(path))
-            if not self.weights.text():
-                other = beside(path, (".caffemodel", ".h5"))
-                self.weights.setText(str(other) if other else "")
-        else:
-            self.weights.setText(str(path))
-            if not self.prototxt.text():
-                other = beside(path, (".prototxt",))
-                self.prototxt.setText(str(other) if other else "")
+        """Fill the form in with a file and what belongs to it."""
+        try:
+            found = look(path)
+        except EXPECTED as error:
+            self.problem.setText(one_sentence(error))
+            return
+        for edit, part in (
+            (self.prototxt, found.prototxt),
+            (self.weights, found.weights),
+            (self.class_names, found.labels_path),
+        ):
+            if part is not None:
+                edit.setText(str(part))
+        self.mean.setText(", ".join(f"{v:g}" for v in found.mean_bgr))
+        self.scale.setText(f"{found.scale:g}")
+        self.order.setCurrentText(found.order)
+        self.problem.setText("")
+        self.notes.setText("\n".join(found.notes))
 
     def _pick(self, edit: QLineEdit, title: str, pattern: str) -> str:
         start = os.path.dirname(edit.text() or self.prototxt.text() or self.weights.text())
@@ -164,15 +168,13 @@ class OwnModelDialog(QDialog):
         names = self.class_names.text().strip()
         if names:
             read_labels(names)
-        return Model(
-            name=f"own:{weights}",
-            title=weights.stem,
-            kind="own",
+        found = replace(
+            look(prototxt),
             prototxt=prototxt,
-            weights_path=weights,
-            about=f"{prototxt}",
+            weights=weights,
+            labels_path=Path(names) if names else None,
             mean_bgr=(numbers[0], numbers[1], numbers[2]),
             scale=scale,
             order=self.order.currentText(),
-            labels_path=Path(names) if names else None,
         )
+        return remember(found.model())

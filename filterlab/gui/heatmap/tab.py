@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from qtpy.QtCore import Qt
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
@@ -20,12 +20,15 @@ from qtpy.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap import texts
-from filterlab.gui.heatmap.account import AccountPanel, DiffWindow
-from filterlab.gui.heatmap.cell_cards import CellCards, CellFacts
+from filterlab.gui.heatmap.account import AccountPanel
+from filterlab.gui.heatmap.cell_cards import CellCards
+from filterlab.gui.heatmap.cells import Cells, hint_for
 from filterlab.gui.heatmap.class_list import ClassList
+from filterlab.gui.heatmap.commands import Commands
 from filterlab.gui.heatmap.controls import Controls
 from filterlab.gui.heatmap.look import Drawing, Look, Scene, draw, preview
-from filterlab.gui.heatmap.map_view import PIN_COLOURS, MapView
+from filterlab.gui.heatmap.map_view import MapView
+from filterlab.gui.heatmap.saving import Frame
 from filterlab.gui.heatmap.work import (
     Outcome,
     Shown,
@@ -47,13 +50,18 @@ from filterlab.gui.widgets.section import CollapsibleSection
 from filterlab.pictures import COMPOSED, samples
 from filterlab.progress import Progress
 from filterlab.surgery import overlay
+from filterlab.surgery.dense import passes_for, strides
 from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
+from filterlab.surgery.pyramid import Pyramid
 from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo import catalogue
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.labels import Labels
+from filterlab.zoo.own_models import own_models
 
 __all__ = ["HeatmapTab"]
+
+T = TypeVar("T")
 
 
 class HeatmapTab(Tab):
@@ -70,13 +78,10 @@ class HeatmapTab(Tab):
         self.maps: ClassMaps | None = None
         self.chosen: tuple[int, ...] = ()
         self.second: tuple[int, ...] = ()
-        self.cell: tuple[int, int] | None = None
-        self.pins: list[tuple[int, int]] = []
+        self.pyramid: Pyramid | None = None
         self.drawing: Drawing | None = None
-        self._own: list[Model] = []
-        self._preview: Any = None
+        self.preview: Any = None
         self._user_cells = False
-        self._again = False
         self._started = False
 
         self.runner: JobRunner = self.make_runner()
@@ -88,7 +93,7 @@ class HeatmapTab(Tab):
         self.drawer.ready.connect(self._on_drawn)
         self.drawer.failed.connect(self.show_error)
         self._build()
-        self._make_actions()
+        self.commands = Commands(self)
         self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
         self._list_models("pocket")
         self._refresh()
@@ -165,47 +170,25 @@ class HeatmapTab(Tab):
         self.controls.own_model_requested.connect(self.choose_own_model)
         self.controls.get_requested.connect(self.get_weights)
         self.controls.transplant_requested.connect(self.transplant)
-        self.controls.open_requested.connect(self.choose_picture)
+        self.controls.open_requested.connect(self._on_open)
         self.controls.sample_chosen.connect(self.open_sample)
         self.controls.size_changed.connect(self._on_size)
+        self.controls.how_changed.connect(self.run_map)
         self.controls.size_hovering.connect(self._show_size)
         self.controls.look_changed.connect(self._on_look)
         self.controls.grid_box.toggled.connect(self._show_texts)
         self.classes.chosen_changed.connect(self.choose_classes)
-        self.view.hovered.connect(self._on_hovered)
-        self.view.left.connect(self._on_left)
-        self.view.clicked.connect(self._on_clicked)
-        self.view.stepped.connect(self._on_stepped)
-        self.view.pin_requested.connect(self._pin_current)
-        self.cards.unpin_requested.connect(self._unpin)
-        self.account.diff_requested.connect(self.show_diff)
-        self.account.save_requested.connect(self.save_net)
+        self.cells = Cells(self.view, self.cards, self)
+        self.cells.changed.connect(self._show_marker)
+        self.view.setContextMenuPolicy(Qt.CustomContextMenu)
+        self.view.customContextMenuRequested.connect(self._on_context)
         self.progress.cancel_requested.connect(self.cancel)
 
-    def _make_actions(self) -> None:
-        make = self.make_action
-        self._menus: dict[str, MenuItems] = {
-            "file": (
-                make(tr("Open picture …"), self.choose_picture, "Ctrl+O"),
-                None,
-                make(tr("Save transplanted net …"), self.save_net, "Ctrl+S"),
-                None,
-            ),
-            "view": (
-                make(tr("Whole picture"), self.view.fit, "Ctrl+0"),
-                make(tr("Forget pinned cells"), self.clear_pins),
-            ),
-            "model": (
-                make(tr("Transplant"), self.transplant, "Ctrl+T"),
-                make(tr("Own model …"), self.choose_own_model),
-                make(tr("Get weights"), self.get_weights),
-                None,
-                make(tr("Prototxts before and after …"), self.show_diff),
-            ),
-        }
+        self.account.diff_requested.connect(self._on_diff)
+        self.account.save_requested.connect(self._on_save_net)
 
     def menu_actions(self) -> dict[str, MenuItems]:
-        return self._menus
+        return self.commands.menus
 
     def help_html(self) -> str:
         return texts.help_html()
@@ -219,7 +202,7 @@ class HeatmapTab(Tab):
     # Models
 
     def _models(self) -> list[Model]:
-        return [*catalogue.entries(), *self._own]
+        return [*catalogue.entries(), *own_models()]
 
     def _list_models(self, chosen: str) -> None:
         models = self._models()
@@ -231,18 +214,13 @@ class HeatmapTab(Tab):
         self.controls.show_model(self.model)
         self._refresh()
 
-    def add_own_model(self, model: Model) -> None:
-        """List a model of the user's own and choose it."""
-        self._own = [m for m in self._own if m.name != model.name] + [model]
-        self._list_models(model.name)
-
     def choose_own_model(self, paths: Sequence[Path] = ()) -> None:
         """Ask for a prototxt, weights and preprocessing."""
         from filterlab.gui.heatmap.own_model import OwnModelDialog
 
         dialog = OwnModelDialog(self, [Path(p) for p in paths] if paths else [])
         if dialog.exec_() and dialog.model is not None:
-            self.add_own_model(dialog.model)
+            self._list_models(dialog.model.name)
         dialog.deleteLater()
 
     def get_weights(self) -> None:
@@ -262,7 +240,7 @@ class HeatmapTab(Tab):
     def size(self) -> Size:
         """The size asked for."""
         cells = self.controls.cells if self._user_cells or self.controls.squash else 0
-        return Size(cells, self.controls.squash)
+        return Size(cells, self.controls.squash, self.controls.how)
 
     def transplant(self) -> None:
         """Transplant the chosen model, then map the picture."""
@@ -281,6 +259,10 @@ class HeatmapTab(Tab):
             tr("Open picture"),
             self._on_outcome,
         )
+
+    def open_array(self, picture: NDArray[np.float32], name: str) -> None:
+        """Show a picture that is no file."""
+        self.open_source(Source(array_name=name, array=picture))
 
     def open_sample(self, name: str) -> None:
         """Show a sample picture."""
@@ -309,7 +291,16 @@ class HeatmapTab(Tab):
     def _on_progress(self, progress: Progress, left: float | None) -> None:
         self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
 
+    def _preview_maps(self, maps: ClassMaps, pyramid: Pyramid | None) -> None:
+        """Draw a map that is still filling in, without taking it over."""
+        if self.preview is not None and maps.picture_size == self.shown_size:
+            self.drawer.request(
+                draw,
+                Scene(self.preview, maps, self.chosen, self.second, self.controls.look, pyramid),
+            )
+
     def _on_cancelled(self) -> None:
+        self.redraw()
         self.show_info(tr("Cancelled; everything is as it was."))
 
     def _on_finished(self) -> None:
@@ -322,35 +313,57 @@ class HeatmapTab(Tab):
             self.transplanted, self.ran_model = outcome.transplanted, outcome.model
             self.classes.set_labels(self.labels, outcome.transplanted.classes)
             self.account.show_transplanted(outcome.transplanted, self.labels)
-            self.chosen, self.second, self.maps = (), (), None
+            self.chosen, self.second, self.maps, self.pyramid = (), (), None, None
+            self._offer_passes()
             if self.model is not None and outcome.model is not None:
                 self._list_models(outcome.model.name)
         if outcome.shown is not None and outcome.shown is not self.shown:
             self._set_picture(outcome.shown)
         if outcome.maps is not None:
-            self._set_maps(outcome.maps)
+            self._set_maps(outcome.maps, outcome.pyramid)
         self._refresh()
         self.redraw()
 
     def _set_picture(self, shown: Shown) -> None:
         self.shown = shown
-        self._preview = preview(shown.picture)
-        self.maps, self.cell, self.pins = None, None, []
+        self.preview = preview(shown.picture)
+        self.maps, self.pyramid = None, None
+        self.cells.set_maps(None, self.labels)
         self.classes.set_probabilities(None)
         if shown.source.path:
             self.opened.emit(shown.source.path)
 
-    def _set_maps(self, maps: ClassMaps) -> None:
-        fresh = self.maps is None or (self.maps.rows, self.maps.cols) != (maps.rows, maps.cols)
-        self.maps = maps
-        if fresh:
-            self.cell, self.pins = None, []
+    def _set_maps(self, maps: ClassMaps, pyramid: Pyramid | None) -> None:
+        self.maps, self.pyramid = maps, pyramid
         self.classes.set_probabilities(maps.prob)
         if not any(c < maps.classes for c in self.chosen):
             self.chosen = (int(maps.ranked()[0]),)
         self.classes.set_chosen(self.chosen, self.second)
-        if not self._user_cells:
-            self.controls.set_size(max(maps.rows, maps.cols), self.controls.squash)
+        self.cells.set_maps(maps, self.labels)
+        if not self._user_cells and self.transplanted is not None:
+            own = self.transplanted.geometry.cells(*maps.input_size)
+            self.controls.set_size(max(own), self.controls.squash)
+
+    def _offer_passes(self) -> None:
+        """What this net's map can be run as."""
+        done = self.transplanted
+        if done is None:
+            return
+        jump = done.geometry.jump[1]
+        offers = [(tr("one pass, a cell every {n} px").format(n=jump), "")]
+        for stride in strides(done.geometry)[1:3]:
+            passes = passes_for(done.geometry, stride)
+            text = tr("{passes} passes, every {n} px").format(passes=passes, n=stride)
+            offers.append((text, f"stride:{stride}"))
+        offers.append((tr("three scales joined"), "pyramid"))
+        if done.rewritten.pooled:
+            offers.append((tr("pooled over whole windows"), "windows"))
+        self.controls.offer_passes(offers)
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return (0, 0) if self.shown is None else self.shown.picture.shape[:2]
 
     def _last_word(self) -> str:
         if self.maps is None or self.maps.seconds <= 0:
@@ -428,10 +441,17 @@ class HeatmapTab(Tab):
 
     def redraw(self) -> None:
         """Draw the picture with its map anew, off this thread."""
-        if self._preview is not None:
+        if self.preview is not None:
             self.drawer.request(
                 draw,
-                Scene(self._preview, self.maps, self.chosen, self.second, self.controls.look),
+                Scene(
+                    self.preview,
+                    self.maps,
+                    self.chosen,
+                    self.second,
+                    self.controls.look,
+                    self.pyramid,
+                ),
             )
 
     def _on_drawn(self, drawing: Drawing) -> None:
@@ -452,12 +472,13 @@ class HeatmapTab(Tab):
         self._show_legend(drawing)
         self._show_texts()
         self._show_arrows()
-        self._show_cell()
+        self._show_marker()
 
     def _show_legend(self, drawing: Drawing) -> None:
         labels = self.labels
         chips = [
-            f"<span style='color:rgb{colour}'>■</span>&nbsp;{labels.display(c)}"
+            f"<span style='color:rgb{colour}'>■</span>&nbsp;"
+            + (texts.short_name(labels, c) if c >= 0 else tr("all others"))
             for colour, c in drawing.legend[:8]
         ]
         more = len(drawing.legend) - 8
@@ -495,102 +516,22 @@ class HeatmapTab(Tab):
             ]
         )
 
-    # Cells
+    def _show_marker(self) -> None:
+        """Point at the current cell's value on the colour bar."""
+        values = self.drawing.values if self.drawing is not None else None
+        cell = self.cells.current
+        inside = (
+            values is not None
+            and cell is not None
+            and cell[0] < values.shape[0]
+            and cell[1] < values.shape[1]
+        )
+        self.bar.set_marker(float(values[cell]) if values is not None and inside else None)
 
-    def _on_hovered(self, x: float, y: float) -> None:
-        cell = self.maps.cell_at(x, y) if self.maps is not None else None
-        if cell != self.cell:
-            self.cell = cell
-            self._show_cell()
-
-    def _on_left(self) -> None:
-        if not self.view.hasFocus() and self.cell is not None:
-            self.cell = None
-            self._show_cell()
-
-    def _on_clicked(self, x: float, y: float, button: int) -> None:
-        if self.maps is None or button != Qt.LeftButton:
-            return
-        cell = self.maps.cell_at(x, y)
+    def _on_context(self, at: QPoint) -> None:
+        cell = self.maps.cell_at(*self.view.to_scene(at)) if self.maps is not None else None
         if cell is not None:
-            self.toggle_pin(cell)
-
-    def _on_stepped(self, rows: int, cols: int) -> None:
-        maps = self.maps
-        if maps is None:
-            return
-        i, j = self.cell or (maps.rows // 2, maps.cols // 2)
-        if self.cell is not None:
-            i = min(maps.rows - 1, max(0, i + rows))
-            j = min(maps.cols - 1, max(0, j + cols))
-        self.cell = (i, j)
-        self._show_cell()
-
-    def _pin_current(self) -> None:
-        if self.cell is not None:
-            self.toggle_pin(self.cell)
-
-    def _unpin(self, number: int) -> None:
-        if 0 <= number < len(self.pins):
-            self.toggle_pin(self.pins[number])
-
-    def toggle_pin(self, cell: tuple[int, int]) -> None:
-        """Pin a cell for comparing, or let it go; the oldest makes room for a fifth."""
-        if cell in self.pins:
-            self.pins.remove(cell)
-        else:
-            self.pins = [*self.pins, cell][-len(PIN_COLOURS) :]
-        self._show_cell()
-
-    def clear_pins(self) -> None:
-        """Let all pinned cells go."""
-        self.pins = []
-        self._show_cell()
-
-    def cell_facts(self, cell: tuple[int, int]) -> CellFacts:
-        """What a card says about a cell."""
-        assert self.maps is not None
-        return texts.cell_facts(self.maps, self.labels, cell)
-
-    def _show_cell(self) -> None:
-        maps = self.maps
-        if maps is None:
-            self.view.show_cell(None)
-            self.view.show_pins([])
-            self.cards.set_pins([])
-            self.cards.set_hover(None, self._hint())
-            self.bar.set_marker(None)
-            return
-        if self.cell is None:
-            self.view.show_cell(None)
-            self.cards.set_hover(None, self._hint())
-            self.bar.set_marker(None)
-        else:
-            self.view.show_cell(
-                (
-                    maps.tile_on_picture(*self.cell),
-                    maps.window_on_picture(*self.cell),
-                    maps.field_on_picture(*self.cell),
-                )
-            )
-            self.cards.set_hover(self.cell_facts(self.cell))
-            values = self.drawing.values if self.drawing is not None else None
-            fits = values is not None and values.shape == (maps.rows, maps.cols)
-            self.bar.set_marker(float(values[self.cell]) if values is not None and fits else None)
-        self.view.show_pins(
-            [(maps.window_on_picture(*c), maps.centre_on_picture(*c)) for c in self.pins]
-        )
-        self.cards.set_pins([self.cell_facts(c) for c in self.pins])
-
-    def _hint(self) -> str:
-        if self.maps is None:
-            if self.transplanted is None:
-                return tr("Choose a model and a picture, then press Transplant.")
-            return ""
-        return tr(
-            "Point at a cell to see where it looks and what the net finds there; click to pin "
-            "it, arrow keys move, Enter pins."
-        )
+            self.commands.cell_menu(cell, self.view.mapToGlobal(at))
 
     # Texts around it
 
@@ -608,7 +549,7 @@ class HeatmapTab(Tab):
             self.controls.picture_note.setText(f"{cols} × {rows} px")
         self._show_size()
         self.code.set_code(texts.pycaffe_code(self))
-        self._show_cell()
+        self.cells.set_hint(hint_for(self.maps, self.transplanted is not None))
 
     def _heading_text(self) -> str:
         if self.maps is None:
@@ -638,15 +579,6 @@ class HeatmapTab(Tab):
 
     # Files
 
-    def choose_picture(self) -> None:
-        """Ask for a picture and open it."""
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("Open picture"), self.settings.text("picture_folder"), self.picture_filter()
-        )
-        if path:
-            self.settings.set_text("picture_folder", os.path.dirname(path))
-            self.open_source(Source(path=path))
-
     def accepts(self, paths: Sequence[Path]) -> int:
         suffixes = {p.suffix.lower() for p in paths}
         if suffixes & MODEL_SUFFIXES:
@@ -660,27 +592,40 @@ class HeatmapTab(Tab):
             return
         self.open_source(Source(path=str(paths[0])))
 
-    def show_diff(self) -> None:
-        """Show both prototxts line by line."""
-        if self.transplanted is not None:
-            DiffWindow(self.transplanted, self).show()
+    def _on_open(self) -> None:
+        self.commands.choose_picture()
 
-    def save_net(self) -> None:
-        """Ask where to, and write prototxt and caffemodel."""
-        if self.transplanted is None:
-            self.show_error(tr("There is nothing to save yet; press Transplant first."))
-            return
-        path, _ = QFileDialog.getSaveFileName(
-            self, tr("Save transplanted net"), "", f"{tr('Net')} (*.prototxt)"
-        )
-        if not path:
-            return
+    def _on_diff(self) -> None:
+        self.commands.show_diff()
+
+    def _on_save_net(self) -> None:
+        self.commands.save_net()
+
+    def guard(self, do: Callable[[], T]) -> T | None:
+        """Do something that may fail with a sentence; None if it did."""
         try:
-            written = self.transplanted.save(path.removesuffix(".prototxt"))
+            return do()
         except EXPECTED as error:
             self.show_error(one_sentence(error))
-            return
-        self.show_info(tr("Saved {names}.").format(names=", ".join(str(p.name) for p in written)))
+            return None
+
+    def frame(self) -> Frame | None:
+        """What is on show, as a snapshot for saving; None without a map."""
+        if self.maps is None or self.shown is None or self.transplanted is None:
+            return None
+        caption = (self._heading_text(), f"{self.shown.source.name}  {self._facts_text()}")
+        return Frame(
+            self.shown.picture,
+            self.maps,
+            self.chosen,
+            self.second,
+            self.controls.look,
+            self.pyramid,
+            caption,
+            self.labels,
+            self.ran_model.title if self.ran_model is not None else "",
+            self.transplanted.account(),
+        )
 
     # State
 
@@ -692,6 +637,7 @@ class HeatmapTab(Tab):
             "sample": source.sample,
             "cells": self.controls.cells if self._user_cells else 0,
             "squash": self.controls.squash,
+            "how": self.controls.how,
             "look": vars(self.controls.look).copy(),
             "chosen": list(self.chosen),
             "second": list(self.second),
@@ -719,26 +665,24 @@ class HeatmapTab(Tab):
     def hand_over(self) -> dict[str, Any]:
         return {
             **self.save_state(),
-            "live": (self.transplanted, self.ran_model, self.shown, self.maps, self._own),
-            "cell": self.cell,
-            "pins": list(self.pins),
+            "live": Outcome(self.ran_model, self.transplanted, self.shown, self.maps, self.pyramid),
+            "cells_state": self.cells.state(),
             "user_cells": self._user_cells,
         }
 
     def take_over(self, state: dict[str, Any]) -> None:
-        transplanted, ran_model, shown, maps, own = state["live"]
-        self._own = own
+        live: Outcome = state["live"]
         self.controls.set_look(Look.from_state(state["look"]))
         self.controls.set_size(state["cells"] or self.controls.cells, state["squash"])
         self._user_cells = state["user_cells"]
         self._list_models(state["model"] or "pocket")
-        self.chosen, self.second = tuple(state["chosen"]), tuple(state["second"])
-        chosen, second = self.chosen, self.second
-        self._started = shown is not None
-        self._on_outcome(Outcome(ran_model, transplanted, shown, maps))
-        self.chosen, self.second = (chosen or self.chosen), second
+        self._started = live.shown is not None
+        self._on_outcome(live)
+        self.controls.set_how(state["how"])
+        self.chosen = tuple(state["chosen"]) or self.chosen
+        self.second = tuple(state["second"])
         self.classes.set_chosen(self.chosen, self.second)
-        self.pins = list(state["pins"]) if maps is not None else []
+        self.cells.set_state(state["cells_state"])
         self._refresh()
         self.redraw()
 

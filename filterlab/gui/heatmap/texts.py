@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtGui import QImage
 
 from filterlab.gui.heatmap.cell_cards import CellFacts
 from filterlab.gui.heatmap.class_list import percent
@@ -20,12 +22,16 @@ if TYPE_CHECKING:
     from filterlab.gui.heatmap.tab import HeatmapTab
 
 __all__ = [
+    "array_of",
     "cell_facts",
     "cell_label",
     "help_html",
+    "image_of",
     "indices",
     "percent",
+    "picture_name",
     "pycaffe_code",
+    "short_name",
     "with_gamma",
     "with_show",
 ]
@@ -69,7 +75,29 @@ def cell_label(labels: Labels, index: int) -> str:
     return f"{index}\n{name}"
 
 
-def cell_facts(maps: ClassMaps, labels: Labels, cell: tuple[int, int]) -> CellFacts:
+def array_of(image: QImage) -> NDArray[np.float32]:
+    """A Qt image as float32 RGB in 0..1."""
+    rgb = image.convertToFormat(QImage.Format_RGB888)
+    height, width, stride = rgb.height(), rgb.width(), rgb.bytesPerLine()
+    data = rgb.constBits()
+    data.setsize(height * stride)
+    rows = np.frombuffer(data, np.uint8).reshape(height, stride)[:, : 3 * width]
+    return rows.reshape(height, width, 3).astype(np.float32) / np.float32(255)
+
+
+def image_of(array: NDArray[np.uint8]) -> QImage:
+    """A uint8 RGB array as a Qt image of its own."""
+    rows, cols = array.shape[:2]
+    data = np.ascontiguousarray(array)
+    return QImage(data.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
+
+
+def cell_facts(
+    maps: ClassMaps,
+    labels: Labels,
+    cell: tuple[int, int],
+    alone: tuple[tuple[str, float], ...] = (),
+) -> CellFacts:
     """What a card says about a cell."""
     i, j = cell
     x0, y0, x1, y1 = (round(v) for v in maps.window_on_picture(i, j))
@@ -77,6 +105,7 @@ def cell_facts(maps: ClassMaps, labels: Labels, cell: tuple[int, int]) -> CellFa
         tr("Cell ({i}, {j})").format(i=i, j=j),
         tr("x {x0} … {x1}, y {y0} … {y1} px").format(x0=x0, x1=x1, y0=y0, y1=y1),
         tuple((short_name(labels, c), p) for c, p in maps.best(i, j, 5)),
+        alone,
     )
 
 

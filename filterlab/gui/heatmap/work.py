@@ -14,7 +14,10 @@ from filterlab.errors import FilterLabError
 from filterlab.gui.i18n import tr
 from filterlab.pictures import read_picture, sample
 from filterlab.progress import Job, Progress
+from filterlab.surgery.dense import dense_job, strides
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, choose_size, heatmap_job
+from filterlab.surgery.pyramid import Pyramid, pyramid_job
+from filterlab.surgery.sliding import Alone, classify_window
 from filterlab.surgery.transplant import Transplanted, transplant_job
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.getting import get_job
@@ -24,6 +27,7 @@ __all__ = [
     "Shown",
     "Size",
     "Source",
+    "alone_job",
     "map_job",
     "open_job",
     "part",
@@ -37,15 +41,17 @@ _MOST_BY_DEFAULT = 20
 
 @dataclass(frozen=True)
 class Source:
-    """Where a picture comes from: a file or a sample."""
+    """Where a picture comes from: a file, a sample, or an array with a name (pasted)."""
 
     path: str = ""
     sample: str = ""
+    array_name: str = ""
+    array: Any = None
 
     @property
     def name(self) -> str:
         """The name to show."""
-        return Path(self.path).name if self.path else self.sample
+        return Path(self.path).name if self.path else self.sample or self.array_name
 
 
 @dataclass(frozen=True)
@@ -58,10 +64,19 @@ class Shown:
 
 @dataclass(frozen=True)
 class Size:
-    """How large the net's input shall be; cells 0 leaves the choice to the picture."""
+    """How large the net's input shall be, and how it is run.
+
+    Attributes
+    ----------
+    cells : cells of the net's own stride on the longer side; 0 leaves the choice to the picture.
+    squash : whether the picture is squashed to a square.
+    how : ``""`` one pass; ``"stride:16"`` shifted copies; ``"pyramid"`` several scales joined;
+        ``"windows"`` pooled over windows of the classifier's own size.
+    """
 
     cells: int = 0
     squash: bool = False
+    how: str = ""
 
 
 @dataclass
@@ -72,6 +87,7 @@ class Outcome:
     transplanted: Transplanted | None = None
     shown: Shown | None = None
     maps: ClassMaps | None = None
+    pyramid: Pyramid | None = None
 
 
 def part(job: Job[Any], low: float, high: float) -> Generator[Progress, None, Any]:
@@ -112,7 +128,10 @@ def choices(transplanted: Transplanted, picture: Array, size: Size) -> dict[str,
 
 
 def _read(source: Source) -> Array:
-    picture = read_picture(source.path) if source.path else sample(source.sample)
+    if source.array is not None:
+        picture = source.array
+    else:
+        picture = read_picture(source.path) if source.path else sample(source.sample)
     if picture.size == 0:
         raise FilterLabError(tr("The picture {name} is empty.").format(name=source.name))
     return picture
@@ -121,14 +140,34 @@ def _read(source: Source) -> Array:
 def map_job(
     model: Model | None, transplanted: Transplanted, shown: Shown, size: Size
 ) -> Job[Outcome]:
-    """The class maps of a picture."""
-    maps = yield from heatmap_job(
-        transplanted,
-        shown.picture,
-        preprocessing=preprocessing_of(model),
-        **choices(transplanted, shown.picture, size),
+    """The class maps of a picture, run as ``size.how`` says."""
+    outcome = Outcome(model, transplanted, shown)
+    picture, ready = shown.picture, preprocessing_of(model)
+    chosen = choices(transplanted, picture, size)
+    if size.how.startswith("stride:"):
+        stride = int(size.how.partition(":")[2])
+        if stride in strides(transplanted.geometry):
+            outcome.maps = yield from dense_job(
+                transplanted, picture, stride, preprocessing=ready, **chosen
+            )
+            return outcome
+    if size.how == "pyramid" and "squash" not in chosen:
+        outcome.pyramid = yield from pyramid_job(
+            transplanted, picture, preprocessing=ready, **chosen
+        )
+        outcome.maps = outcome.pyramid.levels[len(outcome.pyramid.levels) // 2]
+        return outcome
+    windows = size.how == "windows" and bool(transplanted.rewritten.pooled)
+    outcome.maps = yield from heatmap_job(
+        transplanted, picture, preprocessing=ready, windows=windows, **chosen
     )
-    return Outcome(model, transplanted, shown, maps)
+    return outcome
+
+
+def alone_job(transplanted: Transplanted, maps: ClassMaps, cell: tuple[int, int]) -> Job[Alone]:
+    """A cell's window, cut out and classified by itself."""
+    yield Progress(tr("classify the window alone"), 0, 1)
+    return classify_window(transplanted, maps, *cell)
 
 
 def open_job(

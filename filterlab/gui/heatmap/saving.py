@@ -1,0 +1,207 @@
+"""What can be written from the tab, as jobs: overlay, map, cell, report, net, a whole folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.errors import FilterLabError
+from filterlab.gui.heatmap.look import Drawing, Look, Scene, draw
+from filterlab.gui.heatmap.work import Size, Source, map_job, open_job
+from filterlab.gui.i18n import tr
+from filterlab.gui.tab import PICTURE_SUFFIXES
+from filterlab.pictures import write_picture
+from filterlab.progress import Job, Progress
+from filterlab.surgery.export import write_cell, write_csv, write_npy
+from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.legend import with_legend
+from filterlab.surgery.overlay import Style, as_rgb
+from filterlab.surgery.pyramid import Pyramid
+from filterlab.surgery.report import write_report
+from filterlab.surgery.transplant import Transplanted
+from filterlab.zoo.catalogue import Model
+
+__all__ = [
+    "Frame",
+    "cell_job",
+    "folder_job",
+    "map_file_job",
+    "net_job",
+    "overlay_job",
+    "pictures_in",
+    "report_job",
+]
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is on show, as a snapshot.
+
+    Attributes
+    ----------
+    picture : ndarray float32, full size. caption : lines below a saved overlay.
+    labels : names by index. model : the net's title. account : the transplant's account.
+    """
+
+    picture: Array
+    maps: ClassMaps
+    chosen: tuple[int, ...]
+    second: tuple[int, ...]
+    look: Look
+    pyramid: Pyramid | None
+    caption: tuple[str, ...]
+    labels: Any
+    model: str
+    account: str
+
+
+def style_of(look: Look) -> Style:
+    """The look as the core's style for one class."""
+    low, high = (0.0, 1.0) if look.scale in ("unit", "log") else (None, None)
+    return Style(look.colours, look.opacity, look.threshold, look.gamma, low, high, look.dim)
+
+
+def full_drawing(frame: Frame) -> Drawing:
+    """The picture with its map at the picture's full size."""
+    return draw(
+        Scene(
+            np.ascontiguousarray(as_rgb(frame.picture)),
+            frame.maps,
+            frame.chosen,
+            frame.second,
+            frame.look,
+            frame.pyramid,
+        )
+    )
+
+
+def overlay_job(frame: Frame, path: Path, legend: bool = True) -> Job[Path]:
+    """The overlay at the picture's full size, with colour bar and caption."""
+    yield Progress(tr("draw the overlay"), 0, 2)
+    drawing = full_drawing(frame)
+    image = drawing.image.astype(np.float32) / np.float32(255)
+    yield Progress(tr("write the file"), 1, 2, path.name)
+    if legend and drawing.unit:
+        style = replace(style_of(frame.look), low=drawing.low, high=drawing.high)
+        ends = (drawing.low, drawing.high)
+        image = with_legend(image, style, ends, frame.caption, drawing.unit)
+    write_picture(path, image)
+    return path
+
+
+def map_file_job(frame: Frame, path: Path) -> Job[Path]:
+    """The map's values as ``.npy``, ``.csv`` or ``.tiff``, a value a cell."""
+    yield Progress(tr("write the file"), 0, 1, path.name)
+    values = frame.maps.values(frame.chosen, "score" if frame.look.scale == "score" else "prob")
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        write_npy(path, values)
+    elif suffix == ".csv":
+        write_csv(path, frame.maps, values)
+    elif suffix in (".tif", ".tiff"):
+        write_picture(path, values)
+    else:
+        raise FilterLabError(
+            tr("{name}: a map is saved as .npy, .csv or .tiff.").format(name=path.name)
+        )
+    return path
+
+
+def cell_job(frame: Frame, cell: tuple[int, int], path: Path) -> Job[Path]:
+    """All values of one cell as a table."""
+    yield Progress(tr("write the file"), 0, 1, path.name)
+    return write_cell(path, frame.maps, *cell, frame.labels)
+
+
+def report_job(frame: Frame, path: Path) -> Job[Path]:
+    """A report in one HTML file."""
+    yield Progress(tr("write the report"), 0, 1, path.name)
+    write_report(
+        path,
+        frame.picture,
+        frame.maps,
+        frame.chosen,
+        frame.labels,
+        frame.model,
+        style_of(frame.look),
+        frame.look.lay,
+        frame.account,
+    )
+    return path
+
+
+def net_job(transplanted: Transplanted, path: Path) -> Job[Path]:
+    """The dense net: ``.onnx``, or prototxt and caffemodel beside each other."""
+    yield Progress(tr("write the net"), 0, 1, path.name)
+    if path.suffix.lower() == ".onnx":
+        from filterlab.surgery.onnx_export import export_onnx
+
+        export_onnx(transplanted, path)
+        return path
+    known = path.suffix.lower() in (".prototxt", ".caffemodel")
+    return transplanted.save(path.with_suffix("") if known else path)[0]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of a folder, by name."""
+    try:
+        found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES]
+    except OSError as error:
+        raise FilterLabError(
+            tr("{folder}: cannot be looked into ({why}).").format(folder=folder, why=error.strerror)
+        ) from error
+    return sorted(p for p in found if p.is_file())
+
+
+def folder_job(
+    pictures: Sequence[Path],
+    out: Path,
+    model: Model | None,
+    transplanted: Transplanted,
+    size: Size,
+    frame: Frame,
+) -> Job[tuple[int, list[str]]]:
+    """Overlay and map of every picture, into a folder; returns how many, and what failed."""
+    from filterlab.caffe.errors import CaffeError
+
+    done, problems = 0, []
+    for k, path in enumerate(pictures):
+        yield Progress(tr("export the folder"), k, len(pictures), path.name)
+        try:
+            opened = yield from _quiet(open_job(Source(path=str(path)), None, None, size))
+            outcome = yield from _quiet(map_job(model, transplanted, opened.shown, size))
+            one = replace(
+                frame,
+                picture=opened.shown.picture,
+                maps=outcome.maps,
+                pyramid=outcome.pyramid,
+                caption=(*frame.caption[:1], path.name),
+            )
+            yield from _quiet(overlay_job(one, out / f"{path.stem}_overlay.png"))
+            write_npy(out / f"{path.stem}_map.npy", outcome.maps.values(frame.chosen))
+            done += 1
+        except (FilterLabError, CaffeError, OSError) as error:
+            problems.append(" ".join(str(error).split()))
+    return done, problems
+
+
+def _quiet(job: Job[Any]) -> Any:
+    """A job whose own progress is kept back, so that the bar counts pictures."""
+    try:
+        while True:
+            progress = next(job)
+            yield replace_progress(progress)
+    except StopIteration as end:
+        return end.value
+
+
+def replace_progress(progress: Progress) -> Progress:
+    """The same step without a share, which leaves the bar where it is."""
+    return Progress(progress.step, 0, 0, progress.message)
