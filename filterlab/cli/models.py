@@ -55,6 +55,9 @@ def _list(args: argparse.Namespace) -> int:
         print(f"{model.name:{wide}}  {model.state:17}  {size:>6}  {height}x{width}  {model.title}")
         if model.about:
             print(f"{'':{wide}}  {model.about}")
+    problem = catalogue.problem()
+    if problem:
+        print(f"filterlab: warning: {problem}", file=sys.stderr)
     print(f"\nDownloaded models are kept in {paths.models_dir()}")
     return 0
 

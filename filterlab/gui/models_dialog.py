@@ -265,11 +265,9 @@ class ModelsDialog(QDialog):
 
     def refresh(self) -> None:
         """Show the models as they are now."""
-        try:
-            models = self.models()
-        except EXPECTED as error:
-            self._say(one_sentence(error), "error")
-            return
+        models = self.models()
+        if problem := catalogue.problem():
+            self._say(problem, "error")
         names = {model.name for model in models}
         for name in [name for name in self._rows if name not in names]:
             row = self._rows.pop(name)

@@ -18,7 +18,7 @@ from filterlab.zoo.digest import Digest
 from filterlab.zoo.labels import Labels, imagenet, read_labels
 from filterlab.zoo.toml import read_toml
 
-__all__ = ["DEFAULT_MEAN_BGR", "Model", "entries", "get", "read_catalogue"]
+__all__ = ["DEFAULT_MEAN_BGR", "Model", "entries", "get", "problem", "read_catalogue"]
 
 # The ILSVRC-2012 mean image averaged to one colour, as the tutorial subtracts it.
 DEFAULT_MEAN_BGR = (104.007, 116.669, 122.679)
@@ -218,13 +218,29 @@ def read_catalogue(path: Path) -> list[Model]:
     return models
 
 
+def _own_catalogue() -> tuple[list[Model], str]:
+    """The models of the user's own catalogue, and what is wrong with it, if anything."""
+    path = paths.models_dir() / "catalogue.toml"
+    try:
+        return (read_catalogue(path) if path.is_file() else []), ""
+    except FilterLabError as error:
+        return [], str(error)
+
+
 def entries() -> list[Model]:
-    """All models known by name: the shipped ones, then those of the user's own catalogue."""
+    """All models known by name: the shipped ones, then those of the user's own catalogue.
+
+    An own catalogue that cannot be read counts as empty, so that it stops nobody from using the
+    shipped models; :func:`problem` says what is wrong with it.
+    """
     models = {model.name: model for model in read_catalogue(paths.model("catalogue.toml"))}
-    own = paths.models_dir() / "catalogue.toml"
-    if own.is_file():
-        models.update({model.name: model for model in read_catalogue(own)})
+    models.update({model.name: model for model in _own_catalogue()[0]})
     return list(models.values())
+
+
+def problem() -> str:
+    """One sentence on what is wrong with the user's own catalogue, or nothing."""
+    return _own_catalogue()[1]
 
 
 def get(name: str) -> Model:
@@ -242,5 +258,8 @@ def get(name: str) -> Model:
     if found is None:
         close = difflib.get_close_matches(name.lower(), models, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
-        raise FilterLabError(f"no model is called {name!r}: {hint}known are {', '.join(models)}")
+        wrong = f"; {said}" if (said := problem()) else ""
+        raise FilterLabError(
+            f"no model is called {name!r}: {hint}known are {', '.join(models)}{wrong}"
+        )
     return found

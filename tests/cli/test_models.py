@@ -79,6 +79,16 @@ def test_list_works_offline(capsys: pytest.CaptureFixture[str]) -> None:
     assert err == ""
 
 
+def test_list_with_a_spoilt_own_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    paths.models_dir().mkdir(parents=True)
+    (paths.models_dir() / "catalogue.toml").write_text("[[model]")
+    assert main(["models", "list"]) == 0
+    out, err = capsys.readouterr()
+    assert "caffenet" in out
+    assert err.startswith("filterlab: warning: ")
+    assert len(err.splitlines()) == 1
+
+
 def test_get_and_verify(published: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "verify", "mine"]) == 2
     assert capsys.readouterr().err.startswith("filterlab: error: mine: not here")

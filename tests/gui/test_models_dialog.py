@@ -258,7 +258,9 @@ def test_own_models_are_listed_and_forgotten(
 def test_a_spoilt_catalogue_is_a_sentence(dialog: Callable[[], ModelsDialog]) -> None:
     paths.models_dir().mkdir(parents=True)
     (paths.models_dir() / "catalogue.toml").write_text("[[model]")
-    assert "not valid TOML" in dialog().word.text()
+    widget = dialog()
+    assert "not valid TOML" in widget.word.text()
+    assert widget.row("pocket").isVisible()
 
 
 # The form for an own model.

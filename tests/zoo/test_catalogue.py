@@ -117,6 +117,16 @@ def test_a_bad_catalogue(tmp_path: Path, text: str, message: str) -> None:
     assert str(path) in str(caught.value)
 
 
+def test_a_spoilt_own_catalogue_stops_nobody() -> None:
+    assert catalogue.problem() == ""
+    paths.models_dir().mkdir(parents=True)
+    (paths.models_dir() / "catalogue.toml").write_text("[[model]")
+    assert catalogue.get("caffenet").title == "BVLC CaffeNet"
+    assert "not valid TOML" in catalogue.problem()
+    with pytest.raises(FilterLabError, match=r"no model is called 'mine'.*not valid TOML"):
+        catalogue.get("mine")
+
+
 def test_digest_of_git(tmp_path: Path) -> None:
     """Against what ``git hash-object`` prints for an empty file and a known one."""
     for data, value in (
