@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from filterlab.errors import FilterLabError
-from filterlab.pictures import PATTERNS, composed, pattern, sample, sample_names
+from filterlab.pictures import PATTERNS, composed, pattern, sample, sample_names, samples
 from filterlab.pictures.patterns import checkerboard, gradient, impulse, noise, zone_plate
 
 
@@ -81,3 +84,10 @@ def test_patterns_show_what_they_say() -> None:
 def test_an_unknown_pattern_is_said() -> None:
     with pytest.raises(FilterLabError, match="no test picture 'spiral'"):
         pattern("spiral")
+
+
+def test_every_name_in_the_menus_has_a_chinese_one(repo: Path) -> None:
+    path = repo / "resources" / "translations" / "zh" / "pictures.json"
+    known = json.loads(path.read_text(encoding="utf-8"))
+    assert {s.title for s in samples()} | set(PATTERNS) == set(known)
+    assert all(any("\u4e00" <= c <= "\u9fff" for c in text) for text in known.values())
