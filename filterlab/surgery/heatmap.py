@@ -28,6 +28,7 @@ __all__ = [
     "cost_of",
     "heatmap",
     "heatmap_job",
+    "run_dense",
     "windowed",
 ]
 
@@ -338,15 +339,9 @@ def _too_small(what: str, smallest: tuple[int, int]) -> FilterLabError:
 
 
 def cost_of(transplanted: Transplanted, size: tuple[int, int], passes: int = 1) -> Cost:
-    """What the dense net costs at an input size; the time from the proof's measured pass."""
-    proof = transplanted.proof
-    cost = estimate(
-        transplanted.param,
-        transplanted.net,
-        size,
-        (proof.input_shape[2:], proof.seconds_after),  # type: ignore[arg-type]
-    )
-    return replace(cost, seconds=(cost.seconds or 0.0) * passes)
+    """What the dense net costs at an input size; the time from its last measured pass."""
+    cost = estimate(transplanted.param, transplanted.net, size, transplanted.measured)
+    return replace(cost, seconds=None if cost.seconds is None else cost.seconds * passes)
 
 
 def run_dense(transplanted: Transplanted, data: Array) -> tuple[Array, Array, float]:
@@ -372,6 +367,7 @@ def run_dense(transplanted: Transplanted, data: Array) -> tuple[Array, Array, fl
     seconds = time.perf_counter() - start
     if not np.isfinite(score).all() or not np.isfinite(out).all():
         raise not_finite(net, "the net's answer")
+    transplanted.measured = ((data.shape[2], data.shape[3]), seconds)
     prob = softmax(score) if transplanted.rewritten.activation == "none" else out
     return prob, score, seconds
 

@@ -128,6 +128,9 @@ class Transplanted:
     rewritten : Rewrite
     left : tuple of str
         Layers with weights that the weights file did not fill.
+    measured : ((int, int), float) or None
+        The input size of the dense net's last pass and its seconds, for estimates; the proof's
+        until there has been another.
     """
 
     net: Any
@@ -141,6 +144,7 @@ class Transplanted:
     geometry: MapGeometry
     rewritten: Rewrite
     left: tuple[str, ...] = ()
+    measured: tuple[tuple[int, int], float] | None = None
 
     @property
     def classes(self) -> int:
@@ -246,6 +250,7 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
         geometry,
         plan,
         left,
+        (plan.input_shape[2:], proof.seconds_after),
     )
 
 

@@ -321,11 +321,15 @@ def test_an_answer_that_is_not_finite_is_one_sentence(
 
 
 def test_what_a_size_costs(thin: Transplanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    heatmap(thin, np.zeros((300, 300, 3), np.float32), squash=227)
     small, large = cost_of(thin, (227, 227)), cost_of(thin, (451, 451))
     c1, c2, c5 = 55 * 55 * 4 * 3 * 121, 27 * 27 * 6 * 2 * 25, 13 * 13 * 5 * 6 * 9
     assert small.macs == c1 + c2 + c5 + 16 * 180 + 7 * 16
     assert large.bytes > 3 * small.bytes
-    assert small.seconds == pytest.approx(thin.proof.seconds_after)
+    assert thin.measured is not None
+    assert thin.measured[0] == (227, 227)
+    assert small.seconds == pytest.approx(thin.measured[1])
+    assert cost_of(thin, (227, 227), passes=4).seconds == pytest.approx(4 * thin.measured[1])
     assert large.seconds == pytest.approx(small.seconds * large.macs / small.macs)
     cost.check_memory(large, (451, 451), free=large.bytes * 2)
     with pytest.raises(FilterLabError, match=r"451x451 pixels would take about .* fewer cells"):

@@ -148,7 +148,11 @@ def test_all_generations_transplant(shared: Path, generation: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "shapes"),
-    [("caffenet", ((227, 227), (300, 480))), ("googlenet", ((224, 224), (260, 330)))],
+    [
+        ("caffenet", ((227, 227), (300, 480))),
+        ("alexnet", ((227, 227), (451, 230))),
+        ("googlenet", ((224, 224), (260, 330))),
+    ],
 )
 def test_published_architectures(repo: Path, name: str, shapes: Any) -> None:
     t = transplant(repo / "models" / name / "deploy.prototxt", None)
@@ -158,6 +162,37 @@ def test_published_architectures(repo: Path, name: str, shapes: Any) -> None:
         t.net.blobs["data"].reshape(1, 3, height, width)
         t.net.reshape()
         assert t.net.blobs[t.output].shape[2:] == t.geometry.cells(height, width)
+
+
+def test_a_net_of_vggs_shape(tmp_path: Path) -> None:
+    """Sixteen layers and 224 -> 7x7 before fc6, at a fraction of the width."""
+    text = _small("", 224).partition('layer { name: "conv"')[0]
+    below = "data"
+    for block, depth in enumerate((2, 2, 3, 3, 3), 1):
+        for i in range(1, depth + 1):
+            name = f"conv{block}_{i}"
+            text += (
+                f'layer {{ name: "{name}" type: "Convolution" bottom: "{below}" top: "{name}" '
+                "convolution_param { num_output: 3 kernel_size: 3 pad: 1 weight_filler { type: "
+                '"msra" } } }\n'
+            )
+            text += f'layer {{ name: "r{name}" type: "ReLU" bottom: "{name}" top: "{name}" }}\n'
+            below = name
+        text += (
+            f'layer {{ name: "pool{block}" type: "Pooling" bottom: "{below}" top: "pool{block}" '
+            "pooling_param { pool: MAX kernel_size: 2 stride: 2 } }\n"
+        )
+        below = f"pool{block}"
+    text += _fc("fc6", "pool5") + _fc("fc7", "fc6") + _fc("fc8", "fc7", 9)
+    path = tmp_path / "vgg.prototxt"
+    path.write_text(text + 'layer { name: "p" type: "Softmax" bottom: "fc8" top: "p" }')
+    t = transplant(path, None)
+    assert t.proof.agrees
+    assert [c.new_shape[2:] for c in t.casts] == [(7, 7), (1, 1), (1, 1)]
+    assert (t.geometry.window_size, t.geometry.jump) == ((224, 224), (32, 32))
+    t.net.blobs["data"].reshape(1, 3, 256, 352)
+    t.net.reshape()
+    assert t.net.blobs["p"].shape == (1, 9, 2, 5) == (1, 9, *t.geometry.cells(256, 352))
 
 
 def test_a_net_that_ends_in_global_pooling_is_read_before_it(repo: Path) -> None:
