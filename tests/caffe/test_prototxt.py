@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from filterlab.caffe import CaffeError, CaffeWarning
 from filterlab.caffe.proto import caffe_pb2
-from filterlab.caffe.prototxt import format_net, parse_message, parse_net, read_net
+from filterlab.caffe.prototxt import _fields, format_net, parse_message, parse_net, read_net
 
 CONV = 'layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { %s } }'
 
@@ -214,7 +214,7 @@ def test_unknown_field_of_the_reference(shared: Path) -> None:
 def _messages(descriptor: Any, depth: int = 0) -> st.SearchStrategy[dict[str, Any]]:
     """Any message of a type as a dict of its fields, but for numbers of weights."""
     fields: dict[str, st.SearchStrategy[Any]] = {}
-    for field in descriptor.fields:
+    for field, repeated in _fields(descriptor).values():
         kind = field.type
         value: st.SearchStrategy[Any]
         if field.message_type is not None:
@@ -235,7 +235,7 @@ def _messages(descriptor: Any, depth: int = 0) -> st.SearchStrategy[dict[str, An
             value = st.integers(-(2**63), 2**63 - 1)
         else:
             value = st.integers(-(2**31), 2**31 - 1)
-        if field.is_repeated:
+        if repeated:
             value = st.lists(value, min_size=1, max_size=3)
         fields[field.name] = value
     # A few fields at a time: a layer has seventy.
