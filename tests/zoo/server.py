@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -53,6 +55,18 @@ class Site:
     stop: threading.Event = field(default_factory=threading.Event)
     reached: threading.Event = field(default_factory=threading.Event)
     url: str = ""
+    server: ThreadingHTTPServer | None = None
+
+    def secure(self, pem: Path) -> str:
+        """Speak TLS from now on, with this key and certificate; returns the address."""
+        assert self.server is not None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        # The handshake belongs to the connection's own thread, not to the one that accepts.
+        self.server.socket = context.wrap_socket(
+            self.server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        return self.url.replace("http:", "https:")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -133,11 +147,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A handshake that the client gives up is part of the tests."""
+
+
 @contextlib.contextmanager
 def serving(site: Site) -> Iterator[Site]:
     """Serve the site until the block ends."""
     handler = type("Handler", (_Handler,), {"site": site})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = site.server = _QuietServer(("127.0.0.1", 0), handler)
     site.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="test-server")
     thread.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -336,6 +337,35 @@ def test_proxy_of_the_environment(
     run_job(job)
     assert alone(target)
     assert site.requests[0][0] == "http://models.invalid/net.caffemodel"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
+def test_certificates(
+    site: Any, target: Path, clock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unknown to this computer, it is refused at once; known to it, all goes well over TLS."""
+    pem = tmp_path / "both.pem"
+    subprocess.run(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem -out cert.pem "
+        "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1".split(),
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    pem.write_text((tmp_path / "key.pem").read_text() + (tmp_path / "cert.pem").read_text())
+    site.files["/net.caffemodel"] = BODY
+    site.break_after = [300_000]
+    url = site.secure(pem)
+    job = download_job([url + "/net.caffemodel"], target, digest=DIGEST, clock=clock)
+    with pytest.raises(FilterLabError, match="certificate is not trusted"):
+        run_job(job)
+    assert clock.now == 0, "asking again would not help"
+    assert site.requests == []
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    job = download_job([url + "/net.caffemodel"], target, digest=DIGEST, clock=clock)
+    run_job(job)
+    assert alone(target)
+    assert site.requests[1][1]["Range"] == "bytes=300000-"
 
 
 @pytest.mark.parametrize("form", ["path", "folder", "nested", "url"])
