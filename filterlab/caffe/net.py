@@ -400,7 +400,9 @@ class Net:
             if len(self._bindings) >= 6:
                 self._bindings.pop(next(iter(self._bindings)))
             bound = self._bindings[key] = Bindings(plan, session, self._blobs, self._weight)
-        bound.run()
+        if bound.run():
+            # Bindings of other input sizes would keep the blobs' memory of those sizes alive.
+            self._bindings = {k: b for k, b in self._bindings.items() if b is bound or not b.stale}
 
     def _weight(self, index: int, i: int) -> Blob:
         return self._weights[index][i]

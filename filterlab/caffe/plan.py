@@ -154,11 +154,18 @@ class Bindings:
         self._keep: list[Any] = []
         self._binding: Any = None
 
-    def run(self) -> None:
-        """Compute; the blobs' own memory holds the results."""
+    @property
+    def stale(self) -> bool:
+        """Whether some blob has other memory than the one tied here, and still kept alive."""
+        blobs = (b for _, b in (*self._fed, *self._results))
+        return any(b._storage is not kept for b, kept in zip(blobs, self._keep))
+
+    def run(self) -> bool:
+        """Compute; the blobs' own memory holds the results. True if it was tied anew."""
         pointers = [b._storage.pointer for _, b in self._fed]
         pointers += [b._storage.pointer for _, b in self._results]
-        if pointers != self._pointers:
+        anew = pointers != self._pointers
+        if anew:
             self._bind(pointers)
         for name, blob in self._fed:
             if name in self._copies:
@@ -169,6 +176,7 @@ class Bindings:
             self.session.run_with_iobinding(self._binding)
         except Exception as err:
             raise CaffeError(f"the net could not be computed: {_first_line(err)}") from None
+        return anew
 
     def _bind(self, pointers: list[int]) -> None:
         """Tie inputs and outputs anew, because some blob has other memory than before."""
