@@ -24,6 +24,9 @@ MAX_BLOB_COUNT = 2**31 - 1
 MAX_AXES = 32
 
 
+#: Bytes from which on values of a file are used where they lie, aligned or not.
+LARGE = 2**20
+
 _allocating = threading.RLock()
 
 
@@ -232,20 +235,24 @@ class Blob:
         self._storage = storage
 
     def _set_values(self, array: npt.NDArray[Any]) -> None:
-        """Take values from a file: in place if somebody may hold a view, else without copying."""
+        """Take values from a file: in place if somebody may hold a view, else without copying.
+
+        Values in a caffemodel begin at any byte. Large ones are mapped and used where they lie
+        even so (numpy and ONNX Runtime read them all the same); small ones are copied.
+        """
         storage = self._storage
-        if (
-            storage.touched
-            or array.dtype != np.float32
-            or not array.flags.c_contiguous
-            or not array.flags.writeable
-            or not array.flags.aligned
-        ):
-            if not storage.touched:
-                storage.adopt(np.empty(self.count, np.float32))
-            np.copyto(storage.flat, np.asarray(array).reshape(-1), casting="same_kind")
-        else:
+        usable = (
+            array.dtype == np.float32
+            and array.flags.c_contiguous
+            and array.flags.writeable
+            and (array.flags.aligned or array.nbytes >= LARGE)
+        )
+        if usable and not storage.touched:
             storage.adopt(np.asarray(array).view(np.ndarray).reshape(-1))
+            return
+        if not storage.touched:
+            storage.adopt(np.empty(self.count, np.float32))
+        np.copyto(storage.flat, np.asarray(array).reshape(-1), casting="same_kind")
 
     def __repr__(self) -> str:
         return f"<Blob {shape_text(self._shape)}>"
