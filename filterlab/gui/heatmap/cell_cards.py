@@ -146,7 +146,7 @@ class _Card(QWidget):
 
 
 class CellCards(QWidget):
-    """The cell under the cursor, and up to four pinned ones.
+    """The cell under the cursor, and a few pinned ones.
 
     Signals
     -------
@@ -180,3 +180,6 @@ class CellCards(QWidget):
         for k, card in enumerate(self.pins):
             card.set_facts(facts[k] if k < len(facts) else None)
             card.setVisible(k < len(facts))
+            alone = k < len(facts) and bool(facts[k].alone)
+            self.layout().setStretch(k + 1, 9 if alone else 5)
+        self.layout().setStretch(0, 5)

@@ -61,7 +61,7 @@ class Cells(QObject):
             self.changed.emit()
 
     def toggle_pin(self, cell: Cell) -> None:
-        """Pin a cell for comparing, or let it go; the oldest makes room for a fifth."""
+        """Pin a cell for comparing, or let it go; the oldest makes room for a fourth."""
         if cell in self.pins:
             self.pins.remove(cell)
         else:
@@ -112,7 +112,7 @@ class Cells(QObject):
                     maps.field_on_picture(*self.current),
                 )
             )
-            self.cards.set_hover(self.facts(self.current))
+            self.cards.set_hover(texts.cell_facts(maps, self.labels, self.current))
         self.view.show_pins(
             [(maps.window_on_picture(*c), maps.centre_on_picture(*c)) for c in self.pins]
         )

@@ -19,6 +19,7 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.tab import MenuItems
 from filterlab.progress import Job
 from filterlab.surgery.sliding import Alone, Sliding, sliding_job
+from filterlab.zoo.catalogue import Model
 
 if TYPE_CHECKING:
     from filterlab.gui.heatmap.tab import HeatmapTab
@@ -62,6 +63,7 @@ class Commands(QObject):
             ),
             "model": (
                 make(tr("Transplant"), tab.transplant, "Ctrl+T"),
+                make(tr("Models …"), self.show_models),
                 make(tr("Own model …"), tab.choose_own_model),
                 make(tr("Get weights"), tab.get_weights),
                 make(tr("Prototxts before and after …"), self.show_diff),
@@ -71,6 +73,24 @@ class Commands(QObject):
                 make(tr("Dense features …"), self.show_features),
             ),
         }
+
+    # Models
+
+    def show_models(self) -> None:
+        """List the models there are: get, check, open and use one."""
+        from filterlab.gui.models_dialog import ModelsDialog
+
+        dialog = ModelsDialog(self.tab)
+        dialog.models_changed.connect(self._on_models_changed)
+        dialog.chosen.connect(self._on_model_chosen)
+        dialog.exec_()
+        dialog.deleteLater()
+
+    def _on_models_changed(self) -> None:
+        self.tab._list_models(self.tab.controls.model_key)
+
+    def _on_model_chosen(self, model: Model) -> None:
+        self.tab._list_models(model.name)
 
     # Pictures
 

@@ -17,7 +17,7 @@ from filterlab.gui.widgets.picture_view import BoxItem, PictureView
 __all__ = ["PIN_COLOURS", "MapView"]
 
 #: Outlines of the pinned cells, in the order in which they are pinned.
-PIN_COLOURS = ("#FF5FA2", "#57D68D", "#FFD24A", "#B48CFF")
+PIN_COLOURS = ("#FF5FA2", "#57D68D", "#FFD24A")
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]

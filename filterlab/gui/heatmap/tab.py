@@ -8,11 +8,9 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -21,13 +19,12 @@ from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap import texts
 from filterlab.gui.heatmap.account import AccountPanel
-from filterlab.gui.heatmap.cell_cards import CellCards
-from filterlab.gui.heatmap.cells import Cells, hint_for
+from filterlab.gui.heatmap.cells import hint_for
 from filterlab.gui.heatmap.class_list import ClassList
 from filterlab.gui.heatmap.commands import Commands
 from filterlab.gui.heatmap.controls import Controls
-from filterlab.gui.heatmap.look import Drawing, Look, Scene, draw, preview
-from filterlab.gui.heatmap.map_view import MapView
+from filterlab.gui.heatmap.look import Drawing, Look, Scene, preview
+from filterlab.gui.heatmap.map_panel import MapPanel
 from filterlab.gui.heatmap.saving import Frame
 from filterlab.gui.heatmap.work import (
     Outcome,
@@ -39,20 +36,17 @@ from filterlab.gui.heatmap.work import (
     transplant_and_map_job,
 )
 from filterlab.gui.i18n import tr
-from filterlab.gui.jobs import JobRunner, Latest
+from filterlab.gui.jobs import JobRunner
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
 from filterlab.gui.widgets.code_panel import CodePanel
-from filterlab.gui.widgets.colour_bar import ColourBar
-from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.gui.widgets.section import CollapsibleSection
 from filterlab.pictures import COMPOSED, samples
 from filterlab.progress import Progress
-from filterlab.surgery import overlay
-from filterlab.surgery.dense import passes_for, strides
-from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
-from filterlab.surgery.pyramid import Pyramid
+from filterlab.surgery.dense import PartialMaps, passes_for, strides
+from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.pyramid import PartialPyramid, Pyramid
 from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo import catalogue
 from filterlab.zoo.catalogue import Model
@@ -79,7 +73,6 @@ class HeatmapTab(Tab):
         self.chosen: tuple[int, ...] = ()
         self.second: tuple[int, ...] = ()
         self.pyramid: Pyramid | None = None
-        self.drawing: Drawing | None = None
         self.preview: Any = None
         self._user_cells = False
         self._started = False
@@ -89,9 +82,6 @@ class HeatmapTab(Tab):
         self.runner.progressed.connect(self._on_progress)
         self.runner.cancelled.connect(self._on_cancelled)
         self.runner.finished.connect(self._on_finished)
-        self.drawer = Latest(self)
-        self.drawer.ready.connect(self._on_drawn)
-        self.drawer.failed.connect(self.show_error)
         self._build()
         self.commands = Commands(self)
         self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
@@ -105,40 +95,13 @@ class HeatmapTab(Tab):
 
     def _build(self) -> None:
         self.controls = Controls(self)
-        self.view = MapView(self)
-        self.bar = ColourBar(self)
-        policy = self.bar.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.bar.setSizePolicy(policy)
-        self.heading = QLabel(self)
-        self.heading.setProperty("role", "heading")
-        self.heading.setTextFormat(Qt.PlainText)
-        self.heading.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
-        self.facts = QLabel(self)
-        self.facts.setProperty("role", "muted")
-        self.legend = QLabel(self)
-        self.legend.setTextFormat(Qt.RichText)
-        self.legend.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
-        self.cards = CellCards(self)
+        self.panel = MapPanel(self)
+        self.panel.failed.connect(self.show_error)
+        self.view, self.bar, self.cells = self.panel.view, self.panel.bar, self.panel.cells
         self.classes = ClassList(self)
         self.account = AccountPanel(self)
         self.code = CodePanel(self)
         self.progress = ProgressStrip(self)
-
-        top = QHBoxLayout()
-        top.setSpacing(2 * theme.STEP)
-        top.addWidget(self.heading, 1)
-        top.addWidget(self.facts)
-        picture = QHBoxLayout()
-        picture.setSpacing(theme.STEP)
-        picture.addWidget(self.view, 1)
-        picture.addWidget(self.bar)
-        middle = QVBoxLayout()
-        middle.setSpacing(theme.STEP)
-        middle.addLayout(top)
-        middle.addLayout(picture, 1)
-        middle.addWidget(self.legend)
-        middle.addWidget(self.cards)
 
         right_box = QWidget(self)
         right_box.setFixedWidth(312)
@@ -157,7 +120,7 @@ class HeatmapTab(Tab):
         columns = QHBoxLayout()
         columns.setSpacing(2 * theme.STEP)
         columns.addWidget(self.controls)
-        columns.addLayout(middle, 1)
+        columns.addWidget(self.panel, 1)
         columns.addWidget(right_box)
         layout = QVBoxLayout(self)
         margin = 2 * theme.STEP
@@ -176,12 +139,9 @@ class HeatmapTab(Tab):
         self.controls.how_changed.connect(self.run_map)
         self.controls.size_hovering.connect(self._show_size)
         self.controls.look_changed.connect(self._on_look)
-        self.controls.grid_box.toggled.connect(self._show_texts)
+        self.controls.grid_box.toggled.connect(self.panel.set_words)
         self.classes.chosen_changed.connect(self.choose_classes)
-        self.cells = Cells(self.view, self.cards, self)
-        self.cells.changed.connect(self._show_marker)
-        self.view.setContextMenuPolicy(Qt.CustomContextMenu)
-        self.view.customContextMenuRequested.connect(self._on_context)
+        self.panel.menu_requested.connect(self._on_cell_menu)
         self.progress.cancel_requested.connect(self.cancel)
 
         self.account.diff_requested.connect(self._on_diff)
@@ -290,14 +250,15 @@ class HeatmapTab(Tab):
 
     def _on_progress(self, progress: Progress, left: float | None) -> None:
         self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
+        if isinstance(progress, PartialMaps) and progress.maps is not None:
+            self._preview_maps(progress.maps, None)
+        elif isinstance(progress, PartialPyramid) and progress.pyramid is not None:
+            self._preview_maps(progress.pyramid.levels[-1], progress.pyramid)
 
     def _preview_maps(self, maps: ClassMaps, pyramid: Pyramid | None) -> None:
         """Draw a map that is still filling in, without taking it over."""
-        if self.preview is not None and maps.picture_size == self.shown_size:
-            self.drawer.request(
-                draw,
-                Scene(self.preview, maps, self.chosen, self.second, self.controls.look, pyramid),
-            )
+        if self.shown is not None and maps.picture_size == self.shown_size and self.chosen:
+            self._draw(maps, pyramid)
 
     def _on_cancelled(self) -> None:
         self.redraw()
@@ -305,7 +266,7 @@ class HeatmapTab(Tab):
 
     def _on_finished(self) -> None:
         if not self.runner.running:
-            self.progress.end(self._last_word())
+            self.progress.end(texts.last_word(self.maps))
         self._refresh()
 
     def _on_outcome(self, outcome: Outcome) -> None:
@@ -315,6 +276,7 @@ class HeatmapTab(Tab):
             self.account.show_transplanted(outcome.transplanted, self.labels)
             self.chosen, self.second, self.maps, self.pyramid = (), (), None, None
             self._offer_passes()
+            self.panel.labels = self.labels
             if self.model is not None and outcome.model is not None:
                 self._list_models(outcome.model.name)
         if outcome.shown is not None and outcome.shown is not self.shown:
@@ -341,8 +303,11 @@ class HeatmapTab(Tab):
         self.classes.set_chosen(self.chosen, self.second)
         self.cells.set_maps(maps, self.labels)
         if not self._user_cells and self.transplanted is not None:
-            own = self.transplanted.geometry.cells(*maps.input_size)
-            self.controls.set_size(max(own), self.controls.squash)
+            geometry = self.transplanted.geometry
+            if self.controls.how == "windows":
+                geometry = maps.geometry
+            cells = max(geometry.cells(*maps.input_size))
+            self.controls.set_size(cells, self.controls.squash)
 
     def _offer_passes(self) -> None:
         """What this net's map can be run as."""
@@ -363,14 +328,9 @@ class HeatmapTab(Tab):
     @property
     def shown_size(self) -> tuple[int, int]:
         """Height and width of the picture."""
-        return (0, 0) if self.shown is None else self.shown.picture.shape[:2]
-
-    def _last_word(self) -> str:
-        if self.maps is None or self.maps.seconds <= 0:
-            return ""
-        return tr("{cols} × {rows} cells in {ms} ms").format(
-            cols=self.maps.cols, rows=self.maps.rows, ms=round(1000 * self.maps.seconds)
-        )
+        if self.shown is None:
+            return (0, 0)
+        return int(self.shown.picture.shape[0]), int(self.shown.picture.shape[1])
 
     @property
     def labels(self) -> Labels:
@@ -416,166 +376,45 @@ class HeatmapTab(Tab):
         self.run_map()
 
     def _show_size(self) -> None:
-        self.controls.size_note.setText(self._size_text())
-
-    def _size_text(self) -> str:
-        if self.transplanted is None or self.shown is None:
-            return tr("The size counts after the transplant.")
-        geometry = self.transplanted.geometry
-        shape = self.shown.picture.shape[:2]
-        cells = self.controls.cells
-        try:
-            if self.controls.squash:
-                size = geometry.size_for_cells(cells, cells)
-            else:
-                size = choose_size(geometry, (shape[0], shape[1]), cells=cells)
-            rows, cols = geometry.cells(*size)
-            cost = cost_of(self.transplanted, size)
-        except EXPECTED as error:
-            return one_sentence(error)
-        return tr("{cols} × {rows} cells, net input {w} × {h} px; {cost}").format(
-            cols=cols, rows=rows, w=size[1], h=size[0], cost=cost
-        )
+        self.controls.size_note.setText(texts.size_text(self))
 
     # Drawing
 
     def redraw(self) -> None:
         """Draw the picture with its map anew, off this thread."""
-        if self.preview is not None:
-            self.drawer.request(
-                draw,
-                Scene(
-                    self.preview,
-                    self.maps,
-                    self.chosen,
-                    self.second,
-                    self.controls.look,
-                    self.pyramid,
-                ),
-            )
+        if self.shown is not None:
+            self._draw(self.maps, self.pyramid)
 
-    def _on_drawn(self, drawing: Drawing) -> None:
-        self.drawing = drawing
-        if self.shown is None:
-            return
-        rows, cols = self.shown.picture.shape[:2]
-        shape = drawing.image.shape
-        self.view.set_image(drawing.image, pixel=(cols / shape[1], rows / shape[0]))
-        self.view.contours.set_lines(drawing.contours)
-        has_bar = bool(drawing.unit)
-        self.bar.setVisible(has_bar)
-        if has_bar:
-            table = lut(self.controls.look.colours)
-            gamma = self.controls.look.gamma
-            self.bar.set_colours(texts.with_gamma(table, gamma))
-            self.bar.set_levels(drawing.low, drawing.high, drawing.log)
-        self._show_legend(drawing)
-        self._show_texts()
-        self._show_arrows()
-        self._show_marker()
+    def _draw(self, maps: ClassMaps | None, pyramid: Pyramid | None) -> None:
+        scene = Scene(self.preview, maps, self.chosen, self.second, self.controls.look, pyramid)
+        self.panel.draw(scene, self.shown_size)
 
-    def _show_legend(self, drawing: Drawing) -> None:
-        labels = self.labels
-        chips = [
-            f"<span style='color:rgb{colour}'>■</span>&nbsp;"
-            + (texts.short_name(labels, c) if c >= 0 else tr("all others"))
-            for colour, c in drawing.legend[:8]
-        ]
-        more = len(drawing.legend) - 8
-        if more > 0:
-            chips.append(tr("and {n} more").format(n=more))
-        self.legend.setText("&nbsp;&nbsp; ".join(chips))
-        self.legend.setVisible(bool(chips))
+    @property
+    def drawing(self) -> Drawing | None:
+        """What is on the screen."""
+        return self.panel.drawing
 
-    def _show_texts(self) -> None:
-        maps = self.maps
-        if maps is None or not self.controls.grid_box.isChecked():
-            self.view.show_texts([])
-            return
-        winners, labels = maps.winners(), self.labels
-        self.view.show_texts(
-            [
-                (maps.tile_on_picture(i, j), texts.cell_label(labels, int(winners[i, j])))
-                for i in range(maps.rows)
-                for j in range(maps.cols)
-            ]
-        )
+    @property
+    def settled(self) -> bool:
+        """Whether no job runs and the newest drawing is on the screen."""
+        return not self.runner.running and not self.panel.drawer.busy
 
-    def _show_arrows(self) -> None:
-        maps = self.maps
-        if maps is None or self.controls.look.lay != "stretched":
-            self.view.show_arrows([])
-            return
-        moved, _ = overlay.stretch_error(maps)
-        self.view.show_arrows(
-            [
-                ((x, y), (x + float(moved[i, j, 0]), y + float(moved[i, j, 1])))
-                for i in range(maps.rows)
-                for j in range(maps.cols)
-                for x, y in [maps.centre_on_picture(i, j)]
-            ]
-        )
-
-    def _show_marker(self) -> None:
-        """Point at the current cell's value on the colour bar."""
-        values = self.drawing.values if self.drawing is not None else None
-        cell = self.cells.current
-        inside = (
-            values is not None
-            and cell is not None
-            and cell[0] < values.shape[0]
-            and cell[1] < values.shape[1]
-        )
-        self.bar.set_marker(float(values[cell]) if values is not None and inside else None)
-
-    def _on_context(self, at: QPoint) -> None:
-        cell = self.maps.cell_at(*self.view.to_scene(at)) if self.maps is not None else None
-        if cell is not None:
-            self.commands.cell_menu(cell, self.view.mapToGlobal(at))
+    def _on_cell_menu(self, cell: tuple[int, int], at: QPoint) -> None:
+        self.commands.cell_menu(cell, at)
 
     # Texts around it
 
     def _refresh(self) -> None:
         running = self.runner.running
         self.controls.transplant_button.setEnabled(self.model is not None and not running)
-        self.heading.setText(self._heading_text())
-        self.facts.setText(self._facts_text())
         warn = self.maps is not None and self.controls.look.lay == "stretched"
-        self.facts.setProperty("role", "warning" if warn else "muted")
-        self.facts.style().unpolish(self.facts)
-        self.facts.style().polish(self.facts)
+        self.panel.set_heading(texts.heading(self), texts.facts(self), warn)
         if self.shown is not None:
             rows, cols = self.shown.picture.shape[:2]
             self.controls.picture_note.setText(f"{cols} × {rows} px")
         self._show_size()
         self.code.set_code(texts.pycaffe_code(self))
         self.cells.set_hint(hint_for(self.maps, self.transplanted is not None))
-
-    def _heading_text(self) -> str:
-        if self.maps is None:
-            return texts.picture_name(self.shown.source) if self.shown else ""
-        show = self.controls.look.show
-        if show == "winner":
-            return tr("The best class of each cell")
-        if show == "entropy":
-            return tr("How undecided each cell is")
-        title = self.classes.title_of(self.chosen)
-        if show == "two" and self.second:
-            return f"{title}  ↔  {self.classes.title_of(self.second)}"
-        return title
-
-    def _facts_text(self) -> str:
-        if self.maps is None:
-            return ""
-        if self.controls.look.lay == "stretched":
-            _, largest = overlay.stretch_error(self.maps)
-            return tr("stretched: off by up to {n} px").format(n=round(largest))
-        if self.controls.look.show in ("class", "two") and self.chosen:
-            inside = [c for c in self.chosen if c < self.maps.classes]
-            if inside:
-                peak = float(self.maps.values(inside).max())
-                return tr("best cell {percent}").format(percent=texts.percent(peak))
-        return f"{self.maps.cols} × {self.maps.rows}"
 
     # Files
 
@@ -613,7 +452,7 @@ class HeatmapTab(Tab):
         """What is on show, as a snapshot for saving; None without a map."""
         if self.maps is None or self.shown is None or self.transplanted is None:
             return None
-        caption = (self._heading_text(), f"{self.shown.source.name}  {self._facts_text()}")
+        caption = (texts.heading(self), f"{self.shown.source.name}  {texts.facts(self)}")
         return Frame(
             self.shown.picture,
             self.maps,
@@ -688,4 +527,4 @@ class HeatmapTab(Tab):
 
     def shutdown(self) -> None:
         self.runner.shutdown()
-        self.drawer.shutdown()
+        self.panel.shutdown()

@@ -9,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtGui import QImage
 
+from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap.cell_cards import CellFacts
 from filterlab.gui.heatmap.class_list import percent
 from filterlab.gui.heatmap.look import Look
 from filterlab.gui.heatmap.work import Source
 from filterlab.gui.i18n import language, tr
 from filterlab.pictures import samples
-from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery import overlay
+from filterlab.surgery.dense import passes_for
+from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
 from filterlab.zoo.labels import Labels
 
 if TYPE_CHECKING:
@@ -25,13 +28,17 @@ __all__ = [
     "array_of",
     "cell_facts",
     "cell_label",
+    "facts",
+    "heading",
     "help_html",
     "image_of",
     "indices",
+    "last_word",
     "percent",
     "picture_name",
     "pycaffe_code",
     "short_name",
+    "size_text",
     "with_gamma",
     "with_show",
 ]
@@ -140,12 +147,80 @@ def pycaffe_code(tab: HeatmapTab) -> str:
     return "\n".join(lines)
 
 
+def heading(tab: HeatmapTab) -> str:
+    """What is shown: the classes, or the picture's name before there is a map."""
+    if tab.maps is None:
+        return picture_name(tab.shown.source) if tab.shown is not None else ""
+    show = tab.controls.look.show
+    if show == "winner":
+        return tr("The best class of each cell")
+    if show == "entropy":
+        return tr("How undecided each cell is")
+    title = tab.classes.title_of(tab.chosen)
+    if show == "two" and tab.second:
+        return f"{title}  ↔  {tab.classes.title_of(tab.second)}"
+    return title
+
+
+def facts(tab: HeatmapTab) -> str:
+    """A fact about what is shown."""
+    maps = tab.maps
+    if maps is None:
+        return ""
+    if tab.controls.look.lay == "stretched":
+        _, largest = overlay.stretch_error(maps)
+        return tr("stretched: off by up to {n} px").format(n=round(largest))
+    inside = [c for c in tab.chosen if c < maps.classes]
+    if tab.controls.look.show == "class" and inside:
+        peak = float(maps.values(inside).max())
+        return tr("best cell {percent}").format(percent=percent(peak))
+    return tr("{cols} × {rows} cells").format(cols=maps.cols, rows=maps.rows)
+
+
+def last_word(maps: ClassMaps | None) -> str:
+    """What the last run took."""
+    if maps is None or maps.seconds <= 0:
+        return ""
+    return tr("{cols} × {rows} cells in {ms} ms").format(
+        cols=maps.cols, rows=maps.rows, ms=round(1000 * maps.seconds)
+    )
+
+
+def size_text(tab: HeatmapTab) -> str:
+    """What the size asked for means, and what it will cost."""
+    done, shown = tab.transplanted, tab.shown
+    if done is None or shown is None:
+        return tr("The size counts after the transplant.")
+    how = tab.controls.how
+    try:
+        geometry = done.geometry.windowed() if how == "windows" else done.geometry
+        cells = tab.controls.cells
+        if tab.controls.squash:
+            size = geometry.size_for_cells(cells, cells)
+        else:
+            size = choose_size(geometry, tab.shown_size, cells=cells)
+        passes = 1
+        if how.startswith("stride:"):
+            stride = int(how.partition(":")[2])
+            passes = passes_for(done.geometry, stride)
+            geometry = geometry.denser(done.geometry.jump[0] // stride)
+        elif how == "pyramid":
+            passes = 3
+        rows, cols = geometry.cells(*size)
+        cost = cost_of(done, size, passes)
+    except EXPECTED as error:
+        return one_sentence(error)
+    return tr("{cols} × {rows} cells, net input {w} × {h} px; {cost}").format(
+        cols=cols, rows=rows, w=size[1], h=size[0], cost=cost
+    )
+
+
 def help_html() -> str:
     """What F1 shows."""
     keys = (
         (tr("Wheel, drag"), tr("zoom, move; double click shows the whole picture")),
         (tr("Point at a cell"), tr("its window (blue), its field (dashed), its five best classes")),
-        (tr("Click, Enter"), tr("pin the cell; up to four are compared")),
+        (tr("Click, Enter"), tr("pin the cell; up to three are compared")),
         (tr("Arrow keys"), tr("move from cell to cell")),
         ("Ctrl+O, Ctrl+V", tr("open or paste a picture")),
         (tr("PgUp, PgDn"), tr("the folder's previous and next picture")),

@@ -111,6 +111,8 @@ def preprocessing_of(model: Model | None) -> Preprocessing:
 def choices(transplanted: Transplanted, picture: Array, size: Size) -> dict[str, Any]:
     """The size as :func:`filterlab.surgery.heatmap.heatmap_job` takes it."""
     geometry = transplanted.geometry
+    if size.how == "windows" and transplanted.rewritten.pooled:
+        geometry = geometry.windowed()
     shape = (int(picture.shape[0]), int(picture.shape[1]))
     if size.squash:
         cells = size.cells or 8
