@@ -179,7 +179,7 @@ class _Row(QFrame):
 
 
 class ModelsDialog(QDialog):
-    """Lists the catalogue and the user's own models. Does not block the window.
+    """Lists the catalogue and the user's own models.
 
     Closing it while weights are being got stops that; what came is kept for the next time. A
     closed dialog has done its work: make a new one.
