@@ -176,7 +176,7 @@ class HeatmapTab(Tab):
 
     def choose_own_model(self, paths: Sequence[Path] = ()) -> None:
         """Ask for a prototxt, weights and preprocessing."""
-        from filterlab.gui.heatmap.own_model import OwnModelDialog
+        from filterlab.gui.own_model_dialog import OwnModelDialog
 
         dialog = OwnModelDialog(self, [Path(p) for p in paths] if paths else [])
         if dialog.exec_() and dialog.model is not None:
