@@ -351,6 +351,11 @@ def _pads(p: Any) -> bool:
 
 def _ended(state: _State, picture: str, shape: tuple[int, int, int, int]) -> Rewrite:
     """Find the blob with the classes, and the one before its softmax."""
+    wanted = {b for layer in state.dense.layer for b in layer.bottom} | {picture}
+    for i in range(len(state.dense.layer) - 1, -1, -1):
+        layer = state.dense.layer[i]
+        if layer.type == "Input" and not wanted.intersection(layer.top):
+            del state.dense.layer[i]  # fed only what is gone, such as a loss its labels
     read = {b for layer in state.dense.layer for b in layer.bottom if b not in layer.top}
     ends = [
         (layer, top)

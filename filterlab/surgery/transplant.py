@@ -226,6 +226,7 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
     yield Progress("rewrite the layers", 2, total)
     shapes = {name: tuple(blob.shape) for name, blob in plain.blobs.items()}
     plan = rewrite(plain_param, shapes)
+    _one_picture_a_time(plain, plan.input)
     dense = _dense_net(plan)
     steps = [c for c in plan.changes if c.kind == "fc->conv"]
     casts = []
@@ -289,6 +290,15 @@ def _net(prototxt: Any, weights: Weights) -> Any:
             net.copy_from(weights)
         return net
     return caffe.Net(str(prototxt), str(weights), caffe.TEST)
+
+
+def _one_picture_a_time(net: Any, picture: str) -> None:
+    """Give inputs beside the picture (labels of a loss) its batch of one."""
+    batch = net.blobs[picture].shape[0]
+    for name in net.inputs:
+        shape = tuple(net.blobs[name].shape)
+        if name != picture and shape and shape[0] == batch:
+            net.blobs[name].reshape(1, *shape[1:])
 
 
 def _dense_net(plan: Rewrite) -> Any:
