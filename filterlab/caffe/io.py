@@ -326,6 +326,8 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> FloatArr
 
     name = os.fspath(filename)
     try:
+        if os.path.exists(name) and not os.path.isfile(name):
+            raise ValueError("no ordinary file")
         data = np.fromfile(name, np.uint8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -443,16 +443,15 @@ def read_net(path: str | os.PathLike[str]) -> caffe_pb2.NetParameter:
     name = os.fspath(path)
     try:
         with Path(path).open("rb") as stream:
-            head = stream.read(1 << 16)
-            size = os.fstat(stream.fileno()).st_size
-            if size > _LARGEST and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-                _decode(head, name)
-            if size > _LARGEST:
-                raise CaffeError(
-                    f"{name}: {size} bytes are too many for a prototxt (at most {_LARGEST}); "
-                    "give the net's prototxt here"
-                )
-            data = head + stream.read()
+            data = stream.read(1 << 16)
+            if not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+                _decode(data, name)  # refuses what is no text before more is read
+            data += stream.read(_LARGEST + 1 - len(data))
+        if len(data) > _LARGEST:
+            raise CaffeError(
+                f"{name}: more than {_LARGEST >> 20} MiB are too much for a prototxt; "
+                "give the net's prototxt here"
+            )
     except FileNotFoundError as error:
         raise CaffeError(f"{name}: no such file; check the path") from error
     except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
@@ -57,7 +58,10 @@ def open_buffer(path: str | os.PathLike[str]) -> memoryview:
     name = os.fspath(path)
     try:
         with open(path, "rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
+            status = os.fstat(stream.fileno())
+            size = status.st_size
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError("no ordinary file")
             if size >= _MAP_FROM and sys.platform != "win32":
                 return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY))
             data = np.fromfile(stream, np.uint8).data

@@ -228,6 +228,9 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         read_weights(tmp_path / "none.caffemodel")
     with pytest.raises(CaffeError, match="cannot be read"):
         read_weights(tmp_path)
+    with pytest.raises(CaffeError, match="cannot be read"):
+        # Without an end, where there is one; reading it would fill the memory.
+        read_weights("/dev/zero" if Path("/dev/zero").exists() else tmp_path)
 
 
 NET = caffe_pb2.NetParameter(name="n")

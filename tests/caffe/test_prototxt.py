@@ -170,6 +170,13 @@ def test_a_large_binary_file_is_refused_from_its_first_bytes(tmp_path: Path) -> 
         read_net(path)
 
 
+def test_a_text_too_large_for_a_net(tmp_path: Path) -> None:
+    path = tmp_path / "large.prototxt"
+    path.write_bytes(b"#" * ((64 << 20) + 1))
+    with pytest.raises(CaffeError, match="more than 64 MiB"):
+        read_net(path)
+
+
 def test_mark_line_ends_and_comments(shared: Path) -> None:
     odd = read_net(shared / "bad_inputs" / "crlf_bom_comment.prototxt")
     assert odd == read_net(shared / "goldens" / "nets" / "small_v2.prototxt")
