@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filterlab.errors import FilterLabError
 
@@ -119,6 +119,20 @@ def take_tour(
     return saved
 
 
+def _picture(window: MainWindow) -> Any:
+    """The window with the dialogs and popups that lie over it."""
+    from qtpy.QtGui import QPainter
+    from qtpy.QtWidgets import QApplication
+
+    picture = window.grab()
+    painter = QPainter(picture)
+    for other in QApplication.topLevelWidgets():
+        if other is not window and other.isVisible():
+            painter.drawPixmap(window.mapFromGlobal(other.pos()), other.grab())
+    painter.end()
+    return picture
+
+
 def _run_scenes(
     window: MainWindow,
     wait: Wait,
@@ -140,7 +154,7 @@ def _run_scenes(
             for _ in range(4):
                 wait(lambda: True, "the layout")
             path = folder / f"{len(saved) + 1:02d}_{tab}_{name}.png"
-            if not window.grab().save(str(path)):
+            if not _picture(window).save(str(path)):
                 raise FilterLabError(f"{path} could not be written; choose another folder")
             saved.append(path)
             if on_saved is not None:

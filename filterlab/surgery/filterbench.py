@@ -377,9 +377,10 @@ class FilterBench(BenchCore):
         state = replace(self._state, picture=picture)
         return self._commit(name, state, code.picture(state))
 
-    def show_frame(self, pixels: ArrayLike, title: str = "") -> None:
+    def show_frame(self, pixels: ArrayLike | Picture, title: str = "") -> None:
         """A camera's frame as input, without an undo step of its own."""
-        state = replace(self._state, picture=Picture(pixels, title))
+        picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
+        state = replace(self._state, picture=picture)
         state.check()
         self._put(state)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,52 @@ from filterlab.gui.filters.sources import Source
 from filterlab.gui.i18n import tr
 from filterlab.gui.tab import MenuItems
 from filterlab.pictures import PATTERNS, samples
+from filterlab.surgery.kernels.codegen import LIBRARIES
+from filterlab.surgery.kernels.text import FORMATS
 
 if TYPE_CHECKING:
     from filterlab.gui.filters.tab import FiltersTab
 
 __all__ = ["FilterActions"]
+
+_FORMAT_NAMES = {
+    "tsv": "Tab-separated (spreadsheet)",
+    "csv": "Comma-separated (CSV)",
+    "imagej": "ImageJ rows",
+    "gmic": "G'MIC a,b;c,d",
+    "python": "Python lists",
+    "numpy": "numpy array",
+    "json": "JSON",
+}
+_LIBRARY_NAMES = {
+    "pycaffe": "pycaffe",
+    "opencv": "OpenCV",
+    "pytorch": "PyTorch",
+    "numpy": "numpy",
+}
+
+#: Text of a menu item, key of the transform, its arguments. None is a separator.
+_TRANSFORMS: tuple[tuple[str, str, tuple[Any, ...], dict[str, Any]] | None, ...] = (
+    ("Rotate 90° clockwise", "rotate90", (1,), {}),
+    ("Rotate 90° anticlockwise", "rotate90", (-1,), {}),
+    ("Rotate 45° clockwise", "rotate45", (1,), {}),
+    ("Rotate 45° anticlockwise", "rotate45", (-1,), {}),
+    ("Flip left and right", "flip", ("horizontal",), {}),
+    ("Flip up and down", "flip", ("vertical",), {}),
+    ("Transpose", "transpose", (), {}),
+    None,
+    ("Shift left", "shift", (), {"right": -1}),
+    ("Shift right", "shift", (), {"right": 1}),
+    ("Shift up", "shift", (), {"down": -1}),
+    ("Shift down", "shift", (), {"down": 1}),
+    None,
+    ("Negate", "negate", (), {}),
+    ("Normalise to sum 1", "normalise", (), {}),
+    ("Make zero-mean", "zero_mean", (), {}),
+    ("Scale to energy 1", "energy_one", (), {}),
+    ("Round to whole numbers", "rounded", (0,), {}),
+    ("Round to 2 decimals", "rounded", (2,), {}),
+)
 
 
 class FilterActions(QObject):
@@ -27,15 +69,77 @@ class FilterActions(QObject):
         self.tab = tab
         self._make_look()
         self._make_samples()
-        self.open_picture = tab.make_action(tr("Open picture…"), tab.choose_picture, "Ctrl+O")
-        self.fit = tab.make_action(tr("Fit the pictures"), tab.stage.fit, "Ctrl+0")
+        make = tab.make_action
+        self.open_picture = make(tr("Open picture…"), tab.choose_picture, "Ctrl+O")
+        self.open_kernel = make(tr("Open kernel…"), tab.files.choose_kernel)
+        self.save_outputs = make(tr("Save outputs…"), tab.files.choose_outputs, "Ctrl+S")
+        self.save_kernel = make(tr("Save kernel…"), tab.files.choose_kernel_file)
+        self.save_net = make(tr("Save the edited net…"), tab.files.choose_net, "Ctrl+Shift+S")
+        self.copy = make(tr("Copy kernel or block"), tab.copy, "Ctrl+C")
+        self.copy_picture = make(tr("Copy output as picture"), tab.files.copy_picture)
+        self.paste = make(tr("Paste"), tab.paste, "Ctrl+V")
+        self.reset = make(tr("Start anew"), tab.reset)
+        self.net_filters = make(tr("Filters of a trained net…"), tab.files.choose_net_filters)
+        self.own = make(tr("My presets…"), tab.files.show_own)
+        self.learn = make(tr("Learn a kernel…"), tab.files.show_learn, "Ctrl+L")
+        self.fit = make(tr("Fit the pictures"), tab.stage.fit, "Ctrl+0")
+        self.draw = make(tr("Draw on the input"), tab.panel_.draw_button.setChecked, "Ctrl+D", True)
+        self.pin = make(tr("Pin the pixel"), self._on_pin, "Ctrl+P")
+        self.walk = make(tr("Walk the window"), tab.bottom.play_button.click, "Ctrl+W")
+        self.camera = make(tr("Camera"), tab.panel_.camera_button.setChecked, "", True)
+        tab.panel_.draw_button.toggled.connect(self.draw.setChecked)
+        tab.panel_.camera_button.toggled.connect(self.camera.setChecked)
+        self.code_menu = QMenu(tr("Copy as code"), tab)
+        for name in LIBRARIES:
+            self._add(self.code_menu, _LIBRARY_NAMES.get(name, name), tab.files.copy_code, name)
+        self.tool_menus = [self._tool_menu(slot) for slot in range(3)]
+        self._make_net_menus()
+        self.scale_menu = self._choices(
+            tr("Feed the picture as"), ((1.0, tr("0 to 1")), (255.0, tr("0 to 255"))),
+            tab.set_scale,
+        )  # fmt: skip
 
     def menus(self) -> dict[str, MenuItems]:
         """The actions by menu."""
         return {
-            "file": (self.open_picture, self.sample_menu, None),
-            "view": (self.look_menu, None, self.fit),
-        }
+            "file": (
+                self.open_picture, self.sample_menu, self.camera, self.open_kernel, None,
+                self.save_outputs, self.save_kernel, self.save_net, None,
+            ),
+            "edit": (
+                self.copy, self.copy_picture, self.code_menu, self.paste, None,
+                *self.tool_menus, None, self.draw, self.reset,
+            ),
+            "view": (self.look_menu, None, self.fit, self.pin, self.walk, None),
+            "model": (
+                self.scale_menu, None, self.learn, self.net_filters, self.own,
+            ),
+        }  # fmt: skip
+
+    # Helpers
+
+    def _add(self, menu: QMenu, text: str, function: Callable[..., Any], *args: Any) -> QAction:
+        """An item that calls ``function(*args)``."""
+        action = menu.addAction(text)
+        action.setData((function, args, {}))
+        action.triggered.connect(self._on_triggered)
+        return action
+
+    def _on_triggered(self) -> None:
+        function, args, options = self.sender().data()
+        function(*args, **options)
+
+    def _choices(self, title: str, choices: Any, function: Callable[[Any], Any]) -> QMenu:
+        menu = QMenu(title, self.tab)
+        group = QActionGroup(self)
+        for value, text in choices:
+            action = self._add(menu, text, function, value)
+            action.setCheckable(True)
+            group.addAction(action)
+        return menu
+
+    def _on_pin(self) -> None:
+        self.tab.bottom.pin_button.toggle()
 
     # Samples
 
@@ -45,7 +149,8 @@ class FilterActions(QObject):
             self._add_source(self.sample_menu, tr(item.title), Source("sample", item.name))
         self.sample_menu.addSeparator()
         for name in PATTERNS:
-            self._add_source(self.sample_menu, tr(name), Source("pattern", name))
+            text = tr(name)
+            self._add_source(self.sample_menu, text[:1].upper() + text[1:], Source("pattern", name))
 
     def _add_source(self, menu: QMenu, text: str, source: Source) -> None:
         action = menu.addAction(text)
@@ -53,7 +158,7 @@ class FilterActions(QObject):
         action.triggered.connect(self._on_source)
 
     def _on_source(self) -> None:
-        self.tab.sources.open(self.sender().data())
+        self.tab.open_source(self.sender().data())
 
     # Look
 
@@ -85,6 +190,10 @@ class FilterActions(QObject):
         self.look_menu.addAction(action)
         self._looks.append((field, value, action))
 
+    def look_action(self, field: str, value: Any) -> QAction:
+        """The action that sets one field of the look."""
+        return next(action for f, v, action in self._looks if (f, v) == (field, value))
+
     def _on_look(self, on: bool) -> None:
         field, value = self.sender().data()
         changes: dict[str, Any] = {field: on if isinstance(value, bool) else value}
@@ -95,10 +204,53 @@ class FilterActions(QObject):
         for field, value, action in self._looks:
             action.setChecked(getattr(self.tab.look, field) == value)
 
+    def _make_net_menus(self) -> None:
+        """The numbers under Model stay right by themselves; only the scale has a check."""
+
+    def refresh_net(self) -> None:
+        """Check what the net is fed."""
+        scale = self.tab.bench.settings.scale
+        for action in self.scale_menu.actions():
+            action.setChecked(action.data()[1][0] == scale)
+
     # The "more" menus
 
-    def tool_menu(self, slot: int) -> QMenu:
-        """What a filter's "more" button opens."""
-        menu = QMenu(self.tab)
-        menu.setProperty("slot", slot)
+    def _tool_menu(self, slot: int) -> QMenu:
+        """What a filter's "more" button opens; also in the Edit menu."""
+        tab = self.tab
+        menu = QMenu(f"{tr('Filter')} {slot}", tab)
+        editor = tab.editors[slot]
+        turn = menu
+        for item in _TRANSFORMS:
+            if item is None:
+                turn.addSeparator()
+                continue
+            text, key, args, options = item
+            if key == "shift" and "right" in options and options["right"] == -1:
+                turn = menu.addMenu(tr("Shift"))
+            elif key == "negate":
+                turn = menu
+                menu.addSeparator()
+            action = turn.addAction(tr(text))
+            action.setData((editor.transform, (key, *args), options))
+            action.triggered.connect(self._on_triggered)
+        self._add(menu, tr("Fill with the brush"), tab.fill, slot)
+        self._add(menu, tr("Clear"), editor.clear)
+        menu.addSeparator()
+        for other in range(3):
+            if other != slot:
+                text = tr("Swap with filter {n}").format(n=other)
+                self._add(menu, text, tab.swap, slot, other)
+        for other in range(3):
+            if other != slot:
+                text = tr("Copy to filter {n}").format(n=other)
+                self._add(menu, text, tab.copy_filter, slot, other)
+        menu.addSeparator()
+        copy = menu.addMenu(tr("Copy as text"))
+        for style in FORMATS:
+            name = tr(_FORMAT_NAMES.get(style, style))
+            self._add(copy, name, editor.copy_text, False, style)
+        self._add(menu, tr("Open kernel…"), tab.files.choose_kernel, slot)
+        self._add(menu, tr("Save kernel…"), tab.files.choose_kernel_file, slot)
+        self._add(menu, tr("Save as my preset…"), tab.files.save_own, slot)
         return menu

@@ -47,12 +47,13 @@ class FilterEditor(QWidget):
     failed(str) : one sentence about what could not be done
     brush_picked(float) : a cell's value was taken as the brush
     focused(int) : the filter is worked on
-    menu_requested(int) : the tool menu is about to be shown
+    channel_chosen(int) : the grid of another colour channel is wanted
     """
 
     failed = Signal(str)
     brush_picked = Signal(float)
     focused = Signal(int)
+    channel_chosen = Signal(int)
 
     def __init__(
         self, bench: FilterBench, slot: int, library: KernelLibrary, parent: QWidget | None = None
@@ -110,7 +111,7 @@ class FilterEditor(QWidget):
             ("copy", "copy", tr("Copy the kernel, or the selected block, as text"), self.copy_text),
             ("paste", "paste", tr("Paste numbers from a spreadsheet, ImageJ, code …"),
              self.paste_text),
-            ("clear", "erase", tr("Clear: every cell 0"), self._on_clear),
+            ("clear", "erase", tr("Clear: every cell 0"), self.clear),
             ("more", "more", tr("More: turn, shift, scale, swap, save …"), None),
         ):  # fmt: skip
             button = QToolButton(self)
@@ -166,6 +167,11 @@ class FilterEditor(QWidget):
         self.tools["more"].setMenu(menu)
 
     # Showing the bench
+
+    def set_bench(self, bench: FilterBench) -> None:
+        """Edit another bench from now on."""
+        self.bench = self.presets.bench = bench
+        self.refresh()
 
     def refresh(self, change: Change | None = None) -> None:
         """Show the filter as it is now."""
@@ -238,7 +244,7 @@ class FilterEditor(QWidget):
         self.attempt(self.bench.set_bias, self.slot, value)
 
     def _on_thumb(self) -> None:
-        self.set_channel(int(self.sender().property("channel")))
+        self.channel_chosen.emit(int(self.sender().property("channel")))
 
     def transform(self, what: str, *args: Any, **options: Any) -> None:
         """One of the bench's transforms, on this filter."""
@@ -257,7 +263,8 @@ class FilterEditor(QWidget):
     def _on_flip(self) -> None:
         self.transform("flip", "horizontal")
 
-    def _on_clear(self) -> None:
+    def clear(self) -> None:
+        """Every cell 0."""
         self.focused.emit(self.slot)
         self.attempt(self.bench.clear, self.slot)
 

@@ -94,6 +94,10 @@ class InputPanel(QWidget):
              ("both", tr("both")), ("rotational", tr("rotational"))],
             tr("Symmetry"), tr("Cells that are drawn along with the one you paint"),
         )  # fmt: skip
+        self.radius = NumberField(0.5, 500, 1, 4, self, "px")
+        self.radius.setAccessibleName(tr("Radius"))
+        self.radius.setToolTip(tr("Radius of the brush on the input, in its pixels"))
+        self.radius.hide()
         self.brush.edited.connect(self._on_brush)
         self.step.edited.connect(self._on_brush)
         self.symmetry.currentIndexChanged.connect(self._on_brush)
@@ -167,15 +171,21 @@ class InputPanel(QWidget):
         size.addWidget(self.rows, 1)
         size.addWidget(QLabel("×", self))
         size.addWidget(self.columns, 1)
+        both = QHBoxLayout()
+        both.addWidget(self.symmetry)
+        both.addWidget(self.radius)
         rows: list[tuple[str, Any, str, Any]] = [
             (tr("brush"), self.brush, tr("step"), self.step),
-            (tr("mirror"), self.symmetry, "", None),
+            (tr("mirror"), both, "", None),
             (tr("size"), size, "", None),
             (tr("pad"), self.pad, tr("stride"), self.stride),
             (tr("colour"), self.mode, tr("dilation"), self.dilation),
         ]
         for row, (left, first_part, right, second_part) in enumerate(rows):
-            form.addWidget(self._name(left), row, 0)
+            name = self._name(left)
+            if first_part is both:
+                self._mirror_name = name
+            form.addWidget(name, row, 0)
             span = 1 if second_part is not None else 3
             if isinstance(first_part, QWidget):
                 form.addWidget(first_part, row, 1, 1, span)
@@ -214,6 +224,12 @@ class InputPanel(QWidget):
         ):
             with QSignalBlocker(box):
                 box.setCurrentIndex(box.findData(value))
+
+    def set_drawing(self, on: bool) -> None:
+        """While the input is drawn on, the brush has a radius instead of a mirror."""
+        self.symmetry.setVisible(not on)
+        self.radius.setVisible(on)
+        self._mirror_name.setText(tr("radius") if on else tr("mirror"))
 
     def set_brush(self, value: float) -> None:
         """Take a value as the brush."""

@@ -58,6 +58,11 @@ class Look:
             raw = np.maximum(raw, np.float32(0))
         return raw
 
+    def values_of(self, value: float) -> float:
+        """One number as it is shown."""
+        value = abs(value) if self.absolute else value
+        return max(0.0, value) if self.relu else value
+
     def span(self, low: float, high: float) -> tuple[float, float]:
         """Extremes of the net's numbers as extremes of those shown."""
         if self.absolute:

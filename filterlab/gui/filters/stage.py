@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QGridLayout, QToolButton, QVBoxLayout, QWidget
 from filterlab.gui.filters.look import Frame, place
 from filterlab.gui.filters.raster import Raster
 from filterlab.gui.i18n import tr
+from filterlab.gui.jobs import Latest
 from filterlab.gui.widgets.colour_bar import ColourBar
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.histogram import short_number
@@ -30,6 +31,14 @@ def shown_input(picture: Picture, mode: str) -> np.ndarray:
     np.clip(scaled, 0, 255, out=scaled)
     scaled += np.float32(0.5)
     return scaled.astype(np.uint8)
+
+
+#: Inputs up to so many pixels are coloured at once, larger ones by a worker.
+_AT_ONCE = 1 << 20
+
+
+def _input_of(picture: Picture, mode: str) -> tuple[Picture, str, np.ndarray]:
+    return picture, mode, shown_input(picture, mode)
 
 
 class Stage(QObject):
@@ -66,9 +75,13 @@ class Stage(QObject):
         for box in self.pixel_boxes:
             box.set_box(0, 0, 0, 0)
         self._input_key: object = None
+        self.inputs = Latest(self)
+        self.inputs.ready.connect(self._on_input)
         self.frame: Frame | None = None
         self.reports: tuple[Report, ...] | None = None
         self._tracker = 0
+        self._reveal: int | None = None
+        self._rgba: list[np.ndarray] = []
         for index, view in enumerate(self.views):
             view.setProperty("slot", index)
             view.hovered.connect(self._on_hovered)
@@ -97,9 +110,16 @@ class Stage(QObject):
     def show_input(self, picture: Picture, mode: str, array: np.ndarray | None = None) -> None:
         """Show the input; ``array`` is :func:`shown_input` if it was made already."""
         key = (picture, mode)
-        if array is None and key == self._input_key:
+        if array is None:
+            if key == self._input_key:
+                return
+            self._input_key = key
+            if picture.width * picture.height > _AT_ONCE:
+                self.inputs.request(_input_of, picture, mode)
+                return
+            self.inputs.drop()
+        elif key != self._input_key:
             return
-        self._input_key = key
         shown = shown_input(picture, mode) if array is None else array
         values = picture.grey if mode == "grey" else picture.pixels
         self.rasters[0].show(
@@ -110,11 +130,27 @@ class Stage(QObject):
         self.notes[0].set_text(picture.title)
         self.notes[0].setToolTip(picture.title)
 
+    def _on_input(self, made: tuple[Picture, str, np.ndarray]) -> None:
+        self.show_input(*made)
+
+    def shutdown(self) -> None:
+        """Stop colouring the input."""
+        self.inputs.shutdown()
+
     def show_frame(self, frame: Frame, reports: Sequence[Report] | None) -> None:
         """Show outputs."""
         self.frame = frame
         if reports is not None:
             self.reports = tuple(reports)
+        self._rgba = []
+        self._show_outputs(frame)
+        rows, cols = frame.outputs.full_size
+        self._show_bar(frame)
+        for slot in range(len(frame.shown)):
+            self.titles[1 + slot].set_text(f"{tr('Filter')} {slot}  {cols} × {rows}")
+            self._show_note(slot)
+
+    def _show_outputs(self, frame: Frame) -> None:
         snapshot, outputs = frame.snapshot, frame.outputs
         origin, pixel = place(snapshot.settings, snapshot.size, outputs.step)
         (x, y), (px, py) = place(snapshot.settings, snapshot.size)
@@ -122,11 +158,34 @@ class Stage(QObject):
         extent = QRectF(x, y, cols * px, rows * py)
         table = lut(frame.look.table)
         for index, (shown, data) in enumerate(zip(frame.shown, outputs.data)):
-            self.rasters[1 + index].show(shown.pixels, table, origin, pixel, extent, data)
-        self._show_bar(frame)
-        for slot in range(len(frame.shown)):
-            self.titles[1 + slot].set_text(f"{tr('Filter')} {slot}  {cols} × {rows}")
-            self._show_note(slot)
+            pixels, values = shown.pixels, data
+            if self._reveal is not None:
+                pixels, values = self._revealed(index, shown.pixels, table), None
+            self.rasters[1 + index].show(pixels, table, origin, pixel, extent, values)
+
+    def _revealed(self, index: int, pixels: np.ndarray, table: np.ndarray) -> np.ndarray:
+        """An output as RGBA, clear where the walking window has not been."""
+        if len(self._rgba) <= index:
+            rgb = table[pixels] if pixels.ndim == 2 else pixels
+            rgba = np.zeros((*rgb.shape[:2], 4), np.uint8)
+            rgba[..., :3] = rgb
+            self._rgba.append(rgba)
+        rgba = self._rgba[index]
+        alpha = rgba[..., 3]
+        cols = alpha.shape[1]
+        rows, rest = divmod(int(self._reveal or 0), cols)
+        alpha[:rows] = 255
+        alpha[rows:] = 0
+        if rest:
+            alpha[rows, :rest] = 255
+        return rgba
+
+    def set_reveal(self, done: int | None) -> None:
+        """Show only the first pixels of the outputs, row by row; None shows all."""
+        if done != self._reveal:
+            self._reveal = done
+            if self.frame is not None:
+                self._show_outputs(self.frame)
 
     def _show_bar(self, frame: Frame) -> None:
         look = frame.look

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QSplitter, QVBoxLayout, QWidget
 
-from filterlab.errors import FilterLabError
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.filters import session
 from filterlab.gui.filters.actions import FilterActions
+from filterlab.gui.filters.camera_feed import CameraFeed
+from filterlab.gui.filters.drawing import Drawing
 from filterlab.gui.filters.editor import FilterEditor
+from filterlab.gui.filters.help import help_html
 from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.look import Frame, Look, make_frame
-from filterlab.gui.filters.panel import BottomPanel
+from filterlab.gui.filters.panel import PAGES, BottomPanel
+from filterlab.gui.filters.pointing import Pointer
 from filterlab.gui.filters.sources import Source, Sources
 from filterlab.gui.filters.stage import Stage
+from filterlab.gui.filters.transfer import Transfer
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
 from filterlab.progress import Job, Progress
 from filterlab.surgery import convolve
-from filterlab.surgery.convolve import Outputs, Snapshot
+from filterlab.surgery.convolve import Outputs, Picture, Snapshot
 from filterlab.surgery.filterbench import Change, FilterBench
 from filterlab.surgery.kernels.analysis import output_size
 from filterlab.surgery.kernels.library import KernelLibrary
-from filterlab.surgery.kernels.text import read_kernel
 
 __all__ = ["FiltersTab"]
+
+#: The full result of a large picture is computed once the hand has rested so long.
+_FULL_AFTER_MS = 120
 
 
 class FiltersTab(Tab):
@@ -45,9 +54,9 @@ class FiltersTab(Tab):
         self.library = KernelLibrary(settings.folder / "kernels.json")
         self.look = Look()
         self.active = 0
+        self._started = False
+        self._source: tuple[Picture, Source] | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._pinned: tuple[int, int] | None = None
-        self._pointed: tuple[int, int] | None = None
         self._build()
         self.live = Latest(self)
         self.live.ready.connect(self._on_frame)
@@ -56,26 +65,32 @@ class FiltersTab(Tab):
         self.full.done.connect(self._on_full)
         self._full_later = QTimer(self)
         self._full_later.setSingleShot(True)
-        self._full_later.setInterval(120)
+        self._full_later.setInterval(_FULL_AFTER_MS)
         self._full_later.timeout.connect(self._start_full)
         self.sources = Sources(self)
         self.sources.arrived.connect(self._on_source)
         self.sources.failed.connect(self.show_error)
+        self.camera = CameraFeed(self._ready_for_frame, self)
+        self.camera.frame.connect(self._on_camera_frame)
+        self.camera.failed.connect(self.show_error)
+        self.camera.stopped.connect(self._on_camera_stopped)
+        self.files = Transfer(self)
+        self.pointer = Pointer(self)
+        self.drawing = Drawing(self)
         self.actions_ = FilterActions(self)
         self.panel_.set_sample_menu(self.actions_.sample_menu)
         self.stage.scale_button.setMenu(self.actions_.look_menu)
         for editor in self.editors:
-            editor.set_menu(self.actions_.tool_menu(editor.slot))
+            editor.set_menu(self.actions_.tool_menus[editor.slot])
         self._adopt(self.bench)
-        self._first = True
 
     # Building
 
     def _build(self) -> None:
         self.stage = Stage(self)
         self.panel_ = InputPanel(self)
-        self.editors: list[FilterEditor] = []
         self.bottom = BottomPanel(self)
+        self.editors: list[FilterEditor] = []
         upper = QWidget(self)
         grid = QGridLayout(upper)
         grid.setContentsMargins(2 * theme.STEP, theme.STEP, theme.STEP, 0)
@@ -88,6 +103,7 @@ class FiltersTab(Tab):
             editor.failed.connect(self.show_error)
             editor.focused.connect(self._on_focused)
             editor.brush_picked.connect(self.panel_.set_brush)
+            editor.channel_chosen.connect(self.set_channel)
             grid.addWidget(editor, 3, 1 + slot)
             self.editors.append(editor)
         grid.setRowStretch(1, 5)
@@ -99,23 +115,20 @@ class FiltersTab(Tab):
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(1, 0)
         self.splitter.setCollapsible(0, False)
-        self.splitter.setSizes([560, 176])
+        self.splitter.setSizes([540, 196])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
 
         panel = self.panel_
         panel.open_requested.connect(self.choose_picture)
+        panel.camera_toggled.connect(self._on_camera)
         panel.brush_changed.connect(self._on_brush)
         panel.size_chosen.connect(self.set_size)
-        panel.pad_chosen.connect(self._on_pad)
-        panel.stride_chosen.connect(self._on_stride)
-        panel.dilation_chosen.connect(self._on_dilation)
-        panel.mode_chosen.connect(self._on_mode)
-        self.stage.hovered.connect(self._on_hovered)
-        self.stage.left.connect(self._on_left)
-        self.stage.clicked.connect(self._on_clicked)
-        self.bottom.pin_toggled.connect(self._on_pin)
+        panel.pad_chosen.connect(self.set_pad)
+        panel.stride_chosen.connect(self.set_stride)
+        panel.dilation_chosen.connect(self.set_dilation)
+        panel.mode_chosen.connect(self.set_mode)
         self._on_brush()
 
     def _adopt(self, bench: FilterBench) -> None:
@@ -125,16 +138,24 @@ class FiltersTab(Tab):
         self.bench = bench
         self._unsubscribe = bench.subscribe(self._on_change)
         for editor in self.editors:
-            editor.bench = editor.presets.bench = bench
-            editor.refresh()
+            editor.set_bench(bench)
         self.panel_.refresh(bench)
+        self.actions_.refresh_net()
+        self._show_kernels()
+        self.bottom.set_code(bench.code)
         if bench.picture.title:
-            self._show_input()
+            self.stage.show_input(bench.picture, bench.settings.mode)
             self._request()
         self.undo_changed.emit()
 
     def title(self) -> str:
         return tr("Filters")
+
+    def help_html(self) -> str:
+        return help_html()
+
+    def menu_actions(self) -> dict[str, MenuItems]:
+        return self.actions_.menus()
 
     # The bench has changed
 
@@ -144,15 +165,16 @@ class FiltersTab(Tab):
                 editor.refresh(change)
             if change.kinds & {"settings", "size"}:
                 self.panel_.refresh(self.bench)
+                self.actions_.refresh_net()
             if change.kinds & {"picture", "settings"}:
-                self._show_input()
-            if change.kinds != {"presets"}:
-                self._request()
+                self.stage.show_input(self.bench.picture, self.bench.settings.mode)
+            self._show_kernels()
+            self._request()
             self.bottom.set_code(self.bench.code)
         self.undo_changed.emit()
 
-    def _show_input(self) -> None:
-        self.stage.show_input(self.bench.picture, self.bench.settings.mode)
+    def _show_kernels(self) -> None:
+        self.bottom.show_bench(self.bench, [editor.channel for editor in self.editors])
 
     def _request(self) -> None:
         """Ask for the outputs of what the bench is now; an older answer is dropped."""
@@ -162,14 +184,22 @@ class FiltersTab(Tab):
         self.live.request(make_frame, self.bench.snapshot(), self.look)
 
     def _on_frame(self, frame: Frame) -> None:
+        if self._show(frame) and frame.outputs.step > 1:
+            self._full_later.start()
+
+    def _on_full(self, frame: Frame) -> None:
+        if frame.look == self.look:
+            self._show(frame)
+
+    def _show(self, frame: Frame) -> bool:
+        """Show outputs unless an edit has overtaken them; whether it did."""
         reports = self.bench.accept(frame.outputs)
         if reports is None:
-            return
+            return False
         self.stage.show_frame(frame, reports)
         self.bottom.show_frame(frame, reports)
-        self._explain()
-        if frame.outputs.step > 1:
-            self._full_later.start()
+        self.pointer.outputs_changed()
+        return True
 
     def _on_frame_failed(self, sentence: str) -> None:
         self.stage.show_problem(sentence)
@@ -178,19 +208,11 @@ class FiltersTab(Tab):
     def _start_full(self) -> None:
         self.full.start(_full_frame(self.bench.snapshot(), self.look), tr("Filtering"))
 
-    def _on_full(self, frame: Frame) -> None:
-        reports = self.bench.accept(frame.outputs)
-        if reports is not None and frame.look == self.look:
-            self.stage.show_frame(frame, reports)
-            self.bottom.show_frame(frame, reports)
-
     @property
     def settled(self) -> bool:
         """Whether everything asked for is on the screen."""
         waiting = self._full_later.isActive() or self.full.running or self.sources.busy
-        return not (waiting or self.live.busy)
-
-    # Look
+        return not (waiting or self.live.busy or self.stage.inputs.busy)
 
     def set_look(self, look: Look) -> None:
         """Show the outputs another way."""
@@ -201,6 +223,7 @@ class FiltersTab(Tab):
         frame = self.stage.frame
         if frame is not None and frame.outputs.revision == self.bench.revision:
             self._full_later.stop()
+            self.full.cancel()
             self.live.request(make_frame, frame.snapshot, look, frame.outputs)
         else:
             self._request()
@@ -208,7 +231,7 @@ class FiltersTab(Tab):
     # Edits
 
     def attempt(self, action: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Do something; a refusal is one sentence in the strip."""
+        """Do something; a refusal is one sentence in the strip, and None is returned."""
         try:
             return action(*args, **options)
         except EXPECTED as error:
@@ -218,36 +241,76 @@ class FiltersTab(Tab):
 
     def _net_edit(self, action: Callable[..., Any], *args: Any, **changes: Any) -> None:
         """An edit of the net, refused before it is made if the kernel would not fit."""
-        bench = self.bench
-        settings = convolve.Settings(
-            **{**_fields(bench.settings), **{k: v for k, v in changes.items() if k != "size"}}
-        )
-        size = changes.get("size", bench.size)
 
         def edit() -> None:
-            output_size(
-                (bench.picture.height, bench.picture.width), size, settings.margins(size),
-                settings.stride, settings.dilation,
-            )  # fmt: skip
+            self._check_fit(self.bench.picture, **changes)
             action(*args)
 
         self.attempt(edit)
+
+    def _check_fit(self, picture: Picture, **changes: Any) -> None:
+        size = changes.pop("size", self.bench.size)
+        settings = replace(self.bench.settings, **changes)
+        output_size(
+            (picture.height, picture.width), size, settings.margins(size), settings.stride,
+            settings.dilation,
+        )  # fmt: skip
 
     def set_size(self, rows: int, columns: int) -> None:
         """Another kernel size."""
         self._net_edit(self.bench.set_size, (rows, columns), size=(rows, columns))
 
-    def _on_pad(self, pad: str) -> None:
+    def set_pad(self, pad: str) -> None:
+        """``valid`` or ``same``."""
         self._net_edit(self.bench.set_pad, pad, pad=pad)
 
-    def _on_stride(self, stride: int) -> None:
+    def set_stride(self, stride: int) -> None:
+        """1 to 4 pixels."""
         self._net_edit(self.bench.set_stride, stride, stride=stride)
 
-    def _on_dilation(self, dilation: int) -> None:
+    def set_dilation(self, dilation: int) -> None:
+        """1 to 3 pixels."""
         self._net_edit(self.bench.set_dilation, dilation, dilation=dilation)
 
-    def _on_mode(self, mode: str) -> None:
+    def set_mode(self, mode: str) -> None:
+        """``grey``, ``each`` or ``three``."""
         self.attempt(self.bench.set_mode, mode)
+
+    def set_scale(self, scale: float) -> None:
+        """What white is fed as: 1 or 255."""
+        self.attempt(self.bench.set_scale, scale)
+
+    def set_channel(self, channel: int) -> None:
+        """Which colour channel is edited and explained."""
+        for editor in self.editors:
+            editor.set_channel(channel)
+        self.bottom.set_channel(channel)
+        self._show_kernels()
+        self.pointer.explain()
+
+    def fill(self, slot: int) -> None:
+        """Every cell of a filter the brush's value."""
+        self.editors[slot].transform("fill", self.panel_.brush.value())
+
+    def swap(self, first: int, second: int) -> None:
+        """Exchange two filters."""
+        self.attempt(self.bench.swap, first, second)
+
+    def copy_filter(self, source: int, target: int) -> None:
+        """Make one filter the same as another."""
+        self.attempt(self.bench.copy, source, target)
+
+    def reset(self) -> None:
+        """The filters the tab begins with."""
+        self.attempt(self.bench.reset)
+
+    def copy(self) -> None:
+        """The kernel or block in front, as text."""
+        self.editors[self.active].copy_text()
+
+    def paste(self) -> None:
+        """Whatever the clipboard holds."""
+        self.files.paste()
 
     def _on_brush(self) -> None:
         panel = self.panel_
@@ -272,80 +335,57 @@ class FiltersTab(Tab):
     def redo(self) -> None:
         self.bench.redo()
 
-    # Pointing
-
-    def _on_hovered(self, view: int, x: float, y: float) -> None:
-        if view:
-            self.stage.set_tracker(view - 1)
-            self.bottom.set_slot(view - 1)
-        if self._pinned is None:
-            self._pointed = self.stage.output_pixel(x, y)
-            self._explain()
-
-    def _on_left(self) -> None:
-        if self._pinned is None:
-            self._pointed = None
-            self._explain()
-
-    def _on_clicked(self, view: int, x: float, y: float) -> None:
-        if self.panel_.draw_button.isChecked() and view == 0:
-            return
-        pixel = self.stage.output_pixel(x, y)
-        if pixel is not None:
-            self.pin(None if pixel == self._pinned else pixel)
-
-    def pin(self, pixel: tuple[int, int] | None) -> None:
-        """Keep looking at an output pixel (row, column); None follows the cursor again."""
-        self._pinned = self._pointed = pixel
-        self.bottom.set_pinned(pixel is not None)
-        self._explain()
-
-    def _on_pin(self, on: bool) -> None:
-        self.pin(self._pointed if on else None)
-
-    def _explain(self) -> None:
-        """Show how the pixel pointed at is computed."""
-        frame, pixel = self.stage.frame, self._pointed
-        if frame is None or pixel is None or frame.outputs.revision != self.bench.revision:
-            if pixel is None:
-                self.stage.set_window(None)
-                self.bottom.show_nothing()
-                self.stage.bar.set_marker(None)
-            return
-        rows, cols = frame.outputs.full_size
-        if not (pixel[0] < rows and pixel[1] < cols):
-            self.pin(None)
-            return
-        slot = self.bottom.slot
-        explained = self.bench.explain(slot, *pixel, channel=self.bottom.channel)
-        self.stage.set_window(explained.box, pixel, self._pinned is not None)
-        self.stage.bar.set_marker(explained.result)
-        self.bottom.show_pixel(explained, self.editors[slot].channel)
-
     # Pictures
 
     def choose_picture(self) -> None:
         """Ask for a picture file and open it."""
         path, _ = QFileDialog.getOpenFileName(self, tr("Open picture"), "", self.picture_filter())
         if path:
-            self.sources.open(Source("file", path))
+            self.open_source(Source("file", path))
 
-    def _on_source(self, source: Source, picture: convolve.Picture) -> None:
+    def open_source(self, source: Source) -> None:
+        """Read a picture; it becomes the input when it is there."""
+        self._started = True
+        self.panel_.camera_button.setChecked(False)
+        self.sources.open(source)
+
+    def _on_source(self, source: Source, picture: Picture) -> None:
         try:
-            output_size(
-                (picture.height, picture.width), self.bench.size,
-                self.bench.settings.margins(self.bench.size), self.bench.settings.stride,
-                self.bench.settings.dilation,
-            )  # fmt: skip
-        except FilterLabError as error:
+            self._check_fit(picture)
+        except EXPECTED as error:
             self.show_error(one_sentence(error))
             return
-        if source.quiet:
-            self.bench.show_frame(picture.pixels, picture.title)
+        self._source = picture, source
+        quiet = source.quiet
+        if quiet:
+            self.bench.show_frame(picture)
         else:
             self.bench.set_picture(picture)
-        if source.kind == "file":
+        if source.kind == "file" and not quiet:
             self.opened.emit(source.name)
+
+    def set_picture(self, pixels: np.ndarray, title: str) -> None:
+        """Make an array the input."""
+        picture = Picture(pixels, title)
+        self._check_fit(picture)
+        self.panel_.camera_button.setChecked(False)
+        self.bench.set_picture(picture)
+
+    def _on_camera(self, on: bool) -> None:
+        if on:
+            self.sources.cancel()
+            self.camera.start()
+        else:
+            self.camera.stop()
+
+    def _on_camera_stopped(self) -> None:
+        self.panel_.camera_button.setChecked(False)
+
+    def _ready_for_frame(self) -> bool:
+        return not (self.live.busy or self.drawing.drawing or self.bench.journal.grouping)
+
+    def _on_camera_frame(self, pixels: np.ndarray) -> None:
+        self.bench.show_frame(pixels, tr("Camera"))
 
     # Files
 
@@ -357,43 +397,94 @@ class FiltersTab(Tab):
     def open_paths(self, paths: Sequence[Path]) -> None:
         for number, path in enumerate(paths):
             if path.suffix.lower() in PICTURE_SUFFIXES:
-                self.sources.open(Source("file", str(path)))
+                self.open_source(Source("file", str(path)))
             else:
-                self.open_kernel(path, (self.active + number) % 3)
+                self.files.open_kernel(path, (self.active + number) % 3)
 
-    def open_kernel(self, path: Path, slot: int) -> None:
-        """Read a kernel file into a filter."""
-        kernel = self.attempt(read_kernel, path)
-        if kernel is not None:
-            self.attempt(self.bench.set_kernel, slot, kernel)
-            self.opened.emit(str(path))
+    # State
+
+    def save_state(self) -> dict[str, Any]:
+        known = self._source is not None and self._source[0] is self.bench.picture
+        source = self._source[1] if known and self._source is not None else None
+        panel = self.panel_
+        return {
+            "bench": session.plain_bench(self.bench),
+            "look": asdict(self.look),
+            "source": None if source is None else {"kind": source.kind, "name": source.name},
+            "brush": panel.brush.value(),
+            "step": panel.step.value(),
+            "symmetry": panel.symmetry.currentData(),
+            "page": self.bottom.page,
+        }
+
+    def restore_state(self, state: dict[str, Any]) -> None:
+        bench = FilterBench()
+        try:
+            session.bench_from(state["bench"], bench)
+        except session.BROKEN:
+            bench = FilterBench()
+        source = session.source_from(state.get("source"))
+        self._adopt(bench)
+        self._restore_ways(state)
+        if source is not None:
+            self.open_source(source)
+
+    def _restore_ways(self, state: dict[str, Any]) -> None:
+        """Look, brush and page."""
+        panel = self.panel_
+        self.set_look(session.look_from(state.get("look")))
+        for field, key in ((panel.brush, "brush"), (panel.step, "step")):
+            value = state.get(key)
+            if isinstance(value, (int, float)):
+                field.show_value(float(value))
+        at = panel.symmetry.findData(state.get("symmetry"))
+        panel.symmetry.setCurrentIndex(max(0, at))
+        self._on_brush()
+        if state.get("page") in PAGES:
+            self.bottom.show_page(str(state["page"]))
+
+    def hand_over(self) -> dict[str, Any]:
+        live = {"live": self.bench, "picture_source": self._source, "active": self.active}
+        return {**self.save_state(), **live}
+
+    def take_over(self, state: dict[str, Any]) -> None:
+        self._started = bool(state["live"].picture.title)
+        self._source = state["picture_source"]
+        self.active = state["active"]
+        self._adopt(state["live"])
+        self._restore_ways(state)
 
     # Around it
 
-    def menu_actions(self) -> dict[str, MenuItems]:
-        return self.actions_.menus()
-
     def activated(self) -> None:
-        if self._first:
-            self._first = False
-            if self.bench.picture.title == "":
+        if not self._started:
+            self._started = True
+            if not self.bench.picture.title:
                 self.sources.open(Source("sample", "chelsea", quiet=True))
+
+    def deactivated(self) -> None:
+        self.panel_.camera_button.setChecked(False)
+        self.pointer.walk.pause()
+        self.bottom.set_walk(self.pointer.walk.active, False)
+
+    def cancel(self) -> bool:
+        if self.panel_.draw_button.isChecked():
+            self.panel_.draw_button.setChecked(False)
+            return True
+        return self.sources.cancel() or self.pointer.cancel()
 
     def shutdown(self) -> None:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
         self._full_later.stop()
+        self.pointer.walk.pause()
+        self.camera.shutdown()
         self.sources.shutdown()
+        self.files.shutdown()
         self.full.shutdown()
         self.live.shutdown()
-
-
-def _fields(settings: convolve.Settings) -> dict[str, Any]:
-    return {
-        "mode": settings.mode, "pad": settings.pad, "stride": settings.stride,
-        "dilation": settings.dilation, "scale": settings.scale,
-    }  # fmt: skip
+        self.stage.shutdown()
 
 
 def _full_frame(snapshot: Snapshot, look: Look) -> Job[Frame]:

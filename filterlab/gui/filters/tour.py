@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QEvent, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
+
+from filterlab.gui.filters.sources import Source
 
 if TYPE_CHECKING:
     from filterlab.gui.main_window import MainWindow
@@ -11,8 +18,121 @@ if TYPE_CHECKING:
 __all__ = ["scenes"]
 
 
+def _mouse(widget: Any, kind: Any, at: QPointF, button: Any, buttons: Any) -> None:
+    QApplication.sendEvent(widget, QMouseEvent(kind, at, button, buttons, Qt.NoModifier))
+
+
+def _paint(grid: Any, cells: list[tuple[int, int]]) -> None:
+    """A left drag over cells, as a hand does it."""
+    places = [QPointF(grid.cell_rect(*cell).center()) for cell in cells]
+    _mouse(grid, QEvent.MouseButtonPress, places[0], Qt.LeftButton, Qt.LeftButton)
+    for place in places[1:]:
+        _mouse(grid, QEvent.MouseMove, place, Qt.NoButton, Qt.LeftButton)
+    _mouse(grid, QEvent.MouseButtonRelease, places[-1], Qt.LeftButton, Qt.NoButton)
+
+
+def _point(view: Any, x: float, y: float) -> None:
+    _mouse(view.viewport(), QEvent.MouseMove, view.to_widget(x, y), Qt.NoButton, Qt.NoButton)
+
+
 def scenes(window: MainWindow, wait: Wait) -> Scenes:
     """Drive the tab and yield a name for each picture to be taken."""
-    tab = window.tab("filters")
+    tab: Any = window.tab("filters")
     wait(lambda: tab.settled and tab.stage.frame is not None, "the first outputs")
     yield "start"
+
+    # Draw a kernel, point at a pixel.
+    editor = tab.editors[0]
+    editor.clear()
+    tab.panel_.brush.setValue(1.0)
+    _paint(editor.grid, [(0, 4), (4, 0)])
+    tab.panel_.brush.setValue(-1.0)
+    _paint(editor.grid, [(0, 2), (2, 0)])
+    wait(lambda: tab.settled, "the drawn kernel's output")
+    extent = tab.stage.views[1].extent
+    spot = extent.left() + 0.28 * extent.width(), extent.top() + 0.44 * extent.height()
+    _point(tab.stage.views[1], *spot)
+    yield "painted_and_pointed_at"
+
+    # Presets, each with its picture; a live parameter.
+    tab.editors[1].presets.choose("gabor")
+    tab.editors[1].presets.knobs["angle"].field.setValue(45)
+    tab.editors[2].presets.choose("log")
+    wait(lambda: tab.settled, "the presets' outputs")
+    tab.bottom.show_page("kernels")
+    yield "presets_and_their_nature"
+    popup_over(tab.editors[1].presets)
+    yield "preset_popup"
+    tab.editors[1].presets.popup.close()
+
+    # Numbers, and a scale as photo editors have it.
+    tab.bottom.show_page("numbers")
+    tab.editors[0].presets.choose("gaussian")
+    wait(lambda: tab.settled, "the blurred output")
+    tab.editors[0].bias.setValue(1.0)
+    wait(lambda: tab.settled, "the brightened output")
+    yield "histograms_after_surgery"
+    tab.actions_.look_action("scale", "clip").trigger()
+    wait(lambda: tab.settled, "the clipped outputs")
+    yield "clipped_as_photo_editors_do"
+    tab.actions_.look_action("scale", "own").trigger()
+    tab.actions_.look_action("colours", "viridis").trigger()
+    wait(lambda: tab.settled, "each its own scale")
+    yield "own_scales_viridis"
+    tab.actions_.look_action("scale", "shared").trigger()
+    tab.actions_.look_action("colours", "diverging").trigger()
+    tab.bottom.show_page("cursor")
+
+    # Colour: one grid a channel.
+    tab.reset()
+    tab.set_mode("three")
+    wait(lambda: tab.settled, "three-channel outputs")
+    tab.set_channel(1)
+    yield "three_channels"
+    tab.set_mode("each")
+    wait(lambda: tab.settled, "colour outputs")
+    yield "on_each_channel"
+
+    # The window walks; another size, padded, on a drawn picture.
+    tab.set_mode("grey")
+    tab.open_source(Source("pattern", "zone plate"))
+    tab.set_size(9, 9)
+    tab.set_pad("same")
+    tab.editors[0].presets.choose("gabor")
+    wait(lambda: tab.settled, "the zone plate's outputs")
+    rows, cols = tab.stage.frame.outputs.data.shape[1:]
+    tab.pointer.walk.begin(rows * cols, rows * cols * 3 // 5 + cols // 3)
+    yield "window_walking"
+    tab.pointer.walk.stop()
+
+    # Zoomed in until the values show.
+    tab.open_source(Source("sample", "chelsea"))
+    wait(lambda: tab.settled, "the cat")
+    view = tab.stage.views[0]
+    middle = view.extent.center()
+    view.zoom(view.extent.width() / 7)
+    wait(lambda: tab.settled, "the enlarged view")
+    tab.pointer.pin((int(middle.y()), int(middle.x())))
+    yield "pixel_values"
+    tab.pointer.cancel()
+    tab.stage.fit()
+    tab.set_size(5, 5)
+    tab.set_pad("valid")
+
+    # Learn the blur that made a picture.
+    tab.reset()
+    wait(lambda: tab.settled, "the outputs to learn from")
+    tab.files.show_learn()
+    dialog = tab.files.dialog
+    dialog.output_box.setCurrentIndex(1)
+    dialog.output_box.activated.emit(1)
+    dialog.learn()
+    wait(lambda: dialog.learned is not None, "the learned kernel")
+    yield "learn_a_kernel"
+    dialog.reject()
+    assert np.isfinite(dialog.learned.rms)
+
+
+def popup_over(bar: Any) -> None:
+    """Open a preset popup as a part of the window, so that it is on the picture."""
+    bar.open_popup()

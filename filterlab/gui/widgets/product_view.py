@@ -33,6 +33,7 @@ class ProductView(QWidget):
         self._padded = np.zeros((1, 1), bool)
         self._bias = 0.0
         self._result = 0.0
+        self._others: float | None = None
         self._hint = tr("Point at a pixel of an output to see how it is computed.")
         self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Preferred)
         self.setAccessibleName(tr("Patch times kernel"))
@@ -50,14 +51,16 @@ class ProductView(QWidget):
         bias: float,
         result: float,
         padded: np.ndarray | None = None,
+        others: float | None = None,
     ) -> None:
-        """Show one pixel's computation."""
+        """Show one pixel's computation; ``others`` is the sum over the channels not shown."""
         if patch.shape != kernel.shape or patch.ndim != 2:
             raise ValueError(f"patch {patch.shape} and kernel {kernel.shape} differ in shape")
         self._patch = np.array(patch, np.float32)
         self._kernel = np.array(kernel, np.float32)
         self._padded = np.zeros(patch.shape, bool) if padded is None else np.array(padded, bool)
         self._bias, self._result = float(bias), float(result)
+        self._others = others
         self.setAccessibleDescription(self.sentence())
         self.update()
 
@@ -74,6 +77,17 @@ class ProductView(QWidget):
         if self._patch is None:
             return self._hint
         total = float(np.sum(self._patch.astype(np.float64) * self._kernel))
+        if self._others is not None:
+            return tr(
+                "{count} products, summed {total}, + {others} of the other channels, "
+                "+ bias {bias} = {result}"
+            ).format(
+                count=self._patch.size,
+                total=short_number(total),
+                others=short_number(self._others),
+                bias=short_number(self._bias),
+                result=short_number(self._result),
+            )
         return tr("{count} products, summed {total}, + bias {bias} = {result}").format(
             count=self._patch.size,
             total=short_number(total),

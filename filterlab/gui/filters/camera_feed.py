@@ -1,0 +1,105 @@
+"""The camera as input: it is opened off the window's thread, and the newest frame wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from filterlab.gui.jobs import JobRunner
+from filterlab.pictures.camera import Camera
+from filterlab.progress import Job, Progress
+
+__all__ = ["CameraFeed"]
+
+
+class CameraFeed(QObject):
+    """Frames of a camera, taken whenever the window is ready for one.
+
+    Signals
+    -------
+    frame(object) : float32 (H, W, 3), 0 to 1
+    failed(str) : there is no camera, in a sentence
+    stopped() : it ended, for whatever reason
+    """
+
+    frame = Signal(object)
+    failed = Signal(str)
+    stopped = Signal()
+
+    def __init__(self, ready: Callable[[], bool], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        #: What is opened; a video file for tests and for machines without a camera.
+        self.source: Any = 0
+        self._ready = ready
+        self._camera: Camera | None = None
+        self._wanted = False
+        self._last = -1
+        self._runner = JobRunner(self)
+        self._runner.done.connect(self._on_opened)
+        self._runner.failed.connect(self._on_failed)
+        self._timer = QTimer(self)
+        self._timer.setInterval(10)
+        self._timer.timeout.connect(self._poll)
+
+    @property
+    def running(self) -> bool:
+        """Whether frames come, or soon will."""
+        return self._wanted
+
+    def start(self) -> None:
+        """Open the camera; frames follow."""
+        if not self._wanted:
+            self._wanted, self._last = True, -1
+            self._runner.start(_open(self.source))
+
+    def stop(self) -> None:
+        """Close the camera."""
+        if not self._wanted:
+            return
+        self._wanted = False
+        self._timer.stop()
+        self._close()
+        self.stopped.emit()
+
+    def shutdown(self) -> None:
+        """Close the camera and wait."""
+        self._wanted = False
+        self._timer.stop()
+        self._runner.shutdown()
+        self._close()
+
+    def _close(self) -> None:
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
+
+    def _on_opened(self, camera: Camera) -> None:
+        self._camera = camera
+        if self._wanted:
+            self._timer.start()
+        else:
+            self._close()
+
+    def _on_failed(self, sentence: str) -> None:
+        if self._wanted:
+            self._wanted = False
+            self.failed.emit(sentence)
+            self.stopped.emit()
+
+    def _poll(self) -> None:
+        camera = self._camera
+        if camera is None or not self._ready():
+            return
+        newest = camera.latest(self._last)
+        if newest is not None:
+            self._last = newest.number
+            self.frame.emit(newest.picture)
+        elif camera.ended:
+            self.stop()
+
+
+def _open(source: Any) -> Job[Camera]:
+    yield Progress("Opening the camera", 0, 1)
+    return Camera(source)

@@ -1,0 +1,40 @@
+"""What F1 shows about the Filters tab."""
+
+from __future__ import annotations
+
+from filterlab.gui.i18n import tr
+
+__all__ = ["help_html"]
+
+_KEYS = (
+    ("left drag", "paint cells with the brush; Alt+click takes a cell's value as the brush"),
+    ("right drag", "erase cells"),
+    ("wheel over a cell", "nudge it by a step; Ctrl a tenth, Shift ten times"),
+    ("0–9, F2, double click", "type a number, fractions like 1/9 too; Enter goes on downwards"),
+    ("arrows, Tab", "go to another cell; with Shift select a block, Ctrl+A all"),
+    ("Ctrl+C, Ctrl+V", "copy and paste a block or a whole kernel as text; paste a picture"),
+    ("Delete", "clear the selected cells"),
+    ("wheel over a picture", "zoom all four; drag pans, double click shows the whole"),
+    ("click on a picture", "pin a pixel and see how it is computed; click it again to let go"),
+    ("Ctrl+Z, Ctrl+Shift+Z", "undo and redo, every edit; a drag is one step"),
+    ("Ctrl+O, Ctrl+S, Ctrl+Shift+S", "open a picture, save the outputs, save the net"),
+    ("Ctrl+D, Ctrl+L, Ctrl+W", "draw on the input, learn a kernel, walk the window"),
+)
+
+
+def help_html() -> str:
+    """The help, in the language in use."""
+    rows = "".join(
+        f"<tr><td style='padding:2px 16px 2px 0'><b>{tr(keys)}</b></td><td>{tr(what)}</td></tr>"
+        for keys, what in _KEYS
+    )
+    first = tr(
+        "Three convolution filters look at one picture. Change a number in a grid and watch what "
+        "the filter makes of it; all three share one signed scale, so that their strengths can be "
+        "compared."
+    )
+    second = tr(
+        "The kernels are the weights of a Caffe net: the panel on the right shows the pycaffe "
+        "line that does the same as your last action."
+    )
+    return f"<h2>{tr('Filters')}</h2><p>{first}</p><p>{second}</p><table>{rows}</table>"

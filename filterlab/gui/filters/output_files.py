@@ -1,0 +1,86 @@
+"""What leaves the tab: pictures, kernels, the net; and pictures and text on the clipboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtGui import QImage
+
+from filterlab.errors import FilterLabError
+from filterlab.gui.filters.look import Look, make_frame
+from filterlab.gui.widgets.colours import lut
+from filterlab.pictures import write_picture
+from filterlab.progress import Job, Progress
+from filterlab.surgery import convolve
+from filterlab.surgery.convolve import Snapshot
+
+__all__ = ["image_of", "picture_of", "save_outputs_job"]
+
+_SHOWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+_RAW = (".npy", ".tif", ".tiff")
+
+
+def save_outputs_job(snapshot: Snapshot, look: Look, path: Path) -> Job[list[Path]]:
+    """Write the full outputs as ``name_0.png``, ``name_1.png`` …: as they are shown, or raw.
+
+    PNG, JPEG, BMP and WebP hold what is on the screen; ``.npy`` and TIFF the float32 numbers.
+
+    Raises
+    ------
+    FilterLabError
+        If the ending is none of these, or a file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _SHOWN + _RAW:
+        raise FilterLabError(
+            f"{path.name}: outputs are saved as shown ({', '.join(_SHOWN)}) or as numbers "
+            f"({', '.join(_RAW)}); choose one of these endings"
+        )
+    outputs = yield from convolve.compute_job(snapshot)
+    frame = make_frame(snapshot, look, outputs)
+    table = lut(look.table)
+    written = []
+    for slot, (data, shown) in enumerate(zip(outputs.data, frame.shown)):
+        target = path.with_name(f"{path.stem}_{slot}{path.suffix}")
+        yield Progress("Writing", slot, len(frame.shown), target.name)
+        if suffix in _RAW:
+            write_picture(target, np.ascontiguousarray(data))
+        else:
+            write_picture(target, table[shown.pixels] if shown.pixels.ndim == 2 else shown.pixels)
+        written.append(target)
+    return written
+
+
+def picture_of(image: QImage) -> np.ndarray:
+    """A Qt picture as float32 RGB (H, W, 3), 0 to 1; what is transparent lies on white.
+
+    Raises
+    ------
+    FilterLabError
+        If it is empty.
+    """
+    if image.isNull():
+        raise FilterLabError("the clipboard holds no picture; copy one first")
+    if image.hasAlphaChannel():
+        image = image.convertToFormat(QImage.Format_RGBA8888)
+        channels = 4
+    else:
+        image = image.convertToFormat(QImage.Format_RGB888)
+        channels = 3
+    rows, cols, stride = image.height(), image.width(), image.bytesPerLine()
+    bits = image.constBits()
+    bits.setsize(rows * stride)
+    raw = np.frombuffer(bits, np.uint8).reshape(rows, stride)[:, : cols * channels]
+    pixels = raw.reshape(rows, cols, channels).astype(np.float32) / np.float32(255)
+    if channels == 4:
+        alpha = pixels[..., 3:]
+        pixels = pixels[..., :3] * alpha + (1 - alpha)
+    return np.ascontiguousarray(pixels)
+
+
+def image_of(pixels: np.ndarray, table: np.ndarray) -> QImage:
+    """An output as a Qt picture: an index into a table (h, w), or RGB (h, w, 3), uint8."""
+    rgb = np.ascontiguousarray(table[pixels] if pixels.ndim == 2 else pixels)
+    rows, cols = rgb.shape[:2]
+    return QImage(rgb.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()

@@ -1,0 +1,184 @@
+"""The pixel that is looked at: under the cursor, pinned, or reached by the walking window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject
+
+from filterlab.gui.filters.walk import Walk
+
+if TYPE_CHECKING:
+    from filterlab.gui.filters.tab import FiltersTab
+
+__all__ = ["Pointer"]
+
+
+class Pointer(QObject):
+    """Keeps outlines, explanation and walk of a Filters tab together."""
+
+    def __init__(self, tab: FiltersTab) -> None:
+        super().__init__(tab)
+        self.tab = tab
+        self.pinned: tuple[int, int] | None = None
+        self.pointed: tuple[int, int] | None = None
+        self.walk = Walk(self)
+        self.walk.moved.connect(self._on_walked)
+        self.walk.ended.connect(self._on_walk_ended)
+        stage, panel = tab.stage, tab.bottom
+        stage.hovered.connect(self._on_hovered)
+        stage.left.connect(self._on_left)
+        stage.clicked.connect(self._on_clicked)
+        panel.pin_toggled.connect(self._on_pin)
+        panel.walk_toggled.connect(self._on_walk)
+        panel.step_requested.connect(self._on_step)
+        panel.speed_changed.connect(self._on_speed)
+        panel.channel_chosen.connect(self._on_channel)
+
+    # Pointing
+
+    def _on_hovered(self, view: int, x: float, y: float) -> None:
+        if self.walk.active:
+            return
+        if view:
+            self.tab.stage.set_tracker(view - 1)
+            if self.pinned is None:
+                self.tab.bottom.set_slot(view - 1)
+        if self.pinned is None:
+            self.pointed = self.tab.stage.output_pixel(x, y)
+            self.explain()
+
+    def _on_left(self) -> None:
+        if self.pinned is None and not self.walk.active:
+            self.pointed = None
+            self.explain()
+
+    def _on_clicked(self, view: int, x: float, y: float) -> None:
+        if view == 0 and self.tab.panel_.draw_button.isChecked():
+            return
+        self.walk.stop()
+        pixel = self.tab.stage.output_pixel(x, y)
+        if pixel is not None:
+            if view:
+                self.tab.bottom.set_slot(view - 1)
+            self.pin(None if pixel == self.pinned else pixel)
+
+    def pin(self, pixel: tuple[int, int] | None) -> None:
+        """Keep looking at an output pixel (row, column); None follows the cursor again."""
+        self.pinned = pixel
+        if pixel is not None:
+            self.pointed = pixel
+        self.tab.bottom.set_pinned(pixel is not None)
+        self.explain()
+
+    def _on_pin(self, on: bool) -> None:
+        if on and self.pointed is None:
+            frame = self.tab.stage.frame
+            if frame is not None:
+                rows, cols = frame.outputs.full_size
+                self.pointed = rows // 2, cols // 2
+        self.pin(self.pointed if on else None)
+
+    def _on_channel(self, channel: int) -> None:
+        self.tab.set_channel(channel)
+        self.explain()
+
+    def explain(self) -> None:
+        """Show how the pixel looked at is computed."""
+        tab, pixel = self.tab, self.pointed
+        frame = tab.stage.frame
+        if pixel is None or frame is None:
+            tab.stage.set_window(None)
+            tab.stage.bar.set_marker(None)
+            tab.bottom.show_nothing(tab.bench)
+            for editor in tab.editors:
+                editor.grid.set_mark(None)
+            return
+        if frame.outputs.revision != tab.bench.revision:
+            return  # the newest outputs are on their way
+        rows, cols = frame.outputs.full_size
+        if not (pixel[0] < rows and pixel[1] < cols):
+            self.pointed = None
+            self.pin(None)
+            return
+        bottom = tab.bottom
+        bottom.set_pinned(self.pinned is not None)
+        picture = tab.bench.picture
+        explained = tab.bench.explain(bottom.slot, *pixel, channel=bottom.channel)
+        tab.stage.set_window(explained.box, pixel, self.pinned is not None or self.walk.active)
+        tab.stage.bar.set_marker(float(frame.look.values_of(explained.result)))
+        bottom.show_pixel(explained, (picture.height, picture.width))
+
+    # The walk
+
+    @property
+    def _grid(self) -> tuple[int, int, int]:
+        """Rows, columns and step of the outputs as they are shown."""
+        frame = self.tab.stage.frame
+        if frame is None:
+            return 0, 0, 1
+        rows, cols = frame.outputs.data.shape[1:3]
+        return int(rows), int(cols), frame.outputs.step
+
+    def _on_walk(self, on: bool) -> None:
+        rows, cols, step = self._grid
+        if on and rows:
+            if not self.walk.active:
+                start = 0
+                if self.pinned is not None:
+                    start = self.pinned[0] // step * cols + self.pinned[1] // step
+                self.walk.begin(rows * cols, start)
+            self.walk.play()
+        else:
+            self.walk.pause()
+        self.tab.bottom.set_walk(self.walk.active, self.walk.playing)
+
+    def _on_step(self, by: int) -> None:
+        rows, cols, step = self._grid
+        if not rows:
+            return
+        if self.walk.active:
+            self.walk.step(by)
+            self.tab.bottom.set_walk(True, False)
+            return
+        row, column = self.pointed or (0, 0)
+        if self.pinned is not None:
+            place = min(rows * cols - 1, max(0, row // step * cols + column // step + by))
+            row, column = place // cols * step, place % cols * step
+        self.pin((row, column))
+
+    def _on_speed(self, pixels: int) -> None:
+        self.walk.speed = pixels
+
+    def _on_walked(self, done: int) -> None:
+        rows, cols, step = self._grid
+        if not self.walk.active or not rows:
+            return
+        last = min(rows * cols - 1, max(0, done - 1))
+        self.pointed = last // cols * step, last % cols * step
+        self.tab.stage.set_reveal(done)
+        self.explain()
+
+    def _on_walk_ended(self) -> None:
+        self.tab.stage.set_reveal(None)
+        self.tab.bottom.set_walk(False, False)
+        self.pointed = self.pinned
+        self.explain()
+
+    def outputs_changed(self) -> None:
+        """New outputs are shown: a walk over others ends, the pixel is explained anew."""
+        rows, cols, _ = self._grid
+        if self.walk.active and self.walk.total != rows * cols:
+            self.walk.stop()
+        self.explain()
+
+    def cancel(self) -> bool:
+        """Stop walking, or unpin; whether there was anything to stop."""
+        if self.walk.active:
+            self.walk.stop()
+            return True
+        if self.pinned is not None:
+            self.pointed = None
+            self.pin(None)
+            return True
+        return False

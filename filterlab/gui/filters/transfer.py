@@ -1,0 +1,268 @@
+"""Files, clipboard and dialogs of the tab: what comes in and what goes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import QApplication, QDialog, QFileDialog
+
+from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.filters.learn_dialog import LearnDialog
+from filterlab.gui.filters.net_dialog import NetFiltersDialog
+from filterlab.gui.filters.output_files import image_of, picture_of, save_outputs_job
+from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
+from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.colours import lut
+from filterlab.surgery.kernels.learn import Learned
+from filterlab.surgery.kernels.text import read_kernel, write_kernel
+from filterlab.surgery.layer_filters import LayerFilters, read_layer_filters
+
+if TYPE_CHECKING:
+    from filterlab.gui.filters.tab import FiltersTab
+
+__all__ = ["Transfer"]
+
+_KERNEL_FILES = "*.txt *.csv *.tsv *.json *.npy *.gmic *.py"
+
+
+class Transfer(QObject):
+    """Asks where to, reads, writes; every refusal is one sentence."""
+
+    def __init__(self, tab: FiltersTab) -> None:
+        super().__init__(tab)
+        self.tab = tab
+        self.runner = tab.make_runner()
+        self.runner.done.connect(self._on_saved)
+        self.dialog: QDialog | None = None
+
+    # Kernels
+
+    def _slot(self, slot: Any) -> int:
+        # A menu's triggered(bool) may come along where no filter is named.
+        return self.tab.active if isinstance(slot, bool) or slot is None else int(slot)
+
+    def choose_kernel(self, slot: Any = None) -> None:
+        """Ask for a kernel file and read it into a filter."""
+        path, _ = QFileDialog.getOpenFileName(
+            self.tab,
+            tr("Open kernel"),
+            "",
+            f"{tr('Kernels')} ({_KERNEL_FILES});;{tr('All files')} (*)",
+        )
+        if path:
+            self.open_kernel(Path(path), self._slot(slot))
+
+    def open_kernel(self, path: Path, slot: int) -> None:
+        """Read a kernel file into a filter."""
+        kernel = self.tab.attempt(read_kernel, path)
+        if (
+            kernel is not None
+            and self.tab.attempt(self.tab.bench.set_kernel, slot, kernel) is not None
+        ):
+            self.tab.opened.emit(str(path))
+
+    def choose_kernel_file(self, slot: Any = None) -> None:
+        """Ask for a name and write a filter's kernel."""
+        slot = self._slot(slot)
+        path, _ = QFileDialog.getSaveFileName(
+            self.tab, tr("Save kernel"), f"kernel_{slot}.txt",
+            f"{tr('Text, ImageJ rows')} (*.txt);;CSV (*.csv);;TSV (*.tsv);;JSON (*.json);;"
+            "numpy (*.npy);;G'MIC (*.gmic);;Python (*.py)",
+        )  # fmt: skip
+        if path:
+            self.write_kernel(Path(path), slot)
+
+    def write_kernel(self, path: Path, slot: int) -> None:
+        """Write a filter's kernel."""
+        channel = self.tab.editors[slot].channel
+        try:
+            write_kernel(path, self.tab.bench.kernel(slot, channel))
+        except EXPECTED as error:
+            self.tab.show_error(one_sentence(error))
+        else:
+            self.tab.show_info(tr("Written: {name}").format(name=path.name))
+
+    # Own presets
+
+    def save_own(self, slot: int) -> None:
+        """Ask for a name and keep a filter as a preset."""
+        dialog = SaveKernelDialog(self.tab.library, self.tab)
+        dialog.setAttribute(Qt.WA_DeleteOnClose)
+        dialog.setProperty("slot", slot)
+        dialog.accepted.connect(self._on_save_own)
+        self.dialog = dialog
+        dialog.open()
+
+    def _on_save_own(self) -> None:
+        dialog = self.sender()
+        slot = int(dialog.property("slot"))
+        bench = self.tab.bench
+        saved = self.tab.attempt(
+            self.tab.library.save, dialog.name, bench.filter(slot), dialog.category_name,
+            bench.bias(slot),
+        )  # fmt: skip
+        if saved is not None:
+            self.tab.show_info(tr("Kept as “{name}” among your presets.").format(name=saved.name))
+
+    def show_own(self) -> None:
+        """List the user's presets."""
+        dialog = OwnKernelsDialog(self.tab.library, self.tab)
+        dialog.setAttribute(Qt.WA_DeleteOnClose)
+        dialog.chosen.connect(self._on_own)
+        self.dialog = dialog
+        dialog.open()
+
+    def _on_own(self, name: str) -> None:
+        self.tab.editors[self.tab.active].presets.choose_own(name)
+
+    # A trained net's filters
+
+    def choose_net_filters(self) -> None:
+        """Ask for a net and offer its first layer's filters."""
+        path, _ = QFileDialog.getOpenFileName(
+            self.tab, tr("Open a net's weights"), "",
+            f"{tr('Nets')} (*.caffemodel *.h5 *.prototxt);;{tr('All files')} (*)",
+        )  # fmt: skip
+        if path:
+            self.show_net_filters(Path(path))
+
+    def show_net_filters(self, path: Path) -> None:
+        """Offer the first filters of a net, given by either of its two files."""
+        weights, prototxt = _pair(path)
+        if weights is None or prototxt is None:
+            self.tab.show_error(
+                tr(
+                    "{name}: its {what} was not found beside it; put the two into one folder."
+                ).format(
+                    name=path.name,
+                    what=".prototxt" if prototxt is None else ".caffemodel",
+                )
+            )
+            return
+        filters = self.tab.attempt(read_layer_filters, prototxt, weights)
+        if filters is not None:
+            dialog = NetFiltersDialog(filters, self.tab)
+            dialog.setAttribute(Qt.WA_DeleteOnClose)
+            self._filters: LayerFilters = filters
+            dialog.chosen.connect(self._on_net_filter)
+            self.dialog = dialog
+            dialog.open()
+
+    def _on_net_filter(self, index: int) -> None:
+        kernel = self._filters.kernels[index]
+        bench, slot = self.tab.bench, self.tab.active
+        with bench.group("Open kernel"):
+            self.tab.attempt(bench.set_kernel, slot, kernel if len(kernel) == 3 else kernel[0])
+            self.tab.attempt(bench.set_bias, slot, float(self._filters.bias[index]))
+
+    # Learning
+
+    def show_learn(self) -> None:
+        """Open the dialog that finds a kernel from before and after."""
+        frame, bench = self.tab.stage.frame, self.tab.bench
+        outputs = []
+        if frame is not None and frame.outputs.step == 1 and bench.settings.stride == 1:
+            outputs = [
+                (tr("Output of filter {n}").format(n=slot), np.asarray(data))
+                for slot, data in enumerate(frame.outputs.data)
+            ]
+        dialog = LearnDialog(
+            bench.picture.pixels, bench.picture.title, outputs, bench.size,
+            self.tab.picture_filter(), self.tab,
+        )  # fmt: skip
+        dialog.setAttribute(Qt.WA_DeleteOnClose)
+        dialog.chosen.connect(self._on_learned)
+        self.dialog = dialog
+        dialog.open()
+
+    def _on_learned(self, found: Learned) -> None:
+        bench, slot = self.tab.bench, self.tab.active
+        with bench.group("Learn kernel"):
+            self.tab.attempt(bench.set_kernel, slot, found.kernel, "Learn kernel")
+            self.tab.attempt(bench.set_bias, slot, found.bias)
+
+    # Outputs and the net
+
+    def choose_outputs(self) -> None:
+        """Ask for a name and write the three outputs."""
+        path, _ = QFileDialog.getSaveFileName(
+            self.tab, tr("Save outputs"), "filter.png",
+            f"{tr('As shown')} (*.png *.jpg *.webp);;{tr('Numbers, float32')} (*.npy *.tif)",
+        )  # fmt: skip
+        if path:
+            self.save_outputs(Path(path))
+
+    def save_outputs(self, path: Path) -> None:
+        """Write the three outputs: as shown or raw, as the ending says."""
+        self.runner.start(
+            save_outputs_job(self.tab.bench.snapshot(), self.tab.look, path), tr("Saving")
+        )
+
+    def _on_saved(self, paths: list[Path]) -> None:
+        self.tab.show_info(
+            tr("Written: {name}").format(name=", ".join(path.name for path in paths))
+        )
+
+    def choose_net(self) -> None:
+        """Ask for a name and write prototxt and caffemodel."""
+        path, _ = QFileDialog.getSaveFileName(
+            self.tab, tr("Save the edited net"), "conv", f"{tr('Caffe nets')} (*.prototxt)"
+        )
+        if path:
+            self.save_net(Path(path).with_suffix(""))
+
+    def save_net(self, prefix: Path) -> None:
+        """Write ``prefix.prototxt`` and ``prefix.caffemodel``."""
+        written = self.tab.attempt(self.tab.bench.save_net, prefix)
+        if written is not None:
+            self._on_saved(list(written))
+
+    # Clipboard
+
+    def copy_code(self, library: str) -> None:
+        """Put a program that computes the present outputs on the clipboard."""
+        code = self.tab.attempt(self.tab.bench.program, library)
+        if code is not None:
+            QApplication.clipboard().setText(code)
+            self.tab.show_info(tr("The program is on the clipboard."))
+
+    def copy_picture(self) -> None:
+        """Put the output of the filter in front on the clipboard, as it is shown."""
+        frame = self.tab.stage.frame
+        if frame is not None:
+            image = image_of(frame.shown[self.tab.active].pixels, lut(frame.look.table))
+            QApplication.clipboard().setImage(image)
+
+    def paste(self) -> None:
+        """A picture, files or numbers from the clipboard."""
+        data = QApplication.clipboard().mimeData()
+        urls = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+        if urls and self.tab.accepts(urls):
+            self.tab.open_paths(urls)
+        elif data.hasImage() and not data.hasText():
+            pixels = self.tab.attempt(picture_of, QApplication.clipboard().image())
+            if pixels is not None:
+                self.tab.attempt(self.tab.set_picture, pixels, tr("pasted"))
+        else:
+            self.tab.editors[self.tab.active].paste_text()
+
+    def shutdown(self) -> None:
+        """Stop writing, close what is open."""
+        self.runner.shutdown()
+
+
+def _pair(path: Path) -> tuple[Path | None, Path | None]:
+    """Weights and prototxt of a net, the other one looked for beside the one given."""
+    folder = path.parent
+    if path.suffix.lower() in (".prototxt", ".pbtxt"):
+        weights = sorted(folder.glob("*.caffemodel"))
+        same = path.with_suffix(".caffemodel")
+        return (same if same.exists() else weights[0] if len(weights) == 1 else None), path
+    texts = sorted(folder.glob("*.prototxt"))
+    for candidate in (path.with_suffix(".prototxt"), folder / "deploy.prototxt"):
+        if candidate.exists():
+            return path, candidate
+    return path, (texts[0] if len(texts) == 1 else None)
