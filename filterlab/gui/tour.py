@@ -1,7 +1,8 @@
 """Screenshots of the real window at work, without a display if need be.
 
 Each tab contributes scenes: its package's ``tour`` module has ``scenes(window, wait)``, a
-generator that drives the real widgets and yields a short name whenever a picture is to be taken.
+generator that drives the real widgets and yields a short name whenever a picture is to be taken,
+or a name and a window (a dialog) of which it is to be taken.
 ``wait(condition, what)`` runs the window until a condition holds; it never waits for a time.
 """
 
@@ -28,7 +29,7 @@ SIZE = (1280, 800)
 
 #: ``wait(condition, what, timeout=60)``.
 Wait = Callable[..., None]
-Scenes = Generator[str, None, None]
+Scenes = Generator[Any, None, None]
 
 
 def scene_modules() -> list[str]:
@@ -85,6 +86,14 @@ def take_tour(
     from filterlab.gui.settings import Settings
 
     app = make_application()
+    uncaught: list[str] = []
+    hook = sys.excepthook
+
+    def on_exception(kind: Any, error: BaseException, trace: Any) -> None:
+        uncaught.append(f"{kind.__name__}: {error}")
+        hook(kind, error, trace)
+
+    sys.excepthook = on_exception
 
     def wait(condition: Callable[[], object], what: str, timeout: float = 60.0) -> None:
         deadline = time.monotonic() + timeout
@@ -94,6 +103,8 @@ def take_tour(
             app.processEvents()
             time.sleep(0.002)
         app.processEvents()
+        if uncaught:
+            raise FilterLabError(f"an error came up during the tour: {uncaught[0]}")
 
     saved: list[Path] = []
     before = os.environ.get("FILTERLAB_LANG")
@@ -112,6 +123,7 @@ def take_tour(
                 app.processEvents()
                 settings.sync()
     finally:
+        sys.excepthook = hook
         if before is None:
             del os.environ["FILTERLAB_LANG"]
         else:
@@ -149,7 +161,8 @@ def _run_scenes(
         if only and tab != only:
             continue
         window.show_tab(tab)
-        for name in importlib.import_module(module).scenes(window, wait):
+        for scene in importlib.import_module(module).scenes(window, wait):
+            name, shown = scene if isinstance(scene, tuple) else (scene, window)
             # Layouts settle over a few turns of the event loop.
             for _ in range(4):
                 wait(lambda: True, "the layout")

@@ -76,6 +76,7 @@ class HeatmapTab(Tab):
         self.preview: Any = None
         self._user_cells = False
         self._started = False
+        self._transplant_next = False
 
         self.runner: JobRunner = self.make_runner()
         self.runner.started.connect(self._on_started)
@@ -271,10 +272,15 @@ class HeatmapTab(Tab):
 
     def _on_outcome(self, outcome: Outcome) -> None:
         if outcome.transplanted is not None and outcome.transplanted is not self.transplanted:
+            # Classes found again from the last session, or of the same net, stay chosen.
+            before, now = self.ran_model, outcome.model
+            other_classes = before is not None and now is not None and before.name != now.name
             self.transplanted, self.ran_model = outcome.transplanted, outcome.model
             self.classes.set_labels(self.labels, outcome.transplanted.classes)
             self.account.show_transplanted(outcome.transplanted, self.labels)
-            self.chosen, self.second, self.maps, self.pyramid = (), (), None, None
+            self.maps, self.pyramid = None, None
+            if other_classes:
+                self.chosen, self.second = (), ()
             self._offer_passes()
             self.panel.labels = self.labels
             if self.model is not None and outcome.model is not None:
@@ -285,6 +291,9 @@ class HeatmapTab(Tab):
             self._set_maps(outcome.maps, outcome.pyramid)
         self._refresh()
         self.redraw()
+        if self._transplant_next and self.shown is not None:
+            self._transplant_next = False
+            self.transplant()
 
     def _set_picture(self, shown: Shown) -> None:
         self.shown = shown
@@ -499,6 +508,9 @@ class HeatmapTab(Tab):
         elif isinstance(sample, str) and any(s.name == sample for s in samples()):
             source = Source(sample=sample)
         self._started = True
+        # The net is cast anew where that takes no download and no drawing of random weights.
+        ready = self.model is not None and self.model.ready
+        self._transplant_next = state.get("transplanted") is True and ready
         self.open_source(source)
 
     def hand_over(self) -> dict[str, Any]:
