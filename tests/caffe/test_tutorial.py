@@ -56,7 +56,7 @@ def test_casting_a_classifier(shared: Path, tmp_path: Path) -> None:
         for pr in params_full_conv
     }
     for pr, pr_conv in zip(params, params_full_conv):
-        conv_params[pr_conv][0].flat = fc_params[pr][0].flat  # flat unrolls the arrays
+        conv_params[pr_conv][0].flat = fc_params[pr][0].flat  # type: ignore[misc]
         conv_params[pr_conv][1][...] = fc_params[pr][1]
     net_full_conv.save(str(tmp_path / "dense.caffemodel"))
 
