@@ -15,6 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from filterlab.errors import FilterLabError
 
 __all__ = [
@@ -34,8 +37,11 @@ __all__ = [
 
 Interval = tuple[int, int]
 """Half-open: first unit, last unit + 1. Empty where first >= last."""
+Units = NDArray[np.int64]
+"""Indices of units along one axis, in order, each once."""
 
 _TEST = 1  # caffe.Phase
+_REMEMBERED = 4096  # answers, since pointing at a cell asks the same again and again
 
 _STILL = frozenset(
     "AbsVal BNLL BatchNorm Bias Clip Dropout ELU Eltwise Exp Log Parameter PReLU Power ReLU Scale "
@@ -49,6 +55,11 @@ _SINKS = frozenset(
     "Accuracy SoftmaxWithLoss EuclideanLoss HingeLoss InfogainLoss SigmoidCrossEntropyLoss "
     "MultinomialLogisticLoss ContrastiveLoss HDF5Output Silence".split()
 )
+
+
+def _inside(units: Units, n: int) -> Units:
+    """Those of the units that exist, in order, each once: what lies in the padding is left out."""
+    return np.unique(units[(units >= 0) & (units < n)])
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,9 @@ class Window:
             out -= 1
         return max(out, 0) if n > 0 else 0
 
-    def back(self, lo: int, hi: int, n: int) -> Interval:
-        return max(0, lo * self.s - self.p), min(n, (hi - 1) * self.s - self.p + self.extent)
+    def back(self, units: Units, n: int) -> Units:
+        taps = self.d * np.arange(self.k) - self.p
+        return _inside(units[:, None] * self.s + taps[None, :], n)
 
 
 @dataclass(frozen=True)
@@ -95,9 +107,9 @@ class Spread:
     def size(self, n: int) -> int:
         return max(self.s * (n - 1) + self.extent - 2 * self.p, 0) if n > 0 else 0
 
-    def back(self, lo: int, hi: int, n: int) -> Interval:
-        first = -(-(lo + self.p - self.extent + 1) // self.s)
-        return max(0, first), min(n, (hi - 1 + self.p) // self.s + 1)
+    def back(self, units: Units, n: int) -> Units:
+        reached = units[:, None] + self.p - self.d * np.arange(self.k)[None, :]
+        return _inside(reached[reached % self.s == 0] // self.s, n)
 
 
 @dataclass(frozen=True)
@@ -107,8 +119,8 @@ class Same:
     def size(self, n: int) -> int:
         return n
 
-    def back(self, lo: int, hi: int, n: int) -> Interval:
-        return max(0, lo), min(n, hi)
+    def back(self, units: Units, n: int) -> Units:
+        return _inside(units, n)
 
 
 @dataclass(frozen=True)
@@ -120,8 +132,8 @@ class Everywhere:
     def size(self, n: int) -> int:
         return n if self.keep else min(n, 1)
 
-    def back(self, lo: int, hi: int, n: int) -> Interval:
-        return (0, n) if lo < hi else (0, 0)
+    def back(self, units: Units, n: int) -> Units:
+        return np.arange(n if units.size else 0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -134,8 +146,8 @@ class Crop:
     def size(self, n: int) -> int:
         return n
 
-    def back(self, lo: int, hi: int, n: int) -> Interval:
-        return max(0, lo + self.offset), min(n, hi + self.offset)
+    def back(self, units: Units, n: int) -> Units:
+        return _inside(units + self.offset, n)
 
 
 Step = Window | Spread | Same | Everywhere | Crop
@@ -247,6 +259,8 @@ class SpatialGraph:
     def __init__(self, net_param: Any, input_name: str | None = None) -> None:
         self.nodes: list[Node] = []
         self.latest: dict[str, int] = {}
+        self._sizes: dict[tuple[int, int], list[int]] = {}
+        self._pixels: dict[tuple[str, int, int, int, int], Interval] = {}
         shapes = input_shapes(net_param)
         if input_name is None:
             input_name = next((n for n, shape in shapes.items() if len(shape) == 4), None)
@@ -296,25 +310,41 @@ class SpatialGraph:
         Exact for what lies inside the picture of n pixels: padding is left out at every layer.
         ``(0, 0)`` where the blob does not depend on the picture.
         """
+        key = (blob, axis, lo, hi, n)
+        known = self._pixels.get(key)
+        if known is None:
+            known = self._back_to_pixels(*key)
+            if len(self._pixels) >= _REMEMBERED:
+                self._pixels.clear()
+            self._pixels[key] = known
+        return known
+
+    def _back_to_pixels(self, blob: str, axis: int, lo: int, hi: int, n: int) -> Interval:
         sizes = self._axis_sizes(axis, n)
-        wanted: dict[int, Interval] = {self.node(blob): (lo, hi)}
+        wanted: dict[int, Units] = {self.node(blob): np.arange(lo, hi, dtype=np.int64)}
         for i in range(len(self.nodes) - 1, -1, -1):
             if i not in wanted:
                 continue
             node = self.nodes[i]
-            first, last = wanted[i]
             for parent in node.parents:
-                back = node.steps[axis].back(first, last, sizes[parent])
-                if back[0] >= back[1]:
-                    continue
-                known = wanted.get(parent)
-                wanted[parent] = (
-                    back if known is None else (min(known[0], back[0]), max(known[1], back[1]))
-                )
-        source = next(i for i, n_ in enumerate(self.nodes) if n_.blob == self.input_name)
-        return wanted.get(source, (0, 0))
+                back = node.steps[axis].back(wanted[i], sizes[parent])
+                if back.size:
+                    known = wanted.get(parent)
+                    wanted[parent] = back if known is None else np.union1d(known, back)
+        source = next(i for i, node in enumerate(self.nodes) if node.blob == self.input_name)
+        seen = wanted.get(source)
+        return (0, 0) if seen is None else (int(seen[0]), int(seen[-1]) + 1)
 
     def _axis_sizes(self, axis: int, n: int) -> list[int]:
+        known = self._sizes.get((axis, n))
+        if known is None:
+            known = self._infer_sizes(axis, n)
+            if len(self._sizes) >= _REMEMBERED:
+                self._sizes.clear()
+            self._sizes[axis, n] = known
+        return known
+
+    def _infer_sizes(self, axis: int, n: int) -> list[int]:
         sizes: list[int] = []
         for node in self.nodes:
             if not node.parents:

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from filterlab.caffe.prototxt import parse_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.geometry import Axis, MapGeometry, net_input_size, of_blob
+from filterlab.surgery.spatial import SpatialGraph
 
 Bits = list[int]  # one integer per unit, bit x set: pixel x can change it
 
@@ -51,7 +54,7 @@ def dependencies(net: Any, n: int) -> dict[str, Bits]:
                 if pad and (count - 1) * s >= size + pad:
                     count -= 1
             out = []
-            for o in range(max(count, 0)):
+            for o in range(max(count, 0) if size else 0):
                 seen = 0
                 for t in range(k):
                     i = o * s - pad + t * d
@@ -183,11 +186,11 @@ def _classifier_and_dense(repo: Path, name: str) -> tuple[Any, Any, str]:
 
 
 SIZES = {
-    "caffenet": range(150, 700),
-    "alexnet": [*range(150, 420), 1198, 1199],
-    "googlenet": range(180, 330),
-    "squeezenet_v1.1": range(20, 300, 3),
-    "vgg": range(190, 300, 1),
+    "caffenet": [*range(190, 300), *range(300, 700, 7), 1199],
+    "alexnet": [*range(190, 300, 3), 1198, 1199],
+    "googlenet": [*range(215, 260), *range(260, 330, 7)],
+    "squeezenet_v1.1": range(20, 300, 7),
+    "vgg": [*range(190, 260), 299],
 }
 
 
@@ -365,3 +368,46 @@ def test_what_cannot_be_followed_is_said() -> None:
     side += "concat_param { axis: 3 } }"
     with pytest.raises(FilterLabError, match="along axis 3"):
         of_blob(parse_net(picture(9) + side), "s")
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> str:
+    """A net of a few convolutions, poolings and branches with any kernel, stride, pad, dilation."""
+    text, below = picture(32), "data"
+    for i in range(draw(st.integers(1, 5))):
+        k, s = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+        p = draw(st.integers(0, k - 1))
+        kind = draw(st.sampled_from(["conv", "dilated", "pool", "branch"]))
+        if kind == "conv":
+            text += conv(f"b{i}", below, k, s, p)
+        elif kind == "dilated":
+            text += conv(f"b{i}", below, k, s, p, d=2)
+        elif kind == "pool":
+            text += pool(f"b{i}", below, k, s, min(p, k // 2))
+        else:
+            odd = 2 * draw(st.integers(0, 2)) + 1
+            text += conv(f"x{i}", below, odd, 1, odd // 2) + conv(f"y{i}", below, 1)
+            text += f'layer {{ name: "b{i}" type: "Eltwise" bottom: "x{i}" bottom: "y{i}" '
+            text += f'top: "b{i}" }}\n'
+        below = f"b{i}"
+    return text.replace(f'"{below}"', '"end"')
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(text=chains(), n=st.integers(6, 90))
+def test_any_chain_of_layers(text: str, n: int) -> None:
+    net = parse_net(text)
+    truth = dependencies(net, n)["end"]
+    graph = SpatialGraph(net)
+    assert graph.size_of("end", 1, n) == len(truth)
+    axis = of_blob(net, "end").x
+    for o, bits in enumerate(truth):
+        first, last = graph.pixels("end", 1, o, o + 1, n)
+        if bits == 0:  # a window that lies in the padding alone
+            assert first >= last
+            continue
+        lo, hi = span(bits)
+        assert (first, last) == (lo, hi)
+        start, end = axis.span(o)
+        assert start <= lo
+        assert hi <= end
