@@ -1,8 +1,8 @@
 """Screenshots of the real window at work, without a display if need be.
 
 Each tab contributes scenes: its package's ``tour`` module has ``scenes(window, wait)``, a
-generator that drives the real widgets and yields a short name whenever a picture is to be taken,
-or a name and a window (a dialog) of which it is to be taken.
+generator that drives the real widgets and yields a short name whenever a picture is to be taken.
+Dialogs that are open are in the picture.
 ``wait(condition, what)`` runs the window until a condition holds; it never waits for a time.
 """
 
@@ -29,7 +29,7 @@ SIZE = (1280, 800)
 
 #: ``wait(condition, what, timeout=60)``.
 Wait = Callable[..., None]
-Scenes = Generator[Any, None, None]
+Scenes = Generator[str, None, None]
 
 
 def scene_modules() -> list[str]:
@@ -161,8 +161,7 @@ def _run_scenes(
         if only and tab != only:
             continue
         window.show_tab(tab)
-        for scene in importlib.import_module(module).scenes(window, wait):
-            name, shown = scene if isinstance(scene, tuple) else (scene, window)
+        for name in importlib.import_module(module).scenes(window, wait):
             # Layouts settle over a few turns of the event loop.
             for _ in range(4):
                 wait(lambda: True, "the layout")

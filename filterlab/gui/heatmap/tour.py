@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["scenes"]
 
 
-def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[Any, None, None]:
+def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None, None]:
     """Transplant the pocket net, find the cat, and show what else a map tells."""
     tab: HeatmapTab = window.tab("heatmap")
 
@@ -92,19 +92,19 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[Any, None
     tab.controls.squash_box.setChecked(False)
     tab.commands.compare_sliding()
     wait(lambda: tab.commands.sliding is not None and tab.settled, "the sliding run")
-    yield "dense_against_sliding", tab.commands.sliding
+    yield "dense_against_sliding"
     if tab.commands.sliding is not None:
         tab.commands.sliding.close()
     tab.commands.show_features()
     features = tab.commands.features
     assert features is not None
     wait(lambda: features.found is not None and tab.settled, "the features")
-    yield "dense_features", features
+    yield "dense_features"
     features.close()
     if tab.transplanted is not None:
         diff = DiffWindow(tab.transplanted, tab)
         diff.show()
-        yield "prototxt_before_and_after", diff
+        yield "prototxt_before_and_after"
         diff.close()
     window.open_paths(["holiday.ogg"])
     yield "an_error_in_one_sentence"
