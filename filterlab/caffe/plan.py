@@ -108,6 +108,8 @@ def make_session(model: bytes, providers: tuple[tuple[str, int], ...]) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    # Threads that wait busily take a core from the window and from other nets after each run.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(
             model,

@@ -1,0 +1,31 @@
+"""``python -m benchmarks``: all tables, one module after another, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+MODULES = ("engine", "surgery", "filters", "filters_tab")
+
+
+def main() -> int:
+    """Run every benchmark; returns 1 if one failed."""
+    here = Path(__file__).resolve().parent
+    environment = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
+    failed = []
+    for name in MODULES:
+        if not (here / f"{name}.py").is_file():
+            continue
+        print(f"\n== {name} ==", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        if subprocess.run(command, cwd=here.parent, env=environment, check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
