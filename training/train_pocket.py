@@ -118,19 +118,26 @@ def _pool(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 3, 2, ceil_mode=True)
 
 
-def _batch(seed: int, step: int) -> list[tuple[Tensor, Tensor]]:
-    """One step's pictures: single windows and larger compositions, with each cell's shares."""
+def _batch(seed: int, step: int, often: np.ndarray | None) -> list[tuple[Tensor, Tensor]]:
+    """One step's pictures: single windows and larger compositions, with each cell's shares.
+
+    ``often`` is how often each class comes up; None: each in turn, the background twice.
+    """
     rng = np.random.default_rng([seed, step])
     window = (data.WINDOW, data.WINDOW)
-    # Every class in turn, the background twice.
-    labels = (np.arange(CROPS) + step * CROPS) % (data.BACKGROUND + 2)
-    labels = np.minimum(labels, data.BACKGROUND)
+    turns = None
+    if often is None:
+        labels = (np.arange(CROPS) + step * CROPS) % (data.BACKGROUND + 2)
+        labels = np.minimum(labels, data.BACKGROUND)
+    else:
+        labels = rng.choice(len(often), CROPS, p=often)
+        turns = (int(rng.choice(len(often), p=often)) for _ in itertools.count())
     crops = [data.net_input(data.develop(data.piece(int(k), window, rng), rng)) for k in labels]
     one_hot = np.zeros((len(labels), data.BACKGROUND + 1, 1, 1), np.float32)
     one_hot[np.arange(len(labels)), labels] = 1
     sides = (323, 355, 387, 451)
     size = (sides[rng.integers(4)], sides[rng.integers(4)])
-    many = [data.composition(size, rng) for _ in range(4)]
+    many = [data.composition(size, rng, turns=turns) for _ in range(4)]
     return [
         (torch.from_numpy(np.stack(crops)), torch.from_numpy(one_hot)),
         (
@@ -140,14 +147,16 @@ def _batch(seed: int, step: int) -> list[tuple[Tensor, Tensor]]:
     ]
 
 
-def _batches(seed: int, steps: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+def _batches(
+    seed: int, steps: int, often: np.ndarray | None
+) -> Iterator[list[tuple[Tensor, Tensor]]]:
     """The batches in order, each made while the net learns from those before."""
     with ThreadPoolExecutor(1) as pool:
-        waiting = [pool.submit(_batch, seed, step) for step in range(min(4, steps))]
+        waiting = [pool.submit(_batch, seed, step, often) for step in range(min(4, steps))]
         for step in range(steps):
             yield waiting.pop(0).result()
             if step + 4 < steps:
-                waiting.append(pool.submit(_batch, seed, step + 4))
+                waiting.append(pool.submit(_batch, seed, step + 4, often))
 
 
 def _loss(scores: Tensor, share: Tensor) -> Tensor:
@@ -164,18 +173,17 @@ def _loss(scores: Tensor, share: Tensor) -> Tensor:
     return (entropy * weight).sum() / weight.sum()
 
 
-def train(steps: int, seed: int) -> Pocket:
+def train(net: Pocket, steps: int, seed: int, rate: float, often: np.ndarray | None) -> None:
     """Adam with weight decay; the rate rises at first, then falls as a cosine to nothing."""
-    torch.manual_seed(seed)
-    net = Pocket().to(memory_format=torch.channels_last)  # twice as fast on a CPU
-    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=5e-3)
+    net.train()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=5e-3)
     warm = min(50, steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
         lambda i: (i + 1) / warm if i < warm else (1 + math.cos(math.pi * i / steps)) / 2,
     )
     start, running = time.time(), 0.0
-    for step, parts in enumerate(_batches(seed, steps)):
+    for step, parts in enumerate(_batches(seed, steps, often)):
         optimizer.zero_grad()
         loss = sum((_loss(net(x), share) for x, share in parts), torch.zeros(()))
         loss.backward()
@@ -187,11 +195,42 @@ def train(steps: int, seed: int) -> Pocket:
         if step % 100 == 99:
             print(f"step {step + 1}/{steps}  loss {running:.3f}  {time.time() - start:.0f} s",
                   flush=True)  # fmt: skip
-        if step % 500 == 499:
-            net.eval()
-            report(torch_scores(net), crops_each=12, pictures_each=2)
-            net.train()
     net.eval()
+
+
+def still_mistaken(net: Pocket, seed: int) -> np.ndarray:
+    """How often each class should come up, by how often its learnt windows are still mistaken."""
+    rng = np.random.default_rng([seed, 99])
+    scores, window = torch_scores(net), (data.WINDOW, data.WINDOW)
+    often = np.empty(data.BACKGROUND + 1)
+    for k in range(len(often)):
+        inputs = np.stack(
+            [data.net_input(data.develop(data.piece(k, window, rng), rng)) for _ in range(40)]
+        )
+        wrong = (scores(inputs)[:, :, 0, 0].argmax(1) != k).mean()
+        often[k] = 1 + 10 * wrong
+        print(f"{data.LABELS[k][0]}: {wrong:.0%} of learnt windows mistaken", flush=True)
+    return often / often.sum()
+
+
+def make(steps: int, seed: int, keep: Path | None) -> Pocket:
+    """The whole training: all classes alike, then twice those still mistaken more often.
+
+    With ``keep``, the first part's result is kept there, and taken from there if it is there.
+    """
+    torch.manual_seed(seed)
+    net = Pocket().to(memory_format=torch.channels_last)  # twice as fast on a CPU
+    if keep is not None and keep.is_file():
+        net.load_state_dict(torch.load(keep))
+        net.eval()
+    else:
+        train(net, steps, seed, 2e-3, None)
+        if keep is not None:
+            torch.save(net.state_dict(), keep)
+    for turn in (1, 2):
+        report(torch_scores(net), crops_each=12, pictures_each=2)
+        torch.manual_seed(seed + turn)
+        train(net, steps // 7, seed + turn, 1e-3, still_mistaken(net, seed + turn))
     return net
 
 
@@ -218,15 +257,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=TOP / "models" / "pocket")
     parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
-    parser.add_argument("--torch", type=Path, help="also keep PyTorch's own weights in this file")
+    parser.add_argument("--keep", type=Path, help="keep the first part's result in this file")
     args = parser.parse_args()
     # One thread learns while another draws; more would add up in another order each time.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     if not args.evaluate:
-        net = train(args.steps, args.seed)
-        if args.torch:
-            torch.save(net.state_dict(), args.torch)
+        net = make(args.steps, args.seed, args.keep)
         report(torch_scores(net), 40, 6)
         export(net, args.out)
     figures = report(data.engine_scores(args.out), 40, 6)
