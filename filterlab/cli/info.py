@@ -186,9 +186,9 @@ def _print_net(net: dict[str, Any]) -> None:
             [
                 layer["name"],
                 layer["type"],
-                ", ".join(layer["bottoms"]),
-                ", ".join(layer["tops"]),
-                ", ".join(_text(shape) for shape in layer["shapes"]),
+                _first(layer["bottoms"]),
+                _first(layer["tops"]),
+                _first([_text(shape) for shape in layer["shapes"]]),
                 ", ".join(_text(shape) for shape in layer["weights"]),
                 f"{layer['parameters']:,}" if layer["weights"] else "",
                 _pair(layer.get("field")),
@@ -203,6 +203,11 @@ def _print_net(net: dict[str, Any]) -> None:
         f"{net['blob_values']:,} blob values ({_bytes(net['blob_values'])})"
     )
     print("field, jump: receptive field and its stride in pixels of the input (rows x columns)")
+
+
+def _first(names: Sequence[str]) -> str:
+    """Names for one cell of the table; a concatenation of many would make it too wide."""
+    return ", ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _some(names: Sequence[str]) -> str:
