@@ -291,7 +291,7 @@ class _Reader:
         name, at = self.token, self.at
         if name == "[":
             self.skip_block()
-            name = self.text[at : min(self.end, at + 60)].split("]")[0] + "]"
+            name = " ".join(self.text[at : at + 60].split("]")[0].split()) + "]"
         else:
             self.advance()
         colon = self.kind == "mark" and self.token == ":"

@@ -121,6 +121,7 @@ def test_strings(text: str, value: str) -> None:
         ("layer {\n\n", "net.prototxt:3:1: the file ends inside layer, which was opened at line 1"),
         ("layer { fork { a: 1 ", "the file ends inside the block opened at line 1"),
         ("layer { fork { a: 1 > } }", "'>' closes nothing here"),
+        ("layer { [fork\n a] 3 }", "':' or '{' is expected after [fork a], not '3'"),
         ("layer { fork 3 }", "':' or '{' is expected after fork"),
         ("layer { } @", "net.prototxt:1:11: unexpected character '@'"),
         ("layer { } \udc80", "this is not UTF-8 text"),
