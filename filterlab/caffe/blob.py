@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import operator
 import threading
 from collections.abc import Callable, Iterable
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.wire import mapping_of
 
 __all__ = ["MAX_BLOB_COUNT", "Blob", "Shape", "Storage", "check_shape", "shape_text"]
 
@@ -63,13 +65,14 @@ class Storage:
     Nothing is allocated or filled before somebody looks.
     """
 
-    __slots__ = ("_flat", "_pointer", "count", "fill")
+    __slots__ = ("_flat", "_pointer", "count", "fill", "mapped")
 
     def __init__(self, count: int, fill: Callable[[Floats], None] | None = None) -> None:
         self.count = count
         self.fill = fill
         self._flat: Floats | None = None
         self._pointer = 0
+        self.mapped: mmap.mmap | None = None  # the file that the memory is, if any
 
     @property
     def flat(self) -> Floats:
@@ -101,6 +104,7 @@ class Storage:
         """Take a row of float32 as the memory, without copying."""
         self._pointer = flat.__array_interface__["data"][0]
         self._flat = flat
+        self.mapped = mapping_of(flat)
         self.fill = None
 
 

@@ -21,6 +21,7 @@ from filterlab.caffe.plan import Bindings, Plan, PlanCache
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.topology import Topology
 from filterlab.caffe.weights import Filled, match, nothing_filled, pair
+from filterlab.caffe.wire import check_mapped
 
 __all__ = ["TEST", "TRAIN", "Filled", "Net", "NetLayer"]
 
@@ -395,6 +396,7 @@ class Net:
         session = plan.session()
         if session is None:
             return
+        self._check_files()
         bound = self._bindings.get(key)
         if bound is None or bound.session is not session:
             if len(self._bindings) >= 6:
@@ -484,7 +486,12 @@ class Net:
         except CaffeError as err:
             raise CaffeError(str(err).replace("the weights", os.fspath(path), 1)) from None
 
+    def _check_files(self) -> None:
+        """Raise CaffeError if a weights file that the net computes with was cut short."""
+        check_mapped(blob._storage.mapped for row in self._weights for blob in row)
+
     def _arrays(self) -> dict[str, list[Floats]]:
+        self._check_files()
         return {name: [blob.data for blob in row] for name, row in self._params.items()}
 
     def share_with(self, other: Net) -> None:

@@ -12,8 +12,9 @@ import mmap
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
-from typing import NoReturn
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ _AXES_LIMIT = 32  # Caffe's own
 # No net has nearly as many; noise may. A run of unpacked values counts as one.
 _HEADERS_LIMIT = 500_000
 _MAP_FROM = 8 << 20  # smaller files are read
+_mapped: weakref.WeakKeyDictionary[mmap.mmap, str] = weakref.WeakKeyDictionary()
 _COPY_BELOW = 64 << 10  # smaller blobs get memory of their own, which is aligned
 
 
@@ -63,7 +65,9 @@ def open_buffer(path: str | os.PathLike[str]) -> memoryview:
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError("no ordinary file")
             if size >= _MAP_FROM and sys.platform != "win32":
-                return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY))
+                mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
+                _mapped[mapped] = name
+                return memoryview(mapped)
             data = np.fromfile(stream, np.uint8).data
     except FileNotFoundError as error:
         raise CaffeError(f"{name}: no such file; check the path") from error
@@ -73,6 +77,35 @@ def open_buffer(path: str | os.PathLike[str]) -> memoryview:
     if not len(data):
         raise CaffeError(f"{name}: the file is empty; copy or download it again")
     return data
+
+
+def mapping_of(array: npt.NDArray[Any]) -> mmap.mmap | None:
+    """The mapped file that an array's memory is, or None."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    owner = base.obj if isinstance(base, memoryview) else base
+    return owner if isinstance(owner, mmap.mmap) else None
+
+
+def check_mapped(mappings: Iterable[mmap.mmap | None]) -> None:
+    """Make sure that mapped files are still as long as they were.
+
+    Reading past the end of a mapped file that has been cut short kills the process, so a run of
+    a net asks first. A file that was deleted or replaced stays whole for whoever mapped it.
+
+    Raises
+    ------
+    CaffeError
+        Naming the file.
+    """
+    for mapped in {m for m in mappings if m is not None}:
+        if mapped.size() < len(mapped):
+            raise CaffeError(
+                f"{_mapped.get(mapped, 'a mapped file')}: the file was cut short while a net was "
+                f"using it ({mapped.size()} of {len(mapped)} bytes are left); restore it, then "
+                "open it again"
+            )
 
 
 class Message:
