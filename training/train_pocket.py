@@ -230,7 +230,7 @@ def make(steps: int, seed: int, keep: Path | None) -> Pocket:
     for turn in (1, 2):
         report(torch_scores(net), crops_each=12, pictures_each=2)
         torch.manual_seed(seed + turn)
-        train(net, steps // 7, seed + turn, 1e-3, still_mistaken(net, seed + turn))
+        train(net, steps // 10, seed + turn, 1e-3, still_mistaken(net, seed + turn))
     return net
 
 
