@@ -23,6 +23,9 @@ from filterlab.zoo.labels import Labels
 
 __all__ = ["AccountPanel", "DiffWindow"]
 
+#: Unchanged lines shown around each change.
+_CONTEXT = 6
+
 
 def _shape(shape: Sequence[int]) -> str:
     return "(" + ", ".join(str(n) for n in shape) + ")"
@@ -85,14 +88,17 @@ class AccountPanel(QWidget):
         code = f"font-family:{theme.code_font().family()}"
         for cast in done.casts:
             if cast.kind == "fc->conv":
-                memory = tr("same memory") if cast.shares_memory else tr("copied")
                 lines.append(
                     f"<span style='{code}'>{cast.old} {_shape(cast.old_shape)}<br>"
                     f"&nbsp;→ {cast.new} {_shape(cast.new_shape)}</span>"
-                    f" <span style='color:{colours.muted}'>{memory}</span>"
                 )
             else:
                 lines.append(f"<span style='{code}'>{cast}</span>")
+        cast_layers = [cast for cast in done.casts if cast.kind == "fc->conv"]
+        if cast_layers:
+            shared = all(cast.shares_memory for cast in cast_layers)
+            memory = tr("the same memory before and after") if shared else tr("weights copied")
+            lines.append(f"<span style='color:{colours.muted}'>{memory}</span>")
         if not done.casts:
             lines.append(tr("The net is fully convolutional already."))
         proof = done.proof
@@ -118,7 +124,7 @@ class AccountPanel(QWidget):
                 )
                 + "</span>"
             )
-        self.text.setText("".join(f"<p style='margin:0 0 5px 0'>{line}</p>" for line in lines))
+        self.text.setText("".join(f"<p style='margin:0 0 3px 0'>{line}</p>" for line in lines))
 
 
 class DiffWindow(QDialog):
@@ -129,7 +135,7 @@ class DiffWindow(QDialog):
         self.setWindowTitle(tr("The prototxt before and after"))
         self.setAttribute(Qt.WA_DeleteOnClose)
         self.setWindowFlag(Qt.WindowContextHelpButtonHint, False)
-        self.resize(640, 720)
+        self.resize(640, 640)
         self.text = QPlainTextEdit(self)
         self.text.setReadOnly(True)
         self.text.setFont(theme.code_font())
@@ -139,19 +145,30 @@ class DiffWindow(QDialog):
         layout.addWidget(self.text)
         colours = theme.current()
         shapes = {}
-        for mark, colour in ((" ", colours.text), ("-", colours.error), ("+", colours.good)):
+        for mark, colour in (
+            (" ", colours.text),
+            ("…", colours.muted),
+            ("-", colours.error),
+            ("+", colours.good),
+        ):
             shape = QTextCharFormat()
             shape.setForeground(QColor(colour))
-            if mark != " ":
+            if mark in "-+":
                 ground = QColor(colour)
                 ground.setAlphaF(0.12)
                 shape.setBackground(ground)
             shapes[mark] = shape
         cursor = QTextCursor(self.text.document())
-        first = None
-        for number, (mark, line) in enumerate(done.diff()):
-            cursor.insertText(f"{mark} {line}\n", shapes[mark])
-            if first is None and mark != " ":
-                first = number
-        block = self.text.document().findBlockByNumber(max(0, (first or 0) - 3))
-        self.text.setTextCursor(QTextCursor(block))
+        lines = list(done.diff())
+        near = [
+            any(mark != " " for mark, _ in lines[max(0, k - _CONTEXT) : k + _CONTEXT + 1])
+            for k in range(len(lines))
+        ]
+        skipping = False
+        for (mark, line), shown in zip(lines, near):
+            if shown:
+                cursor.insertText(f"{mark} {line}\n", shapes[mark])
+            elif not skipping:
+                cursor.insertText("    …\n", shapes["…"])
+            skipping = not shown
+        self.text.setTextCursor(QTextCursor(self.text.document()))

@@ -38,6 +38,7 @@ from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.colours import lut
+from filterlab.surgery.maps import FIRST, SECOND
 from filterlab.zoo.labels import Labels
 
 __all__ = ["ClassList", "Row", "percent"]
@@ -112,11 +113,11 @@ class _Painter(QStyledItemDelegate):
         row = self._owner.row_at(index.row())
         rect = QRect(option.rect)
         painter.save()
-        chosen, second = row.classes == self._owner.chosen, row.classes == self._owner.second
+        chosen = row.classes == self._owner.chosen
         if option.state & QStyle.State_MouseOver or chosen:
             painter.fillRect(rect, QColor(colours.hover))
-        if chosen or second:
-            edge = QColor("#1EA0FF" if second and not chosen else colours.accent)
+        edge = self._owner.edge_of(row.classes)
+        if edge is not None:
             painter.fillRect(QRect(rect.left(), rect.top() + 4, 3, rect.height() - 8), edge)
         left = rect.left() + 10
         image = self._owner.thumbnail(row.classes)
@@ -176,6 +177,7 @@ class ClassList(QWidget):
         self.labels: Labels = Labels([])
         self.chosen: tuple[int, ...] = ()
         self.second: tuple[int, ...] = ()
+        self._two = False
         self._prob: np.ndarray | None = None
         self._peak = self._mean = np.zeros(0, np.float32)
         self._count = 0
@@ -242,10 +244,21 @@ class ClassList(QWidget):
             self._mean = prob.mean(axis=(1, 2))
         self._fill()
 
-    def set_chosen(self, chosen: tuple[int, ...], second: tuple[int, ...]) -> None:
-        """Mark the classes that are shown."""
-        self.chosen, self.second = chosen, second
+    def set_chosen(
+        self, chosen: tuple[int, ...], second: tuple[int, ...], two: bool = False
+    ) -> None:
+        """Mark the classes that are shown; ``two`` in the two colours of the map."""
+        self.chosen, self.second, self._two = chosen, second, two
         self.view.viewport().update()
+
+    def edge_of(self, classes: tuple[int, ...]) -> QColor | None:
+        """The colour in which a row is marked, or None."""
+        if not self._two:
+            return QColor(theme.current().accent) if classes == self.chosen else None
+        for some, colour in ((self.chosen, FIRST), (self.second, SECOND)):
+            if classes == some:
+                return QColor(*(round(255 * v) for v in colour))
+        return None
 
     def title_of(self, classes: tuple[int, ...]) -> str:
         """Classes as shown: number and name, or the group's name."""

@@ -177,9 +177,15 @@ class Commands(QObject):
         return Path(shown.source.name).stem if shown is not None else "map"
 
     def _save(self, title: str, name: str, pattern: str, make: Callable[..., Job[Any]]) -> None:
-        frame = self._frame()
-        path = self._ask(title, name, pattern) if frame is not None else None
+        if self._frame() is None:
+            return
+        path = self._ask(title, name, pattern)
         if path is not None:
+            self.tab.when_idle(lambda: self._start_saving(make, path, title))
+
+    def _start_saving(self, make: Callable[..., Job[Any]], path: Path, title: str) -> None:
+        frame = self._frame()
+        if frame is not None:
             self.tab.runner.start(make(frame, path), title, self._on_saved)
 
     def _on_saved(self, path: Path) -> None:
@@ -288,6 +294,9 @@ class Commands(QObject):
 
     def classify_alone(self) -> None:
         """Classify the current (or last pinned) cell's window by itself."""
+        self.tab.when_idle(self._classify_alone)
+
+    def _classify_alone(self) -> None:
         tab = self.tab
         cell = tab.cells.current or (tab.cells.pins[-1] if tab.cells.pins else None)
         if tab.transplanted is None or tab.maps is None or cell is None:
@@ -303,6 +312,9 @@ class Commands(QObject):
 
     def compare_sliding(self) -> None:
         """Time the dense pass beside sliding the classifier over the same cells."""
+        self.tab.when_idle(self._compare_sliding)
+
+    def _compare_sliding(self) -> None:
         tab = self.tab
         if tab.transplanted is None or tab.maps is None:
             tab.show_error(tr("There is no map yet; press Transplant first."))
@@ -324,6 +336,9 @@ class Commands(QObject):
 
     def show_features(self) -> None:
         """Show a blob's principal components on the picture."""
+        self.tab.when_idle(self._show_features)
+
+    def _show_features(self) -> None:
         from filterlab.surgery.features import feature_blobs
 
         tab = self.tab

@@ -293,8 +293,8 @@ class Controls(QScrollArea):
             (
                 (tr("chosen class"), "class"),
                 (tr("two classes"), "two"),
-                (tr("best class of each cell"), "winner"),
-                (tr("uncertainty (entropy)"), "entropy"),
+                (tr("best class"), "winner"),
+                (tr("uncertainty"), "entropy"),
             ),
             "show",
         )
@@ -307,7 +307,7 @@ class Controls(QScrollArea):
                 (tr("smooth"), "smooth"),
                 (tr("coverage, mean"), "coverage"),
                 (tr("coverage, largest"), "coverage-max"),
-                (tr("stretched (as in most tutorials)"), "stretched"),
+                (tr("stretched (wrong)"), "stretched"),
             ),
             "lay",
         )
@@ -317,9 +317,9 @@ class Controls(QScrollArea):
             tr("Scale"),
             (
                 (tr("probability 0 to 1"), "unit"),
-                (tr("the range found"), "found"),
+                (tr("range found"), "found"),
                 (tr("logarithmic"), "log"),
-                (tr("score before softmax"), "score"),
+                (tr("score, no softmax"), "score"),
             ),
             "scale",
         )
@@ -331,6 +331,9 @@ class Controls(QScrollArea):
             "colours",
         )
         layout.addLayout(grid)
+        self.lay_combo.setItemData(
+            4, tr("As in most tutorials: pulled over the whole picture"), Qt.ToolTipRole
+        )
         self.opacity = self._share(tr("Opacity"), 0, 1, 0.6, 100, "opacity", _percent)
         layout.addWidget(self.opacity)
         more = CollapsibleSection(tr("More"), body, opened=False)

@@ -59,6 +59,7 @@ class MapPanel(QWidget):
         self.legend = QLabel(self)
         self.legend.setTextFormat(Qt.RichText)
         self.legend.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.legend.setWordWrap(True)
         self.legend.setVisible(False)
         self.cards = CellCards(self)
         top = QHBoxLayout()
@@ -136,11 +137,12 @@ class MapPanel(QWidget):
         chips = []
         for colour, index in drawing.legend[:_LEGEND]:
             name = texts.short_name(self.labels, index) if index >= 0 else tr("all others")
+            name = name.replace(" ", "&nbsp;")
             chips.append(f"<span style='color:rgb{colour}'>■</span>&nbsp;{name}")
         more = len(drawing.legend) - _LEGEND
         if more > 0:
             chips.append(tr("and {n} more").format(n=more))
-        self.legend.setText("&nbsp;&nbsp; ".join(chips))
+        self.legend.setText(" &nbsp; ".join(chips))
         self.legend.setVisible(bool(chips))
 
     def _show_words(self) -> None:

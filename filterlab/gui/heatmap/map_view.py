@@ -94,7 +94,8 @@ class _TextsItem(pg.GraphicsObject):
         font = QFont(painter.font())
         for box, text in self._texts:
             place = transform.mapRect(box)
-            lines = text.split("\n")
+            # In a narrow cell the number alone says more than a clipped name.
+            lines = text.split("\n")[: 2 if place.width() >= 44 else 1]
             size = int(min(12, place.height() / (1.35 * len(lines) + 0.3)))
             if size < 6 or place.width() < 14:
                 continue

@@ -77,6 +77,8 @@ class HeatmapTab(Tab):
         self._user_cells = False
         self._started = False
         self._transplant_next = False
+        self._user_cancelled = False
+        self._when_idle: Callable[[], object] | None = None
 
         self.runner: JobRunner = self.make_runner()
         self.runner.started.connect(self._on_started)
@@ -241,9 +243,18 @@ class HeatmapTab(Tab):
     def cancel(self) -> bool:
         if not self.runner.running:
             return False
+        self._user_cancelled = True
+        self._when_idle = None
         self.progress.cancelling()
         self.runner.cancel()
         return True
+
+    def when_idle(self, do: Callable[[], object]) -> None:
+        """Do something once no job runs: at once, or after the one that runs."""
+        if self.runner.running:
+            self._when_idle = do
+        else:
+            do()
 
     def _on_started(self, title: str) -> None:
         self.progress.begin(title)
@@ -263,12 +274,18 @@ class HeatmapTab(Tab):
 
     def _on_cancelled(self) -> None:
         self.redraw()
-        self.show_info(tr("Cancelled; everything is as it was."))
+        # A job that a newer one has replaced is not worth a word.
+        if self._user_cancelled:
+            self._user_cancelled = False
+            self.show_info(tr("Cancelled; everything is as it was."))
 
     def _on_finished(self) -> None:
         if not self.runner.running:
             self.progress.end(texts.last_word(self.maps))
         self._refresh()
+        do, self._when_idle = self._when_idle, None
+        if do is not None:
+            self.when_idle(do)
 
     def _on_outcome(self, outcome: Outcome) -> None:
         if outcome.transplanted is not None and outcome.transplanted is not self.transplanted:
@@ -309,7 +326,7 @@ class HeatmapTab(Tab):
         self.classes.set_probabilities(maps.prob)
         if not any(c < maps.classes for c in self.chosen):
             self.chosen = (int(maps.ranked()[0]),)
-        self.classes.set_chosen(self.chosen, self.second)
+        self._mark_classes()
         self.cells.set_maps(maps, self.labels)
         if not self._user_cells and self.transplanted is not None:
             geometry = self.transplanted.geometry
@@ -324,7 +341,7 @@ class HeatmapTab(Tab):
         if done is None:
             return
         jump = done.geometry.jump[1]
-        offers = [(tr("one pass, a cell every {n} px").format(n=jump), "")]
+        offers = [(tr("one pass, every {n} px").format(n=jump), "")]
         for stride in strides(done.geometry)[1:3]:
             passes = passes_for(done.geometry, stride)
             text = tr("{passes} passes, every {n} px").format(passes=passes, n=stride)
@@ -367,15 +384,19 @@ class HeatmapTab(Tab):
             self.chosen = classes
             if look.show in ("winner", "entropy"):
                 self.controls.set_look(texts.with_show(look, "class"))
-        self.classes.set_chosen(self.chosen, self.second)
+        self._mark_classes()
         self._refresh()
         self.redraw()
+
+    def _mark_classes(self) -> None:
+        two = self.controls.look.show == "two"
+        self.classes.set_chosen(self.chosen, self.second, two)
 
     def _on_look(self, look: Look) -> None:
         if look.show == "two" and not self.second and self.maps is not None:
             others = [int(c) for c in self.maps.ranked()[:8] if int(c) not in self.chosen]
             self.second = tuple(others[:1])
-            self.classes.set_chosen(self.chosen, self.second)
+        self._mark_classes()
         self._refresh()
         self.redraw()
 
@@ -532,7 +553,7 @@ class HeatmapTab(Tab):
         self.controls.set_how(state["how"])
         self.chosen = tuple(state["chosen"]) or self.chosen
         self.second = tuple(state["second"])
-        self.classes.set_chosen(self.chosen, self.second)
+        self._mark_classes()
         self.cells.set_state(state["cells_state"])
         self._refresh()
         self.redraw()

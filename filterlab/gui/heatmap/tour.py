@@ -90,12 +90,14 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None
     settle("the tutorial's squash")
     yield "squashed_as_in_the_tutorial"
     tab.controls.squash_box.setChecked(False)
+    settle("the picture's own shape")
     tab.commands.compare_sliding()
     wait(lambda: tab.commands.sliding is not None and tab.settled, "the sliding run")
     yield "dense_against_sliding"
     if tab.commands.sliding is not None:
         tab.commands.sliding.close()
     tab.commands.show_features()
+    wait(lambda: tab.commands.features is not None, "the features' window")
     features = tab.commands.features
     assert features is not None
     wait(lambda: features.found is not None and tab.settled, "the features")

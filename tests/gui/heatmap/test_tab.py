@@ -53,7 +53,7 @@ def test_transplant_shows_shapes_and_proof(qtbot, tab, settled) -> None:
     text = tab.account.text.text()
     assert "fc (3, 16)" in text
     assert "fc-conv (3, 1, 4, 4)" in text
-    assert "same memory" in text
+    assert "the same memory" in text
     assert "Proof: the same" in text
     assert tab.transplanted.proof.agrees
     assert (tab.maps.rows, tab.maps.cols) == (9, 13)
@@ -126,6 +126,26 @@ def test_two_jobs_in_a_row(tab, settled, bright) -> None:
     settled(tab)
     assert tab.shown.source.name == "second"
     assert tab.maps.prob[1, 8, 12] > 0.9
+
+
+def test_a_command_waits_for_the_map_that_is_being_made(ready, settled, bright) -> None:
+    ready.controls.squash_box.setChecked(True)
+    ready.commands.compare_sliding()
+    settled(ready)
+    assert ready.maps.rows == ready.maps.cols == 13
+    assert ready.commands.sliding.result_.cells == 169
+    ready.commands.sliding.close()
+
+
+def test_only_the_users_cancel_is_worth_a_word(ready, settled, said) -> None:
+    ready.run_map()
+    ready.run_map()
+    settled(ready)
+    assert said == []
+    ready.run_map()
+    ready.cancel()
+    settled(ready)
+    assert [text for _, text in said] == ["Cancelled; everything is as it was."]
 
 
 def test_closing_the_window_while_a_job_runs(qtbot, model, bright, until) -> None:
@@ -317,7 +337,7 @@ def test_stretched_map_is_marked_wrong(ready, settled) -> None:
 def test_winner_map_names_its_colours(ready, settled) -> None:
     set_look(ready, show="winner")
     settled(ready)
-    legend = ready.panel.legend.text()
+    legend = ready.panel.legend.text().replace("&nbsp;", " ")
     assert "darkness" in legend
     assert "bright light" in legend
 
