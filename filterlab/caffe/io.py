@@ -16,6 +16,7 @@ import numpy.typing as npt
 from filterlab.caffe.blobproto import read_blobproto, read_mean
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.quiet import quiet_opencv
 
 __all__ = [
     "Transformer",
@@ -333,14 +334,11 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> FloatArr
         reason = getattr(error, "strerror", None) or str(error)
         raise CaffeError(f"{name}: cannot be read ({reason}); check the path") from error
     # OpenCV writes what it thinks of a broken file to stderr; the error below says it.
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    except cv2.error:
-        image = None
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+    with quiet_opencv():
+        try:
+            image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        except cv2.error:
+            image = None
     if image is None:
         raise CaffeError(f"{name}: no picture that can be read; give a PNG or JPEG file")
     limit = {"u": 255.0, "f": 1.0}.get(image.dtype.kind, 255.0)

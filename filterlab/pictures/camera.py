@@ -121,16 +121,12 @@ def _open(source: int | str | os.PathLike[str]) -> Any:
     if not isinstance(source, int) and not os.path.isfile(source):
         raise FilterLabError(f"{os.fspath(source)}: there is no such file; choose a video.")
     # OpenCV would print its own account of each way it tried.
-    logging = cv2.utils.logging
-    level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-    try:
-        capture = cv2.VideoCapture(source if isinstance(source, int) else os.fspath(source))
-        opened = capture.isOpened()
-    except cv2.error:
-        opened = False
-    finally:
-        logging.setLogLevel(level)
+    with quiet_opencv():
+        try:
+            capture = cv2.VideoCapture(source if isinstance(source, int) else os.fspath(source))
+            opened = capture.isOpened()
+        except cv2.error:
+            opened = False
     if opened:
         return capture
     if isinstance(source, int):

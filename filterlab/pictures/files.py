@@ -133,7 +133,12 @@ def _encoded(path: Path, suffix: str, array: NDArray[Any]) -> bytes:
     import cv2
 
     bgr = np.ascontiguousarray(array[:, :, ::-1] if array.ndim == 3 else array)
-    options = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
+    options = {
+        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+        ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+        # OpenCV 4 spoils floats of three channels when it compresses them.
+        ".tiff": [cv2.IMWRITE_TIFF_COMPRESSION, 1],
+    }.get(suffix, [])
     try:
         ok, buffer = cv2.imencode(suffix, bgr, options)
     except cv2.error:
