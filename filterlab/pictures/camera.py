@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..caffe.quiet import quiet_opencv
 from ..errors import FilterLabError
 
 __all__ = ["Camera", "Frame"]
