@@ -51,9 +51,10 @@ def check_shape(shape: Iterable[int], what: str) -> Shape:
     for n in dims:
         if n < 0:
             raise CaffeError(f"{what} has the shape {shape_text(dims)}; sizes cannot be negative")
-    if math.prod(dims) > MAX_BLOB_COUNT:
+    count = math.prod(n for n in dims if n)
+    if count > MAX_BLOB_COUNT:
         raise CaffeError(
-            f"{what} has the shape {shape_text(dims)}, {math.prod(dims):.3g} values; "
+            f"{what} has the shape {shape_text(dims)}, {count:.3g} values; "
             f"a blob holds at most {MAX_BLOB_COUNT}"
         )
     return dims

@@ -44,6 +44,8 @@ class Graph:
         self._pool: dict[tuple[str, bytes, Shape], str] = {}
         self._count = 0
         self.host_inputs: dict[str, HostInput] = {}
+        #: Name of the layer that writes at present; operations carry it, for error messages.
+        self.layer = ""
 
     # -- what layers use ---------------------------------------------------------------------
     def op(self, kind: str, inputs: Sequence[str], outputs: int = 1, **attributes: Any) -> str:
@@ -58,7 +60,9 @@ class Graph:
 
         names = [self._fresh(kind) for _ in range(outputs)]
         self._nodes.append(
-            helper.make_node(kind, list(inputs), names, name=f"n{len(self._nodes)}", **attributes)
+            helper.make_node(
+                kind, list(inputs), names, name=f"{self.layer}#{len(self._nodes)}", **attributes
+            )
         )
         return names
 
@@ -106,7 +110,7 @@ class Graph:
         from onnx import helper
 
         self._nodes.append(
-            helper.make_node("Identity", [value], [name], name=f"n{len(self._nodes)}")
+            helper.make_node("Identity", [value], [name], name=f"{self.layer}#{len(self._nodes)}")
         )
         self._outputs[name] = shape
 

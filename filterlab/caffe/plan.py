@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -69,7 +70,11 @@ class Plan:
                 else:
                     names.append(known[key])
             bottoms = [values[b] for b in layer.bottoms]
-            tops = layer.emit(g, bottoms, shapes.bottoms[offset], names)
+            g.layer = layer.name
+            if layer.tops and all(0 in shape for shape in shapes.made[offset]):
+                tops = [g.constant(np.zeros(shape)) for shape in shapes.made[offset]]
+            else:
+                tops = layer.emit(g, bottoms, shapes.bottoms[offset], names)
             values.update(zip(layer.tops, tops))
         self.outputs: dict[str, str] = {}
         for name, shape in self.tops.items():
@@ -125,6 +130,16 @@ def make_session(model: bytes, providers: tuple[tuple[str, int], ...]) -> Any:
         raise CaffeError(f"ONNX Runtime cannot run this net: {_first_line(err)}") from None
 
 
+def _what_failed(err: Exception) -> str:
+    """ONNX Runtime's message with the layer in front, and without its own source's places."""
+    text = _first_line(err)
+    found = re.search(r"Name:'(?:fused )?(.*?)#.*?' Status Message: (.*)", text)
+    if not found:
+        return f"the net could not be computed: {text}"
+    reason = re.sub(r"^/\S+onnxruntime\S* .*?\) ", "", found.group(2))
+    return f"layer '{found.group(1)}' could not be computed: {reason}"
+
+
 def _first_line(err: Exception) -> str:
     return str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
 
@@ -177,7 +192,7 @@ class Bindings:
         try:
             self.session.run_with_iobinding(self._binding)
         except Exception as err:
-            raise CaffeError(f"the net could not be computed: {_first_line(err)}") from None
+            raise CaffeError(_what_failed(err)) from None
         return anew
 
     def _bind(self, pointers: list[int]) -> None:

@@ -73,6 +73,8 @@ class Shapes:
     ----------
     bottoms : list of list of Shape
         For each layer, in the order of the run.
+    made : list of list of Shape
+        Tops of each layer.
     tops : dict
         The last shape of every blob that the run produces.
     weights : list of list of WeightSpec
@@ -81,6 +83,7 @@ class Shapes:
 
     bottoms: list[list[Shape]] = field(default_factory=list)
     tops: dict[str, Shape] = field(default_factory=dict)
+    made: list[list[Shape]] = field(default_factory=list)
     weights: list[list[WeightSpec]] = field(default_factory=list)
 
 
@@ -235,11 +238,13 @@ class Topology:
             else:
                 tops = layer.reshape(bottoms)
                 specs = layer.weight_specs(bottoms)
+                self._check_empty(layer, bottoms, tops)
                 shapes.tops.update(zip(layer.tops, tops))
                 # In place nothing new is allocated.
                 used += sum(product(s) for t, s in zip(layer.tops, tops) if t not in current)
             self._check_weights(layer, bottoms, specs, weights(index) if weights else None)
             shapes.weights.append(specs)
+            shapes.made.append(tops)
             current.update(zip(layer.tops, tops))
             used += sum(
                 product(spec.shape) for i, spec in enumerate(specs) if (index, i) not in self.shared
@@ -250,6 +255,13 @@ class Topology:
                     f"most {_bytes_text(limit)} may be used; take a smaller input or layer"
                 )
         return shapes
+
+    def _check_empty(self, layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> None:
+        for name, shape in zip(layer.bottoms, bottoms):
+            if 0 in shape and any(0 not in top for top in tops) and not layer.takes_empty:
+                layer.fail(
+                    f"bottom '{name}' is {shape_text(shape)} and holds nothing; reshape the input"
+                )
 
     def _check_weights(
         self,

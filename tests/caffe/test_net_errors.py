@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 import warnings
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import filterlab.caffe as caffe
 from filterlab.caffe.prototxt import parse_net
@@ -186,3 +189,73 @@ def test_not_finite_weights_load_and_show() -> None:
     )
     net.blobs["data"].data[...] = 1
     assert not np.isfinite(net.forward()["prob"]).all()
+
+
+def test_the_layer_that_fails_while_computing_is_named() -> None:
+    net = caffe.Net(
+        parse_net(
+            'layer { name: "d" type: "Input" top: "d" input_param { shape { dim: 2 } } }'
+            'layer { name: "words" type: "Embed" bottom: "d" top: "y" '
+            "embed_param { num_output: 3 input_dim: 4 } }"
+        ),
+        caffe.TEST,
+    )
+    net.forward(d=[0, 3])
+    with pytest.raises(caffe.CaffeError, match=r"^layer 'words' could not be computed: .*idx=9"):
+        net.forward(d=[0, 9])
+
+
+def test_an_empty_batch_passes_through_and_an_empty_picture_is_refused() -> None:
+    net = one_convolution(6)
+    net.blobs["data"].reshape(0, 1, 6, 6)
+    assert net.forward()["conv"].shape == (0, 2, 4, 4)
+    net.blobs["data"].reshape(1, 0, 6, 6)
+    with pytest.raises(caffe.CaffeError, match=r"layer 'conv'.*0 channels"):
+        net.reshape()
+    text = (
+        'layer { name: "d" type: "Input" top: "d" input_param { shape { dim: 2 dim: 0 } } }'
+        'layer { name: "sum" type: "Reduction" bottom: "d" top: "y" }'
+    )
+    with pytest.raises(caffe.CaffeError, match=r"layer 'sum'.*'d' is 2x0"):
+        caffe.Net(parse_net(text), caffe.TEST)
+
+
+NUMBERS = re.compile(r"(?<=[: ])-?\d+(\.\d+)?")
+SOURCES = [
+    path.read_text(encoding="utf-8")
+    for path in sorted((TESTS / "goldens" / "layers").glob("*.prototxt"))
+]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(SOURCES),
+    st.lists(
+        st.tuples(
+            st.integers(0, 30),
+            st.sampled_from(
+                "0 1 2 3 4 7 255 100000 2147483647 4294967295 -1 -2 0.5 -3.5 1e30".split()
+            ),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_any_number_anywhere_runs_or_is_one_clear_error(
+    text: str, edits: list[tuple[int, str]]
+) -> None:
+    for index, value in edits:
+        places = list(NUMBERS.finditer(text))
+        place = places[index % len(places)]
+        text = text[: place.start()] + value + text[place.end() :]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FILTERLAB_MEMORY", "64")
+            said = ""
+            try:
+                caffe.Net(parse_net(text), caffe.TEST).forward()
+            except caffe.CaffeError as err:
+                said = str(err)
+    assert "onnxruntime" not in said.lower()
+    assert "\n" not in said

@@ -57,6 +57,8 @@ class Layer:
         Caffe's name of the layer type.
     bottoms_allowed, tops_allowed : (int, int or None)
         Fewest and most bottom and top blobs; None is without limit.
+    takes_empty : bool
+        Bottoms without values may give tops with some.
     is_source : bool
         The tops hold what people or :meth:`refill_top` write, and nothing is computed.
     fills : bool
@@ -66,6 +68,7 @@ class Layer:
     type: ClassVar[str] = ""
     bottoms_allowed: ClassVar[tuple[int, int | None]] = (1, 1)
     tops_allowed: ClassVar[tuple[int, int | None]] = (1, 1)
+    takes_empty: ClassVar[bool] = False
     is_source: ClassVar[bool] = False
     fills: ClassVar[bool] = False
 

@@ -201,10 +201,15 @@ class Deconvolution(Convolution):
 class Im2col(Windowed):
     """Every window of the input as a column: (N, C x kernel…, windows…)."""
 
+    largest = 2048
+
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape = bottom_shapes[0]
         axis = self._channel_axis(shape)
-        columns = shape[axis] * product(self._window(shape)[0])
+        kernel = self._window(shape)[0]
+        if product(kernel) > self.largest:
+            self.fail(f"its kernel {shape_text(kernel)} has more than {self.largest} places")
+        columns = shape[axis] * product(kernel)
         sizes = self._convolved(shape, self.bottoms[0])
         return [self.checked((*shape[:axis], columns, *sizes))]
 

@@ -19,7 +19,7 @@ from filterlab.caffe.proto import caffe_pb2
 
 __all__ = ["LRN", "MVN", "BatchNorm", "Bias", "Scale", "Softmax"]
 
-#: Up to so many channels a banded matrix sums squares across them faster than ONNX's LRN.
+#: Up to so many channels a banded matrix sums the squares across them.
 WIDEST_BAND = 512
 
 
@@ -59,13 +59,21 @@ class LRN(Elementwise):
     def _across(self, g: Graph, x: str, shape: Shape) -> str:
         p = self.p
         channels = shape[1]
-        if not 0 < channels <= WIDEST_BAND:
-            return g.op("LRN", [x], size=p.local_size, alpha=p.alpha, beta=p.beta, bias=p.k)
+        pixels = shape[2] * shape[3]
+        squares = g.op("Mul", [x, x])
         # ONNX Runtime's LRN spends its time in pow; a banded matrix is eight times faster.
-        distance = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels)))
-        band = (distance <= p.local_size // 2) * (p.alpha / p.local_size)
-        pixels = (shape[0], channels, shape[2] * shape[3])
-        sums = g.op("MatMul", [g.constant(band), g.reshape(g.op("Mul", [x, x]), pixels)])
+        if channels <= WIDEST_BAND:
+            distance = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels)))
+            band = (distance <= p.local_size // 2) * (p.alpha / p.local_size)
+            rows = g.reshape(squares, (shape[0], channels, pixels))
+            sums = g.op("MatMul", [g.constant(band), rows])
+        else:
+            size = min(p.local_size, 2 * channels - 1)
+            rows = g.reshape(squares, (shape[0], 1, channels, pixels))
+            mean = emit_pool(
+                g, rows, AVE, Window(channels, size, 1, size // 2), Window(pixels, 1, 1, 0)
+            )
+            sums = g.op("Mul", [mean, g.constant(p.alpha / p.local_size * size)])
         return self._divide(g, x, g.op("Add", [g.reshape(sums, shape), g.constant(p.k)]))
 
     def _divide(self, g: Graph, x: str, scale: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,11 @@ class Window:
             out -= 1
         return out
 
+    def clipped(self) -> Window:
+        """The same windows with no longer stride than shows; a longer one ends outside anyway."""
+        reach = self.size + 2 * self.pad + self.kernel
+        return replace(self, stride=min(self.stride, reach))
+
     @property
     def pad_end(self) -> int:
         """Padding after the end that the last window needs."""
@@ -60,6 +65,7 @@ class Window:
 
 def emit_pool(g: Graph, value: str, method: int, y: Window, x: Window) -> str:
     """Append the pooling of one (N, C, H, W) value."""
+    y, x = y.clipped(), x.clipped()
     pads = [y.pad, x.pad, y.pad_end, x.pad_end]
     attributes: dict[str, Any] = {
         "kernel_shape": [y.kernel, x.kernel],

@@ -15,6 +15,7 @@ class Concat(Layer):
     """Bottoms side by side along one axis."""
 
     bottoms_allowed = (1, None)
+    takes_empty = True
 
     def _axis(self, shape: Shape) -> int:
         p = self.param.concat_param
