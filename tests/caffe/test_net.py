@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -413,31 +415,39 @@ def test_one_net_called_from_two_threads_computes_one_after_the_other(small: caf
 
 
 def test_other_threads_run_while_a_net_computes() -> None:
-    """The GIL is free during the computation: another thread counts on meanwhile."""
+    """The GIL is free during the computation: another thread counts on meanwhile.
+
+    No thread is made to let go of the GIL for a second, so that the count can only rise while
+    the computation has let go of it by itself.
+    """
     net = conv_net(1800)
     net.forward()
-    counts: list[int] = []
+    bindings = next(iter(net._bindings.values()))
+    count = [0]
     stop = threading.Event()
 
-    def count() -> None:
-        n = 0
+    def work() -> None:
         while not stop.is_set():
-            n += 1
-            counts[:] = [n]
+            count[0] += 1
+            time.sleep(0)
 
-    thread = threading.Thread(target=count)
+    thread = threading.Thread(target=work)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1)
     thread.start()
     try:
         moved = 0
-        for _ in range(5):
-            bindings = next(iter(net._bindings.values()))
-            before = counts[0] if counts else 0
+        for _ in range(50):
+            before = count[0]
             bindings.session.run_with_iobinding(bindings._binding)
-            moved += (counts[0] if counts else 0) > before
+            moved += count[0] > before
+            if moved == 3:
+                break
     finally:
         stop.set()
+        sys.setswitchinterval(interval)
         thread.join()
-    assert moved >= 3
+    assert moved == 3
 
 
 def test_set_mode_gpu_says_once_that_there_is_none(
