@@ -133,6 +133,7 @@ def take_tour(
 
 def _picture(window: MainWindow) -> Any:
     """The window with the dialogs and popups that lie over it."""
+    from qtpy.QtCore import QRect
     from qtpy.QtGui import QPainter
     from qtpy.QtWidgets import QApplication
 
@@ -140,7 +141,9 @@ def _picture(window: MainWindow) -> Any:
     painter = QPainter(picture)
     for other in QApplication.topLevelWidgets():
         if other is not window and other.isVisible():
-            painter.drawPixmap(window.mapFromGlobal(other.pos()), other.grab())
+            place = QRect(window.mapFromGlobal(other.pos()), other.size())
+            painter.drawPixmap(place.topLeft(), other.grab())
+            painter.drawRect(place)
     painter.end()
     return picture
 

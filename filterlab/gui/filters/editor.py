@@ -77,7 +77,7 @@ class FilterEditor(QWidget):
         self.grid.copy_requested.connect(self.copy_text)
         self.grid.paste_requested.connect(self.paste_text)
         self.grid.current_changed.connect(self._on_current)
-        self.thumbs = [KernelThumb(40, self, name) for name in "RGB"]
+        self.thumbs = [KernelThumb(36, self, name) for name in "RGB"]
         for channel, thumb in enumerate(self.thumbs):
             thumb.setProperty("channel", channel)
             thumb.clicked.connect(self._on_thumb)
@@ -138,9 +138,9 @@ class FilterEditor(QWidget):
         side.addWidget(self.sum_label)
         rows = QGridLayout()
         rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(2)
+        rows.setSpacing(0)
         for index, button in enumerate(self.tools.values()):
-            rows.addWidget(button, index // 3, index % 3)
+            rows.addWidget(button, index // 4, index % 4)
         side.addLayout(rows)
         side.addStretch(1)
         self._channel_box = QWidget(self)

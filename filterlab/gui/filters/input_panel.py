@@ -122,10 +122,10 @@ class InputPanel(QWidget):
         )  # fmt: skip
         self.mode = choice_box(
             self,
-            [("grey", tr("grey")), ("each", tr("each channel")), ("three", tr("three-channel"))],
+            [("grey", tr("grey")), ("each", tr("each")), ("three", tr("RGB"))],
             tr("Colour"),
-            tr("grey: on the brightness, as in the tutorial; each channel: the kernel on red, "
-               "green and blue; three-channel: a kernel with a grid for each"),
+            tr("grey: on the brightness, as in the tutorial; each: the kernel on red, green and "
+               "blue; RGB: a three-channel kernel with a grid for each"),
         )  # fmt: skip
         for box, signal in (
             (self.pad, self.pad_chosen),
@@ -165,7 +165,6 @@ class InputPanel(QWidget):
         form.setHorizontalSpacing(theme.STEP)
         form.setVerticalSpacing(6)
         form.setColumnStretch(1, 1)
-        form.setColumnStretch(3, 1)
         size = QHBoxLayout()
         size.setSpacing(4)
         size.addWidget(self.rows, 1)
@@ -194,6 +193,7 @@ class InputPanel(QWidget):
             if second_part is not None:
                 form.addWidget(self._name(right), row, 2)
                 form.addWidget(second_part, row, 3)
+                second_part.setFixedWidth(64)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)

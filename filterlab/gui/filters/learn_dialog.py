@@ -32,7 +32,7 @@ from filterlab.surgery.kernels.learn import Learned, learn_kernel_job
 
 __all__ = ["LearnDialog"]
 
-_SHOWN = QSize(240, 180)
+_SHOWN = QSize(256, 192)
 
 
 class LearnDialog(QDialog):
@@ -81,7 +81,7 @@ class LearnDialog(QDialog):
             self, [(-1, tr("or an output …"))] + [(i, name) for i, (name, _) in enumerate(outputs)],
             tr("Target"), tr("An output of the filters as the picture after"),
         )  # fmt: skip
-        self.output_box.setMinimumContentsLength(8)
+        self.output_box.setMinimumContentsLength(13)
         self.output_box.activated.connect(self._on_output)
         sides = [(side, str(side)) for side in SIDES]
         self.rows = choice_box(self, sides, tr("Rows of the kernels"))

@@ -126,7 +126,8 @@ def render(outputs: Outputs, look: Look, white: float = 1.0) -> tuple[Shown, ...
             levels = 0.0, white
         else:
             low, high = together if look.scale == "shared" or not np.isfinite(span).all() else span
-            if look.colours == "diverging":
+            # Colours of a picture keep their own range where nothing else has to share it.
+            if look.colours == "diverging" and not (data.ndim == 3 and look.scale == "own"):
                 most = max(abs(low), abs(high)) or 1.0
                 low, high = -most, most
             levels = low, high if high > low else low + 1.0

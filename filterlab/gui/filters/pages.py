@@ -69,7 +69,7 @@ class HistogramPage(QWidget):
                 lines[2].set_text("", "muted")
             else:
                 lines[2].set_text(
-                    tr("mean pre-surgery {before}, post-surgery {now}").format(
+                    tr("mean before {before}, now {now}").format(
                         before=_number(report.before.mean), now=_number(now.mean)
                     ),
                     "muted",
@@ -90,12 +90,12 @@ _SYMMETRIES = {
 
 def facts_lines(facts: Facts) -> tuple[str, str]:
     """A kernel's numbers and its symmetry, in words."""
-    numbers = tr("sum {sum}   norm {norm}   {effect}").format(
-        sum=_number(round(facts.total, 7)), norm=_number(facts.norm), effect=tr(facts.effect)
+    numbers = tr("sum {sum}   norm {norm}   rank {rank}").format(
+        sum=_number(round(facts.total, 7)), norm=_number(facts.norm), rank=facts.rank
     )
     names = [tr(_SYMMETRIES.get(name, name)) for name in facts.symmetries]
     symmetric = tr("symmetric: {names}").format(names=", ".join(names)) if names else ""
-    return numbers, symmetric or tr("no symmetry")
+    return numbers, f"{tr(facts.effect)}; {symmetric or tr('no symmetry')}"
 
 
 class KernelPage(QWidget):
@@ -135,12 +135,13 @@ class KernelPage(QWidget):
             facts = bench.facts(slot, channel)
             self.frequencies[slot].set_response(np.asarray(frequency_response(kernel)))
             if facts.vectors is not None:
-                text = tr("separable: a column times a row")
+                text = tr("Separable: a column times a row.")
             elif facts.rank == 0:
-                text = tr("all cells are zero")
+                text = tr("All cells are zero.")
             else:
-                text = tr("rank {rank}: not separable, it takes {rank} products of a column and "
-                          "a row").format(rank=facts.rank)  # fmt: skip
+                text = tr("Not separable: it takes {rank} products of a column and a row.").format(
+                    rank=facts.rank
+                )
             self.separable[slot].set_vectors(facts.vectors, text)
             self.separable[slot].setToolTip(text)
             for line, words in zip(self.lines[slot], facts_lines(facts)):

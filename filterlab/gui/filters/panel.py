@@ -8,6 +8,8 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
+    QLabel,
+    QSizePolicy,
     QSlider,
     QStackedWidget,
     QToolButton,
@@ -23,7 +25,6 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.code_panel import CodePanel
 from filterlab.gui.widgets.histogram import short_number
-from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.product_view import ProductView
 from filterlab.surgery.filterbench import FilterBench, Report
 from filterlab.surgery.kernels.analysis import PixelExplanation
@@ -57,17 +58,29 @@ class BottomPanel(QWidget):
         self.channel = 0
         self.product = ProductView(self)
         self.product.setMinimumHeight(104)
-        self.sentence = Line(self, "muted")
-        self.where = Line(self, "muted")
+        self.where = QLabel(self)
+        self.sentence = QLabel(self)
+        self.sentence.setProperty("role", "muted")
+        for label in (self.where, self.sentence):
+            # A fixed room for the text: it may change without moving anything.
+            label.setWordWrap(True)
+            label.setAlignment(Qt.AlignLeft | Qt.AlignTop)
+            label.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Ignored)
+            label.setMinimumWidth(200)
         self.code = CodePanel(self)
         self.numbers = HistogramPage(self)
         self.kernels = KernelPage(self)
         cursor = QWidget(self)
-        column = QVBoxLayout(cursor)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addWidget(self.product, 1)
-        column.addWidget(self.sentence)
+        words = QVBoxLayout()
+        words.setContentsMargins(0, 4, 0, 0)
+        words.setSpacing(2)
+        words.addWidget(self.where, 2)
+        words.addWidget(self.sentence, 3)
+        side = QHBoxLayout(cursor)
+        side.setContentsMargins(0, 0, 0, 0)
+        side.setSpacing(theme.STEP)
+        side.addLayout(words, 1)
+        side.addWidget(self.product, 2)
         self.pages = QStackedWidget(self)
         for page in (cursor, self.numbers, self.kernels):
             self.pages.addWidget(page)
@@ -109,8 +122,7 @@ class BottomPanel(QWidget):
             top.addWidget(button)
         self._page_buttons.button(0).setChecked(True)
         self._page_buttons.idClicked.connect(self._on_page)
-        top.addSpacing(theme.STEP)
-        top.addWidget(self.where, 1)
+        top.addStretch(1)
         self._channel_box = QWidget(self)
         box = QHBoxLayout(self._channel_box)
         box.setContentsMargins(0, 0, 0, 0)
@@ -145,11 +157,14 @@ class BottomPanel(QWidget):
         self._show_speed(300)
         for part in (self.back_button, self.play_button, self.next_button, self.speed):
             walk.addWidget(part)
-        top.addWidget(self.walk_box)
         self.pin_button = self._button(
             "pin", tr("Keep looking at this pixel (or click on a picture)"), True
         )
-        top.addWidget(self.pin_button)
+        self.pin_button.setProperty("flat", False)
+        self.play_button.setProperty("flat", False)
+        walk.addSpacing(4)
+        walk.addWidget(self.pin_button)
+        top.addWidget(self.walk_box)
         self.pin_button.toggled.connect(self.pin_toggled)
         self.play_button.toggled.connect(self._on_play)
         self.back_button.clicked.connect(self._on_back)
@@ -163,13 +178,19 @@ class BottomPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2 * theme.STEP, 4, 2 * theme.STEP, theme.STEP)
         layout.setSpacing(3 * theme.STEP)
-        layout.addLayout(left, 5)
-        layout.addWidget(self.code, 2)
+        layout.addLayout(left, 2)
+        layout.addWidget(self.code, 1)
+        self.code.setMinimumWidth(240)
 
     def sizeHint(self) -> QSize:
         return QSize(800, 196)
 
     # Pages
+
+    @property
+    def pending(self) -> bool:
+        """Whether a page is still to be brought up to date."""
+        return bool(self._later.isActive())
 
     @property
     def page(self) -> str:
@@ -185,7 +206,6 @@ class BottomPanel(QWidget):
     def _on_page(self, index: int) -> None:
         self.pages.setCurrentIndex(index)
         self.walk_box.setVisible(index == 0)
-        self.where.setVisible(index == 0)
         self.refresh_page()
         self.page_changed.emit(PAGES[index])
 
@@ -246,24 +266,23 @@ class BottomPanel(QWidget):
         )  # fmt: skip
         row, column = explained.output
         x0, y0, x1, y1 = explained.box
-        self.where.set_text(
-            tr("filter {n} at ({x}, {y}) sees the input from ({x0}, {y0}) to ({x1}, {y1})").format(
+        self.where.setText(
+            tr("Filter {n} at ({x}, {y}) sees the input from ({x0}, {y0}) to ({x1}, {y1}).").format(
                 n=self.slot, x=column, y=row, x0=x0, y0=y0, x1=x1 - 1, y1=y1 - 1
             )
         )
-        self.sentence.set_text(
+        self.sentence.setText(
             tr("Caffe computes the correlation: the kernel is not flipped. Flipped, as in the "
                "textbooks' convolution, this pixel would be {value}.").format(
                 value=short_number(float(f"{explained.flipped_result:.4g}"))
             )
         )  # fmt: skip
-        self.sentence.setToolTip(self.sentence.text())
 
     def show_nothing(self, bench: FilterBench | None = None) -> None:
         """Nothing is pointed at."""
         self.product.clear()
-        self.where.set_text("")
-        self.sentence.set_text(size_sentence(bench) if bench is not None else "")
+        self.where.setText("")
+        self.sentence.setText(size_sentence(bench) if bench is not None else "")
 
     def set_code(self, code: str) -> None:
         """The pycaffe lines of the last action."""
@@ -271,12 +290,11 @@ class BottomPanel(QWidget):
 
     # The walk
 
-    def set_walk(self, active: bool, playing: bool) -> None:
+    def set_walk(self, playing: bool) -> None:
         """Show whether the window walks, or stands."""
         with QSignalBlocker(self.play_button):
             self.play_button.setChecked(playing)
         self.play_button.setIcon(icon("pause" if playing else "play"))
-        del active
 
     def _on_play(self, on: bool) -> None:
         self.walk_toggled.emit(on)

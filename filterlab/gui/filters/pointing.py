@@ -131,7 +131,7 @@ class Pointer(QObject):
             self.walk.play()
         else:
             self.walk.pause()
-        self.tab.bottom.set_walk(self.walk.active, self.walk.playing)
+        self.tab.bottom.set_walk(self.walk.playing)
 
     def _on_step(self, by: int) -> None:
         rows, cols, step = self._grid
@@ -139,7 +139,7 @@ class Pointer(QObject):
             return
         if self.walk.active:
             self.walk.step(by)
-            self.tab.bottom.set_walk(True, False)
+            self.tab.bottom.set_walk(False)
             return
         row, column = self.pointed or (0, 0)
         if self.pinned is not None:
@@ -161,7 +161,7 @@ class Pointer(QObject):
 
     def _on_walk_ended(self) -> None:
         self.tab.stage.set_reveal(None)
-        self.tab.bottom.set_walk(False, False)
+        self.tab.bottom.set_walk(False)
         self.pointed = self.pinned
         self.explain()
 

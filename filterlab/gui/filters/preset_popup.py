@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from qtpy.QtCore import QPoint, QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
@@ -27,7 +25,7 @@ from filterlab.surgery.kernels.presets import CATEGORIES, PRESETS
 __all__ = ["PresetPopup"]
 
 _COLUMNS = 8
-_TILE = QSize(84, 76)
+_TILE = QSize(96, 90)
 
 
 class PresetPopup(QFrame):
@@ -84,21 +82,25 @@ class PresetPopup(QFrame):
         grid = QGridLayout(inside)
         grid.setContentsMargins(12, 8, 12, 12)
         grid.setSpacing(2)
-        row = 0
+        row, free = -2, 0
         for category in CATEGORIES:
             keys = [key for key, preset in PRESETS.items() if preset.category == category]
-            row = self._heading(grid, row, tr(category.capitalize()))
+            # Small categories share a row.
+            if len(keys) > free:
+                row, free = row + 2, _COLUMNS
+            start = _COLUMNS - free
+            self._heading(grid, row, start, len(keys), tr(category.capitalize()))
             side = (max(size[0], 3), max(size[1], 3))
             for index, key in enumerate(keys):
                 preset = PRESETS[key]
-                # The tutorial's random kernels are drawn large enough to be seen here, too.
                 tile = self._tile(preset.make(side), tr(preset.title), key == current)
-                tile.setToolTip(tr(preset.doc))
+                tile.setToolTip(f"{tr(preset.title)}: {tr(preset.doc)}")
                 tile.setProperty("preset", key)
                 tile.clicked.connect(self._on_tile)
-                grid.addWidget(tile, row + index // _COLUMNS, index % _COLUMNS)
+                grid.addWidget(tile, row + 1, start + index)
                 self.tiles[key] = tile
-            row += -(-len(keys) // _COLUMNS)
+            free -= len(keys)
+        row += 2
         row = self._fill_own(grid, row)
         grid.setRowStretch(row, 1)
         self._scroll.setWidget(inside)
@@ -109,9 +111,10 @@ class PresetPopup(QFrame):
         except EXPECTED:
             own = []
         for category in sorted({kernel.category for kernel in own}, key=str.casefold):
-            row = self._heading(grid, row, category or tr("My kernels"))
-            mine: Sequence[object] = [kernel for kernel in own if kernel.category == category]
-            for index, kernel in enumerate(k for k in own if k.category == category):
+            mine = [kernel for kernel in own if kernel.category == category]
+            self._heading(grid, row, 0, _COLUMNS, category or tr("My kernels"))
+            row += 1
+            for index, kernel in enumerate(mine):
                 values = kernel.values if len(kernel.values) == 3 else kernel.values[0]
                 tile = self._tile(values, kernel.name, False)
                 tile.setProperty("own", kernel.name)
@@ -122,12 +125,12 @@ class PresetPopup(QFrame):
         return row
 
     @staticmethod
-    def _heading(grid: QGridLayout, row: int, text: str) -> int:
+    def _heading(grid: QGridLayout, row: int, column: int, span: int, text: str) -> None:
         label = QLabel(text)
         label.setProperty("role", "muted")
         label.setContentsMargins(4, 6, 0, 0)
-        grid.addWidget(label, row, 0, 1, _COLUMNS)
-        return row + 1
+        label.setMinimumWidth(0)
+        grid.addWidget(label, row, column, 1, max(1, span))
 
     @staticmethod
     def _tile(kernel: object, title: str, chosen: bool) -> QToolButton:
@@ -142,11 +145,9 @@ class PresetPopup(QFrame):
         font = tile.font()
         font.setPointSizeF(max(7.5, font.pointSizeF() - 1.5))
         tile.setFont(font)
-        room = tile.fontMetrics().elidedText(title, Qt.ElideRight, _TILE.width() - 8)
-        tile.setText(room)
+        tile.setText(_two_lines(tile, title))
         tile.setAccessibleName(title)
-        if room != title:
-            tile.setToolTip(title)
+        tile.setToolTip(title)
         return tile
 
     def _on_tile(self) -> None:
@@ -169,3 +170,17 @@ class PresetPopup(QFrame):
             tiles[here].click()
         else:
             super().keyPressEvent(event)
+
+
+def _two_lines(tile: QToolButton, title: str) -> str:
+    """A title on at most two lines, each as wide as the tile."""
+    metrics, room = tile.fontMetrics(), _TILE.width() - 16
+    lines = [""]
+    for word in title.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and len(lines) < 2 and metrics.horizontalAdvance(longer) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    lines = [metrics.elidedText(line, Qt.ElideRight, room) for line in lines]
+    return "\n".join([*lines, ""][:2])

@@ -96,5 +96,9 @@ class Raster(QObject):
 
 
 def _text_of(value: object) -> str:
-    numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    return " ".join(f"{number:.3g}".replace("-", "\N{MINUS SIGN}") for number in numbers[:1])
+    """A pixel's number in few characters: ``.241``, ``−1.43``; of a colour its brightness."""
+    number = float(np.mean(np.asarray(value, dtype=np.float64)))
+    text = f"{number:.3f}" if abs(number) < 9.995 else f"{number:.4g}"
+    if abs(number) < 1:
+        text = text.replace("0.", ".", 1)
+    return text.replace("-", "\N{MINUS SIGN}")

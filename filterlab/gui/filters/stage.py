@@ -127,7 +127,7 @@ class Stage(QObject):
         )
         size = f"{picture.width} × {picture.height}"
         self.titles[0].set_text(f"{tr('Input')}  {size}")
-        self.notes[0].set_text(picture.title)
+        self.notes[0].set_text(picture.title[:1].upper() + picture.title[1:])
         self.notes[0].setToolTip(picture.title)
 
     def _on_input(self, made: tuple[Picture, str, np.ndarray]) -> None:
@@ -191,7 +191,8 @@ class Stage(QObject):
         look = frame.look
         slot = self._tracker if look.scale == "own" else 0
         shown = frame.shown[slot]
-        self.bar.set_colours(lut(look.table))
+        colour = shown.pixels.ndim == 3
+        self.bar.set_colours(lut("grey" if colour else look.table))
         self.bar.set_levels(shown.low, shown.high)
         self.bar.set_caption(f"{tr('Filter')} {slot}" if look.scale == "own" else "")
 
@@ -211,12 +212,12 @@ class Stage(QObject):
         elif frame.look.scale == "clip":
             text = tr("{share} % clipped").format(share=_percent(shown.clipped))
         else:
-            text = tr("mean {now}").format(now=_short(stats.mean))
             before = report.before.mean if report.before is not None else stats.mean
-            if abs(before - stats.mean) > 5e-5:
-                text += f" ({tr('was {before}').format(before=_short(before))})"
+            text = f"{tr('mean')} {_short(stats.mean)}"
+            if abs(before - stats.mean) > 5e-4:
+                text = f"{tr('mean')} {_short(before)} → {_short(stats.mean)}"
         if not bad:
-            text += f"  ·  {_short(stats.minimum)} … {_short(stats.maximum)}"
+            text += f"  ·  {_short(stats.minimum, 2)} … {_short(stats.maximum, 2)}"
         label.set_text(text, "error" if bad else "muted")
         label.setToolTip(
             tr("mean {mean}, least {low}, greatest {high}, standard deviation {std}").format(
@@ -292,9 +293,9 @@ class Stage(QObject):
             self.clicked.emit(int(self.sender().property("slot")), x, y)
 
 
-def _short(value: float) -> str:
-    """Three decimals at most near 1, three digits elsewhere: no figure wider than it helps."""
-    text = f"{value:.3g}" if abs(value) >= 1 else f"{round(value, 3) + 0.0:g}"
+def _short(value: float, decimals: int = 3) -> str:
+    """Few decimals near 1, three digits elsewhere: no figure wider than it helps."""
+    text = f"{value:.3g}" if abs(value) >= 1 else f"{round(value, decimals) + 0.0:g}"
     return text.replace("-", "\N{MINUS SIGN}")
 
 

@@ -115,7 +115,7 @@ class FiltersTab(Tab):
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(1, 0)
         self.splitter.setCollapsible(0, False)
-        self.splitter.setSizes([540, 196])
+        self.splitter.setSizes([548, 188])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
@@ -212,7 +212,8 @@ class FiltersTab(Tab):
     def settled(self) -> bool:
         """Whether everything asked for is on the screen."""
         waiting = self._full_later.isActive() or self.full.running or self.sources.busy
-        return not (waiting or self.live.busy or self.stage.inputs.busy)
+        busy = self.live.busy or self.stage.inputs.busy or self.bottom.pending
+        return not (waiting or busy)
 
     def set_look(self, look: Look) -> None:
         """Show the outputs another way."""
@@ -465,7 +466,7 @@ class FiltersTab(Tab):
     def deactivated(self) -> None:
         self.panel_.camera_button.setChecked(False)
         self.pointer.walk.pause()
-        self.bottom.set_walk(self.pointer.walk.active, False)
+        self.bottom.set_walk(False)
 
     def cancel(self) -> bool:
         if self.panel_.draw_button.isChecked():

@@ -101,6 +101,7 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     tab.editors[0].presets.choose("gabor")
     wait(lambda: tab.settled, "the zone plate's outputs")
     rows, cols = tab.stage.frame.outputs.data.shape[1:]
+    tab.bottom.set_slot(0)
     tab.pointer.walk.begin(rows * cols, rows * cols * 3 // 5 + cols // 3)
     yield "window_walking"
     tab.pointer.walk.stop()
@@ -124,6 +125,8 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     wait(lambda: tab.settled, "the outputs to learn from")
     tab.files.show_learn()
     dialog = tab.files.dialog
+    middle_of = window.geometry().center() - dialog.rect().center()
+    dialog.move(middle_of)
     dialog.output_box.setCurrentIndex(1)
     dialog.output_box.activated.emit(1)
     dialog.learn()

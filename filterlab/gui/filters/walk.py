@@ -75,6 +75,8 @@ class Walk(QObject):
 
     def advance(self, seconds: float) -> None:
         """Go on by some time; the timer's clock calls this."""
+        if not self.active:
+            return
         self._exact += self.speed * seconds
         self._go(min(self.total, int(self._exact)), exact=False)
         if self.position >= self.total:

@@ -79,8 +79,7 @@ class ProductView(QWidget):
         total = float(np.sum(self._patch.astype(np.float64) * self._kernel))
         if self._others is not None:
             return tr(
-                "{count} products, summed {total}, + {others} of the other channels, "
-                "+ bias {bias} = {result}"
+                "{count} products: {total}, other channels: {others}, bias {bias}, sum {result}"
             ).format(
                 count=self._patch.size,
                 total=short_number(total),

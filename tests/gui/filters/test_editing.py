@@ -1,4 +1,4 @@
-"""Kernels edited through the real grids, fields and buttons."""
+"""Kernels edited through the real grids, fields, buttons and menus."""
 
 from __future__ import annotations
 
@@ -8,9 +8,25 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QMenu
 
 from filterlab.gui.filters.tab import FiltersTab
+
+RAMP = np.arange(25, dtype=np.float32).reshape(5, 5)
+
+
+def choose(box: Any, value: Any) -> None:
+    """Choose in a combo box as a user does."""
+    box.setCurrentIndex(box.findData(value))
+    box.activated.emit(box.currentIndex())
+
+
+def item(menu: QMenu, *path: str) -> Any:
+    """A menu's action by its texts."""
+    for text in path:
+        action = next(a for a in menu.actions() if a.text() == text)
+        menu = action.menu()
+    return action
 
 
 def test_typing_in_a_cell_changes_the_output(
@@ -25,9 +41,8 @@ def test_typing_in_a_cell_changes_the_output(
     qtbot.keyClick(editor, Qt.Key_Return)
     assert tab.bench.kernel(1)[0, 0] == np.float32(1 / 9)
     assert tab.bench.net.params["conv"][0].data[1, 0, 0, 0] == np.float32(1 / 9)
-    np.testing.assert_allclose(
-        hands.output(1), hands.correlate(picture, tab.bench.kernel(1)), atol=1e-5
-    )
+    expected = hands.correlate(picture, tab.bench.kernel(1))
+    np.testing.assert_allclose(hands.output(1), expected, atol=1e-5)
     assert tab.undo_text() == "Set cell"
     assert "net.params['conv'][0].data[1, 0, 0, 0]" in tab.bottom.code.code()
 
@@ -45,14 +60,239 @@ def test_a_painted_drag_is_one_undo_step(tab: FiltersTab, hands: Any) -> None:
     assert tab.undo_text() == ""
 
 
+def test_brush_step_and_mirror_of_the_panel_reach_the_grids(tab: FiltersTab, hands: Any) -> None:
+    tab.editors[2].clear()
+    tab.panel_.brush.setValue(-2)
+    choose(tab.panel_.symmetry, "both")
+    hands.drag(tab.editors[2].grid, [(0, 1)])
+    kernel = tab.bench.kernel(2)
+    assert {tuple(map(int, at)) for at in np.argwhere(kernel)} == {(0, 1), (0, 3), (4, 1), (4, 3)}
+    assert kernel[0, 1] == -2
+    choose(tab.panel_.symmetry, "none")
+    tab.panel_.step.setValue(0.25)
+    hands.wheel(tab.editors[2].grid, (2, 2), 1)
+    assert tab.bench.kernel(2)[2, 2] == np.float32(0.25)
+    hands.wheel(tab.editors[2].grid, (2, 2), -1, int(Qt.ControlModifier))
+    assert tab.bench.kernel(2)[2, 2] == np.float32(0.225)
+    hands.drag(tab.editors[2].grid, [(0, 1)], modifiers=Qt.AltModifier)
+    assert tab.panel_.brush.value() == -2
+
+
 @pytest.mark.parametrize("side", [3, 7, 11])
 def test_size_is_chosen_and_undone(tab: FiltersTab, hands: Any, side: int) -> None:
     box = tab.panel_.rows
-    box.setCurrentIndex(box.findData(side))
-    box.activated.emit(box.currentIndex())
+    choose(box, side)
     assert tab.bench.size == (side, side)
     assert hands.output(0).shape == (40 - side + 1, 56 - side + 1)
     assert tab.editors[2].grid.values().shape == (side, side)
+    assert tab.undo_text() == "Change size"
     tab.undo()
     assert tab.bench.size == (5, 5)
     assert box.currentData() == 5
+
+
+def test_a_kernel_need_not_be_square(tab: FiltersTab, hands: Any, picture: np.ndarray) -> None:
+    choose(tab.panel_.columns, 9)
+    assert tab.bench.size == (5, 9)
+    choose(tab.panel_.rows, 3)
+    assert tab.bench.size == (3, 9)
+    expected = hands.correlate(picture, tab.bench.kernel(2))
+    np.testing.assert_allclose(hands.output(2), expected, atol=1e-5)
+
+
+def test_pad_stride_and_dilation_are_edits_of_the_net(tab: FiltersTab, hands: Any) -> None:
+    choose(tab.panel_.pad, "same")
+    assert hands.output(0).shape == (40, 56)
+    choose(tab.panel_.stride, 3)
+    assert hands.output(0).shape == (14, 19)
+    choose(tab.panel_.dilation, 2)
+    assert "pad: 4 stride: 3 dilation: 2" in tab.bottom.code.code()
+    assert hands.output(0).shape == (14, 19)
+    for name in ("Change dilation", "Change stride", "Change padding"):
+        assert tab.undo_text() == name
+        tab.undo()
+    assert hands.output(0).shape == (36, 52)
+
+
+def test_a_kernel_that_does_not_fit_is_refused(tab: FiltersTab, hands: Any) -> None:
+    tab.set_picture(np.zeros((9, 60), np.float32), "flat")
+    hands.settle()
+    choose(tab.panel_.rows, 11)
+    assert len(hands.errors) == 1
+    assert "11" in hands.errors[0]
+    assert tab.bench.size == (5, 5)
+    assert tab.panel_.rows.currentData() == 5, "the box shows what is"
+
+
+def test_bias_is_added_and_undone(qtbot: QtBot, tab: FiltersTab, hands: Any) -> None:
+    before = hands.output(0).copy()
+    field = tab.editors[0].bias
+    field.selectAll()
+    qtbot.keyClicks(field, "1/4")
+    qtbot.keyClick(field, Qt.Key_Return)
+    np.testing.assert_allclose(hands.output(0), before + 0.25, atol=1e-6)
+    assert tab.undo_text() == "Change bias"
+    tab.undo()
+    assert field.value() == 0
+    np.testing.assert_array_equal(hands.output(0), before)
+
+
+MENU = [
+    (("Rotate 90° clockwise",), lambda k: np.rot90(k, -1)),
+    (("Rotate 90° anticlockwise",), lambda k: np.rot90(k)),
+    (("Flip left and right",), lambda k: k[:, ::-1]),
+    (("Flip up and down",), lambda k: k[::-1]),
+    (("Transpose",), lambda k: k.T),
+    (("Shift", "Shift right"), lambda k: np.pad(k, ((0, 0), (1, 0)))[:, :5]),
+    (("Shift", "Shift up"), lambda k: np.pad(k, ((0, 1), (0, 0)))[1:]),
+    (("Negate",), lambda k: -k),
+    (("Normalise to sum 1",), lambda k: k / k.sum()),
+    (("Make zero-mean",), lambda k: k - k.mean()),
+    (("Scale to energy 1",), lambda k: k / np.sqrt((k**2).sum())),
+    (("Fill with the brush",), lambda k: np.full_like(k, 0.5)),
+    (("Clear",), lambda k: np.zeros_like(k)),
+]
+
+
+@pytest.mark.parametrize(("path", "expected"), MENU, ids=[" / ".join(path) for path, _ in MENU])
+def test_changes_in_the_menu(tab: FiltersTab, path: tuple[str, ...], expected: Any) -> None:
+    tab.bench.set_kernel(1, RAMP)
+    name = tab.undo_text()
+    item(tab.editors[1].tools["more"].menu(), *path).trigger()
+    np.testing.assert_allclose(tab.bench.kernel(1), expected(RAMP), atol=1e-6)
+    assert tab.undo_text() not in ("", name)
+    tab.undo()
+    np.testing.assert_array_equal(tab.editors[1].grid.values(), RAMP)
+
+
+def test_a_turn_by_45_degrees_moves_the_rings(tab: FiltersTab) -> None:
+    kernel = np.zeros((5, 5), np.float32)
+    kernel[1, 1], kernel[0, 0] = 1, 2
+    tab.bench.set_kernel(0, kernel)
+    item(tab.editors[0].tools["more"].menu(), "Rotate 45° clockwise").trigger()
+    assert tab.bench.kernel(0)[1, 2] == 1
+    assert tab.bench.kernel(0)[0, 2] == 2
+
+
+@pytest.mark.parametrize(
+    ("tool", "expected"),
+    [
+        ("negate", lambda k: -k),
+        ("normalise", lambda k: k / k.sum()),
+        ("rotate90", lambda k: np.rot90(k, -1)),
+        ("flip", lambda k: k[:, ::-1]),
+        ("clear", lambda k: np.zeros_like(k)),
+    ],
+)
+def test_tool_buttons(qtbot: QtBot, tab: FiltersTab, tool: str, expected: Any) -> None:
+    tab.bench.set_kernel(2, RAMP)
+    qtbot.mouseClick(tab.editors[2].tools[tool], Qt.LeftButton)
+    np.testing.assert_allclose(tab.bench.kernel(2), expected(RAMP), atol=1e-6)
+
+
+def test_swap_and_copy_between_slots(tab: FiltersTab, hands: Any) -> None:
+    tab.bench.set_bias(0, 0.5)
+    zero, two = tab.bench.kernel(0).copy(), tab.bench.kernel(2).copy()
+    item(tab.editors[0].tools["more"].menu(), "Swap with filter 2").trigger()
+    np.testing.assert_array_equal(tab.bench.kernel(2), zero)
+    np.testing.assert_array_equal(tab.editors[0].grid.values(), two)
+    assert tab.editors[2].bias.value() == 0.5
+    item(tab.editors[2].tools["more"].menu(), "Copy to filter 1").trigger()
+    np.testing.assert_array_equal(tab.bench.kernel(1), zero)
+    np.testing.assert_array_equal(hands.output(1), hands.output(2))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1\t2\t3\n4\t5\t6\n7\t8\t9\n",
+        "1,2,3\n4,5,6\n7,8,9",
+        "1 2 3\n4 5 6\n7 8 9\n",
+        "1,2,3;4,5,6;7,8,9",
+        "[[1, 2, 3], [4, 5, 6], [7, 8, 9]]",
+        "np.array([[1, 2, 3],\n [4, 5, 6],\n [7, 8, 9]])",
+        '{"kernel": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]}',
+    ],
+    ids=["tsv", "csv", "imagej", "gmic", "python", "numpy", "json"],
+)
+def test_a_kernel_is_pasted_in_every_form(tab: FiltersTab, text: str) -> None:
+    tab.active = 1
+    QApplication.clipboard().setText(text)
+    tab.actions_.paste.trigger()
+    expected = np.pad(np.arange(1, 10, dtype=np.float32).reshape(3, 3), 1)
+    np.testing.assert_array_equal(tab.bench.kernel(1), expected)
+    assert tab.undo_text() == "Paste"
+
+
+@pytest.mark.parametrize("style", ["tsv", "csv", "imagej", "gmic", "python", "numpy", "json"])
+def test_what_is_copied_is_pasted_back(tab: FiltersTab, style: str) -> None:
+    kernel = np.random.default_rng(3).normal(size=(5, 5)).astype(np.float32)
+    tab.bench.set_kernel(0, kernel)
+    tab.editors[0].copy_text(style=style)
+    tab.active = 2
+    tab.actions_.paste.trigger()
+    np.testing.assert_array_equal(tab.bench.kernel(2), kernel)
+
+
+def test_a_selected_block_is_copied_and_pasted(qtbot: QtBot, tab: FiltersTab, hands: Any) -> None:
+    tab.bench.set_kernel(0, RAMP)
+    grid = tab.editors[0].grid
+    hands.drag(grid, [(1, 1), (2, 3)], modifiers=Qt.ShiftModifier)
+    np.testing.assert_array_equal(tab.bench.kernel(0), RAMP, "selecting changes nothing")
+    qtbot.keyClick(grid, Qt.Key_C, Qt.ControlModifier)
+    assert QApplication.clipboard().text().split() == "6 7 8 11 12 13".split()
+    hands.drag(grid, [(3, 2), (4, 3)], modifiers=Qt.ShiftModifier)
+    tab.actions_.paste.trigger()
+    expected = RAMP.copy()
+    expected[3:5, 2:5] = RAMP[1:3, 1:4]
+    np.testing.assert_array_equal(tab.bench.kernel(0), expected)
+
+
+@pytest.mark.parametrize("text", ["1 2\n3 4", "1 2 3\n4 5\n6 7 8", "a b c\nd e f", "1 nan 2", ""])
+def test_what_is_no_kernel_is_said_and_changes_nothing(
+    tab: FiltersTab, hands: Any, text: str
+) -> None:
+    before, undo = tab.bench.filter(1).copy(), tab.undo_text()
+    tab.active = 1
+    QApplication.clipboard().setText(text)
+    tab.actions_.paste.trigger()
+    assert len(hands.errors) == 1
+    assert "\n" not in hands.errors[0]
+    np.testing.assert_array_equal(tab.bench.filter(1), before)
+    assert tab.undo_text() == undo
+
+
+def test_undo_covers_everything(tab: FiltersTab, hands: Any) -> None:
+    """Back to the start over edits of all kinds, and on again."""
+    start, end = tab.bench.state, None
+    hands.drag(tab.editors[0].grid, [(0, 0), (2, 2)])
+    tab.editors[1].presets.choose("box")
+    tab.editors[2].bias.setValue(0.5)
+    choose(tab.panel_.rows, 7)
+    choose(tab.panel_.mode, "three")
+    tab.set_picture(np.ones((30, 30, 3), np.float32), "white")
+    end = tab.bench.state
+    count = 0
+    while tab.undo_text():
+        tab.undo()
+        count += 1
+    assert count == 6
+    assert tab.bench.state.same(start)
+    while tab.redo_text():
+        tab.redo()
+    assert tab.bench.state.same(end)
+    hands.settle()
+    assert tab.stage.frame is not None
+    assert tab.stage.frame.outputs.full_size == (24, 24)
+
+
+def test_only_the_newest_edit_is_shown(tab: FiltersTab, hands: Any, picture: np.ndarray) -> None:
+    shown: list[int] = []
+    tab.live.ready.connect(lambda frame: shown.append(frame.outputs.revision))
+    for value in range(40):
+        tab.bench.set_bias(0, value / 7)
+    hands.settle()
+    assert shown[-1] == tab.bench.revision
+    assert shown == sorted(shown)
+    expected = hands.correlate(picture, tab.bench.kernel(0), 39 / 7)
+    np.testing.assert_allclose(hands.output(0), expected, atol=1e-5)

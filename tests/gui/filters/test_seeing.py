@@ -1,0 +1,182 @@
+"""How outputs are shown: scales, colours, ReLU, numbers; and that pixels lie where they should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QRectF
+from qtpy.QtGui import QColor
+
+from filterlab.gui.filters.look import Look, render
+from filterlab.gui.filters.tab import FiltersTab
+from filterlab.gui.widgets.colours import lut
+from filterlab.surgery.convolve import Outputs, stats_of
+
+
+def pixel_colour(tab: FiltersTab, view: int, x: float, y: float) -> QColor:
+    """The colour on the screen at a place of the input."""
+    shown = tab.stage.views[view]
+    at = shown.to_widget(x, y)
+    image = shown.grab().toImage()
+    ratio = image.width() / shown.width()
+    return image.pixelColor(int(at.x() * ratio), int(at.y() * ratio))
+
+
+def test_an_asymmetric_kernel_moves_an_impulse_the_right_way(tab: FiltersTab, hands: Any) -> None:
+    """Correlation: a 1 in the kernel's upper left carries a pixel down and to the right."""
+    picture = np.zeros((12, 16), np.float32)
+    picture[3, 9] = 1
+    tab.set_picture(picture, "impulse")
+    kernel = np.zeros((5, 5), np.float32)
+    kernel[0, 1] = 1
+    tab.bench.set_kernel(0, kernel)
+    tab.bench.set_kernel(1, -kernel)
+    tab.bench.clear(2)
+    hands.settle()
+    # Two rows and one column on from (3, 9), in the input's coordinates.
+    assert pixel_colour(tab, 1, 10.5, 5.5).name() == "#b2182b"
+    assert pixel_colour(tab, 2, 10.5, 5.5).name() == "#2166ac"
+    assert pixel_colour(tab, 1, 9.5, 5.5).name() == "#f7f7f7"
+    assert pixel_colour(tab, 1, 10.5, 6.5).name() == "#f7f7f7"
+    assert pixel_colour(tab, 0, 9.5, 3.5).name() == "#ffffff"
+
+
+def test_views_are_equal_and_zoom_as_one(tab: FiltersTab, hands: Any) -> None:
+    widths = [view.width() for view in tab.stage.views]
+    assert max(widths) - min(widths) <= 1, "a remainder of the division at most"
+    assert len({view.height() for view in tab.stage.views}) == 1
+    tab.stage.views[2].set_view_rect(QRectF(10, 8, 12, 9))
+    for view in tab.stage.views:
+        centre = view.view_rect().center()
+        assert centre.x() == pytest.approx(16, abs=0.3)
+        assert centre.y() == pytest.approx(12.5, abs=0.3)
+    tab.actions_.fit.trigger()
+    assert all(view.fitted for view in tab.stage.views)
+
+
+def test_the_start_shares_one_signed_scale(tab: FiltersTab) -> None:
+    frame = tab.stage.frame
+    assert frame is not None
+    most = max(abs(frame.outputs.lowest()), abs(frame.outputs.highest()))
+    assert tab.stage.bar.levels() == pytest.approx((-most, most))
+    assert {(s.low, s.high) for s in frame.shown} == {(-most, most)} or all(
+        (s.low, s.high) == pytest.approx((-most, most)) for s in frame.shown
+    )
+
+
+def outputs_of(*planes: np.ndarray) -> Outputs:
+    data = np.stack([np.asarray(p, np.float32) for p in planes])
+    return Outputs(data, tuple(stats_of(p) for p in data), 1, data.shape[1:3], 0)
+
+
+PLANES = (
+    np.array([[-1.0, 0.0, 0.5, 1.0]]),
+    np.array([[0.0, 0.1, 0.2, 0.4]]),
+    np.array([[-4.0, -2.0, 0.0, 2.0]]),
+)
+
+
+def test_each_its_own_scale() -> None:
+    shown = render(outputs_of(*PLANES), Look(scale="own"))
+    assert [(s.low, s.high) for s in shown] == [
+        (-1, 1),
+        (pytest.approx(-0.4), pytest.approx(0.4)),
+        (-4, 4),
+    ]
+    assert shown[2].pixels.tolist() == [[0, 64, 128, 191]]
+
+
+def test_clipping_counts_what_is_lost() -> None:
+    shown = render(outputs_of(*PLANES), Look(scale="clip"))
+    assert [s.clipped for s in shown] == [0.25, 0.0, 0.75]
+    assert shown[0].pixels.tolist() == [[0, 0, 128, 255]]
+    fed_as_255 = render(outputs_of(*(255 * p for p in PLANES)), Look(scale="clip"), 255.0)
+    assert fed_as_255[0].pixels.tolist() == [[0, 0, 128, 255]]
+
+
+def test_relu_and_absolute_value() -> None:
+    relu = render(outputs_of(*PLANES), Look(scale="own", relu=True, colours="grey"))
+    assert (relu[2].low, relu[2].high) == (0, 2)
+    assert relu[2].pixels.tolist() == [[0, 0, 0, 255]]
+    absolute = render(outputs_of(*PLANES), Look(scale="own", absolute=True, colours="viridis"))
+    assert (absolute[2].low, absolute[2].high) == (0, 4)
+    assert absolute[2].pixels.tolist() == [[255, 128, 0, 128]]
+
+
+@pytest.mark.parametrize("colours", ["diverging", "grey", "viridis"])
+def test_colours_on_the_screen(tab: FiltersTab, hands: Any, colours: str) -> None:
+    for slot in range(3):
+        tab.bench.clear(slot)
+    tab.bench.set_bias(0, 3.0)
+    tab.actions_.look_action("colours", colours).trigger()
+    hands.settle()
+    red, green, blue = lut(colours)[255]
+    colour = pixel_colour(tab, 1, 28, 20)
+    assert (colour.red(), colour.green(), colour.blue()) == (red, green, blue)
+    assert tab.actions_.look_action("colours", colours).isChecked()
+
+
+def test_clip_is_said_under_the_output(tab: FiltersTab, hands: Any) -> None:
+    tab.bench.set_kernel(0, np.zeros((5, 5)))
+    tab.bench.set_bias(0, 3.0)
+    tab.actions_.look_action("scale", "clip").trigger()
+    hands.settle()
+    assert "100" in tab.stage.notes[1].text()
+    assert "% clipped" in tab.stage.notes[1].text()
+    assert tab.stage.bar.levels() == (0.0, 1.0)
+
+
+def test_a_change_of_look_computes_nothing_anew(tab: FiltersTab, hands: Any) -> None:
+    frame = tab.stage.frame
+    tab.actions_.look_action("relu", True).trigger()
+    hands.settle()
+    assert tab.stage.frame is not frame
+    assert frame is not None
+    assert tab.stage.frame is not None
+    assert tab.stage.frame.outputs is frame.outputs
+
+
+def test_means_before_and_after_surgery(tab: FiltersTab, hands: Any) -> None:
+    """The tutorial's sentence: pre-surgery 0.49, post-surgery 1.49."""
+    mean = float(hands.output(0).mean())
+    tab.bottom.show_page("numbers")
+    tab.editors[0].bias.setValue(1.0)
+    hands.settle()
+    text = tab.bottom.numbers.lines[0][2].text()
+    assert f"{mean:.3g}" in text
+    assert f"{mean + 1:.3g}" in text
+    assert "→" in tab.stage.notes[1].text()
+
+
+def test_histograms_count_every_pixel(tab: FiltersTab, hands: Any) -> None:
+    tab.bottom.show_page("numbers")
+    hands.settle()
+    counts = tab.bottom.numbers.charts[1]._counts
+    assert counts.sum() == hands.output(1).size
+    text = " ".join(line.text() for line in tab.bottom.numbers.lines[1])
+    assert f"{hands.output(1).std():.3g}" in text
+
+
+def test_what_is_not_finite_is_said_in_words(tab: FiltersTab, hands: Any) -> None:
+    tab.bench.set_kernel(0, np.full((5, 5), 3e38, np.float32))
+    hands.settle()
+    assert "not finite" in tab.stage.notes[1].text()
+    tab.bottom.show_page("numbers")
+    assert "not finite" in tab.bottom.numbers.lines[0][2].text()
+    assert "not finite" not in tab.stage.notes[2].text()
+
+
+def test_values_are_written_into_large_pixels(tab: FiltersTab, hands: Any) -> None:
+    before = tab.stage.views[1].grab().toImage()
+    tab.stage.views[1].set_view_rect(QRectF(20, 15, 5, 4))
+    hands.settle()
+    after = tab.stage.views[1].grab().toImage()
+    dark = sum(
+        after.pixelColor(x, y).lightness() < 40
+        for x in range(0, after.width(), 2)
+        for y in range(0, after.height(), 2)
+    )
+    assert dark > 20, "numbers are drawn in black"
+    assert before != after
