@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QPalette
+from qtpy.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
 from qtpy.QtWidgets import QApplication
 
 from filterlab import paths
 
-__all__ = ["DARK", "LIGHT", "STEP", "THEMES", "Theme", "apply", "code_font", "current"]
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "STEP",
+    "THEMES",
+    "Theme",
+    "apply",
+    "code_font",
+    "current",
+    "line_height",
+]
 
 #: The unit of spacing, in device-independent pixels.
 STEP = 8
@@ -96,6 +106,11 @@ def code_font() -> QFont:
     font.setStyleHint(QFont.Monospace)
     font.setPointSizeF(max(8.0, QApplication.font().pointSizeF() - 0.5))
     return font
+
+
+def line_height(metrics: QFontMetrics) -> int:
+    """Height of a painted line that Chinese fits into, too: its font may be another, taller one."""
+    return int(max(metrics.lineSpacing(), metrics.boundingRect("国g").height() + 1))
 
 
 def _palette(theme: Theme) -> QPalette:

@@ -44,8 +44,6 @@ class AccountPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        heading = QLabel(tr("Transplant"), self)
-        heading.setProperty("role", "heading")
         self.text = QLabel(self)
         self.text.setWordWrap(True)
         self.text.setTextFormat(Qt.RichText)
@@ -63,7 +61,6 @@ class AccountPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.STEP)
-        layout.addWidget(heading)
         layout.addWidget(self.text)
         layout.addLayout(row)
         self.show_transplanted(None, None)

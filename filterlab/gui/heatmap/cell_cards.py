@@ -47,7 +47,7 @@ class _Card(QWidget):
         self.setMinimumWidth(120)
 
     def sizeHint(self) -> QSize:
-        return QSize(200, 8 * self.fontMetrics().lineSpacing())
+        return QSize(200, 7 * theme.line_height(self.fontMetrics()) + 8)
 
     def set_facts(self, facts: CellFacts | None, hint: str = "") -> None:
         self._facts, self._hint = facts, hint
@@ -65,7 +65,7 @@ class _Card(QWidget):
         colours = theme.current()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.Antialiasing)
-        line = painter.fontMetrics().lineSpacing()
+        line = theme.line_height(painter.fontMetrics())
         width = self.width()
         if self._facts is None:
             painter.setPen(QColor(colours.muted))

@@ -41,6 +41,7 @@ class Commands(QObject):
         self.menus: dict[str, MenuItems] = {
             "file": (
                 make(tr("Open picture …"), self.choose_picture, "Ctrl+O"),
+                make(tr("Open video …"), self.choose_video),
                 make(tr("Next picture of the folder"), self.next_picture, "PgDown"),
                 make(tr("Previous picture of the folder"), self.previous_picture, "PgUp"),
                 None,
@@ -103,6 +104,18 @@ class Commands(QObject):
         if path:
             tab.settings.set_text("picture_folder", os.path.dirname(path))
             tab.open_source(Source(path=path))
+
+    def choose_video(self) -> None:
+        """Ask for a video and map its frames."""
+        tab = self.tab
+        path, _ = QFileDialog.getOpenFileName(
+            tab,
+            tr("Open video"),
+            tab.settings.text("picture_folder"),
+            f"{tr('Videos')} (*.mp4 *.avi *.mov *.mkv *.webm *.m4v *.mpg)",
+        )
+        if path:
+            tab.start_live(path)
 
     def next_picture(self) -> None:
         """Open the folder's next picture."""

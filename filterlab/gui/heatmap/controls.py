@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.heatmap.look import Look
 from filterlab.gui.i18n import language, tr
+from filterlab.gui.icons import icon
 from filterlab.gui.widgets.section import CollapsibleSection
 from filterlab.gui.widgets.slider import LabelledSlider
 from filterlab.zoo.catalogue import Model
@@ -66,7 +67,7 @@ class Controls(QScrollArea):
     -------
     model_chosen(str) : a model of the list, by its key
     own_model_requested(), get_requested(), transplant_requested()
-    open_requested(), sample_chosen(str), previous_requested(), next_requested()
+    open_requested(), sample_chosen(str), camera_requested()
     size_changed() : the cells or the shape; read them from ``cells`` and ``squash``
     size_hovering() : the slider moves; only the note beside it follows
     how_changed() : one pass, or several; read it from ``how``
@@ -79,6 +80,7 @@ class Controls(QScrollArea):
     transplant_requested = Signal()
     open_requested = Signal()
     sample_chosen = Signal(str)
+    camera_requested = Signal()
     size_changed = Signal()
     size_hovering = Signal()
     how_changed = Signal()
@@ -156,15 +158,15 @@ class Controls(QScrollArea):
     def show_model(self, model: Model | None) -> None:
         """Say what the chosen model is and whether its weights are here."""
         if model is None:
-            self.model_note.setText("")
+            self.model_note.setVisible(False)
             self.get_button.setVisible(False)
             return
         about = model.about_zh if language() == "zh" and model.about_zh else model.about
+        self.model_combo.setToolTip(about)
         missing = model.kind == "download" and not model.ready
-        if missing:
-            size = f" ({model.size / 1e6:.0f} MB)" if model.size else ""
-            about = f"{about}\n{tr('The weights are not here yet')}{size}."
-        self.model_note.setText(about)
+        size = f" ({model.size / 1e6:.0f} MB)" if missing and model.size else ""
+        self.model_note.setText(f"{tr('The weights are not here yet')}{size}." if missing else "")
+        self.model_note.setVisible(missing)
         self.get_button.setVisible(missing)
 
     def _on_model(self, _: int) -> None:
@@ -191,8 +193,14 @@ class Controls(QScrollArea):
         self.sample_menu = QMenu(self.sample_button)
         self.sample_menu.triggered.connect(self._on_sample)
         self.sample_button.setMenu(self.sample_menu)
+        self.camera_button = QToolButton(body)
+        self.camera_button.setIcon(icon("camera"))
+        self.camera_button.setToolTip(tr("Camera: map its frames until it is stopped (Esc)"))
+        self.camera_button.setAccessibleName(tr("Camera"))
+        self.camera_button.clicked.connect(self.camera_requested)
         row.addWidget(self.open_button, 1)
         row.addWidget(self.sample_button, 1)
+        row.addWidget(self.camera_button)
         layout.addLayout(row)
 
     def set_samples(self, samples: Sequence[tuple[str, str]]) -> None:
@@ -314,7 +322,7 @@ class Controls(QScrollArea):
         self.scale_combo = self._choice(
             grid,
             2,
-            tr("Scale"),
+            tr("Values"),
             (
                 (tr("probability 0 to 1"), "unit"),
                 (tr("range found"), "found"),

@@ -22,7 +22,7 @@ class _Bars(QWidget):
         self._bars = bars
 
     def sizeHint(self) -> QSize:
-        return QSize(480, 52 * len(self._bars))
+        return QSize(480, 58 * len(self._bars))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme.current()
@@ -30,12 +30,14 @@ class _Bars(QWidget):
         painter.setRenderHint(QPainter.Antialiasing)
         longest = max(seconds for _, seconds, _ in self._bars)
         step = self.height() / len(self._bars)
-        line = painter.fontMetrics().lineSpacing()
+        line = theme.line_height(painter.fontMetrics())
         number = painter.fontMetrics().horizontalAdvance("000.00 ms") + 8
         for k, (name, seconds, accent) in enumerate(self._bars):
             top = k * step
             painter.setPen(QColor(colours.text))
-            painter.drawText(QRectF(0, top, self.width(), line), Qt.AlignLeft, name)
+            painter.drawText(
+                QRectF(0, top, self.width(), line), Qt.AlignLeft | Qt.AlignVCenter, name
+            )
             room = self.width() - number
             bar = QRectF(0, top + line + 3, max(2.0, room * seconds / longest), 14)
             painter.setPen(Qt.NoPen)
@@ -101,4 +103,4 @@ class SlidingWindow(QDialog):
         layout.addWidget(headline)
         layout.addWidget(bars)
         layout.addWidget(note)
-        self.resize(560, 320)
+        self.resize(560, 340)

@@ -27,10 +27,12 @@ from filterlab.gui.heatmap.look import Drawing, Look, Scene, preview
 from filterlab.gui.heatmap.map_panel import MapPanel
 from filterlab.gui.heatmap.saving import Frame
 from filterlab.gui.heatmap.work import (
+    Live,
     Outcome,
     Shown,
     Size,
     Source,
+    live_job,
     map_job,
     open_job,
     transplant_and_map_job,
@@ -57,6 +59,8 @@ __all__ = ["HeatmapTab"]
 
 T = TypeVar("T")
 
+VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg".split())
+
 
 class HeatmapTab(Tab):
     """Model, picture and class on the left and right; the picture with its map in the middle."""
@@ -78,6 +82,7 @@ class HeatmapTab(Tab):
         self._started = False
         self._transplant_next = False
         self._user_cancelled = False
+        self._live = False
         self._when_idle: Callable[[], object] | None = None
 
         self.runner: JobRunner = self.make_runner()
@@ -113,12 +118,17 @@ class HeatmapTab(Tab):
         right.setSpacing(theme.STEP)
         right.addWidget(self.classes, 1)
         right.addSpacing(theme.STEP)
-        right.addWidget(self.account)
+        self.account_section = CollapsibleSection(tr("Transplant"), self)
+        self.account_section.body.addWidget(self.account)
+        right.addWidget(self.account_section)
         self.code_section = CollapsibleSection(tr("The same in pycaffe"), self, opened=False)
         self.code.heading.setVisible(False)
-        self.code.setFixedHeight(140)
+        self.code.setFixedHeight(180)
         self.code_section.body.addWidget(self.code)
         right.addWidget(self.code_section)
+        # There is room for one of the two beside the list of classes.
+        self.account_section.toggled.connect(self._on_account_opened)
+        self.code_section.toggled.connect(self._on_code_opened)
 
         columns = QHBoxLayout()
         columns.setSpacing(2 * theme.STEP)
@@ -137,6 +147,7 @@ class HeatmapTab(Tab):
         self.controls.get_requested.connect(self.get_weights)
         self.controls.transplant_requested.connect(self.transplant)
         self.controls.open_requested.connect(self._on_open)
+        self.controls.camera_requested.connect(self._on_camera)
         self.controls.sample_chosen.connect(self.open_sample)
         self.controls.size_changed.connect(self._on_size)
         self.controls.how_changed.connect(self.run_map)
@@ -161,6 +172,10 @@ class HeatmapTab(Tab):
             self._started = True
             if self.shown is None and not self.runner.running:
                 self.open_source(Source(sample=COMPOSED))
+
+    def deactivated(self) -> None:
+        if self._live:
+            self.runner.cancel()
 
     # Models
 
@@ -262,10 +277,31 @@ class HeatmapTab(Tab):
 
     def _on_progress(self, progress: Progress, left: float | None) -> None:
         self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
-        if isinstance(progress, PartialMaps) and progress.maps is not None:
+        if isinstance(progress, Live):
+            self._on_live(progress)
+        elif isinstance(progress, PartialMaps) and progress.maps is not None:
             self._preview_maps(progress.maps, None)
         elif isinstance(progress, PartialPyramid) and progress.pyramid is not None:
             self._preview_maps(progress.pyramid.levels[-1], progress.pyramid)
+
+    def start_live(self, source: int | str) -> None:
+        """Map the frames of a camera (its number) or a video file until it is stopped."""
+        if self.transplanted is None:
+            self.show_error(tr("There is no map yet; press Transplant first."))
+            return
+        self._live = True
+        self.runner.start(
+            live_job(source, self.ran_model, self.transplanted, self.size), tr("Camera")
+        )
+
+    def _on_live(self, live: Live) -> None:
+        outcome = live.outcome
+        if outcome.transplanted is self.transplanted and outcome.shown and outcome.maps:
+            self.shown, self.preview = outcome.shown, live.preview
+            self._set_maps(outcome.maps, outcome.pyramid)
+            self.panel.set_heading(texts.heading(self), texts.facts(self))
+            self.redraw()
+        live.taken.set()
 
     def _preview_maps(self, maps: ClassMaps, pyramid: Pyramid | None) -> None:
         """Draw a map that is still filling in, without taking it over."""
@@ -277,10 +313,12 @@ class HeatmapTab(Tab):
         # A job that a newer one has replaced is not worth a word.
         if self._user_cancelled:
             self._user_cancelled = False
-            self.show_info(tr("Cancelled; everything is as it was."))
+            if not self._live:
+                self.show_info(tr("Cancelled; everything is as it was."))
 
     def _on_finished(self) -> None:
         if not self.runner.running:
+            self._live = False
             self.progress.end(texts.last_word(self.maps))
         self._refresh()
         do, self._when_idle = self._when_idle, None
@@ -429,6 +467,14 @@ class HeatmapTab(Tab):
         """Whether no job runs and the newest drawing is on the screen."""
         return not self.runner.running and not self.panel.drawer.busy
 
+    def _on_account_opened(self, opened: bool) -> None:
+        if opened:
+            self.code_section.set_opened(False)
+
+    def _on_code_opened(self, opened: bool) -> None:
+        if opened:
+            self.account_section.set_opened(False)
+
     def _on_cell_menu(self, cell: tuple[int, int], at: QPoint) -> None:
         self.commands.cell_menu(cell, at)
 
@@ -452,17 +498,23 @@ class HeatmapTab(Tab):
         suffixes = {p.suffix.lower() for p in paths}
         if suffixes & MODEL_SUFFIXES:
             return 2
-        return 1 if suffixes & PICTURE_SUFFIXES else 0
+        return 1 if suffixes & (PICTURE_SUFFIXES | VIDEO_SUFFIXES) else 0
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         models = [p for p in paths if p.suffix.lower() in MODEL_SUFFIXES]
         if models:
             self.choose_own_model(models)
             return
-        self.open_source(Source(path=str(paths[0])))
+        if paths[0].suffix.lower() in VIDEO_SUFFIXES:
+            self.start_live(str(paths[0]))
+        else:
+            self.open_source(Source(path=str(paths[0])))
 
     def _on_open(self) -> None:
         self.commands.choose_picture()
+
+    def _on_camera(self) -> None:
+        self.start_live(0)
 
     def _on_diff(self) -> None:
         self.commands.show_diff()

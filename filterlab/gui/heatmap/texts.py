@@ -17,6 +17,7 @@ from filterlab.gui.heatmap.work import Source
 from filterlab.gui.i18n import language, tr
 from filterlab.pictures import samples
 from filterlab.surgery import overlay
+from filterlab.surgery.cost import Cost, amount, duration
 from filterlab.surgery.dense import passes_for
 from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
 from filterlab.zoo.labels import Labels
@@ -28,6 +29,7 @@ __all__ = [
     "array_of",
     "cell_facts",
     "cell_label",
+    "cost_text",
     "facts",
     "heading",
     "help_html",
@@ -211,8 +213,16 @@ def size_text(tab: HeatmapTab) -> str:
     except EXPECTED as error:
         return one_sentence(error)
     return tr("{cols} × {rows} cells, net input {w} × {h} px; {cost}").format(
-        cols=cols, rows=rows, w=size[1], h=size[0], cost=cost
+        cols=cols, rows=rows, w=size[1], h=size[0], cost=cost_text(cost)
     )
+
+
+def cost_text(cost: Cost) -> str:
+    """What a run costs: time and memory."""
+    memory = amount(cost.bytes)
+    if cost.seconds is None:
+        return memory
+    return tr("about {time}, {memory}").format(time=duration(cost.seconds), memory=memory)
 
 
 def help_html() -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtWidgets import QWidget
+
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.look import Look
 from filterlab.pictures import composed
@@ -28,6 +30,9 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None
         tab.controls.set_look(replace(Look(), **what))
         tab.controls.look_changed.emit(tab.controls.look)
         settle(f"the map as {what}")
+
+    def centre(dialog: QWidget) -> None:
+        dialog.move(window.geometry().center() - dialog.rect().center())
 
     wait(lambda: tab.shown is not None and tab.settled, "the sample picture")
     yield "picture"
@@ -93,19 +98,22 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None
     settle("the picture's own shape")
     tab.commands.compare_sliding()
     wait(lambda: tab.commands.sliding is not None and tab.settled, "the sliding run")
+    assert tab.commands.sliding is not None
+    centre(tab.commands.sliding)
     yield "dense_against_sliding"
-    if tab.commands.sliding is not None:
-        tab.commands.sliding.close()
+    tab.commands.sliding.close()
     tab.commands.show_features()
     wait(lambda: tab.commands.features is not None, "the features' window")
     features = tab.commands.features
     assert features is not None
     wait(lambda: features.found is not None and tab.settled, "the features")
+    centre(features)
     yield "dense_features"
     features.close()
     if tab.transplanted is not None:
         diff = DiffWindow(tab.transplanted, tab)
         diff.show()
+        centre(diff)
         yield "prototxt_before_and_after"
         diff.close()
     window.open_paths(["holiday.ogg"])

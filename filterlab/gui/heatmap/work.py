@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
+from filterlab.gui.heatmap.look import preview
 from filterlab.gui.i18n import tr
 from filterlab.pictures import read_picture, sample
-from filterlab.progress import Job, Progress
+from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.dense import dense_job, strides
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, choose_size, heatmap_job
 from filterlab.surgery.pyramid import Pyramid, pyramid_job
@@ -23,11 +25,13 @@ from filterlab.zoo.catalogue import Model
 from filterlab.zoo.getting import get_job
 
 __all__ = [
+    "Live",
     "Outcome",
     "Shown",
     "Size",
     "Source",
     "alone_job",
+    "live_job",
     "map_job",
     "open_job",
     "part",
@@ -164,6 +168,48 @@ def map_job(
         transplanted, picture, preprocessing=ready, windows=windows, **chosen
     )
     return outcome
+
+
+@dataclass(frozen=True)
+class Live(Progress):
+    """Progress that carries a frame of a camera or a video, with its maps.
+
+    ``taken`` is set by whoever has shown it; the next frame waits for that, so that frames never
+    queue up.
+    """
+
+    outcome: Outcome = field(default_factory=Outcome)
+    preview: Any = None
+    taken: threading.Event = field(default_factory=threading.Event)
+
+
+def live_job(
+    source: int | str, model: Model | None, transplanted: Transplanted, size: Size
+) -> Job[Outcome]:
+    """Map the newest frame of a camera or a video, again and again, until it is stopped."""
+    from filterlab.pictures.camera import Camera
+
+    name = tr("camera") if isinstance(source, int) else Path(source).name
+    yield Progress(tr("open the camera"), 0, 0, name)
+    outcome = Outcome(model, transplanted)
+    number = -1
+    with Camera(source) as camera:
+        while True:
+            frame = camera.latest(number, 0.1)
+            if frame is None:
+                if camera.ended:
+                    return outcome
+                yield Progress(tr("wait for a frame"), 0, 0, name)
+                continue
+            number = frame.number
+            shown = Shown(Source(array_name=name, array=frame.picture), frame.picture)
+            outcome = run_job(map_job(model, transplanted, shown, size))
+            ms = round(1000 * outcome.maps.seconds) if outcome.maps is not None else 0
+            text = tr("frame {n}, {ms} ms").format(n=number, ms=ms)
+            live = Live(tr("map the frames"), 0, 0, text, outcome, preview(frame.picture))
+            yield live
+            while not live.taken.wait(0.05):
+                yield Progress(tr("map the frames"), 0, 0, text)
 
 
 def alone_job(transplanted: Transplanted, maps: ClassMaps, cell: tuple[int, int]) -> Job[Alone]:

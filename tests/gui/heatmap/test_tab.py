@@ -606,6 +606,49 @@ def test_next_and_previous_picture_of_the_folder(ready, settled, tmp_path, brigh
     assert ready.shown.source.name == "c.png"
 
 
+@pytest.fixture
+def video(tmp_path, bright) -> Path:
+    """Forty frames of a bright square that goes from left to right."""
+    import cv2
+
+    path = tmp_path / "square.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 200, (128, 96))
+    for k in range(40):
+        frame = bright.picture((8 * min(12, k // 3), 32))
+        writer.write((frame[:, :, ::-1] * 255).astype(np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_video_is_mapped_frame_by_frame(ready, settled, said, video) -> None:
+    seen = []
+    ready.panel.drawn.connect(lambda: seen.append(int(ready.maps.prob[1, 4].argmax())))
+    ready.open_paths([video])
+    settled(ready)
+    assert ready.shown.source.name == "square.avi"
+    assert (ready.maps.rows, ready.maps.cols) == (9, 13)
+    assert seen == sorted(seen)
+    assert seen[-1] == 12
+    assert said == []
+
+
+def test_a_video_can_be_stopped_and_its_frame_stays(ready, settled, until, video) -> None:
+    ready.start_live(str(video))
+    until(lambda: ready.shown.source.name == "square.avi")
+    ready.cancel()
+    settled(ready)
+    assert ready.maps is not None
+    assert ready.shown.source.name == "square.avi"
+
+
+def test_a_missing_camera_is_said(ready, settled, said) -> None:
+    before = snapshot(ready)
+    ready.start_live(77)
+    settled(ready)
+    assert [level for level, _ in said] == ["error"]
+    assert snapshot(ready) == before
+
+
 def test_paste_and_copy(ready, settled, said) -> None:
     ready.commands.copy()
     image = QApplication.clipboard().image()
