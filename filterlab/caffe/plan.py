@@ -136,7 +136,7 @@ def _what_failed(err: Exception) -> str:
     found = re.search(r"Name:'(?:fused )?(.*?)#.*?' Status Message: (.*)", text)
     if not found:
         return f"the net could not be computed: {text}"
-    reason = re.sub(r"^/\S+onnxruntime\S* .*?\) ", "", found.group(2))
+    reason = re.sub(r"^/\S+onnxruntime\S* .*?\) (\[.*?\] )?", "", found.group(2))
     return f"layer '{found.group(1)}' could not be computed: {reason}"
 
 
