@@ -88,6 +88,9 @@ def test_structure(small: caffe.Net) -> None:
     assert small.bottom_names["relu1"] == ["conv1"]
     assert small.layer_param("conv2").convolution_param.group == 2
     assert small.param.layer[-1].type == "Softmax"
+    index = small._layer_names.index("conv2")
+    assert [small._blob_names[i] for i in small._top_ids(index)] == ["conv2"]
+    assert [small._blob_names[i] for i in small._bottom_ids(index)] == ["norm1"]
 
 
 def test_every_blob_is_readable_after_forward(small: caffe.Net) -> None:
