@@ -19,7 +19,8 @@ def atomic_write(
     """Open a temporary file beside ``path`` and rename it to ``path`` when the block ends well.
 
     If the block raises, the temporary file is removed and ``path`` stays as it was. Text modes
-    default to UTF-8 with ``\\n`` line ends.
+    default to UTF-8 with ``\\n`` line ends. What is no file (``/dev/null``, a pipe) is written to
+    as it is.
 
     Parameters
     ----------
@@ -31,23 +32,37 @@ def atomic_write(
     Raises
     ------
     OSError
-        If the folder is missing or not writable, or the disk is full.
+        If the folder is missing or not writable, or the disk is full; it names ``path``.
     """
     target = Path(path)
     if "b" not in mode:
         kwargs.setdefault("encoding", "utf-8")
         kwargs.setdefault("newline", "\n")
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    if target.exists() and not target.is_file() and not target.is_dir():
+        with open(target, mode, **kwargs) as stream:
+            yield stream
+        return
+    name = None
     try:
-        # mkstemp makes the file private; an ordinary new file follows the umask.
-        if os.name == "posix":
-            umask = os.umask(0)
-            os.umask(umask)
-            os.fchmod(handle, 0o666 & ~umask)
+        # The name is cut, so that a long one still has room for what is added.
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.name[:40]}.", suffix=".part", dir=target.parent
+        )
         with os.fdopen(handle, mode, **kwargs) as stream:
+            # mkstemp makes the file private; an ordinary new file follows the umask.
+            if os.name == "posix":
+                umask = os.umask(0)
+                os.umask(umask)
+                os.fchmod(handle, 0o666 & ~umask)
             yield stream
         os.replace(name, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    except BaseException as error:
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+        # An error that names the temporary file, or none, is to name the one that was wanted.
+        if not isinstance(error, OSError) or not error.errno:
+            raise
+        if name is not None and error.filename not in (None, name):
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error

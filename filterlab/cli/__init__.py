@@ -7,8 +7,11 @@ or 2 with one line ``filterlab: error: …`` on stderr for bad input; never a tr
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -23,7 +26,12 @@ _COMMANDS = ("window", "filter", "transplant", "heatmap", "models", "info", "tou
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with its errors in FilterLab's one-line form."""
+    """argparse, with its errors in FilterLab's one-line form, and -1e-3 or -1/2 as a number."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # argparse's own pattern takes -1 and -0.5 only, and anything else for an option.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
 
     def error(self, message: str) -> NoReturn:
         print(f"filterlab: error: {message} (see {self.prog} --help)", file=sys.stderr)
@@ -44,7 +52,33 @@ def _build_parser() -> _Parser:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        text = f"{error.filename}: cannot be used ({error.strerror}); choose another place"
+    else:
+        text = str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+def _print_any_text() -> None:
+    """Let names in any script be printed where the output's encoding lacks them (Windows)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    # What stdout cannot take (a full disk, a reader gone) is to be said here, not at exit.
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _drop_output() -> None:
+    """Point stdout at nothing if it cannot take what it still holds, so that exit is quiet."""
+    try:
+        _flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -54,22 +88,24 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _build_parser()
-    args = parser.parse_args(arguments or ["window"])
-    if args.command is None:
-        args = parser.parse_args([*arguments, "window"])
     from filterlab.caffe.errors import CaffeError
 
+    _print_any_text()
     shown = warnings.showwarning
     warnings.showwarning = _show_warning
     try:
-        return int(importlib.import_module(f"filterlab.cli.{args.command}").run(args))
+        try:
+            status = _run(list(sys.argv[1:] if argv is None else argv))
+        except SystemExit:  # --help, --version
+            _flush()
+            raise
+        _flush()
+        return status
+    except BrokenPipeError:  # the reader (head, less) went away
+        _drop_output()
+        return 0
     except (FilterLabError, CaffeError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader (head, less) went away; point stdout at nothing so that exit is quiet.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
+        _drop_output()
         print(f"filterlab: error: {_one_line(error)}", file=sys.stderr)
     except MemoryError:
         print(
@@ -82,3 +118,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         warnings.showwarning = shown
     return 2
+
+
+def _run(arguments: list[str]) -> int:
+    parser = _build_parser()
+    args = parser.parse_args(arguments or ["window"])
+    if args.command is None:
+        args = parser.parse_args([*arguments, "window"])
+    return int(importlib.import_module(f"filterlab.cli.{args.command}").run(args))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filterlab.cli import _model
+from filterlab.cli._json import print_json
 from filterlab.errors import FilterLabError
 
 __all__ = ["add_parser", "run"]
@@ -82,6 +82,8 @@ def _check(args: argparse.Namespace) -> None:
     for path in outputs:
         if path is not None and not Path(path).resolve().parent.is_dir():
             raise FilterLabError(f"{path}: there is no folder {Path(path).parent}; make it first")
+        if path and Path(path).is_dir() and not Path(args.image).is_dir():
+            raise FilterLabError(f"{path}: is a folder; give the name of a file in it")
     if not args.json and not args.compare and not any(outputs):
         raise FilterLabError("nothing to write: give --out OVERLAY.png, --npy, --csv or --json")
 
@@ -138,7 +140,10 @@ def run(args: argparse.Namespace) -> int:
 
         found.slid = sliding(done, maps)
     _write(found)
-    print(json.dumps(_as_json(found), ensure_ascii=False, indent=1) if args.json else _told(found))
+    if args.json:
+        print_json(_as_json(found))
+    else:
+        print(_told(found))
     return 0
 
 
@@ -195,7 +200,7 @@ def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any])
             ],
             "failed": [{"image": str(p), "why": why} for p, why in batch.failed],
         }
-        print(json.dumps(told, ensure_ascii=False, indent=1))
+        print_json(told)
     else:
         for path, value, (x, y) in batch.peaks:
             print(f"{path.name}: at most {value:.4g} at ({x:.0f}, {y:.0f})")

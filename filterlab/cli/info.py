@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
+from filterlab.cli._json import print_json
 from filterlab.errors import FilterLabError
 
 __all__ = ["add_parser", "describe", "run"]
@@ -246,7 +246,7 @@ def run(args: argparse.Namespace) -> int:
     if args.weights:
         net["weights_file"] = _check_weights(net, args.weights)
     if args.json:
-        print(json.dumps(net, indent=2, ensure_ascii=False))
+        print_json(net, indent=2)
     else:
         _print_net(net)
         if args.weights:

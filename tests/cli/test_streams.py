@@ -1,0 +1,78 @@
+"""What all commands share: where their output goes, and what an option takes for a number."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pytest
+
+from filterlab.cli import main
+from filterlab.pictures import write_picture
+
+
+def _run(
+    *arguments: str,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    encoding: str = "utf-8",
+) -> subprocess.CompletedProcess[bytes]:
+    # Buffered, as stdout is when nobody asked for anything else.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        [sys.executable, "-m", "filterlab", *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        env={**env, "PYTHONIOENCODING": encoding},
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def net(repo: Path) -> str:
+    return str(repo / "models" / "caffenet" / "deploy.prototxt")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [["--help"], ["info", "NET"]])
+def test_a_full_disk_behind_stdout_is_one_line(net: str, arguments: list[str]) -> None:
+    given = [net if word == "NET" else word for word in arguments]
+    with open("/dev/full", "wb") as full:
+        done = _run(*given, stdout=full)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"filterlab: error: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break otherwise there")
+def test_a_reader_that_went_away_is_no_error(net: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = _run("info", net, stdout=writing)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_names_that_the_outputs_encoding_lacks(net: str, tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "网 é.prototxt"
+    path.write_bytes(Path(net).read_bytes())
+    done = _run("info", str(path), "--json", encoding=encoding)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout.decode(encoding))["prototxt"] == str(path)
+
+
+@pytest.mark.parametrize("bias", ["-1", "-1e-3", "-.5", "-1.", "-1/2"])
+def test_negative_numbers_are_no_options(tmp_path: Path, bias: str) -> None:
+    write_picture(tmp_path / "in.png", np.zeros((9, 9), np.float32))
+    command = ["filter", str(tmp_path / "in.png"), "--kernel", "box", "--bias", bias]
+    assert main([*command, "--out", str(tmp_path)]) == 0
+    number = -0.5 if bias == "-1/2" else float(bias)
+    assert np.load(tmp_path / "filter_0.npy") == pytest.approx(number)
