@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from filterlab.errors import FilterLabError
 from filterlab.surgery.spatial import SpatialGraph, layers_for_test
 
-__all__ = ["Cost", "available_memory", "check_memory", "estimate", "macs"]
+__all__ = ["Cost", "available_memory", "check_memory", "estimate", "layer_work", "macs"]
 
 # Beside the blobs the engine keeps work space (unrolled patches of the largest convolution).
 _OVERHEAD = 1.6
@@ -61,20 +63,36 @@ def _channels(net: Any) -> dict[str, int]:
     }
 
 
-def macs(net_param: Any, net: Any, sizes: dict[str, tuple[int, int]]) -> int:
+def _macs_of(layer: Any, net: Any, sizes: Mapping[str, tuple[int, int]]) -> int:
+    if layer.name not in net.params or layer.type not in ("Convolution", "Deconvolution"):
+        return 0
+    where = layer.top[0] if layer.type == "Convolution" else layer.bottom[0]
+    rows, cols = sizes[where]
+    return math.prod(int(n) for n in net.params[layer.name][0].shape) * rows * cols
+
+
+def macs(net_param: Any, net: Any, sizes: Mapping[str, tuple[int, int]]) -> int:
     """Multiplications with addition of one pass, for blobs of these (rows, cols)."""
-    total = 0
+    return sum(_macs_of(layer, net, sizes) for layer in layers_for_test(net_param))
+
+
+def layer_work(net_param: Any, net: Any, size: tuple[int, int]) -> list[tuple[str, float]]:
+    """The layers in order with the work of each at an input size, in multiplications.
+
+    What a layer without multiplications costs is mostly the memory it walks through; a value
+    counts as twenty multiplications.
+    """
+    sizes = SpatialGraph(net_param).sizes(*size)
+    channels = _channels(net)
+    work = []
     for layer in layers_for_test(net_param):
-        if layer.name not in net.params or layer.type not in ("Convolution", "Deconvolution"):
-            continue
-        weights = net.params[layer.name][0].shape
-        per_place = 1
-        for n in weights:
-            per_place *= int(n)
-        where = layer.top[0] if layer.type == "Convolution" else layer.bottom[0]
-        rows, cols = sizes[where]
-        total += per_place * rows * cols
-    return total
+        values = sum(
+            channels.get(top, 1) * sizes[top][0] * sizes[top][1]
+            for top in layer.top
+            if top in sizes
+        )
+        work.append((str(layer.name), float(_macs_of(layer, net, sizes) + 20 * values)))
+    return work
 
 
 def estimate(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.cost import check_memory
+from filterlab.surgery.forward import run_dense_steps
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import (
     ClassMaps,
@@ -24,7 +25,6 @@ from filterlab.surgery.heatmap import (
     Preprocessing,
     choose_size,
     cost_of,
-    run_dense,
 )
 from filterlab.surgery.transplant import Transplanted
 
@@ -138,7 +138,14 @@ def dense_job(
                 "run the shifted copies", done + 1, passes + 1, message, _copy(result, filled)
             )
         shifted = np.ascontiguousarray(data[:, :, sy * stride :, sx * stride :])
-        p, s, took = run_dense(t, shifted)
+        steps = run_dense_steps(t, shifted)
+        while True:
+            try:
+                share = next(steps)
+            except StopIteration as end:
+                p, s, took = end.value
+                break
+            yield Progress("run the shifted copies", done + 1 + share, passes + 1, message)
         seconds += took
         if done == 0:
             _spread(prob, p, fy, fx)

@@ -6,7 +6,6 @@ and points are (x, y), y down; sizes are (height, width); cells are (row, column
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.cost import Cost, check_memory, estimate
+from filterlab.surgery.forward import run_dense, run_dense_steps
 from filterlab.surgery.geometry import MapGeometry
-from filterlab.surgery.transplant import Transplanted, feed, not_finite, softmax, top_classes
+from filterlab.surgery.transplant import Transplanted, softmax, top_classes
 
 __all__ = [
     "ClassMaps",
@@ -344,34 +344,6 @@ def cost_of(transplanted: Transplanted, size: tuple[int, int], passes: int = 1) 
     return replace(cost, seconds=None if cost.seconds is None else cost.seconds * passes)
 
 
-def run_dense(transplanted: Transplanted, data: Array) -> tuple[Array, Array, float]:
-    """One pass of the dense net: probabilities and scores (classes, rows, cols), and seconds.
-
-    Raises
-    ------
-    FilterLabError
-        If the answer is not finite, or memory runs out.
-    """
-    net = transplanted.net
-    start = time.perf_counter()
-    try:
-        feed(net, transplanted.input, data)
-        net.forward()
-        score = net.blobs[transplanted.score].data[0].copy()
-        out = net.blobs[transplanted.output].data[0].copy()
-    except MemoryError:
-        raise FilterLabError(
-            f"not enough memory for an input of {data.shape[3]}x{data.shape[2]} pixels; "
-            "take fewer cells"
-        ) from None
-    seconds = time.perf_counter() - start
-    if not np.isfinite(score).all() or not np.isfinite(out).all():
-        raise not_finite(net, "the net's answer")
-    transplanted.measured = ((data.shape[2], data.shape[3]), seconds)
-    prob = softmax(score) if transplanted.rewritten.activation == "none" else out
-    return prob, score, seconds
-
-
 def heatmap_job(
     transplanted: Transplanted,
     picture: NDArray[Any],
@@ -399,11 +371,19 @@ def heatmap_job(
     cost = cost_of(transplanted, chosen)
     check_memory(cost, chosen)
     text = f"{chosen[1]}x{chosen[0]}"
-    yield Progress("prepare the picture", 0, 2, text)
+    yield Progress("prepare the picture", 0, 10, text)
     data = preprocessing.apply(picture, chosen, transplanted.channels)
     rows, cols = transplanted.geometry.cells(*chosen)
-    yield Progress("run the net", 1, 2, f"{text}, {cols}x{rows} cells, {cost}")
-    prob, score, seconds = run_dense(transplanted, data)
+    message = f"{text}, {cols}x{rows} cells, {cost}"
+    yield Progress("run the net", 1, 10, message)
+    steps = run_dense_steps(transplanted, data)
+    while True:
+        try:
+            share = next(steps)
+        except StopIteration as end:
+            prob, score, seconds = end.value
+            break
+        yield Progress("run the net", 1 + 9 * share, 10, message)
     if prob.shape[1:] != (rows, cols):
         raise FilterLabError(
             f"the net gave {prob.shape[1]}x{prob.shape[2]} cells where {rows}x{cols} were "

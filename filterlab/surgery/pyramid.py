@@ -136,9 +136,15 @@ def pyramid_job(
         ready = Pyramid(list(levels)) if levels else None
         message = f"{level[1]}x{level[0]}, level {done + 1} of {len(sizes)}"
         yield PartialPyramid("run the pyramid", done, len(sizes), message, ready)
-        levels.append(
-            run_job(heatmap_job(transplanted, picture, size=level, preprocessing=preprocessing))
-        )
+        maps = heatmap_job(transplanted, picture, size=level, preprocessing=preprocessing)
+        while True:
+            try:
+                progress = next(maps)
+            except StopIteration as end:
+                levels.append(end.value)
+                break
+            at = done + progress.fraction
+            yield Progress("run the pyramid", at, len(sizes), message)
     return Pyramid(levels)
 
 

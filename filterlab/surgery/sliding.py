@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
-from filterlab.surgery.heatmap import ClassMaps, run_dense
+from filterlab.surgery.forward import run_dense
+from filterlab.surgery.heatmap import ClassMaps
 from filterlab.surgery.transplant import Transplanted, feed, softmax, top_classes
 
 __all__ = ["Alone", "Sliding", "classify_window", "cut", "sliding", "sliding_job"]

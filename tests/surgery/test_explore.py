@@ -172,8 +172,10 @@ def test_pyramid(thin: Transplanted, picture: np.ndarray) -> None:
     assert found.levels[found.best_level(int(best))].prob[best].max() == max(
         m.prob.max() for m in found.levels
     )
-    seen = list(pyramid_job(thin, picture, (0.8, 1.0), cells=6, preprocessing=SOFT))
-    assert isinstance(seen[1], PartialPyramid)
+    steps = list(pyramid_job(thin, picture, (0.8, 1.0), cells=6, preprocessing=SOFT))
+    assert [p.done for p in steps] == sorted(p.done for p in steps)
+    seen = [p for p in steps if isinstance(p, PartialPyramid)]
+    assert len(seen) == 2
     assert seen[1].pyramid is not None
     assert len(seen[1].pyramid.levels) == 1
     with pytest.raises(FilterLabError, match="room for one cell"):

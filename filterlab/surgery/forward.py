@@ -1,0 +1,99 @@
+"""A forward pass of the dense net, cut into pieces where it takes long.
+
+A pass cannot be stopped while it runs, but a pass of some layers can be followed by one of the
+next layers. So a long pass is run in pieces of about equal work, and a job may be closed between
+two of them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.errors import FilterLabError
+from filterlab.surgery.cost import estimate, layer_work
+from filterlab.surgery.transplant import Transplanted, feed, not_finite, softmax
+
+__all__ = ["Answer", "pieces", "run_dense", "run_dense_steps"]
+
+Array = NDArray[np.float32]
+Answer = tuple[Array, Array, float]
+"""Probabilities and scores (classes, rows, cols), and the seconds of the pass."""
+
+_PIECE = 0.25  # seconds that a piece should take: half of what a Cancel may take
+_MOST = 24
+
+
+def pieces(
+    transplanted: Transplanted, size: tuple[int, int], seconds: float | None
+) -> list[tuple[str, str, float]]:
+    """First layer, last layer and share of the work done behind it, for each piece of a pass.
+
+    One piece where the pass is expected to be short, or where nothing is known of it.
+    """
+    work = layer_work(transplanted.param, transplanted.net, size)
+    names = [name for name, _ in work]
+    count = min(_MOST, math.ceil((seconds or 0.0) / _PIECE))
+    if count <= 1 or len(names) < 2:
+        return [(names[0], names[-1], 1.0)]
+    total = sum(amount for _, amount in work)
+    found: list[tuple[str, str, float]] = []
+    first, done = 0, 0.0
+    for i, (_, amount) in enumerate(work):
+        done += amount
+        if done / total >= (len(found) + 1) / count or i == len(work) - 1:
+            found.append((names[first], names[i], done / total))
+            first = i + 1
+    return found
+
+
+def run_dense_steps(transplanted: Transplanted, data: Array) -> Generator[float, None, Answer]:
+    """One pass of the dense net; yields the share of the work done between its pieces.
+
+    Raises
+    ------
+    FilterLabError
+        If the answer is not finite, or memory runs out.
+    """
+    t, net = transplanted, transplanted.net
+    size = (int(data.shape[2]), int(data.shape[3]))
+    expected = estimate(t.param, net, size, t.measured).seconds
+    seconds = 0.0
+    try:
+        feed(net, t.input, data)
+        todo = pieces(t, size, expected)
+        for first, last, share in todo:
+            start = time.perf_counter()
+            if len(todo) == 1:
+                net.forward()
+            else:
+                net.forward(start=first, end=last)
+            seconds += time.perf_counter() - start
+            if share < 1:
+                yield share
+        score = net.blobs[t.score].data[0].copy()
+        out = net.blobs[t.output].data[0].copy()
+    except MemoryError:
+        raise FilterLabError(
+            f"not enough memory for an input of {size[1]}x{size[0]} pixels; take fewer cells"
+        ) from None
+    if not np.isfinite(score).all() or not np.isfinite(out).all():
+        raise not_finite(net, "the net's answer")
+    t.measured = (size, seconds)
+    prob = softmax(score) if t.rewritten.activation == "none" else out
+    return prob, score, seconds
+
+
+def run_dense(transplanted: Transplanted, data: Array) -> Answer:
+    """One pass of the dense net in one go; see :func:`run_dense_steps`."""
+    steps = run_dense_steps(transplanted, data)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
