@@ -80,7 +80,7 @@ class _Card(QWidget):
         if self._number >= 0:
             painter.setPen(Qt.NoPen)
             painter.setBrush(QColor(PIN_COLOURS[self._number]))
-            painter.drawEllipse(QRectF(0, 3, 11, 11))
+            painter.drawEllipse(QRectF(0, (line - 11) / 2, 11, 11))
             left = 17
         font = painter.font()
         font.setBold(True)
