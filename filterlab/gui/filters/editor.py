@@ -120,6 +120,8 @@ class FilterEditor(QWidget):
             button.setToolTip(tip)
             button.setAccessibleName(tip)
             button.setFocusPolicy(Qt.TabFocus)
+            button.setFixedSize(27, 27)
+            button.setStyleSheet("QToolButton { padding: 0; }")
             if slot is not None:
                 button.clicked.connect(slot)
             tools[key] = button
@@ -133,6 +135,7 @@ class FilterEditor(QWidget):
         name = QLabel(tr("bias"), self)
         name.setProperty("role", "muted")
         name.setBuddy(self.bias)
+        self.bias.setMaximumWidth(4 * 27)
         side.addWidget(name)
         side.addWidget(self.bias)
         side.addWidget(self.sum_label)

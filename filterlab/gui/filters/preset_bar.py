@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -46,10 +48,11 @@ class _Knob(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         label = tr(parameter.label)
+        prefix = "" if roomy else _SHORT.get(parameter.label, label[:1])
         low, high = self._range()
         self.field = NumberField(
             parameter.minimum, parameter.maximum, parameter.step, parameter.default,
-            self, parameter.unit, parameter.whole, "" if roomy else _SHORT.get(label, label[:1]),
+            self, parameter.unit, parameter.whole, prefix,
         )  # fmt: skip
         self.field.setToolTip(label)
         self.field.setAccessibleName(label)
@@ -138,6 +141,8 @@ class PresetBar(QWidget):
         self.button.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         self.button.setStyleSheet("QToolButton { text-align: left; }")
         self.button.setToolTip(tr("Choose a preset"))
+        # Whatever script the name is in, the three grids stay on one line.
+        self.button.setFixedHeight(max(34, self.button.sizeHint().height()))
         self.button.clicked.connect(self.open_popup)
         # The icon follows when the hand rests.
         self._icon_later = QTimer(self)
@@ -178,7 +183,7 @@ class PresetBar(QWidget):
             knob.show_value(values.get(name, knob.parameter.default))
         if not self.knobs:
             text = tr(preset.doc)
-            self.note.set_text(text.split(": ")[0].split("; ")[0])
+            self.note.set_text(re.split(r": |; |：|；|。", text)[0])
             self.note.setToolTip(text)
 
     def _show_icon(self) -> None:

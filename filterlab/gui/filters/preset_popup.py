@@ -174,7 +174,7 @@ class PresetPopup(QFrame):
 
 def _two_lines(tile: QToolButton, title: str) -> str:
     """A title on at most two lines, each as wide as the tile."""
-    metrics, room = tile.fontMetrics(), _TILE.width() - 16
+    metrics, room = tile.fontMetrics(), _TILE.width() - 28
     lines = [""]
     for word in title.split(" "):
         longer = f"{lines[-1]} {word}".strip()

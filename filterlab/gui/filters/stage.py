@@ -65,7 +65,7 @@ class Stage(QObject):
         self.notes = [Line(parent, "muted") for _ in range(4)]
         self.bar = ColourBar(parent)
         self.scale_button = QToolButton(parent)
-        self.scale_button.setText(tr("Scale") + " ▾")
+        self.scale_button.setText(tr("Display") + " ▾")
         self.scale_button.setProperty("flat", True)
         self.scale_button.setPopupMode(QToolButton.InstantPopup)
         self.scale_button.setToolTip(tr("How the outputs are shown: scale, colours, ReLU, |v|"))

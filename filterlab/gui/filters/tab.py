@@ -108,7 +108,7 @@ class FiltersTab(Tab):
             self.editors.append(editor)
         grid.setRowStretch(1, 5)
         grid.setRowStretch(3, 4)
-        grid.setRowMinimumHeight(3, 200)
+        grid.setRowMinimumHeight(3, 238)
         self.splitter = QSplitter(Qt.Vertical, self)
         self.splitter.addWidget(upper)
         self.splitter.addWidget(self.bottom)
