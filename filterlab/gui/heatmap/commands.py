@@ -88,10 +88,10 @@ class Commands(QObject):
         dialog.deleteLater()
 
     def _on_models_changed(self) -> None:
-        self.tab._list_models(self.tab.controls.model_key)
+        self.tab.list_models(self.tab.controls.model_key)
 
     def _on_model_chosen(self, model: Model) -> None:
-        self.tab._list_models(model.name)
+        self.tab.list_models(model.name)
 
     # Pictures
 

@@ -36,7 +36,7 @@ SCALES = ("unit", "found", "log", "score")
 #: The least probability that the logarithmic scale tells from nothing.
 LOG_LOW = 1e-6
 #: Longest side of the picture that is drawn live; the file that is saved has the full size.
-PREVIEW = 1400
+PREVIEW = 1152
 
 
 @dataclass(frozen=True)

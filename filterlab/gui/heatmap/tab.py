@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.heatmap import texts
+from filterlab.gui.heatmap import session, texts
 from filterlab.gui.heatmap.account import AccountPanel
 from filterlab.gui.heatmap.cells import hint_for
 from filterlab.gui.heatmap.class_list import ClassList
@@ -78,23 +78,23 @@ class HeatmapTab(Tab):
         self.second: tuple[int, ...] = ()
         self.pyramid: Pyramid | None = None
         self.preview: Any = None
-        self._user_cells = False
-        self._started = False
-        self._transplant_next = False
+        self.user_cells = False
+        self.started = False
+        self.transplant_next = False
         self._user_cancelled = False
         self._live = False
         self._when_idle: Callable[[], object] | None = None
 
         self.runner: JobRunner = self.make_runner()
-        self.runner.started.connect(self._on_started)
+        self.runner.started.connect(self._on_job_started)
         self.runner.progressed.connect(self._on_progress)
         self.runner.cancelled.connect(self._on_cancelled)
         self.runner.finished.connect(self._on_finished)
         self._build()
         self.commands = Commands(self)
         self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
-        self._list_models("pocket")
-        self._refresh()
+        self.list_models("pocket")
+        self.refresh()
 
     def title(self) -> str:
         return tr("Heatmap")
@@ -168,8 +168,8 @@ class HeatmapTab(Tab):
         return texts.help_html()
 
     def activated(self) -> None:
-        if not self._started:
-            self._started = True
+        if not self.started:
+            self.started = True
             if self.shown is None and not self.runner.running:
                 self.open_source(Source(sample=COMPOSED))
 
@@ -182,7 +182,8 @@ class HeatmapTab(Tab):
     def _models(self) -> list[Model]:
         return [*catalogue.entries(), *own_models()]
 
-    def _list_models(self, chosen: str) -> None:
+    def list_models(self, chosen: str) -> None:
+        """List the models anew and choose one."""
         models = self._models()
         self.controls.set_models(models, chosen)
         self._on_model_chosen(self.controls.model_key)
@@ -190,7 +191,7 @@ class HeatmapTab(Tab):
     def _on_model_chosen(self, key: str) -> None:
         self.model = next((m for m in self._models() if m.name == key), None)
         self.controls.show_model(self.model)
-        self._refresh()
+        self.refresh()
 
     def choose_own_model(self, paths: Sequence[Path] = ()) -> None:
         """Ask for a prototxt, weights and preprocessing."""
@@ -198,7 +199,7 @@ class HeatmapTab(Tab):
 
         dialog = OwnModelDialog(self, [Path(p) for p in paths] if paths else [])
         if dialog.exec_() and dialog.model is not None:
-            self._list_models(dialog.model.name)
+            self.list_models(dialog.model.name)
         dialog.deleteLater()
 
     def get_weights(self) -> None:
@@ -209,7 +210,7 @@ class HeatmapTab(Tab):
             self.runner.start(get_job(self.model), tr("Get weights"), self._on_got)
 
     def _on_got(self, model: Model) -> None:
-        self._list_models(model.name)
+        self.list_models(model.name)
         self.show_info(tr("The weights of {name} are here.").format(name=model.title))
 
     # Jobs
@@ -217,7 +218,7 @@ class HeatmapTab(Tab):
     @property
     def size(self) -> Size:
         """The size asked for."""
-        cells = self.controls.cells if self._user_cells or self.controls.squash else 0
+        cells = self.controls.cells if self.user_cells or self.controls.squash else 0
         return Size(cells, self.controls.squash, self.controls.how)
 
     def transplant(self) -> None:
@@ -227,7 +228,7 @@ class HeatmapTab(Tab):
         self.runner.start(
             transplant_and_map_job(self.model, self.shown, self.size),
             tr("Transplant"),
-            self._on_outcome,
+            self.take,
         )
 
     def open_source(self, source: Source) -> None:
@@ -235,7 +236,7 @@ class HeatmapTab(Tab):
         self.runner.start(
             open_job(source, self.ran_model, self.transplanted, self.size),
             tr("Open picture"),
-            self._on_outcome,
+            self.take,
         )
 
     def open_array(self, picture: NDArray[np.float32], name: str) -> None:
@@ -252,7 +253,7 @@ class HeatmapTab(Tab):
             self.runner.start(
                 map_job(self.ran_model, self.transplanted, self.shown, self.size),
                 tr("Heatmap"),
-                self._on_outcome,
+                self.take,
             )
 
     def cancel(self) -> bool:
@@ -271,9 +272,9 @@ class HeatmapTab(Tab):
         else:
             do()
 
-    def _on_started(self, title: str) -> None:
+    def _on_job_started(self, title: str) -> None:
         self.progress.begin(title)
-        self._refresh()
+        self.refresh()
 
     def _on_progress(self, progress: Progress, left: float | None) -> None:
         self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
@@ -320,12 +321,13 @@ class HeatmapTab(Tab):
         if not self.runner.running:
             self._live = False
             self.progress.end(texts.last_word(self.maps))
-        self._refresh()
+        self.refresh()
         do, self._when_idle = self._when_idle, None
         if do is not None:
             self.when_idle(do)
 
-    def _on_outcome(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome) -> None:
+        """Show what a job has made; nothing else changes."""
         if outcome.transplanted is not None and outcome.transplanted is not self.transplanted:
             # Classes found again from the last session, or of the same net, stay chosen.
             before, now = self.ran_model, outcome.model
@@ -339,15 +341,15 @@ class HeatmapTab(Tab):
             self._offer_passes()
             self.panel.labels = self.labels
             if self.model is not None and outcome.model is not None:
-                self._list_models(outcome.model.name)
+                self.list_models(outcome.model.name)
         if outcome.shown is not None and outcome.shown is not self.shown:
             self._set_picture(outcome.shown)
         if outcome.maps is not None:
             self._set_maps(outcome.maps, outcome.pyramid)
-        self._refresh()
+        self.refresh()
         self.redraw()
-        if self._transplant_next and self.shown is not None:
-            self._transplant_next = False
+        if self.transplant_next and self.shown is not None:
+            self.transplant_next = False
             self.transplant()
 
     def _set_picture(self, shown: Shown) -> None:
@@ -364,9 +366,9 @@ class HeatmapTab(Tab):
         self.classes.set_probabilities(maps.prob)
         if not any(c < maps.classes for c in self.chosen):
             self.chosen = (int(maps.ranked()[0]),)
-        self._mark_classes()
+        self.mark_classes()
         self.cells.set_maps(maps, self.labels)
-        if not self._user_cells and self.transplanted is not None:
+        if not self.user_cells and self.transplanted is not None:
             geometry = self.transplanted.geometry
             if self.controls.how == "windows":
                 geometry = maps.geometry
@@ -422,11 +424,12 @@ class HeatmapTab(Tab):
             self.chosen = classes
             if look.show in ("winner", "entropy"):
                 self.controls.set_look(texts.with_show(look, "class"))
-        self._mark_classes()
-        self._refresh()
+        self.mark_classes()
+        self._refresh_choice()
         self.redraw()
 
-    def _mark_classes(self) -> None:
+    def mark_classes(self) -> None:
+        """Mark the chosen classes in the list."""
         two = self.controls.look.show == "two"
         self.classes.set_chosen(self.chosen, self.second, two)
 
@@ -434,12 +437,12 @@ class HeatmapTab(Tab):
         if look.show == "two" and not self.second and self.maps is not None:
             others = [int(c) for c in self.maps.ranked()[:8] if int(c) not in self.chosen]
             self.second = tuple(others[:1])
-        self._mark_classes()
-        self._refresh()
+        self.mark_classes()
+        self._refresh_choice()
         self.redraw()
 
     def _on_size(self) -> None:
-        self._user_cells = True
+        self.user_cells = True
         self._show_size()
         self.run_map()
 
@@ -480,17 +483,22 @@ class HeatmapTab(Tab):
 
     # Texts around it
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Bring the texts around the picture up to date."""
         running = self.runner.running
         self.controls.transplant_button.setEnabled(self.model is not None and not running)
-        warn = self.maps is not None and self.controls.look.lay == "stretched"
-        self.panel.set_heading(texts.heading(self), texts.facts(self), warn)
         if self.shown is not None:
-            rows, cols = self.shown.picture.shape[:2]
+            rows, cols = self.shown_size
             self.controls.picture_note.setText(f"{cols} × {rows} px")
         self._show_size()
-        self.code.set_code(texts.pycaffe_code(self))
         self.cells.set_hint(hint_for(self.maps, self.transplanted is not None))
+        self._refresh_choice()
+
+    def _refresh_choice(self) -> None:
+        """What depends on the classes and the look only."""
+        warn = self.maps is not None and self.controls.look.lay == "stretched"
+        self.panel.set_heading(texts.heading(self), texts.facts(self), warn)
+        self.code.set_code(texts.pycaffe_code(self))
 
     # Files
 
@@ -551,64 +559,16 @@ class HeatmapTab(Tab):
     # State
 
     def save_state(self) -> dict[str, Any]:
-        source = self.shown.source if self.shown else Source()
-        return {
-            "model": self.model.name if self.model else "",
-            "path": source.path,
-            "sample": source.sample,
-            "cells": self.controls.cells if self._user_cells else 0,
-            "squash": self.controls.squash,
-            "how": self.controls.how,
-            "look": vars(self.controls.look).copy(),
-            "chosen": list(self.chosen),
-            "second": list(self.second),
-            "transplanted": self.transplanted is not None,
-        }
+        return session.saved(self)
 
     def restore_state(self, state: dict[str, Any]) -> None:
-        self.controls.set_look(Look.from_state(state.get("look")))
-        cells = state.get("cells")
-        self._user_cells = isinstance(cells, int) and cells > 0
-        if self._user_cells:
-            self.controls.set_size(int(state["cells"]), state.get("squash") is True)
-        self._list_models(str(state.get("model") or "pocket"))
-        self.chosen = texts.indices(state.get("chosen"))
-        self.second = texts.indices(state.get("second"))
-        path, sample = state.get("path"), state.get("sample")
-        source = Source(sample=COMPOSED)
-        if isinstance(path, str) and path and Path(path).is_file():
-            source = Source(path=path)
-        elif isinstance(sample, str) and any(s.name == sample for s in samples()):
-            source = Source(sample=sample)
-        self._started = True
-        # The net is cast anew where that takes no download and no drawing of random weights.
-        ready = self.model is not None and self.model.ready
-        self._transplant_next = state.get("transplanted") is True and ready
-        self.open_source(source)
+        session.restore(self, state)
 
     def hand_over(self) -> dict[str, Any]:
-        return {
-            **self.save_state(),
-            "live": Outcome(self.ran_model, self.transplanted, self.shown, self.maps, self.pyramid),
-            "cells_state": self.cells.state(),
-            "user_cells": self._user_cells,
-        }
+        return session.handed_over(self)
 
     def take_over(self, state: dict[str, Any]) -> None:
-        live: Outcome = state["live"]
-        self.controls.set_look(Look.from_state(state["look"]))
-        self.controls.set_size(state["cells"] or self.controls.cells, state["squash"])
-        self._user_cells = state["user_cells"]
-        self._list_models(state["model"] or "pocket")
-        self._started = live.shown is not None
-        self._on_outcome(live)
-        self.controls.set_how(state["how"])
-        self.chosen = tuple(state["chosen"]) or self.chosen
-        self.second = tuple(state["second"])
-        self._mark_classes()
-        self.cells.set_state(state["cells_state"])
-        self._refresh()
-        self.redraw()
+        session.take_over(self, state)
 
     def shutdown(self) -> None:
         self.runner.shutdown()

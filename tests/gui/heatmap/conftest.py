@@ -44,15 +44,15 @@ def said() -> list[tuple[str, str]]:
 def tab(qtbot, model, said, bright, until) -> Iterator[HeatmapTab]:
     """The tab on a 128x96 picture with a bright square at (40, 24); nothing transplanted."""
     made = HeatmapTab(Settings())
-    made._started = True
+    made.started = True
     made.message.connect(lambda text, level: said.append((level, text)))
     qtbot.addWidget(made)
     made.resize(1200, 720)
     made.show()
-    made._list_models(model.name)
+    made.list_models(model.name)
     made.open_array(bright.picture((40, 24)), "square")
     until(lambda: made.settled and made.shown is not None)
-    made._user_cells = True
+    made.user_cells = True
     made.controls.set_size(13, False)
     yield made
     made.shutdown()

@@ -34,12 +34,12 @@ def main() -> None:
     theme.apply(app, "light")
     model = remember(bright_net.make(Path(sys.argv[1]) / "net"))
     tab = HeatmapTab(Settings())
-    tab._started = True
+    tab.started = True
     tab.resize(1200, 700)
     tab.show()
-    tab._list_models(model.name)
+    tab.list_models(model.name)
     tab.controls.set_size(13, False)
-    tab._user_cells = True
+    tab.user_cells = True
     tab.controls.set_look(replace(Look(), opacity=1.0, colours="viridis"))
 
     def settle() -> None:

@@ -156,7 +156,7 @@ def test_closing_the_window_while_a_job_runs(qtbot, model, bright, until) -> Non
     seen = []
     tab.runner.progressed.connect(lambda *_: seen.append(1))
     tab.runner.done.connect(lambda *_: seen.append("done"))
-    tab._list_models(model.name)
+    tab.list_models(model.name)
     tab.transplant()
     until(lambda: seen)
     window.close()
@@ -726,8 +726,8 @@ def test_a_rebuilt_window_goes_on_without_a_new_run(qtbot, ready, settled) -> No
 def test_squeezenet_finds_the_cats(qtbot, tab, shared, settled) -> None:
     folder = shared / "squeezenet"
     model = remember(look(folder / "deploy.prototxt").model())
-    tab._list_models(model.name)
-    tab._user_cells = False
+    tab.list_models(model.name)
+    tab.user_cells = False
     tab.transplant()
     settled(tab)
     tab.open_source(Source(path=str(shared / "images" / "cat.jpg")))

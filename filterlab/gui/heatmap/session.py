@@ -1,0 +1,85 @@
+"""The tab's state: saved for the next start, or handed over to a rebuilt window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filterlab.gui.heatmap import texts
+from filterlab.gui.heatmap.look import Look
+from filterlab.gui.heatmap.work import Outcome, Source
+from filterlab.pictures import COMPOSED, sample_names
+
+if TYPE_CHECKING:
+    from filterlab.gui.heatmap.tab import HeatmapTab
+
+__all__ = ["handed_over", "restore", "saved", "take_over"]
+
+
+def saved(tab: HeatmapTab) -> dict[str, Any]:
+    """What to find again at the next start, as plain JSON data."""
+    source = tab.shown.source if tab.shown else Source()
+    return {
+        "model": tab.model.name if tab.model else "",
+        "path": source.path,
+        "sample": source.sample,
+        "cells": tab.controls.cells if tab.user_cells else 0,
+        "squash": tab.controls.squash,
+        "how": tab.controls.how,
+        "look": vars(tab.controls.look).copy(),
+        "chosen": list(tab.chosen),
+        "second": list(tab.second),
+        "transplanted": tab.transplanted is not None,
+    }
+
+
+def restore(tab: HeatmapTab, state: dict[str, Any]) -> None:
+    """Show a saved state; whatever in it no longer fits is passed over."""
+    tab.controls.set_look(Look.from_state(state.get("look")))
+    cells = state.get("cells")
+    tab.user_cells = isinstance(cells, int) and cells > 0
+    if tab.user_cells:
+        tab.controls.set_size(int(state["cells"]), state.get("squash") is True)
+    tab.list_models(str(state.get("model") or "pocket"))
+    tab.chosen = texts.indices(state.get("chosen"))
+    tab.second = texts.indices(state.get("second"))
+    path, sample = state.get("path"), state.get("sample")
+    source = Source(sample=COMPOSED)
+    if isinstance(path, str) and path and Path(path).is_file():
+        source = Source(path=path)
+    elif isinstance(sample, str) and sample in sample_names():
+        source = Source(sample=sample)
+    tab.started = True
+    # The net is cast anew where that takes no download and no drawing of random weights.
+    ready = tab.model is not None and tab.model.ready
+    tab.transplant_next = state.get("transplanted") is True and ready
+    tab.open_source(source)
+
+
+def handed_over(tab: HeatmapTab) -> dict[str, Any]:
+    """Everything a rebuilt window's tab goes on with, nets and maps included."""
+    live = Outcome(tab.ran_model, tab.transplanted, tab.shown, tab.maps, tab.pyramid)
+    return {
+        **saved(tab),
+        "live": live,
+        "cells_state": tab.cells.state(),
+        "user_cells": tab.user_cells,
+    }
+
+
+def take_over(tab: HeatmapTab, state: dict[str, Any]) -> None:
+    """Go on with what the tab of the window before handed over."""
+    live: Outcome = state["live"]
+    tab.controls.set_look(Look.from_state(state["look"]))
+    tab.controls.set_size(state["cells"] or tab.controls.cells, state["squash"])
+    tab.user_cells = state["user_cells"]
+    tab.list_models(state["model"] or "pocket")
+    tab.started = live.shown is not None
+    tab.take(live)
+    tab.controls.set_how(state["how"])
+    tab.chosen = tuple(state["chosen"]) or tab.chosen
+    tab.second = tuple(state["second"])
+    tab.mark_classes()
+    tab.cells.set_state(state["cells_state"])
+    tab.refresh()
+    tab.redraw()
