@@ -80,6 +80,7 @@ class BenchCore:
         self._listeners: list[Callable[[Change], object]] = []
         self._stats: tuple[int, tuple[Stats, ...]] | None = None
         self._stats_before: tuple[Stats, ...] | None = None
+        self._step: tuple[int, bool] | None = None
         self._code = ""
 
     # --- reading ------------------------------------------------------------------------------
@@ -181,8 +182,11 @@ class BenchCore:
         """Take what a worker computed: the report of each filter, or None if it is overtaken."""
         if outputs.revision != self._revision:
             return None
-        if self._stats is not None and self._stats[0] != outputs.revision:
+        # All outputs of one step (a drag, a slider's way) are compared with what was before it.
+        step = (len(self.journal), self.journal.grouping)
+        if self._stats is not None and self._stats[0] != outputs.revision and step != self._step:
             self._stats_before = self._stats[1]
+        self._step = step
         self._stats = (outputs.revision, outputs.stats)
         before = self._stats_before
         return tuple(
