@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from filterlab.caffe import fillers
 from filterlab.caffe.blob import Blob, Shape, shape_text
 from filterlab.caffe.errors import CaffeError, CaffeWarning
+from filterlab.caffe.fixed import BlobRow, ByName
 from filterlab.caffe.layers import Layer, WeightSpec
 from filterlab.caffe.net_structure import NetLayer, Structure
 from filterlab.caffe.plan import Bindings, Plan, PlanCache
@@ -85,16 +85,19 @@ class Net(Structure):
             phase = TEST
         if phase not in (TRAIN, TEST):
             raise CaffeError(f"Net(…): phase {phase} is neither caffe.TRAIN nor caffe.TEST")
+        if not isinstance(level, (int, np.integer)):
+            raise CaffeError(f"Net(…): level {level!r} is no whole number")
         from filterlab.caffe import prototxt, upgrade
 
         if isinstance(network_file, caffe_pb2.NetParameter):
             source = network_file.name or "<net>"
             param = upgrade.upgrade_net(network_file, source)
         else:
-            source = os.fspath(network_file)
+            source = _path(network_file, "prototxt")
             param = prototxt.read_net(network_file)
         try:
-            self._set_up(Topology(param, phase, level, stages or ()), PlanCache())
+            named = [stages] if isinstance(stages, str) else stages or ()
+            self._set_up(Topology(param, phase, level, named), PlanCache())
         except CaffeError as err:
             raise CaffeError(f"{source}: {err}") from None
         if weights is not None:
@@ -109,12 +112,13 @@ class Net(Structure):
         self.filled = Filled((), (), ())
         outside = topology.initial_shapes()
         shapes = topology.infer(outside)
-        self._blobs = OrderedDict(
-            (name, Blob(shapes.tops.get(name, outside.get(name, ())))) for name in topology.blobs
+        self._blobs = ByName(
+            ((n, Blob(shapes.tops.get(n, outside.get(n, ())))) for n in topology.blobs),
+            "net.blobs",
         )
-        weights: list[list[Blob]] = []
+        weights: list[BlobRow[Blob]] = []
         for index, specs in enumerate(shapes.weights):
-            row = []
+            row: BlobRow[Blob] = BlobRow()
             for i, spec in enumerate(specs):
                 blob = Blob(spec.shape, self._filler(topology.layers[index], spec))
                 owner = topology.shared.get((index, i))
@@ -124,8 +128,9 @@ class Net(Structure):
             weights.append(row)
         self._weights = weights
         self._layers = [NetLayer(a, b) for a, b in zip(topology.layers, weights)]
-        self._params = OrderedDict(
-            (layer.name, row) for layer, row in zip(topology.layers, weights) if row
+        self._params = ByName(
+            ((layer.name, row) for layer, row in zip(topology.layers, weights) if row),
+            "net.params",
         )
         for layer in topology.layers:
             for i, top in enumerate(layer.tops if layer.fills else ()):
@@ -145,7 +150,7 @@ class Net(Structure):
 
     @staticmethod
     def _share(
-        layer: Layer, i: int, blob: Blob, weights: list[list[Blob]], owner: tuple[int, int]
+        layer: Layer, i: int, blob: Blob, weights: Sequence[list[Blob]], owner: tuple[int, int]
     ) -> None:
         theirs = weights[owner[0]][owner[1]]
         loose = i < len(layer.param.param) and layer.param.param[i].share_mode == 1
@@ -216,11 +221,13 @@ class Net(Structure):
         if not kwargs:
             raise CaffeError("forward_all() needs the net's inputs, e.g. forward_all(data=images)")
         self._check_inputs(kwargs)
-        arrays = {name: np.asarray(value) for name, value in kwargs.items()}
+        arrays = {name: self._array(name, value) for name, value in kwargs.items()}
         lengths = {len(value) if value.ndim else 0 for value in arrays.values()}
         if len(lengths) != 1:
             raise CaffeError(f"forward_all(): inputs of different lengths {sorted(lengths)}")
         total = lengths.pop()
+        if not total:
+            raise CaffeError("forward_all(): nothing to compute; give at least one row of inputs")
         results: dict[str, list[Floats]] = {}
         with self._lock:
             size = self._blobs[next(iter(arrays))].shape[0] or 1
@@ -257,19 +264,28 @@ class Net(Structure):
                 f"({', '.join(self._topology.inputs)})"
             )
 
+    @staticmethod
+    def _array(name: str, value: Any) -> npt.NDArray[Any]:
+        try:
+            array = np.asarray(value)
+        except ValueError as err:
+            raise CaffeError(f"input '{name}' is no array: {err}") from None
+        if array.dtype.kind == "c":
+            raise CaffeError(f"input '{name}' is complex; give its real part or its magnitude")
+        return array
+
     def _feed(self, given: Mapping[str, Any]) -> None:
         self._check_inputs(given)
         for name, value in given.items():
-            blob = self._blobs[name]
+            blob, array = self._blobs[name], self._array(name, value)
             try:
-                array = np.asarray(value)
                 if array.ndim and blob.shape and array.shape[0] != blob.shape[0]:
                     raise ValueError(f"it is for batches of {blob.shape[0]}")
                 np.copyto(blob.data, array, casting="unsafe")
             except (TypeError, ValueError) as err:
                 raise CaffeError(
                     f"input '{name}' is {shape_text(blob.shape)}, but "
-                    f"{shape_text(np.shape(value))} was given ({err}); "
+                    f"{shape_text(array.shape)} was given ({err}); "
                     f"call net.blobs['{name}'].reshape(…) first"
                 ) from None
 
@@ -354,7 +370,8 @@ class Net(Structure):
         else:
             from filterlab.caffe import caffemodel
 
-            source, found = os.fspath(weights), caffemodel.read_weights(weights)
+            source = _path(weights, "weights file")
+            found = caffemodel.read_weights(source)
         with self._lock:
             pairs, self.filled = match(self._params, found, source)
             for blob, array in pairs:
@@ -411,6 +428,8 @@ class Net(Structure):
         CaffeError
             If a layer of both has other shapes.
         """
+        if not isinstance(other, Net):
+            raise CaffeError(f"share_with({other!r}): give another net")
         with self._lock:
             pairs = pair(self._params, other.params)
             for mine, their in pairs:
@@ -458,3 +477,10 @@ class Net(Structure):
 def no_training(call: str) -> CaffeError:
     """The error of every call that belongs to training."""
     return CaffeError(f"{call}: this engine runs and edits nets, it does not train them")
+
+
+def _path(path: Any, what: str) -> str:
+    try:
+        return str(os.fspath(path))
+    except TypeError:
+        raise CaffeError(f"{path!r} is no path of a {what}; give its name") from None

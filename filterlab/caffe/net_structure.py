@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 from filterlab.caffe.blob import Blob
+from filterlab.caffe.fixed import BlobRow, ByName
 from filterlab.caffe.layers import Layer
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.topology import Topology
@@ -43,8 +44,8 @@ class Structure:
     """The part of :class:`filterlab.caffe.Net` that tells what is there and changes nothing."""
 
     _topology: Topology
-    _blobs: OrderedDict[str, Blob]
-    _params: OrderedDict[str, list[Blob]]
+    _blobs: ByName[Blob]
+    _params: ByName[BlobRow[Blob]]
     _layers: list[NetLayer]
 
     @property
@@ -53,12 +54,12 @@ class Structure:
         return str(self._topology.param.name)
 
     @property
-    def blobs(self) -> OrderedDict[str, Blob]:
+    def blobs(self) -> ByName[Blob]:
         """All blobs by name, in the order in which layers make them."""
         return self._blobs
 
     @property
-    def params(self) -> OrderedDict[str, list[Blob]]:
+    def params(self) -> ByName[BlobRow[Blob]]:
         """The weights of each layer that has any: usually [weights, bias]."""
         return self._params
 
