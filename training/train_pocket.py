@@ -1,6 +1,6 @@
 """Train the pocket net: CaffeNet's topology and geometry, thin, on scikit-image's photographs.
 
-    python training/train_pocket.py [--steps N] [--seed N] [--out DIR] [--evaluate]
+    python training/train_pocket.py [--steps N] [--seed N] [--out DIR] [--keep FILE] [--evaluate]
 
 Needs PyTorch besides FilterLab. Writes ``pocket.caffemodel`` and ``labels.tsv`` into ``--out``
 (``models/pocket``), and the figures into ``models/README.md`` and onto the screen, as measured
@@ -199,17 +199,22 @@ def train(net: Pocket, steps: int, seed: int, rate: float, often: np.ndarray | N
 
 
 def still_mistaken(net: Pocket, seed: int) -> np.ndarray:
-    """How often each class should come up, by how often its learnt windows are still mistaken."""
+    """How often each class should come up, by how often learnt windows are still mistaken.
+
+    A mistake counts for both classes: to tell them apart, the net must see the one as often as
+    the other.
+    """
     rng = np.random.default_rng([seed, 99])
     scores, window = torch_scores(net), (data.WINDOW, data.WINDOW)
-    often = np.empty(data.BACKGROUND + 1)
-    for k in range(len(often)):
+    often = np.ones(data.BACKGROUND + 1)
+    for k, (name, _, _) in enumerate(data.LABELS):
         inputs = np.stack(
             [data.net_input(data.develop(data.piece(k, window, rng), rng)) for _ in range(40)]
         )
-        wrong = (scores(inputs)[:, :, 0, 0].argmax(1) != k).mean()
-        often[k] = 1 + 10 * wrong
-        print(f"{data.LABELS[k][0]}: {wrong:.0%} of learnt windows mistaken", flush=True)
+        named = scores(inputs)[:, :, 0, 0].argmax(1)
+        for other in named[named != k]:
+            often[[k, other]] += 10 / 40
+        print(f"{name}: {(named != k).mean():.0%} of learnt windows mistaken", flush=True)
     return often / often.sum()
 
 
