@@ -238,6 +238,15 @@ class Controls(QScrollArea):
         self.size_note = _note(body)
         layout.addWidget(self.size_note)
 
+    def show_size(self, text: str, warn: bool) -> None:
+        """What the size means and costs; a warning in another colour."""
+        self.size_note.setText(text)
+        role = "warning" if warn else "muted"
+        if self.size_note.property("role") != role:
+            self.size_note.setProperty("role", role)
+            self.size_note.style().unpolish(self.size_note)
+            self.size_note.style().polish(self.size_note)
+
     @property
     def cells(self) -> int:
         """Cells on the longer side."""

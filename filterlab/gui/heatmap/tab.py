@@ -447,7 +447,7 @@ class HeatmapTab(Tab):
         self.run_map()
 
     def _show_size(self) -> None:
-        self.controls.size_note.setText(texts.size_text(self))
+        self.controls.show_size(texts.size_text(self), texts.is_costly(self))
 
     # Drawing
 

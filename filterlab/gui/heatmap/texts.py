@@ -17,7 +17,7 @@ from filterlab.gui.heatmap.work import Source
 from filterlab.gui.i18n import language, tr
 from filterlab.pictures import samples
 from filterlab.surgery import overlay
-from filterlab.surgery.cost import Cost, amount, duration
+from filterlab.surgery.cost import Cost, amount, available_memory, duration
 from filterlab.surgery.dense import passes_for
 from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
 from filterlab.zoo.labels import Labels
@@ -35,6 +35,7 @@ __all__ = [
     "help_html",
     "image_of",
     "indices",
+    "is_costly",
     "last_word",
     "percent",
     "picture_name",
@@ -44,6 +45,10 @@ __all__ = [
     "with_gamma",
     "with_show",
 ]
+
+
+#: Seconds from which a run is worth a warning.
+_LONG = 5.0
 
 
 def with_show(look: Look, show: str) -> Look:
@@ -215,6 +220,20 @@ def size_text(tab: HeatmapTab) -> str:
     return tr("{cols} × {rows} cells, net input {w} × {h} px; {cost}").format(
         cols=cols, rows=rows, w=size[1], h=size[0], cost=cost_text(cost)
     )
+
+
+def is_costly(tab: HeatmapTab) -> bool:
+    """Whether a run at the size asked for is worth a warning."""
+    done = tab.transplanted
+    if done is None or tab.shown is None:
+        return False
+    try:
+        size = choose_size(done.geometry, tab.shown_size, cells=tab.controls.cells)
+        cost = cost_of(done, size)
+    except EXPECTED:
+        return True
+    free = available_memory()
+    return (cost.seconds or 0) > _LONG or (free is not None and cost.bytes > free / 2)
 
 
 def cost_text(cost: Cost) -> str:
