@@ -248,4 +248,3 @@ def i18n_places(text: str) -> list[str]:
     import string
 
     return [name for _, name, _, _ in string.Formatter().parse(text) if name]
-
