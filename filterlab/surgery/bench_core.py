@@ -315,7 +315,7 @@ class BenchCore:
 
 
 def _kept_bytes(edit: Edit[BenchState]) -> int:
-    """What an edit keeps alive beyond the numbers: a picture that it replaced."""
-    if edit.old.picture is edit.new.picture:
+    """What an edit keeps alive beyond the numbers: a picture it replaced, or a camera's frame."""
+    if edit.old.picture is edit.new.picture and not edit.old.picture.passing:
         return int(edit.old.kernels.nbytes)
     return int(edit.old.picture.pixels.nbytes)

@@ -65,7 +65,7 @@ class Picture:
     The array is copied, unless it is float32 and read-only already.
     """
 
-    __slots__ = ("_grey", "_lock", "pixels", "title")
+    __slots__ = ("_grey", "_lock", "passing", "pixels", "title")
 
     def __init__(self, pixels: Any, title: str = "") -> None:
         array = np.asarray(pixels, dtype=np.float32, order="C")
@@ -80,6 +80,8 @@ class Picture:
         array.flags.writeable = False
         self.pixels: Floats = array
         self.title = title
+        #: One of a camera's many frames: every edit made over it keeps another one alive.
+        self.passing = False
         self._grey: Floats | None = None
         self._lock = threading.Lock()
 

@@ -380,6 +380,7 @@ class FilterBench(BenchCore):
     def show_frame(self, pixels: ArrayLike | Picture, title: str = "") -> None:
         """A camera's frame as input, without an undo step of its own."""
         picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
+        picture.passing = picture is not pixels
         state = replace(self._state, picture=picture)
         state.check()
         self._put(state)

@@ -66,6 +66,7 @@ class Journal(Generic[T]):
         self._budget = budget
         self._done: list[Edit[T]] = []
         self._undone: list[Edit[T]] = []
+        self._costs: list[int] = []
         self._group: list[Edit[T]] | None = None
         self._group_name = ""
         self._depth = 0
@@ -104,14 +105,21 @@ class Journal(Generic[T]):
     def _forget(self) -> None:
         drop = max(0, len(self._done) - self._limit)
         if self._cost is not None:
-            spent = 0
-            for index in range(len(self._done) - 1, -1, -1):
-                spent += self._cost(self._done[index])
-                if spent > self._budget and index < len(self._done) - 1:
-                    drop = max(drop, index + 1)
-                    break
+            # Costs are kept beside the edits: asking for all of them anew at every push would
+            # make each edit slower than the one before.
+            while len(self._costs) > len(self._done):
+                self._costs.pop()
+            known = len(self._costs)
+            if known == len(self._done) and known:
+                self._costs[-1] = self._cost(self._done[-1])
+            self._costs.extend(self._cost(edit) for edit in self._done[known:])
+            spent = sum(self._costs[drop:])
+            while spent > self._budget and drop < len(self._done) - 1:
+                spent -= self._costs[drop]
+                drop += 1
         if drop:
             del self._done[:drop]
+            del self._costs[:drop]
             if self._clean is not None:
                 self._clean = self._clean - drop if self._clean >= drop else None
 

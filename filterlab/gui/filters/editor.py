@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QApplication,
     QGridLayout,
@@ -38,6 +39,8 @@ __all__ = ["FilterEditor"]
 #: From so many changed cells on, an edit is written as a whole kernel.
 _MANY = 6
 
+_NARROW = 244
+
 
 class FilterEditor(QWidget):
     """Edits one filter of a bench.
@@ -64,6 +67,7 @@ class FilterEditor(QWidget):
         self.channel = 0
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self._edit_name = ""
+        self._files = 0
         self.presets = PresetBar(bench, slot, library, self)
         self.presets.failed.connect(self.failed)
         self.grid = KernelGrid(self)
@@ -135,16 +139,14 @@ class FilterEditor(QWidget):
         name = QLabel(tr("bias"), self)
         name.setProperty("role", "muted")
         name.setBuddy(self.bias)
-        self.bias.setMaximumWidth(4 * 27)
+        self._bias_name = name
         side.addWidget(name)
         side.addWidget(self.bias)
         side.addWidget(self.sum_label)
-        rows = QGridLayout()
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        for index, button in enumerate(self.tools.values()):
-            rows.addWidget(button, index // 4, index % 4)
-        side.addLayout(rows)
+        self._tool_grid = QGridLayout()
+        self._tool_grid.setContentsMargins(0, 0, 0, 0)
+        self._tool_grid.setSpacing(0)
+        side.addLayout(self._tool_grid)
         side.addStretch(1)
         self._channel_box = QWidget(self)
         channels = QHBoxLayout(self._channel_box)
@@ -164,6 +166,17 @@ class FilterEditor(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.presets)
         layout.addLayout(middle, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow column the tools stand in two files, so that the grid keeps its room."""
+        super().resizeEvent(event)
+        files = 4 if self.width() >= _NARROW else 2
+        if files != self._files:
+            self._files = files
+            for index, button in enumerate(self.tools.values()):
+                self._tool_grid.addWidget(button, index // files, index % files)
+            self.bias.setFixedWidth(files * 27)
+            self._bias_name.setVisible(files == 4)
 
     def set_menu(self, menu: QMenu) -> None:
         """The menu of the "more" button."""

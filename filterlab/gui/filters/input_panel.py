@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtGui import QIcon, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -28,6 +29,8 @@ from filterlab.surgery.filterbench import FilterBench
 __all__ = ["InputPanel", "choice_box"]
 
 SIDES = (1, 3, 5, 7, 9, 11)
+
+_NARROW = 244
 
 
 def choice_box(
@@ -69,6 +72,7 @@ class InputPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._size = (5, 5)
+        self._narrow: bool | None = None
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self.open_button = QPushButton(tr("Open…"), self)
         self.open_button.setToolTip(tr("Open a picture (Ctrl+O); or drop or paste one"))
@@ -173,12 +177,15 @@ class InputPanel(QWidget):
         both = QHBoxLayout()
         both.addWidget(self.symmetry)
         both.addWidget(self.radius)
+        self._form = form
+        self._narrow_parts: list[QWidget] = []
+        self._second_names: list[QWidget] = []
         rows: list[tuple[str, Any, str, Any]] = [
             (tr("brush"), self.brush, tr("step"), self.step),
             (tr("mirror"), both, "", None),
             (tr("size"), size, "", None),
             (tr("pad"), self.pad, tr("stride"), self.stride),
-            (tr("colour"), self.mode, tr("dilation"), self.dilation),
+            (tr("colour"), self.mode, tr("dilate"), self.dilation),
         ]
         for row, (left, first_part, right, second_part) in enumerate(rows):
             name = self._name(left)
@@ -191,15 +198,33 @@ class InputPanel(QWidget):
             else:
                 form.addLayout(first_part, row, 1, 1, span)
             if second_part is not None:
-                form.addWidget(self._name(right), row, 2)
+                second_name = self._name(right)
+                self._second_names.append(second_name)
+                form.addWidget(second_name, row, 2)
                 form.addWidget(second_part, row, 3)
-                second_part.setFixedWidth(64)
+                self._narrow_parts.append(second_part)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)
         layout.addLayout(first)
         layout.addLayout(form)
         layout.addStretch(1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow column words give way to icons."""
+        super().resizeEvent(event)
+        narrow = self.width() < _NARROW
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self.open_button.setText("" if narrow else tr("Open…"))
+            self.open_button.setIcon(icon("open") if narrow else QIcon())
+            self.sample_button.setText("" if narrow else tr("Sample") + " ▾")
+            self.sample_button.setIcon(icon("picture") if narrow else QIcon())
+            self._form.setHorizontalSpacing(4 if narrow else theme.STEP)
+            for name in self._second_names:
+                name.setVisible(not narrow)  # the tool tips still say it
+            for part in self._narrow_parts:
+                part.setFixedWidth(48 if narrow else 64)
 
     def _name(self, text: str) -> QLabel:
         label = QLabel(text, self)

@@ -281,8 +281,8 @@ class BottomPanel(QWidget):
     def show_nothing(self, bench: FilterBench | None = None) -> None:
         """Nothing is pointed at."""
         self.product.clear()
-        self.where.setText("")
-        self.sentence.setText(size_sentence(bench) if bench is not None else "")
+        self.where.setText(size_sentence(bench) if bench is not None else "")
+        self.sentence.setText("")
 
     def set_code(self, code: str) -> None:
         """The pycaffe lines of the last action."""

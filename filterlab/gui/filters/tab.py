@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QSplitter, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
@@ -41,6 +42,9 @@ __all__ = ["FiltersTab"]
 
 #: The full result of a large picture is computed once the hand has rested so long.
 _FULL_AFTER_MS = 120
+
+#: Below this height there is no room for the lower panel.
+_LOW = 600
 
 
 class FiltersTab(Tab):
@@ -456,6 +460,11 @@ class FiltersTab(Tab):
         self._restore_ways(state)
 
     # Around it
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """On a low screen the pictures and the kernels have all of it."""
+        super().resizeEvent(event)
+        self.bottom.setVisible(self.height() >= _LOW)
 
     def activated(self) -> None:
         if not self._started:

@@ -149,7 +149,7 @@ def test_escape_ends_the_walk_then_unpins(tab: FiltersTab, hands: Any) -> None:
 
 def test_the_shrinking_is_said_in_a_sentence(tab: FiltersTab, hands: Any) -> None:
     hands.point(tab.stage.views[0], 0.5, 0.5)
-    assert "shrinks the picture by 4: 56 × 40 becomes 52 × 36" in tab.bottom.sentence.text()
+    assert "shrinks the picture by 4: 56 × 40 becomes 52 × 36" in tab.bottom.where.text()
 
 
 def test_kernels_are_described(tab: FiltersTab, hands: Any) -> None:
