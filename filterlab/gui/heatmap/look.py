@@ -163,7 +163,10 @@ def draw(scene: Scene) -> Drawing:
 
 
 def _bytes(picture: Array) -> NDArray[np.uint8]:
-    return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+    import cv2
+
+    # One pass that scales, rounds and saturates.
+    return np.asarray(cv2.convertScaleAbs(np.maximum(picture, 0), alpha=255.0), np.uint8)
 
 
 def _rgb(colour: Sequence[float]) -> tuple[int, int, int]:
