@@ -32,6 +32,18 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
         # argparse's own pattern takes -1 and -0.5 only, and anything else for an option.
         self._negative_number_matcher = re.compile(r"-\.?\d")
+        self._mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Let options stand before a positional that may be missing (info NET --json WEIGHTS)."""
+        optional = any(a.nargs == "?" and not a.option_strings for a in self._actions)
+        if self._mixing or not optional:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
 
     def error(self, message: str) -> NoReturn:
         print(f"filterlab: error: {message} (see {self.prog} --help)", file=sys.stderr)
@@ -81,9 +93,23 @@ def _drop_output() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Warnings in one line too, without the place in our code."""
-    print(f"filterlab: warning: {' '.join(str(message).split())}", file=sys.stderr)
+class _Warnings:
+    """Warnings in one line each, without the place in our code, and after the work is done: if
+    it fails, they are part of the one line that says so."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def keep(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        """What ``warnings.showwarning`` becomes."""
+        self.texts.append(" ".join(str(message).split()))
+
+    def show(self) -> None:
+        for text in dict.fromkeys(self.texts):
+            print(f"filterlab: warning: {text}", file=sys.stderr)
+
+    def added_to(self, text: str) -> str:
+        return "; note: ".join([text, *dict.fromkeys(self.texts)])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,8 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from filterlab.caffe.errors import CaffeError
 
     _print_any_text()
-    shown = warnings.showwarning
-    warnings.showwarning = _show_warning
+    shown, kept = warnings.showwarning, _Warnings()
+    warnings.showwarning = kept.keep
     try:
         try:
             status = _run(list(sys.argv[1:] if argv is None else argv))
@@ -100,13 +126,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             _flush()
             raise
         _flush()
+        kept.show()
         return status
     except BrokenPipeError:  # the reader (head, less) went away
         _drop_output()
         return 0
     except (FilterLabError, CaffeError, OSError) as error:
         _drop_output()
-        print(f"filterlab: error: {_one_line(error)}", file=sys.stderr)
+        print(f"filterlab: error: {kept.added_to(_one_line(error))}", file=sys.stderr)
     except MemoryError:
         print(
             "filterlab: error: not enough memory for this; take a smaller picture or size",

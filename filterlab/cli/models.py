@@ -107,12 +107,15 @@ class _ProgressLine:
     def __init__(self) -> None:
         self.terminal = sys.stderr.isatty()
         self.shown = 0
-        self.last = (float("-inf"), "")
+        # Where lines stay, a short job stays silent.
+        self.last = (float("-inf") if self.terminal else time.monotonic(), "")
 
     def show(self, progress: Progress) -> None:
         now = time.monotonic()
         when, step = self.last
-        if progress.step == step and now - when < (0.1 if self.terminal else 10.0):
+        if now - when < 10.0 and not self.terminal:
+            return
+        if progress.step == step and now - when < 0.1:
             return
         self.last = (now, progress.step)
         text = f"{progress.step}: {progress.fraction:4.0%}  {progress.message}"

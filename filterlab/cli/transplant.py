@@ -25,7 +25,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from filterlab.progress import Progress, run_job
-    from filterlab.surgery.transplant import transplant_job
+    from filterlab.surgery.transplant import check_prefix, transplant_job
+
+    check_prefix(args.out)
 
     def show(progress: Progress) -> None:
         if sys.stderr.isatty():

@@ -53,6 +53,22 @@ def _prepare_platform(scale: float) -> None:
         os.environ["QT_SCALE_FACTOR"] = f"{scale:g}"
 
 
+def _hush_platform() -> Any:
+    """Drop what Qt says about a platform without a display; returns the handler from before."""
+    from qtpy.QtCore import qInstallMessageHandler
+
+    def show(kind: Any, context: Any, text: str) -> None:
+        if text.startswith(("This plugin does not support", "QStandardPaths: XDG_RUNTIME_DIR")):
+            return
+        if before is not None:
+            before(kind, context, text)
+        else:
+            print(text, file=sys.stderr)
+
+    before = qInstallMessageHandler(show)
+    return before
+
+
 def take_tour(
     out: str | os.PathLike[str],
     scale: float = 1.0,
@@ -79,12 +95,18 @@ def take_tour(
     FilterLabError
         If a scene does not come about in time, or an error shows in the window meanwhile.
     """
+    tabs = [module.split(".")[2] for module in scene_modules()]
+    if only and only not in tabs:
+        raise FilterLabError(f"there is no tab {only!r} in the tour; take {', '.join(tabs)}")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     _prepare_platform(scale)
+    from qtpy.QtCore import qInstallMessageHandler
+
     from filterlab.gui.app import Desk, make_application
     from filterlab.gui.settings import Settings
 
+    before_qt = _hush_platform()
     app = make_application()
     uncaught: list[str] = []
     hook = sys.excepthook
@@ -124,6 +146,7 @@ def take_tour(
                 settings.sync()
     finally:
         sys.excepthook = hook
+        qInstallMessageHandler(before_qt)
         if before is None:
             del os.environ["FILTERLAB_LANG"]
         else:

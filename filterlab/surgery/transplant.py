@@ -186,14 +186,12 @@ class Transplanted:
 
         Raises
         ------
-        OSError, CaffeError
+        FilterLabError, OSError, CaffeError
             If they cannot be written; what was there before is then still whole.
         """
-        prefix = Path(prefix)
+        prefix = check_prefix(prefix)
         prototxt = prefix.with_name(prefix.name + ".prototxt")
         weights = prefix.with_name(prefix.name + ".caffemodel")
-        if not prototxt.parent.is_dir():
-            raise FilterLabError(f"there is no folder {prototxt.parent}; make it first")
         with atomic_write(prototxt, "w") as stream:
             stream.write(format_net(self.param))
         self.net.save(str(weights))
@@ -260,6 +258,25 @@ def transplant(prototxt: str | os.PathLike[str], weights: Weights) -> Transplant
     return run_job(transplant_job(prototxt, weights))
 
 
+def check_prefix(prefix: str | os.PathLike[str]) -> Path:
+    """What :meth:`Transplanted.save` takes, known to be a name in a folder that exists.
+
+    Raises
+    ------
+    FilterLabError
+        If the folder is missing, or no name follows it.
+    """
+    text = os.fspath(prefix)
+    path = Path(text)
+    if not path.name or path.name == ".." or text.endswith(("/", os.sep)):
+        raise FilterLabError(
+            f"{text!r} is no prefix of file names; give one such as {path / 'net'}"
+        )
+    if not path.parent.is_dir():
+        raise FilterLabError(f"there is no folder {path.parent}; make it first")
+    return path
+
+
 def _weights_name(weights: Weights) -> str:
     if weights is None:
         return "drawn by the fillers"
@@ -271,10 +288,10 @@ def _check_names(param: Any, weights: Weights) -> tuple[str, ...]:
     if weights is None:
         return ()
     found = weights if isinstance(weights, Mapping) else read_weights(weights)
-    stored = {name for name, arrays in found.items() if len(arrays)}
+    stored = [name for name, arrays in found.items() if len(arrays)]
     wanted = [layer.name for layer in layers_for_test(param) if layer.type in _HAVE_WEIGHTS]
-    if wanted and not stored.intersection(wanted):
-        theirs = ", ".join(list(stored)[:3]) or "none"
+    if wanted and not set(stored).intersection(wanted):
+        theirs = ", ".join(stored[:3]) or "none"
         raise FilterLabError(
             f"{_weights_name(weights)}: 0 of the net's {len(wanted)} layers with weights are "
             f"in this file (net: {', '.join(wanted[:3])} …; file: {theirs}); "

@@ -76,3 +76,30 @@ def test_negative_numbers_are_no_options(tmp_path: Path, bias: str) -> None:
     assert main([*command, "--out", str(tmp_path)]) == 0
     number = -0.5 if bias == "-1/2" else float(bias)
     assert np.load(tmp_path / "filter_0.npy") == pytest.approx(number)
+
+
+def test_options_before_a_positional_that_may_be_missing(
+    shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nets = shared / "goldens" / "nets"
+    net, weights = str(nets / "small_v2.prototxt"), str(nets / "small_v2.caffemodel")
+    for order in ([net, weights, "--json"], [net, "--json", weights], ["--json", net, weights]):
+        assert main(["info", *order]) == 0
+        assert json.loads(capsys.readouterr().out)["weights_file"]["file"] == weights
+    assert main(["info", "--json", net]) == 0
+    assert "weights_file" not in json.loads(capsys.readouterr().out)
+    with pytest.raises(SystemExit) as stop:
+        main(["info", net, weights, "third", "--json"])
+    assert stop.value.code == 2
+    assert "third" in capsys.readouterr().err
+
+
+def test_warnings_join_the_line_of_the_error(shared: Path) -> None:
+    net = shared / "bad_inputs" / "unknown_field.prototxt"
+    weights = shared / "bad_inputs" / "no_common_layers.caffemodel"
+    done = _run("transplant", str(net), str(weights), "--out", "x")
+    assert done.returncode == 2
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("filterlab: error: no_common_layers.caffemodel: 0 of the net's 1 layer")
+    assert "; note: " in line
+    assert "some_fork_option (line 2)" in line

@@ -65,3 +65,20 @@ def test_a_missing_folder_is_said(
     files = [str(nets / "small_v1.prototxt"), str(nets / "small_v1.caffemodel")]
     assert main(["transplant", *files, "--out", str(tmp_path / "no" / "x")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prefix", ["", ".", "..", "FOLDER/"])
+def test_a_prefix_without_a_name(
+    shared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    prefix: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    nets = shared / "goldens/nets"
+    files = [str(nets / "small_v1.prototxt"), str(nets / "small_v1.caffemodel")]
+    given = prefix.replace("FOLDER", str(tmp_path))
+    assert main(["transplant", *files, "--out", given]) == 2
+    assert "is no prefix of file names" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
