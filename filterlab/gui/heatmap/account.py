@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QTextCharFormat, QTextCursor
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QResizeEvent, QTextCharFormat, QTextCursor
 from qtpy.QtWidgets import (
     QDialog,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QPushButton,
+    QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +32,32 @@ _CONTEXT = 6
 
 def _shape(shape: Sequence[int]) -> str:
     return "(" + ", ".join(str(n) for n in shape) + ")"
+
+
+class _Scrolled(QScrollArea):
+    """A text at its full height where there is room, else scrolled."""
+
+    def __init__(self, text: QLabel, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._text = text
+        self.setFrameShape(QFrame.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Maximum)
+        self.viewport().setAutoFillBackground(False)
+        self.setWidget(text)
+        text.setAutoFillBackground(False)
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, self._text.heightForWidth(max(200, self.width())) + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, 3 * self.fontMetrics().lineSpacing())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
 
 
 class AccountPanel(QWidget):
@@ -61,7 +90,8 @@ class AccountPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.STEP)
-        layout.addWidget(self.text)
+        self._scrolled = _Scrolled(self.text, self)
+        layout.addWidget(self._scrolled)
         layout.addLayout(row)
         self.show_transplanted(None, None)
 
@@ -80,6 +110,7 @@ class AccountPanel(QWidget):
                 )
                 + "</span>"
             )
+            self._scrolled.updateGeometry()
             return
         lines = []
         code = f"font-family:{theme.code_font().family()}"
@@ -122,6 +153,7 @@ class AccountPanel(QWidget):
                 + "</span>"
             )
         self.text.setText("".join(f"<p style='margin:0 0 3px 0'>{line}</p>" for line in lines))
+        self._scrolled.updateGeometry()
 
 
 class DiffWindow(QDialog):

@@ -44,7 +44,7 @@ class _Card(QWidget):
         self._facts: CellFacts | None = None
         self._hint = ""
         self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
-        self.setMinimumWidth(120)
+        self.setMinimumWidth(80)
 
     def sizeHint(self) -> QSize:
         return QSize(200, 7 * theme.line_height(self.fontMetrics()) + 8)

@@ -92,7 +92,6 @@ class Controls(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.setFixedWidth(264)
         body = QWidget(self)
         self.setWidget(body)
         self.viewport().setAutoFillBackground(False)
@@ -108,6 +107,8 @@ class Controls(QScrollArea):
         layout.addSpacing(theme.STEP)
         self._build_map(body, layout)
         layout.addStretch(1)
+        # As wide as its widest row in this language, with room for the scroll bar.
+        self.setFixedWidth(max(264, body.minimumSizeHint().width() + 12))
 
     # Model
 
@@ -359,10 +360,11 @@ class Controls(QScrollArea):
         self.gamma = self._share(tr("Gamma"), 0.2, 3.0, 1.0, 28, "gamma", lambda v: f"{v:.1f}")
         self.contours = QCheckBox(tr("Contour lines"), body)
         self.contours.toggled.connect(self._on_contours)
-        self.dim = QCheckBox(tr("Dim what no cell is centred on"), body)
+        self.dim = QCheckBox(tr("Dim the margins"), body)
+        self.dim.setToolTip(tr("No cell has its centre there"))
         self.dim.setChecked(True)
         self.dim.toggled.connect(self._on_dim)
-        self.grid_box = QCheckBox(tr("Best class in each cell, in words"), body)
+        self.grid_box = QCheckBox(tr("Write names into the cells"), body)
         for widget in (self.threshold, self.gamma, self.contours, self.dim, self.grid_box):
             more.body.addWidget(widget)
         layout.addWidget(more)

@@ -112,7 +112,8 @@ class HeatmapTab(Tab):
         self.progress = ProgressStrip(self)
 
         right_box = QWidget(self)
-        right_box.setFixedWidth(312)
+        right_box.setMinimumWidth(248)
+        right_box.setMaximumWidth(312)
         right = QVBoxLayout(right_box)
         right.setContentsMargins(0, 0, 0, 0)
         right.setSpacing(theme.STEP)
@@ -133,8 +134,8 @@ class HeatmapTab(Tab):
         columns = QHBoxLayout()
         columns.setSpacing(2 * theme.STEP)
         columns.addWidget(self.controls)
-        columns.addWidget(self.panel, 1)
-        columns.addWidget(right_box)
+        columns.addWidget(self.panel, 3)
+        columns.addWidget(right_box, 2)
         layout = QVBoxLayout(self)
         margin = 2 * theme.STEP
         layout.setContentsMargins(margin, margin, margin, theme.STEP)

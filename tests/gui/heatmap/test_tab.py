@@ -723,6 +723,36 @@ def test_a_rebuilt_window_goes_on_without_a_new_run(qtbot, ready, settled) -> No
 # Where the real nets are there
 
 
+def test_pocket_net_finds_the_cat_on_the_composed_sample(qtbot, tab, settled) -> None:
+    from filterlab.pictures import composed
+
+    tab.list_models("pocket")
+    if not tab.model.ready:
+        pytest.skip("the pocket net has not been trained here")
+    tab.user_cells = False
+    tab.open_sample("composed")
+    settled(tab)
+    tab.transplant()
+    settled(tab)
+    assert tab.transplanted.proof.largest_difference < 1e-5
+    qtbot.keyClicks(tab.classes.search, "cat")
+    qtbot.keyClick(tab.classes.search, Qt.Key_Return)
+    settled(tab)
+    values = tab.maps.values(tab.chosen)
+    x0, y0, x1, y1 = composed().places["chelsea"]
+    for i in range(tab.maps.rows):
+        for j in range(tab.maps.cols):
+            left, top, right, bottom = tab.maps.window_on_picture(i, j)
+            wide = max(0, min(right, x1) - max(left, x0)) / (right - left)
+            high = max(0, min(bottom, y1) - max(top, y0)) / (bottom - top)
+            if wide * high == 0:
+                assert values[i, j] < 0.5, f"cell ({i}, {j}) sees nothing of the cat"
+    i, j = np.unravel_index(int(values.argmax()), values.shape)
+    x, y = tab.maps.centre_on_picture(i, j)
+    assert x0 < x < x1
+    assert y0 < y < y1
+
+
 def test_squeezenet_finds_the_cats(qtbot, tab, shared, settled) -> None:
     folder = shared / "squeezenet"
     model = remember(look(folder / "deploy.prototxt").model())
