@@ -71,6 +71,8 @@ class FilterActions(QObject):
         self._make_samples()
         make = tab.make_action
         self.open_picture = make(tr("Open picture…"), tab.choose_picture, "Ctrl+O")
+        self.next_picture = make(tr("Next picture"), self._on_next, "PgDown")
+        self.previous_picture = make(tr("Previous picture"), self._on_previous, "PgUp")
         self.open_kernel = make(tr("Open kernel…"), tab.files.choose_kernel)
         self.save_outputs = make(tr("Save outputs…"), tab.files.choose_outputs, "Ctrl+S")
         self.save_kernel = make(tr("Save kernel…"), tab.files.choose_kernel_file)
@@ -93,7 +95,6 @@ class FilterActions(QObject):
         for name in LIBRARIES:
             self._add(self.code_menu, _LIBRARY_NAMES.get(name, name), tab.files.copy_code, name)
         self.tool_menus = [self._tool_menu(slot) for slot in range(3)]
-        self._make_net_menus()
         self.scale_menu = self._choices(
             tr("Feed the picture as"), ((1.0, tr("0 to 1")), (255.0, tr("0 to 255"))),
             tab.set_scale,
@@ -103,7 +104,8 @@ class FilterActions(QObject):
         """The actions by menu."""
         return {
             "file": (
-                self.open_picture, self.sample_menu, self.camera, self.open_kernel, None,
+                self.open_picture, self.sample_menu, self.next_picture, self.previous_picture,
+                self.camera, None, self.open_kernel, None,
                 self.save_outputs, self.save_kernel, self.save_net, None,
             ),
             "edit": (
@@ -137,6 +139,12 @@ class FilterActions(QObject):
             action.setCheckable(True)
             group.addAction(action)
         return menu
+
+    def _on_next(self) -> None:
+        self.tab.turn(1)
+
+    def _on_previous(self) -> None:
+        self.tab.turn(-1)
 
     def _on_pin(self) -> None:
         self.tab.bottom.pin_button.toggle()
@@ -203,9 +211,6 @@ class FilterActions(QObject):
         """Check what is in use."""
         for field, value, action in self._looks:
             action.setChecked(getattr(self.tab.look, field) == value)
-
-    def _make_net_menus(self) -> None:
-        """The numbers under Model stay right by themselves; only the scale has a check."""
 
     def refresh_net(self) -> None:
         """Check what the net is fed."""

@@ -50,6 +50,7 @@ class FilterEditor(QWidget):
     failed(str) : one sentence about what could not be done
     brush_picked(float) : a cell's value was taken as the brush
     focused(int) : the filter is worked on
+    preset_wanted(str) : see :class:`PresetPopup`
     channel_chosen(int) : the grid of another colour channel is wanted
     """
 
@@ -57,6 +58,7 @@ class FilterEditor(QWidget):
     brush_picked = Signal(float)
     focused = Signal(int)
     channel_chosen = Signal(int)
+    preset_wanted = Signal(str)
 
     def __init__(
         self, bench: FilterBench, slot: int, library: KernelLibrary, parent: QWidget | None = None
@@ -70,6 +72,7 @@ class FilterEditor(QWidget):
         self._files = 0
         self.presets = PresetBar(bench, slot, library, self)
         self.presets.failed.connect(self.failed)
+        self.presets.wanted.connect(self._on_wanted)
         self.grid = KernelGrid(self)
         self.grid.setMinimumSize(72, 72)
         self.grid.set_number_parser(parse_number)
@@ -219,6 +222,10 @@ class FilterEditor(QWidget):
         self.grid.set_brush(value)
         self.grid.set_step(step)
         self.grid.set_symmetry(symmetry)
+
+    def _on_wanted(self, what: str) -> None:
+        self.focused.emit(self.slot)
+        self.preset_wanted.emit(what)
 
     # Editing
 

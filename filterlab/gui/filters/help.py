@@ -18,6 +18,7 @@ _KEYS = (
     ("click on a picture", "pin a pixel and see how it is computed; click it again to let go"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo and redo, every edit; a drag is one step"),
     ("Ctrl+O, Ctrl+S, Ctrl+Shift+S", "open a picture, save the outputs, save the net"),
+    ("PgDn, PgUp", "the next and the previous picture of the folder or of the samples"),
     ("Ctrl+D, Ctrl+L, Ctrl+W", "draw on the input, learn a kernel, walk the window"),
 )
 

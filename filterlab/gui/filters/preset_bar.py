@@ -121,9 +121,11 @@ class PresetBar(QWidget):
     Signals
     -------
     failed(str) : one sentence
+    wanted(str) : see :class:`PresetPopup`
     """
 
     failed = Signal(str)
+    wanted = Signal(str)
 
     def __init__(
         self, bench: FilterBench, slot: int, library: KernelLibrary, parent: QWidget | None = None
@@ -236,11 +238,7 @@ class PresetBar(QWidget):
     def choose_own(self, name: str) -> None:
         """Make the filter one of the user's own kernels."""
         try:
-            saved = self.library.get(name)
-            with self.bench.group("Choose preset"):
-                values = saved.values if len(saved.values) == 3 else saved.values[0]
-                self.bench.set_kernel(self.slot, values, "Choose preset")
-                self.bench.set_bias(self.slot, saved.bias)
+            self.bench.apply_saved(self.slot, self.library.get(name))
         except EXPECTED as error:
             self.failed.emit(one_sentence(error))
 
@@ -250,6 +248,7 @@ class PresetBar(QWidget):
             self._popup = PresetPopup(self.library, self)
             self._popup.chosen.connect(self.choose)
             self._popup.own_chosen.connect(self.choose_own)
+            self._popup.wanted.connect(self.wanted)
         choice = self.bench.preset(self.slot)
         self._popup.open_at(self.button, self.bench.size, choice.key if choice else "")
 

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QFrame,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QScrollArea,
     QToolButton,
@@ -34,11 +35,13 @@ class PresetPopup(QFrame):
     Signals
     -------
     chosen(str) : the key of a preset
+    wanted(str) : "save", "own" or "net": keep this kernel, list the own ones, look into a net
     own_chosen(str) : the name of a kernel of the user's
     """
 
     chosen = Signal(str)
     own_chosen = Signal(str)
+    wanted = Signal(str)
 
     def __init__(self, library: KernelLibrary, parent: QWidget) -> None:
         super().__init__(parent, Qt.Popup)
@@ -56,7 +59,25 @@ class PresetPopup(QFrame):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 1, 1, 1)
+        layout.setSpacing(0)
         layout.addWidget(self._scroll)
+        footer = QHBoxLayout()
+        footer.setContentsMargins(8, 4, 8, 4)
+        self.footer: dict[str, QToolButton] = {}
+        for key, text in (
+            ("save", tr("Save as my preset…")),
+            ("own", tr("My presets…")),
+            ("net", tr("Filters of a trained net…")),
+        ):
+            button = QToolButton(self)
+            button.setProperty("flat", True)
+            button.setProperty("wanted", key)
+            button.setText(text)
+            button.clicked.connect(self._on_footer)
+            footer.addWidget(button)
+            self.footer[key] = button
+        footer.addStretch(1)
+        layout.addLayout(footer)
 
     def open_at(self, button: QWidget, size: tuple[int, int], current: str) -> None:
         """Open under a button, with the kernels as they are at a size."""
@@ -65,8 +86,9 @@ class PresetPopup(QFrame):
         wanted = inside.sizeHint()
         screen = QApplication.screenAt(button.mapToGlobal(QPoint())) or QApplication.primaryScreen()
         room = screen.availableGeometry()
-        height = min(wanted.height() + 4, int(room.height() * 0.8))
-        width = wanted.width() + (20 if height < wanted.height() else 4)
+        foot = next(iter(self.footer.values())).sizeHint().height() + 12
+        height = min(wanted.height() + foot, int(room.height() * 0.85))
+        width = wanted.width() + (20 if height < wanted.height() + foot else 4)
         corner = button.mapToGlobal(QPoint(0, button.height() + 2))
         x = max(room.left(), min(corner.x(), room.right() - width))
         y = max(room.top(), min(corner.y(), room.bottom() - height))
@@ -158,6 +180,11 @@ class PresetPopup(QFrame):
             self.chosen.emit(str(key))
         elif own:
             self.own_chosen.emit(str(own))
+
+    def _on_footer(self) -> None:
+        key = str(self.sender().property("wanted"))
+        self.close()
+        self.wanted.emit(key)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         tiles = list(self.tiles.values())

@@ -9,11 +9,12 @@ from qtpy.QtCore import QObject, Signal
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
-from filterlab.pictures import pattern, read_picture, sample, samples
+from filterlab.gui.tab import PICTURE_SUFFIXES
+from filterlab.pictures import PATTERNS, pattern, read_picture, sample, sample_names, samples
 from filterlab.progress import Job, Progress
 from filterlab.surgery.convolve import Picture
 
-__all__ = ["Source", "Sources"]
+__all__ = ["Source", "Sources", "neighbour"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,25 @@ class Source:
         if self.kind == "sample":
             return tr(next((s.title for s in samples() if s.name == self.name), self.name))
         return tr(self.name)
+
+
+def neighbour(source: Source, by: int) -> Source | None:
+    """The next or previous picture: of the file's folder, of the samples, of the patterns."""
+    if source.kind == "file":
+        path = Path(source.name)
+        try:
+            names = sorted(
+                str(other)
+                for other in path.parent.iterdir()
+                if other.suffix.lower() in PICTURE_SUFFIXES
+            )
+        except OSError:
+            return None
+    else:
+        names = sample_names() if source.kind == "sample" else list(PATTERNS)
+    if source.name not in names:
+        return None
+    return Source(source.kind, names[(names.index(source.name) + by) % len(names)])
 
 
 class Sources(QObject):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.look import Frame, Look, make_frame
 from filterlab.gui.filters.panel import PAGES, BottomPanel
 from filterlab.gui.filters.pointing import Pointer
-from filterlab.gui.filters.sources import Source, Sources
+from filterlab.gui.filters.sources import Source, Sources, neighbour
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
 from filterlab.gui.i18n import tr
@@ -35,7 +35,6 @@ from filterlab.progress import Job, Progress
 from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Outputs, Picture, Snapshot
 from filterlab.surgery.filterbench import Change, FilterBench
-from filterlab.surgery.kernels.analysis import output_size
 from filterlab.surgery.kernels.library import KernelLibrary
 
 __all__ = ["FiltersTab"]
@@ -73,7 +72,7 @@ class FiltersTab(Tab):
         self._full_later.timeout.connect(self._start_full)
         self.sources = Sources(self)
         self.sources.arrived.connect(self._on_source)
-        self.sources.failed.connect(self.show_error)
+        self.sources.failed.connect(self._on_source_failed)
         self.camera = CameraFeed(self._ready_for_frame, self)
         self.camera.frame.connect(self._on_camera_frame)
         self.camera.failed.connect(self.show_error)
@@ -108,6 +107,7 @@ class FiltersTab(Tab):
             editor.focused.connect(self._on_focused)
             editor.brush_picked.connect(self.panel_.set_brush)
             editor.channel_chosen.connect(self.set_channel)
+            editor.preset_wanted.connect(self._on_preset_wanted)
             grid.addWidget(editor, 3, 1 + slot)
             self.editors.append(editor)
         grid.setRowStretch(1, 5)
@@ -244,38 +244,21 @@ class FiltersTab(Tab):
             self.panel_.refresh(self.bench)
             return None
 
-    def _net_edit(self, action: Callable[..., Any], *args: Any, **changes: Any) -> None:
-        """An edit of the net, refused before it is made if the kernel would not fit."""
-
-        def edit() -> None:
-            self._check_fit(self.bench.picture, **changes)
-            action(*args)
-
-        self.attempt(edit)
-
-    def _check_fit(self, picture: Picture, **changes: Any) -> None:
-        size = changes.pop("size", self.bench.size)
-        settings = replace(self.bench.settings, **changes)
-        output_size(
-            (picture.height, picture.width), size, settings.margins(size), settings.stride,
-            settings.dilation,
-        )  # fmt: skip
-
     def set_size(self, rows: int, columns: int) -> None:
         """Another kernel size."""
-        self._net_edit(self.bench.set_size, (rows, columns), size=(rows, columns))
+        self.attempt(self.bench.set_size, (rows, columns))
 
     def set_pad(self, pad: str) -> None:
         """``valid`` or ``same``."""
-        self._net_edit(self.bench.set_pad, pad, pad=pad)
+        self.attempt(self.bench.set_pad, pad)
 
     def set_stride(self, stride: int) -> None:
         """1 to 4 pixels."""
-        self._net_edit(self.bench.set_stride, stride, stride=stride)
+        self.attempt(self.bench.set_stride, stride)
 
     def set_dilation(self, dilation: int) -> None:
         """1 to 3 pixels."""
-        self._net_edit(self.bench.set_dilation, dilation, dilation=dilation)
+        self.attempt(self.bench.set_dilation, dilation)
 
     def set_mode(self, mode: str) -> None:
         """``grey``, ``each`` or ``three``."""
@@ -323,6 +306,9 @@ class FiltersTab(Tab):
         for editor in self.editors:
             editor.set_brush(panel.brush.value(), panel.step.value(), symmetry)
 
+    def _on_preset_wanted(self, what: str) -> None:
+        self.files.show_wanted(what)
+
     def _on_focused(self, slot: int) -> None:
         self.active = slot
 
@@ -354,25 +340,33 @@ class FiltersTab(Tab):
         self.panel_.camera_button.setChecked(False)
         self.sources.open(source)
 
+    def turn(self, by: int) -> None:
+        """The next or the previous picture of the folder, or of the samples."""
+        source = None
+        if self._source is not None and self._source[0] is self.bench.picture:
+            source = neighbour(self._source[1], by)
+        self.open_source(source or Source("sample", "chelsea"))
+
+    def _on_source_failed(self, sentence: str) -> None:
+        self.show_error(sentence)
+        if not self.bench.picture.title:
+            # The last session's picture is gone; there must be something to filter.
+            self.sources.open(Source("sample", "chelsea", quiet=True))
+
     def _on_source(self, source: Source, picture: Picture) -> None:
+        put = self.bench.show_frame if source.quiet else self.bench.set_picture
         try:
-            self._check_fit(picture)
+            put(picture)
         except EXPECTED as error:
             self.show_error(one_sentence(error))
             return
         self._source = picture, source
-        quiet = source.quiet
-        if quiet:
-            self.bench.show_frame(picture)
-        else:
-            self.bench.set_picture(picture)
-        if source.kind == "file" and not quiet:
+        if source.kind == "file" and not source.quiet:
             self.opened.emit(source.name)
 
     def set_picture(self, pixels: np.ndarray, title: str) -> None:
         """Make an array the input."""
         picture = Picture(pixels, title)
-        self._check_fit(picture)
         self.panel_.camera_button.setChecked(False)
         self.bench.set_picture(picture)
 

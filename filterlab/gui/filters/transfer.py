@@ -107,6 +107,15 @@ class Transfer(QObject):
         if saved is not None:
             self.tab.show_info(tr("Kept as “{name}” among your presets.").format(name=saved.name))
 
+    def show_wanted(self, what: str) -> None:
+        """What was asked for in the popup of the filter in front's presets."""
+        if what == "save":
+            self.save_own(self.tab.active)
+        elif what == "own":
+            self.show_own()
+        else:
+            self.choose_net_filters()
+
     def show_own(self) -> None:
         """List the user's presets."""
         dialog = OwnKernelsDialog(self.tab.library, self.tab)
@@ -154,7 +163,7 @@ class Transfer(QObject):
     def _on_net_filter(self, index: int) -> None:
         kernel = self._filters.kernels[index]
         bench, slot = self.tab.bench, self.tab.active
-        with bench.group("Open kernel"):
+        with bench.group("Take filter from net"):
             self.tab.attempt(bench.set_kernel, slot, kernel if len(kernel) == 3 else kernel[0])
             self.tab.attempt(bench.set_bias, slot, float(self._filters.bias[index]))
 

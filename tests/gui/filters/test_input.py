@@ -186,6 +186,32 @@ def test_a_stroke_on_the_input_is_one_step(tab: FiltersTab, hands: Any) -> None:
     assert not tab.panel_.draw_button.isChecked()
 
 
+def test_pages_turn_through_a_folder(tab: FiltersTab, hands: Any, tmp_path: Path) -> None:
+    for name, value in (("b.png", 0.5), ("a.png", 0.25), ("c.png", 0.75)):
+        write_picture(tmp_path / name, np.full((12, 12), value, np.float32))
+    tab.open_paths([tmp_path / "b.png"])
+    hands.settle()
+    for action, name in (
+        (tab.actions_.next_picture, "c.png"),
+        (tab.actions_.next_picture, "a.png"),
+        (tab.actions_.previous_picture, "c.png"),
+    ):
+        action.trigger()
+        hands.settle()
+        assert tab.bench.picture.title == name
+
+
+def test_a_session_whose_picture_is_gone_still_shows_one(
+    tab: FiltersTab, hands: Any, tmp_path: Path
+) -> None:
+    state = tab.save_state()
+    state["source"] = {"kind": "file", "name": str(tmp_path / "gone.png")}
+    tab.restore_state(state)
+    hands.settle()
+    hands.qtbot.waitUntil(lambda: tab.settled and tab.bench.picture.colour, timeout=15000)
+    assert "gone.png" in hands.errors[0]
+
+
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     """Thirty frames whose grey grows."""

@@ -96,7 +96,7 @@ def test_own_presets_are_saved_used_renamed_exchanged_deleted(
     mine = np.random.default_rng(1).normal(size=(5, 5)).astype(np.float32)
     tab.bench.set_kernel(0, mine)
     tab.bench.set_bias(0, 0.25)
-    tab.files.save_own(0)
+    popup_of(qtbot, tab, 0).footer["save"].click()
     dialog: Any = tab.files.dialog
     dialog.name_edit.setText("Rain")
     dialog.category.setEditText("Weather")
