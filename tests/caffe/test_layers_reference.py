@@ -409,7 +409,7 @@ def test_reshape_slice_flatten_crop_tile() -> None:
 
 
 @pytest.mark.parametrize("beta", [0.5, 0.6, 0.75, 1.0])
-@pytest.mark.parametrize(("channels", "size"), [(7, 3), (3, 7), (520, 5)])
+@pytest.mark.parametrize(("channels", "size"), [(7, 3), (3, 7), (520, 5), (520, 1301)])
 def test_lrn_across_channels(beta: float, channels: int, size: int) -> None:
     x = 3 * normal(2, channels, 2, 3)
     param = f"lrn_param {{ local_size: {size} alpha: 0.3 beta: {beta} k: 2 }}"

@@ -42,6 +42,12 @@ class LRN(Elementwise):
                 f"bottom '{self.bottoms[0]}' is {shape_text(bottom_shapes[0])}; 4 axes "
                 "(N, C, H, W) are needed"
             )
+        across = self.p.norm_region == self.p.ACROSS_CHANNELS
+        if across and bottom_shapes[0][1] > WIDEST_BAND and min(self.p.alpha, self.p.beta) <= 0:
+            self.fail(
+                f"alpha {self.p.alpha:g} and beta {self.p.beta:g} must be positive for more than "
+                f"{WIDEST_BAND} channels"
+            )
         return super().reshape(bottom_shapes)
 
     def emit(
@@ -59,21 +65,15 @@ class LRN(Elementwise):
     def _across(self, g: Graph, x: str, shape: Shape) -> str:
         p = self.p
         channels = shape[1]
-        pixels = shape[2] * shape[3]
-        squares = g.op("Mul", [x, x])
-        # ONNX Runtime's LRN spends its time in pow; a banded matrix is eight times faster.
-        if channels <= WIDEST_BAND:
-            distance = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels)))
-            band = (distance <= p.local_size // 2) * (p.alpha / p.local_size)
-            rows = g.reshape(squares, (shape[0], channels, pixels))
-            sums = g.op("MatMul", [g.constant(band), rows])
-        else:
+        if channels > WIDEST_BAND:
             size = min(p.local_size, 2 * channels - 1)
-            rows = g.reshape(squares, (shape[0], 1, channels, pixels))
-            mean = emit_pool(
-                g, rows, AVE, Window(channels, size, 1, size // 2), Window(pixels, 1, 1, 0)
-            )
-            sums = g.op("Mul", [mean, g.constant(p.alpha / p.local_size * size)])
+            alpha = p.alpha / p.local_size * size
+            return g.op("LRN", [x], size=size, alpha=alpha, beta=p.beta, bias=p.k)
+        # ONNX Runtime's LRN spends its time in pow; a banded matrix is eight times faster.
+        distance = np.abs(np.subtract.outer(np.arange(channels), np.arange(channels)))
+        band = (distance <= p.local_size // 2) * (p.alpha / p.local_size)
+        rows = g.reshape(g.op("Mul", [x, x]), (shape[0], channels, shape[2] * shape[3]))
+        sums = g.op("MatMul", [g.constant(band), rows])
         return self._divide(g, x, g.op("Add", [g.reshape(sums, shape), g.constant(p.k)]))
 
     def _divide(self, g: Graph, x: str, scale: str) -> str:
