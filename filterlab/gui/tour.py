@@ -136,7 +136,6 @@ def take_tour(
         with tempfile.TemporaryDirectory(prefix="filterlab-tour-") as own:
             settings = Settings(Path(own))
             settings.set_text("theme", theme_name)
-            settings.set_text("first_hint", "seen")
             desk = Desk(app, settings)
             try:
                 _run_scenes(desk.window, wait, folder, only, saved, on_saved)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QWidget
 
 from filterlab.gui.widgets.colour_bar import ColourBar, nice_ticks, short_number
 from filterlab.gui.widgets.colours import TABLES, lut, readable_on
+from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.gui.widgets.message_strip import MessageStrip
 from filterlab.gui.widgets.picture_view import BoxItem, PictureView
 from filterlab.gui.widgets.progress_strip import ProgressStrip
@@ -269,6 +270,18 @@ def test_progress_strip(qtbot) -> None:
     assert asked == [1]
     strip.end("done")
     assert not strip.active
+
+
+def test_elided_label_tells_the_rest_in_its_tool_tip(qtbot) -> None:
+    label = ElidedLabel("A long heading that does not fit")
+    qtbot.addWidget(label)
+    label.resize(60, 20)
+    label.show()
+    grab(label)
+    assert label.toolTip() == "A long heading that does not fit"
+    label.resize(600, 20)
+    grab(label)
+    assert label.toolTip() == ""
 
 
 def test_slider_says_only_what_the_user_did(qtbot) -> None:

@@ -21,6 +21,7 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QComboBox,
     QHBoxLayout,
     QLabel,
@@ -186,6 +187,8 @@ class ClassList(QWidget):
         self.search = QLineEdit(self)
         self.search.setPlaceholderText(tr("Search: tiger, 282, 281-285"))
         self.search.setClearButtonEnabled(True)
+        # A file dropped here is meant for the window.
+        self.search.setAcceptDrops(False)
         self.search.addAction(icon("search"), QLineEdit.LeadingPosition)
         self.search.textChanged.connect(self._on_typed)
         self.search.returnPressed.connect(self._on_return)
@@ -357,8 +360,19 @@ class ClassList(QWidget):
             self._choose(self._model.rows[0].classes)
 
     def _on_clicked(self, index: QModelIndex) -> None:
-        if index.isValid():
-            self._choose(self.row_at(index.row()).classes)
+        if not index.isValid():
+            return
+        classes, keys = self.row_at(index.row()).classes, QApplication.keyboardModifiers()
+        if keys & Qt.ControlModifier:
+            self._choose(self._toggled(classes))
+        else:
+            self._choose(classes, bool(keys & Qt.AltModifier))
+
+    def _toggled(self, classes: tuple[int, ...]) -> tuple[int, ...]:
+        """The chosen classes with these added, or taken away if they are all among them."""
+        now = set(self.chosen)
+        kept = now - set(classes) if now.issuperset(classes) else now | set(classes)
+        return tuple(sorted(kept or classes))
 
     def _on_menu(self, at: QPoint) -> None:
         index = self.view.indexAt(at)

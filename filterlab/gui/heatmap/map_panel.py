@@ -15,6 +15,7 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.widgets.colour_bar import ColourBar
 from filterlab.gui.widgets.colours import lut
+from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.zoo.labels import Labels
@@ -50,10 +51,8 @@ class MapPanel(QWidget):
         policy.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(policy)
         self.bar.setVisible(False)
-        self.heading = QLabel(self)
+        self.heading = ElidedLabel("", self)
         self.heading.setProperty("role", "heading")
-        self.heading.setTextFormat(Qt.PlainText)
-        self.heading.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self.facts = QLabel(self)
         self.facts.setProperty("role", "muted")
         self.legend = QLabel(self)

@@ -251,6 +251,8 @@ def help_html() -> str:
         (tr("Point at a cell"), tr("its window (blue), its field (dashed), its five best classes")),
         (tr("Click, Enter"), tr("pin the cell; up to three are compared")),
         (tr("Arrow keys"), tr("move from cell to cell")),
+        ("A", tr("classify the cell's window alone")),
+        (tr("Click on a class"), tr("show it; Ctrl adds it to the sum, Alt is the second colour")),
         ("Ctrl+O, Ctrl+V", tr("open or paste a picture")),
         (tr("PgUp, PgDn"), tr("the folder's previous and next picture")),
         ("Ctrl+T", tr("transplant")),

@@ -231,9 +231,12 @@ def open_job(
 
 
 def transplant_and_map_job(model: Model, shown: Shown | None, size: Size) -> Job[Outcome]:
-    """Get the weights if need be, transplant, and map the picture that is there."""
+    """Transplant, and map the picture that is there.
+
+    Random weights are drawn first if need be; nothing is downloaded without being asked for.
+    """
     at = 0.0
-    if not model.ready and model.kind in ("download", "random"):
+    if not model.ready and model.kind == "random":
         yield from part(get_job(model), 0.0, 0.5)
         at = 0.5
     weights = model.need_weights()

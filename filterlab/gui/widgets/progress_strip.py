@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.elided_label import ElidedLabel
 
 __all__ = ["ProgressStrip", "duration"]
 
@@ -38,8 +39,7 @@ class ProgressStrip(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setRange(0, 1000)
         self._bar.setFixedWidth(220)
-        self._step = QLabel(self)
-        self._step.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self._step = ElidedLabel("", self)
         self._left = QLabel(self)
         self._left.setProperty("role", "muted")
         self._cancel = QPushButton(tr("Cancel"), self)

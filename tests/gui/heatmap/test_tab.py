@@ -262,6 +262,37 @@ def test_several_classes_are_summed(qtbot, ready, settled) -> None:
     np.testing.assert_allclose(ready.drawing.values, 1.0, atol=1e-5)
 
 
+def test_classes_are_added_and_compared_with_the_mouse(qtbot, ready, settled) -> None:
+    view = ready.classes.view
+    rows = [row.classes[0] for row in ready.classes.rows()]
+
+    def click(index: int, keys=Qt.NoModifier) -> None:
+        at = view.visualRect(view.model().index(rows.index(index), 0)).center()
+        qtbot.mouseClick(view.viewport(), Qt.LeftButton, keys, at)
+        settled(ready)
+
+    click(1)
+    assert ready.chosen == (1,)
+    click(0, Qt.ControlModifier)
+    assert ready.chosen == (0, 1)
+    click(1, Qt.ControlModifier)
+    assert ready.chosen == (0,)
+    click(1, Qt.AltModifier)
+    assert (ready.chosen, ready.second) == ((0,), (1,))
+    assert ready.controls.look.show == "two"
+
+
+def test_nothing_is_downloaded_without_being_asked_for(ready, settled, said) -> None:
+    ready.list_models("caffenet")
+    assert ready.controls.get_button.isVisible()
+    before = snapshot(ready)
+    ready.transplant()
+    settled(ready)
+    assert len(said) == 1
+    assert "not here yet" in said[0][1]
+    assert snapshot(ready) == before
+
+
 def test_switching_the_class_runs_no_net(ready, settled, monkeypatch) -> None:
     def refuse(*args, **kwargs):
         raise AssertionError("a forward pass for a class that is already known")
