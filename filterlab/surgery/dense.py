@@ -23,6 +23,7 @@ from filterlab.surgery.heatmap import (
     ClassMaps,
     Placement,
     Preprocessing,
+    as_picture,
     choose_size,
     cost_of,
 )
@@ -112,6 +113,7 @@ def dense_job(
     """
     t = transplanted
     fy, fx = _factors(t.geometry, stride)
+    picture = as_picture(picture)
     shown = (int(picture.shape[0]), int(picture.shape[1]))
     chosen = choose_size(t.geometry, shown, cells=cells, size=size, squash=squash)
     fine = t.geometry.denser((fy, fx))

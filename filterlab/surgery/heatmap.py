@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
@@ -24,6 +24,7 @@ __all__ = [
     "ClassMaps",
     "Placement",
     "Preprocessing",
+    "as_picture",
     "choose_size",
     "cost_of",
     "heatmap",
@@ -36,6 +37,34 @@ Array = NDArray[np.float32]
 FloatBox = tuple[float, float, float, float]
 
 _LARGEST_BY_DEFAULT = 3  # times the classifier's own size: about twenty cells
+
+
+def as_picture(picture: ArrayLike) -> Array:
+    """A picture as float32, grey (height, width) or RGB (height, width, 3), 0 to 1.
+
+    Whole numbers of 8 or 16 bits, as OpenCV and Pillow give, become 0 to 1; transparency is left
+    out.
+
+    Raises
+    ------
+    FilterLabError
+        If it is no array of height x width (x 1, 3 or 4) numbers.
+    """
+    try:
+        given = np.asarray(picture)
+        array = given.astype(np.float32, copy=False)
+    except (TypeError, ValueError):
+        raise FilterLabError(
+            f"a picture is an array of height x width x 3 numbers, not {type(picture).__name__}; "
+            "read one with filterlab.pictures.read_picture"
+        ) from None
+    if array.ndim == 3 and array.shape[2] in (1, 4):
+        array = array[:, :, 0] if array.shape[2] == 1 else array[:, :, :3]
+    if array.ndim not in (2, 3) or 0 in array.shape or array.shape[2:] not in ((), (3,)):
+        raise FilterLabError(f"a picture of shape {given.shape} cannot be shown to a net")
+    if given.dtype in (np.uint8, np.uint16):
+        array = array / np.float32(np.iinfo(given.dtype).max)
+    return array
 
 
 @dataclass(frozen=True)
@@ -58,16 +87,12 @@ class Preprocessing:
         Raises
         ------
         FilterLabError
-            If the picture is no array of height x width (x 3), or the net takes neither 1 nor 3
+            If it is no picture (see :func:`as_picture`), or the net takes neither 1 nor 3
             channels.
         """
-        picture = np.asarray(picture, np.float32)
-        if picture.ndim == 3 and picture.shape[2] in (1, 4):
-            picture = picture[:, :, 0] if picture.shape[2] == 1 else picture[:, :, :3]
+        picture = as_picture(picture)
         if picture.ndim == 2 and channels == 3:
             picture = np.repeat(picture[:, :, None], 3, axis=2)
-        if picture.ndim not in (2, 3) or 0 in picture.shape:
-            raise FilterLabError(f"a picture of shape {picture.shape} cannot be shown to a net")
         resized = resize(picture, size, self.quick)
         if channels == 1:
             if resized.ndim == 3:
@@ -365,6 +390,7 @@ def heatmap_job(
         For a size that is too small or does not fit into memory, or an answer that is not finite.
     """
     preprocessing = preprocessing or Preprocessing()
+    picture = as_picture(picture)
     shown = (int(picture.shape[0]), int(picture.shape[1]))
     geometry = transplanted.geometry.windowed() if windows else transplanted.geometry
     chosen = choose_size(geometry, shown, cells=cells, size=size, squash=squash)

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
-from filterlab.surgery.heatmap import ClassMaps, Preprocessing, choose_size, heatmap_job
+from filterlab.surgery.heatmap import (
+    ClassMaps,
+    Preprocessing,
+    as_picture,
+    choose_size,
+    heatmap_job,
+)
 from filterlab.surgery.overlay import Layer, lay
 from filterlab.surgery.transplant import Transplanted
 
@@ -128,6 +134,7 @@ def pyramid_job(
     preprocessing: Preprocessing | None = None,
 ) -> Job[Pyramid]:
     """Run the dense net at several scales of the chosen size; yields :class:`PartialPyramid`."""
+    picture = as_picture(picture)
     shown = (int(picture.shape[0]), int(picture.shape[1]))
     base = choose_size(transplanted.geometry, shown, cells=cells, size=size)
     sizes = pyramid_sizes(transplanted, base, scales)

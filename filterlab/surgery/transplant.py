@@ -146,6 +146,9 @@ class Transplanted:
     left: tuple[str, ...] = ()
     measured: tuple[tuple[int, int], float] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Transplanted net '{self.net.name}' of {self.classes} classes: {self.proof}>"
+
     @property
     def classes(self) -> int:
         """Number of classes."""

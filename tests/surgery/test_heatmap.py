@@ -12,6 +12,7 @@ import filterlab.caffe as caffe
 from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture
 from filterlab.surgery import cost
+from filterlab.surgery.dense import dense
 from filterlab.surgery.heatmap import (
     ClassMaps,
     Placement,
@@ -22,6 +23,7 @@ from filterlab.surgery.heatmap import (
     heatmap_job,
     run_dense,
 )
+from filterlab.surgery.pyramid import pyramid
 from filterlab.surgery.transplant import Transplanted, transplant
 
 NO_MEAN = Preprocessing((0.0, 0.0, 0.0), 1.0)
@@ -369,3 +371,24 @@ def test_quick_preprocessing_is_nearly_the_same(shared: Path) -> None:
         quick = Preprocessing(quick=True).apply(picture, size)
         assert quick.shape == exact.shape
         assert np.abs(quick - exact)[..., 2:-2, 2:-2].mean() < 1.0
+
+
+def test_pictures_of_whole_numbers_are_what_they_look_like(thin: Transplanted) -> None:
+    bytes8 = np.random.default_rng(8).integers(0, 256, (230, 240, 3), np.uint8)
+    expected = heatmap(thin, bytes8.astype(np.float32) / 255).prob
+    for given in (bytes8, bytes8.astype(np.uint16) * 257, bytes8.astype(np.float64) / 255):
+        np.testing.assert_allclose(heatmap(thin, given).prob, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "given", [None, "cat.jpg", np.zeros((230, 240, 2)), np.zeros(5), np.zeros((1, 3, 230, 240))]
+)
+def test_what_is_no_picture_is_said(thin: Transplanted, given: Any) -> None:
+    for run in (heatmap, lambda t, p: dense(t, p, 16), pyramid):
+        with pytest.raises(FilterLabError, match="picture"):
+            run(thin, given)
+
+
+def test_a_notebook_shows_a_transplanted_net_in_a_line(thin: Transplanted) -> None:
+    assert "7 classes" in repr(thin)
+    assert len(repr(thin)) < 250
