@@ -114,8 +114,6 @@ class _Warnings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    from filterlab.caffe.errors import CaffeError
-
     _print_any_text()
     shown, kept = warnings.showwarning, _Warnings()
     warnings.showwarning = kept.keep
@@ -128,10 +126,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _flush()
         kept.show()
         return status
+    except SystemExit:
+        raise
     except BrokenPipeError:  # the reader (head, less) went away
         _drop_output()
         return 0
-    except (FilterLabError, CaffeError, OSError) as error:
+    except _expected() as error:
         _drop_output()
         print(f"filterlab: error: {kept.added_to(_one_line(error))}", file=sys.stderr)
     except MemoryError:
@@ -145,6 +145,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         warnings.showwarning = shown
     return 2
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    # Asked for when something was raised, so that --version and --help do not load the engine.
+    from filterlab.caffe.errors import CaffeError
+
+    return FilterLabError, CaffeError, OSError
 
 
 def _run(arguments: list[str]) -> int:

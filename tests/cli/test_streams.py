@@ -103,3 +103,14 @@ def test_warnings_join_the_line_of_the_error(shared: Path) -> None:
     assert line.startswith("filterlab: error: no_common_layers.caffemodel: 0 of the net's 1 layer")
     assert "; note: " in line
     assert "some_fork_option (line 2)" in line
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["filter", "--help"]])
+def test_help_comes_without_the_engine(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom filterlab.cli import main\n"
+        f"try:\n    main({arguments!r})\n"
+        "except SystemExit as stop:\n    print(stop.code, 'numpy' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+    assert done.stdout.decode().splitlines()[-1] == "0 False"
