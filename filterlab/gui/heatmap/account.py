@@ -139,7 +139,8 @@ class AccountPanel(QWidget):
         lines.append(
             f"<b style='color:{colour}'>{verdict}</b><br>"
             + tr("one {size} input in both nets: largest difference {number}").format(
-                size=size, number=f"{proof.largest_difference:.1e}"
+                size=size,
+                number=f"{proof.largest_difference:.1e}" if proof.largest_difference else "0",
             )
             + "<br>"
             + tr("five best: {classes}").format(classes=", ".join(str(c) for c in proof.top5_after))

@@ -18,7 +18,7 @@ __all__ = ["handed_over", "restore", "saved", "take_over"]
 
 def saved(tab: HeatmapTab) -> dict[str, Any]:
     """What to find again at the next start, as plain JSON data."""
-    source = tab.shown.source if tab.shown else Source()
+    source = tab.shown.source if tab.shown is not None else tab.first_source
     return {
         "model": tab.model.name if tab.model else "",
         "path": source.path,
@@ -29,7 +29,7 @@ def saved(tab: HeatmapTab) -> dict[str, Any]:
         "look": vars(tab.controls.look).copy(),
         "chosen": list(tab.chosen),
         "second": list(tab.second),
-        "transplanted": tab.transplanted is not None,
+        "transplanted": tab.transplanted is not None or tab.transplant_next,
     }
 
 
@@ -43,17 +43,23 @@ def restore(tab: HeatmapTab, state: dict[str, Any]) -> None:
     tab.list_models(str(state.get("model") or "pocket"))
     tab.chosen = texts.indices(state.get("chosen"))
     tab.second = texts.indices(state.get("second"))
-    path, sample = state.get("path"), state.get("sample")
-    source = Source(sample=COMPOSED)
-    if isinstance(path, str) and path and Path(path).is_file():
-        source = Source(path=path)
-    elif isinstance(sample, str) and sample in sample_names():
-        source = Source(sample=sample)
-    tab.started = True
     # The net is cast anew where that takes no download and no drawing of random weights.
     ready = tab.model is not None and tab.model.ready
     tab.transplant_next = state.get("transplanted") is True and ready
-    tab.open_source(source)
+    # Behind another tab it can wait until it is looked at.
+    tab.first_source, tab.started = _source(state), False
+    if tab.isVisible():
+        tab.activated()
+
+
+def _source(state: dict[str, Any]) -> Source:
+    """The picture of a saved state, or the composed sample if it is not there any more."""
+    path, sample = state.get("path"), state.get("sample")
+    if isinstance(path, str) and path and Path(path).is_file():
+        return Source(path=path)
+    if isinstance(sample, str) and sample in sample_names():
+        return Source(sample=sample)
+    return Source(sample=COMPOSED)
 
 
 def handed_over(tab: HeatmapTab) -> dict[str, Any]:
@@ -74,7 +80,8 @@ def take_over(tab: HeatmapTab, state: dict[str, Any]) -> None:
     tab.controls.set_size(state["cells"] or tab.controls.cells, state["squash"])
     tab.user_cells = state["user_cells"]
     tab.list_models(state["model"] or "pocket")
-    tab.started = live.shown is not None
+    tab.first_source, tab.started = _source(state), live.shown is not None
+    tab.transplant_next = state["transplanted"] and live.transplanted is None
     tab.take(live)
     tab.controls.set_how(state["how"])
     tab.chosen = tuple(state["chosen"]) or tab.chosen

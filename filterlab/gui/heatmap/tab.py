@@ -80,6 +80,7 @@ class HeatmapTab(Tab):
         self.preview: Any = None
         self.user_cells = False
         self.started = False
+        self.first_source = Source(sample=COMPOSED)
         self.transplant_next = False
         self._user_cancelled = False
         self._live = False
@@ -171,8 +172,8 @@ class HeatmapTab(Tab):
     def activated(self) -> None:
         if not self.started:
             self.started = True
-            if self.shown is None and not self.runner.running:
-                self.open_source(Source(sample=COMPOSED))
+            if not self.runner.running:
+                self.open_source(self.first_source)
 
     def deactivated(self) -> None:
         if self._live:

@@ -94,8 +94,6 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None
     tab.run_map()
     settle("the tutorial's squash")
     yield "squashed_as_in_the_tutorial"
-    tab.controls.squash_box.setChecked(False)
-    settle("the picture's own shape")
     tab.commands.compare_sliding()
     wait(lambda: tab.commands.sliding is not None and tab.settled, "the sliding run")
     assert tab.commands.sliding is not None
@@ -116,5 +114,7 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None
         centre(diff)
         yield "prototxt_before_and_after"
         diff.close()
+    tab.controls.squash_box.setChecked(False)
+    settle("the picture's own shape")
     window.open_paths(["holiday.ogg"])
     yield "an_error_in_one_sentence"

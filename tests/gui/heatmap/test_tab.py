@@ -709,6 +709,10 @@ def test_session_is_found_again(qtbot, ready, settled, tmp_path, bright, model) 
     again = HeatmapTab(Settings())
     qtbot.addWidget(again)
     again.restore_state(json.loads(json.dumps(state)))
+    # Nothing is read or run before the tab is looked at.
+    assert not again.runner.running
+    assert again.save_state() == state
+    again.activated()
     settled(again)
     assert again.shown.source.path == str(path)
     assert again.model.weights_path == model.weights_path
