@@ -386,16 +386,32 @@ class FilterBench(BenchCore):
         self._put(state)
 
     def draw_on_picture(
-        self, row: float, column: float, radius: float, value: float | Sequence[float]
+        self,
+        row: float,
+        column: float,
+        radius: float,
+        value: float | Sequence[float],
+        start: tuple[float, float] | None = None,
     ) -> str:
-        """A round dab on the input; put a stroke between ``begin("Draw on picture")`` and end."""
-        picture = self.picture
-        y0, y1 = max(0, int(row - radius)), min(picture.height, int(row + radius) + 2)
-        x0, x1 = max(0, int(column - radius)), min(picture.width, int(column + radius) + 2)
+        """A round dab on the input, or a stroke of that width from ``start`` (row, column).
+
+        Put what a hand draws between ``begin("Draw on picture")`` and :meth:`end`.
+        """
+        picture, reach = self.picture, max(radius, 0.5)
+        row0, column0 = (row, column) if start is None else start
+        y0 = max(0, int(min(row, row0) - reach))
+        y1 = min(picture.height, int(max(row, row0) + reach) + 2)
+        x0 = max(0, int(min(column, column0) - reach))
+        x1 = min(picture.width, int(max(column, column0) + reach) + 2)
         if y0 >= y1 or x0 >= x1:
             return ""
         y, x = np.mgrid[y0:y1, x0:x1]
-        dab = (y - row) ** 2 + (x - column) ** 2 <= max(radius, 0.5) ** 2
+        # The distance of each pixel from the line between the two places.
+        down, across = row - row0, column - column0
+        length = down**2 + across**2
+        along = ((y - row0) * down + (x - column0) * across) / length if length else 0.0
+        along = np.clip(along, 0.0, 1.0)
+        dab = (y - row0 - along * down) ** 2 + (x - column0 - along * across) ** 2 <= reach**2
         pixels = picture.pixels.copy()
         colour = np.asarray(value, dtype=np.float32)
         pixels[y0:y1, x0:x1][dab] = colour if picture.colour else colour.mean(dtype=np.float32)

@@ -69,6 +69,7 @@ class Journal(Generic[T]):
         self._costs: list[int] = []
         self._group: list[Edit[T]] | None = None
         self._group_name = ""
+        self._codes: dict[str, None] = {}
         self._depth = 0
         # How many edits were done when the state was last saved; None if that is out of reach.
         self._clean: int | None = 0
@@ -79,7 +80,14 @@ class Journal(Generic[T]):
     def push(self, edit: Edit[T]) -> None:
         """Record an edit that has been made. What was undone before can no longer be redone."""
         if self._group is not None:
-            self._group.append(edit)
+            self._codes.update(dict.fromkeys([edit.code] if edit.code else []))
+            if self._group:
+                # Only the states around a group are kept: a stroke over a large picture makes
+                # a hundred of them.
+                first = self._group[0]
+                slot = first.slot if first.slot == edit.slot else None
+                edit = Edit(first.name, first.old, edit.new, "", slot)
+            self._group = [edit]
             return
         if self._clean is not None and self._clean > len(self._done):
             self._clean = None
@@ -129,7 +137,7 @@ class Journal(Generic[T]):
         ``name`` is the step's name; empty takes the first edit's.
         """
         if self._depth == 0:
-            self._group, self._group_name = [], name
+            self._group, self._group_name, self._codes = [], name, {}
         self._depth += 1
 
     def end(self) -> Edit[T] | None:
@@ -142,14 +150,9 @@ class Journal(Generic[T]):
         edits, self._group = self._group, None
         if not edits:
             return None
-        slots = {edit.slot for edit in edits}
-        codes = list(dict.fromkeys(edit.code for edit in edits if edit.code))
+        (edit,) = edits
         step = Edit(
-            self._group_name or edits[0].name,
-            edits[0].old,
-            edits[-1].new,
-            "\n".join(codes),
-            slots.pop() if len(slots) == 1 else None,
+            self._group_name or edit.name, edit.old, edit.new, "\n".join(self._codes), edit.slot
         )
         self.push(step)
         self.seal()

@@ -146,3 +146,23 @@ def test_any_history_leads_back_to_the_beginning(actions: list[str]) -> None:
         assert edit.new == state
         state = edit.old
     assert state == 0
+
+
+def test_a_group_keeps_no_state_but_those_around_it() -> None:
+    """A stroke over a large picture makes a hundred states; only two may stay alive."""
+    import weakref
+
+    class State:
+        pass
+
+    states = [State() for _ in range(5)]
+    alive = [weakref.ref(state) for state in states]
+    journal: Journal[State] = Journal()
+    journal.begin("Draw")
+    for old, new in zip(states, states[1:]):
+        journal.push(Edit("dab", old, new, "same line"))
+    del states, old, new
+    step = journal.end()
+    assert step is not None
+    assert (step.old, step.new, step.code) == (alive[0](), alive[4](), "same line")
+    assert [ref() is None for ref in alive] == [False, True, True, True, False]

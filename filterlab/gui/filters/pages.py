@@ -55,7 +55,9 @@ class HistogramPage(QWidget):
             self.charts[slot].set_counts(*histogram(shown))
             now, lines = report.now, self.lines[slot]
             lines[0].set_text(
-                tr("mean {mean}   std {std}").format(mean=_number(now.mean), std=_number(now.std))
+                tr("mean {mean}   std {std}").format(
+                    mean=_number(round(now.mean, 5)), std=_number(now.std)
+                )
             )
             lines[1].set_text(
                 tr("min {low}   max {high}").format(
@@ -65,7 +67,7 @@ class HistogramPage(QWidget):
             if now.not_finite:
                 text = tr("{count} pixels are not finite (NaN or ∞)").format(count=now.not_finite)
                 lines[2].set_text(text, "error")
-            elif report.before is None:
+            elif report.before is None or abs(report.before.mean - now.mean) < 5e-5:
                 lines[2].set_text("", "muted")
             else:
                 lines[2].set_text(

@@ -164,6 +164,7 @@ class PresetPopup(QFrame):
         tile.setIconSize(QSize(40, 40))
         tile.setIcon(kernel_icon(kernel, 40))  # type: ignore[arg-type]
         tile.setFixedSize(_TILE)
+        tile.setStyleSheet("QToolButton { padding: 4px 0 0 0; }")
         font = tile.font()
         font.setPointSizeF(max(7.5, font.pointSizeF() - 1.5))
         tile.setFont(font)
@@ -201,7 +202,7 @@ class PresetPopup(QFrame):
 
 def _two_lines(tile: QToolButton, title: str) -> str:
     """A title on at most two lines, each as wide as the tile."""
-    metrics, room = tile.fontMetrics(), _TILE.width() - 28
+    metrics, room = tile.fontMetrics(), _TILE.width() - 10
     lines = [""]
     for word in title.split(" "):
         longer = f"{lines[-1]} {word}".strip()

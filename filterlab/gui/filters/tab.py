@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -146,7 +147,7 @@ class FiltersTab(Tab):
         self.panel_.refresh(bench)
         self.actions_.refresh_net()
         self._show_kernels()
-        self.bottom.set_code(bench.code)
+        self.bottom.set_code(bench.code or bench.program())
         if bench.picture.title:
             self.stage.show_input(bench.picture, bench.settings.mode)
             self._request()
@@ -407,7 +408,7 @@ class FiltersTab(Tab):
         source = self._source[1] if known and self._source is not None else None
         panel = self.panel_
         return {
-            "bench": session.plain_bench(self.bench),
+            "bench": self.bench.session(),
             "look": asdict(self.look),
             "source": None if source is None else {"kind": source.kind, "name": source.name},
             "brush": panel.brush.value(),
@@ -417,11 +418,11 @@ class FiltersTab(Tab):
         }
 
     def restore_state(self, state: dict[str, Any]) -> None:
-        bench = FilterBench()
-        try:
-            session.bench_from(state["bench"], bench)
-        except session.BROKEN:
-            bench = FilterBench()
+        bench, kept = FilterBench(), state.get("bench")
+        if isinstance(kept, dict):
+            # A session written by hand or by another version: begin anew.
+            with contextlib.suppress(*EXPECTED):
+                bench.restore(kept)
         source = session.source_from(state.get("source"))
         self._adopt(bench)
         self._restore_ways(state)
