@@ -151,6 +151,7 @@ def test_any_history_leads_back_to_the_beginning(actions: list[str]) -> None:
 def test_a_group_keeps_no_state_but_those_around_it() -> None:
     """A stroke over a large picture makes a hundred states; only two may stay alive."""
     import weakref
+    from itertools import pairwise
 
     class State:
         pass
@@ -159,7 +160,7 @@ def test_a_group_keeps_no_state_but_those_around_it() -> None:
     alive = [weakref.ref(state) for state in states]
     journal: Journal[State] = Journal()
     journal.begin("Draw")
-    for old, new in zip(states, states[1:]):
+    for old, new in pairwise(states):
         journal.push(Edit("dab", old, new, "same line"))
     del states, old, new
     step = journal.end()
