@@ -146,6 +146,7 @@ for path in files:
             'type: "Tile" bottom: "a" top: "y" tile_param { tiles: 2000000000 }',
             "1x4000000000x5x5.*at most 2147483647",
         ),
+        ('type: "ContrastiveLoss" bottom: "a" bottom: "a" bottom: "b" top: "y"', "'b' is 1x2x5x6"),
         ('type: "SPP" bottom: "a" top: "y" spp_param { pyramid_height: 4 }', "level 2"),
     ],
 )

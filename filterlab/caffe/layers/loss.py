@@ -255,6 +255,15 @@ class ContrastiveLoss(_Paired):
 
     bottoms_allowed = (3, 3)
 
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        rows, alike = bottom_shapes[0][:1], bottom_shapes[2]
+        if not rows or product(alike) != rows[0]:
+            self.fail(
+                f"bottom '{self.bottoms[2]}' is {shape_text(alike)}; it must say for each of the "
+                f"pairs of '{self.bottoms[0]}' ({shape_text(bottom_shapes[0])}) whether they match"
+            )
+        return super().reshape(bottom_shapes)
+
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
