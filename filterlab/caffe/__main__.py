@@ -26,6 +26,7 @@ _MODULES = (
     "caffe.net_spec",
     "caffe.proto",
     "caffe.proto.caffe_pb2",
+    "caffe.pycaffe",
 )
 
 

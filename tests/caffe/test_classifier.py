@@ -136,11 +136,12 @@ import caffe.io
 from caffe import layers as L, params as P
 from caffe.proto import caffe_pb2
 from caffe.coord_map import crop
+from caffe.pycaffe import Net
 import helper
 
 caffe.set_mode_cpu()
 net = caffe.Net(sys.argv[1], caffe.TEST)
-assert isinstance(net, caffe.Net) and caffe.io is sys.modules['caffe.io']
+assert isinstance(net, Net) and Net is caffe.Net and caffe.io is sys.modules['caffe.io']
 assert caffe_pb2.NetParameter is caffe.proto.caffe_pb2.NetParameter
 assert __name__ == '__main__' and os.path.basename(__file__) == 'old.py'
 assert os.path.basename(sys.argv[0]) == 'old.py'
