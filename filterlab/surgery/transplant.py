@@ -221,9 +221,11 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
     total = 6.0
     yield Progress("read the prototxt", 0, total, Path(prototxt).name)
     plain_param = read_net(prototxt)
+    plain = caffe.Net(str(prototxt), caffe.TEST)  # says what is wrong with it before the weights
     yield Progress("read the weights", 1, total, _weights_name(weights))
     left = _check_names(plain_param, weights)
-    plain = _net(prototxt, weights)
+    if weights is not None:
+        plain.copy_from(weights if isinstance(weights, Mapping) else str(weights))
     yield Progress("rewrite the layers", 2, total)
     shapes = {name: tuple(blob.shape) for name, blob in plain.blobs.items()}
     plan = rewrite(plain_param, shapes)
@@ -301,15 +303,6 @@ def _check_names(param: Any, weights: Weights) -> tuple[str, ...]:
             "give the weights that belong to it"
         )
     return tuple(name for name in wanted if name not in stored)
-
-
-def _net(prototxt: Any, weights: Weights) -> Any:
-    if weights is None or isinstance(weights, Mapping):
-        net = caffe.Net(str(prototxt), caffe.TEST)
-        if weights is not None:
-            net.copy_from(weights)
-        return net
-    return caffe.Net(str(prototxt), str(weights), caffe.TEST)
 
 
 def _one_picture_a_time(net: Any, picture: str) -> None:

@@ -37,6 +37,8 @@ def test_writes_both_files_and_prints_the_account(
         ("goldens/nets/small_v2.prototxt", "bad_inputs/no_common_layers.caffemodel", "0 of the"),
         ("goldens/nets/small_v2.prototxt", "nothing.caffemodel", "nothing.caffemodel"),
         ("bad_inputs/syntax.prototxt", "goldens/nets/small_v2.caffemodel", "syntax.prototxt"),
+        ("bad_inputs/missing_bottom.prototxt", "goldens/nets/small_v2.caffemodel", "'dta'"),
+        ("bad_inputs/kernel_too_big.prototxt", "goldens/nets/small_v2.caffemodel", "11x11"),
         ("nothing.prototxt", "goldens/nets/small_v2.caffemodel", "nothing.prototxt"),
     ],
 )
