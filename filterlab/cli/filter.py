@@ -21,6 +21,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "filter",
         help="filter a picture with kernels",
+        # IMAGE first: after --kernel SPEC it would be taken for one more kernel.
+        usage="filterlab filter IMAGE --kernel SPEC ... [--bias B ...] --out DIR [option ...]",
         description="Filter a picture with kernels and write each output as raw float32 (.npy) "
         "and as a picture (.png).",
         epilog="A kernel SPEC is a preset with parameters (sobel-h, gaussian:sigma=1,size=5, "
