@@ -32,6 +32,7 @@ from filterlab.surgery.bench_state import (
     with_mode,
 )
 from filterlab.surgery.convolve import Picture
+from filterlab.surgery.drawing import stroke
 from filterlab.surgery.kernels import as_kernel, check_size, transform
 from filterlab.surgery.kernels.library import SavedKernel
 from filterlab.surgery.kernels.presets import find_preset
@@ -397,25 +398,12 @@ class FilterBench(BenchCore):
 
         Put what a hand draws between ``begin("Draw on picture")`` and :meth:`end`.
         """
-        picture, reach = self.picture, max(radius, 0.5)
-        row0, column0 = (row, column) if start is None else start
-        y0 = max(0, int(min(row, row0) - reach))
-        y1 = min(picture.height, int(max(row, row0) + reach) + 2)
-        x0 = max(0, int(min(column, column0) - reach))
-        x1 = min(picture.width, int(max(column, column0) + reach) + 2)
-        if y0 >= y1 or x0 >= x1:
+        pixels = self.picture.pixels.copy()
+        if not stroke(pixels, start or (row, column), (row, column), radius, value):
             return ""
-        y, x = np.mgrid[y0:y1, x0:x1]
-        # The distance of each pixel from the line between the two places.
-        down, across = row - row0, column - column0
-        length = down**2 + across**2
-        along = ((y - row0) * down + (x - column0) * across) / length if length else 0.0
-        along = np.clip(along, 0.0, 1.0)
-        dab = (y - row0 - along * down) ** 2 + (x - column0 - along * across) ** 2 <= reach**2
-        pixels = picture.pixels.copy()
-        colour = np.asarray(value, dtype=np.float32)
-        pixels[y0:y1, x0:x1][dab] = colour if picture.colour else colour.mean(dtype=np.float32)
-        return self.set_picture(pixels, picture.title, "Draw on picture")
+        pixels.flags.writeable = False  # so that it is taken over without a copy
+        picture = Picture(pixels, self.picture.title)
+        return self.set_picture(picture, name="Draw on picture")
 
     # --- sessions -----------------------------------------------------------------------------
 

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QObject, QPointF, Qt
+from qtpy.QtGui import QColor, QPainterPath, QPen
+from qtpy.QtWidgets import QGraphicsPathItem
+
+from filterlab.surgery.convolve import Picture
+from filterlab.surgery.drawing import drawn_job
 
 if TYPE_CHECKING:
     from filterlab.gui.filters.tab import FiltersTab
 
 __all__ = ["Drawing"]
 
+#: Pictures up to so many pixels are filtered anew at every move of the hand, larger ones when
+#: the stroke is done.
+_LIVE = 1 << 21
+
 
 class Drawing(QObject):
-    """Turns presses and drags on the input's view into dabs; the right button paints black."""
+    """Turns presses and drags on the input's view into strokes; the right button paints black."""
 
     def __init__(self, tab: FiltersTab) -> None:
         super().__init__(tab)
         self.tab = tab
-        self._at: tuple[float, float] | None = None
+        self.runner = tab.make_runner()
+        self.runner.done.connect(self._on_drawn)
+        self._base: Picture | None = None
+        self._places: list[tuple[float, float]] = []
+        self._value = 0.0
+        self._line = QGraphicsPathItem()
+        self._line.setZValue(15)
         view = tab.stage.views[0]
+        view.add_item(self._line)
         view.pressed.connect(self._on_pressed)
         view.dragged.connect(self._on_dragged)
         view.released.connect(self._on_released)
@@ -31,41 +47,72 @@ class Drawing(QObject):
         if on:
             # A radius of pixels that shows on a picture of this size.
             picture = self.tab.bench.picture
-            self.tab.panel_.radius.show_value(
-                max(1, round(min(picture.width, picture.height) / 60))
-            )
+            radius = max(1, round(min(picture.width, picture.height) / 60))
+            self.tab.panel_.radius.show_value(radius)
 
     @property
     def drawing(self) -> bool:
         """Whether a stroke is under way."""
-        return self._at is not None
+        return bool(self._places)
+
+    @property
+    def _live(self) -> bool:
+        picture = self.tab.bench.picture
+        return picture.width * picture.height <= _LIVE
 
     def _on_pressed(self, x: float, y: float, button: int) -> None:
-        if not self.tab.panel_.draw_button.isChecked() or button == Qt.MiddleButton:
+        panel = self.tab.panel_
+        if not panel.draw_button.isChecked() or button == Qt.MiddleButton or self.runner.running:
             return
-        self.tab.bench.begin("Draw on picture")
-        self._at = x, y
-        self._dab(x, y, button)
+        self._value = 0.0 if button == Qt.RightButton else min(1.0, max(0.0, panel.brush.value()))
+        # Pixel (0, 0) covers [0, 1) x [0, 1): its centre is at 0.5.
+        self._places = [(y - 0.5, x - 0.5)]
+        if self._live:
+            self.tab.bench.begin("Draw on picture")
+            self._draw(None)
+        else:
+            self._show_line()
 
-    def _on_dragged(self, x: float, y: float, button: int) -> None:
-        if self._at is None:
+    def _on_dragged(self, x: float, y: float, _button: int) -> None:
+        if not self._places:
             return
-        # One stroke from place to place: a fast hand leaves no gaps, and one copy is enough.
-        self._dab(x, y, button, self._at)
-        self._at = x, y
+        last = self._places[-1]
+        self._places.append((y - 0.5, x - 0.5))
+        if self._live:
+            self._draw(last)
+        else:
+            self._show_line()
 
     def _on_released(self) -> None:
-        if self._at is not None:
-            self._at = None
+        if not self._places:
+            return
+        places, self._places = self._places, []
+        if self._live:
             self.tab.bench.end()
+            return
+        self._base = self.tab.bench.picture
+        radius = self.tab.panel_.radius.value()
+        self.runner.start(drawn_job(self._base, places, radius, self._value))
 
-    def _dab(
-        self, x: float, y: float, button: int, start: tuple[float, float] | None = None
-    ) -> None:
-        panel = self.tab.panel_
-        value = 0.0 if button == Qt.RightButton else min(1.0, max(0.0, panel.brush.value()))
-        # Pixel (0, 0) covers [0, 1) x [0, 1): its centre is at 0.5.
-        begin = None if start is None else (start[1] - 0.5, start[0] - 0.5)
-        self.tab.attempt(
-            self.tab.bench.draw_on_picture, y - 0.5, x - 0.5, panel.radius.value(), value, begin
-        )
+    def _draw(self, start: tuple[float, float] | None) -> None:
+        """From place to place in one stroke, so that a fast hand leaves no gaps."""
+        row, column = self._places[-1]
+        radius = self.tab.panel_.radius.value()
+        self.tab.attempt(self.tab.bench.draw_on_picture, row, column, radius, self._value, start)
+
+    def _show_line(self) -> None:
+        """The stroke so far, over a picture too large to be drawn on at once."""
+        grey = round(255 * self._value)
+        width = 2 * max(0.5, self.tab.panel_.radius.value())
+        pen = QPen(QColor(grey, grey, grey), width, Qt.SolidLine, Qt.RoundCap, Qt.RoundJoin)
+        self._line.setPen(pen)
+        path = QPainterPath(QPointF(self._places[0][1] + 0.5, self._places[0][0] + 0.5))
+        for row, column in self._places[1:] or self._places:
+            path.lineTo(column + 0.5, row + 0.5)
+        self._line.setPath(path)
+
+    def _on_drawn(self, picture: Picture) -> None:
+        if self.tab.bench.picture is self._base:
+            self.tab.attempt(self.tab.bench.set_picture, picture, name="Draw on picture")
+        self._base = None
+        self._line.setPath(QPainterPath())

@@ -110,6 +110,8 @@ def _read(source: Source) -> Job[tuple[Source, Picture]]:
     else:
         pixels = pattern(source.name)
     yield Progress("Reading the picture", 1, 2)
+    if pixels.base is None:
+        pixels.flags.writeable = False  # so that it is taken over without a copy
     picture = Picture(pixels, source.title)
     _ = picture.grey
     return source, picture

@@ -147,7 +147,10 @@ class Stage(QObject):
         rows, cols = frame.outputs.full_size
         self._show_bar(frame)
         for slot in range(len(frame.shown)):
-            self.titles[1 + slot].set_text(f"{tr('Filter')} {slot}  {cols} × {rows}")
+            title = f"{tr('Filter')} {slot}  {cols} × {rows}"
+            # Every number shown is the net's own; of a large output the rest follows.
+            coarse = frame.outputs.step > 1
+            self.titles[1 + slot].set_text(f"{title}  {tr('preview')}" if coarse else title)
             self._show_note(slot)
 
     def _show_outputs(self, frame: Frame) -> None:

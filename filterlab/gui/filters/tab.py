@@ -217,6 +217,7 @@ class FiltersTab(Tab):
     def settled(self) -> bool:
         """Whether everything asked for is on the screen."""
         waiting = self._full_later.isActive() or self.full.running or self.sources.busy
+        waiting = waiting or self.drawing.runner.running
         busy = self.live.busy or self.stage.inputs.busy or self.bottom.pending
         return not (waiting or busy)
 
@@ -487,6 +488,7 @@ class FiltersTab(Tab):
         self.camera.shutdown()
         self.sources.shutdown()
         self.files.shutdown()
+        self.drawing.runner.shutdown()
         self.full.shutdown()
         self.live.shutdown()
         self.stage.shutdown()

@@ -270,12 +270,16 @@ def test_a_large_picture_has_a_preview_at_once_and_the_full_result_behind(
 ) -> None:
     big = np.random.default_rng(5).random((1500, 2000), dtype=np.float32)
     steps: list[int] = []
+    titles: list[str] = []
     tab.live.ready.connect(lambda frame: steps.append(frame.outputs.step))
+    tab.live.ready.connect(lambda frame: titles.append(tab.stage.titles[1].text()))
     tab.full.done.connect(lambda frame: steps.append(frame.outputs.step))
     tab.set_picture(big, "big")
     hands.settle(60000)
     assert steps[0] > 1, "a preview first"
     assert steps[-1] == 1, "then every pixel"
+    assert "preview" in titles[0]
+    assert "preview" not in tab.stage.titles[1].text()
     output = hands.output(0)
     assert output.shape == (1496, 1996)
     part = hands.correlate(big[700:760, 900:980], tab.bench.kernel(0))
@@ -286,3 +290,23 @@ def test_a_large_picture_has_a_preview_at_once_and_the_full_result_behind(
     tab.stage.rasters[1]._show_part()
     closer = tab.stage.views[1].picture
     assert closer.transform().m11() == 1, "zoomed in, every pixel is there"
+
+
+def test_a_stroke_on_a_large_picture_is_drawn_behind_the_window(
+    tab: FiltersTab, hands: Any
+) -> None:
+    big = np.full((1500, 2000), 0.25, np.float32)
+    tab.set_picture(big, "big")
+    hands.settle(60000)
+    tab.panel_.draw_button.click()
+    tab.panel_.brush.setValue(1.0)
+    tab.panel_.radius.setValue(10)
+    hands.stroke(tab.stage.views[0], [(300, 700), (900, 700), (1500, 700)])
+    assert tab.bench.picture.pixels[700, 900] == 0.25, "the hand is not held up"
+    hands.settle(60000)
+    drawn = tab.bench.picture.pixels
+    assert (drawn[700, 310:1490] == 1).all()
+    assert (drawn[:680] == 0.25).all()
+    assert tab.undo_text() == "Draw on picture"
+    tab.undo()
+    np.testing.assert_array_equal(tab.bench.picture.pixels, big)
