@@ -164,8 +164,12 @@ def _maps(
 
 def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any]) -> int:
     """Map every picture of a folder into another."""
+    from filterlab.pictures.files import PICTURE_SUFFIXES
+
     if args.out is None or args.wanted is None:
         raise FilterLabError("for a folder of pictures give --out FOLDER and --class")
+    if Path(args.out).suffix.lower() in PICTURE_SUFFIXES:
+        raise FilterLabError(f"{args.out}: {args.image} is a folder, so give --out a folder, too")
     if args.stride or args.compare or args.report or args.npy or args.csv or args.tiff:
         raise FilterLabError("a folder of pictures takes --out only, of all that can be written")
     from filterlab.progress import run_job

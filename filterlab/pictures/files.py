@@ -191,7 +191,10 @@ def _decoded(path: Path, data: bytes) -> NDArray[np.float32]:
         raise FilterLabError(
             f"{path}: this {header.format} file is cut off or damaged; get a fresh copy of it."
         )
-    return _upright(_flat(_as_float(pixels)), header)
+    values = _upright(_flat(_as_float(pixels)), header)
+    if not np.isfinite(values).all():
+        raise FilterLabError(f"{path}: holds values that are not finite; replace NaN and inf.")
+    return values
 
 
 def _without_profile(data: bytes) -> bytes:

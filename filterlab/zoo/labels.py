@@ -178,7 +178,8 @@ class Labels(Sequence[Label]):
         """Indices of one or several classes, for summing.
 
         ``text`` is a group's name, a range ``281-285``, or classes as for :meth:`find`, separated
-        by ``;`` or, if that makes sense, by commas: ``281,282``, ``tabby; tiger cat``.
+        by ``;`` or, if that makes sense, by commas or plus: ``281,282``, ``tabby; tiger cat``,
+        ``281 + 282``.
 
         Raises
         ------
@@ -194,7 +195,9 @@ class Labels(Sequence[Label]):
         except FilterLabError:
             parts = [part for part in re.split(r"[;；]", text) if part.strip()]
             if len(parts) == 1:
-                parts = [part for part in re.split(r"[,，、]", text) if part.strip()]
+                # A plus as the window writes it, or between numbers; "C++" is a name.
+                pattern = r"[,，、]|\s\+\s|(?<=\d)\+(?=\d)"
+                parts = [part for part in re.split(pattern, text) if part.strip()]
             span = re.fullmatch(r"\s*(\d+)\s*(?:-|–|\.\.)\s*(\d+)\s*", text)
             if span:
                 first, last = int(span[1]), int(span[2])

@@ -151,6 +151,8 @@ def test_a_folder_of_pictures(
     assert captured.err.startswith("broken.jpg: passed over: ")
     assert main(["heatmap", str(tmp_path / "empty"), "--class", "1", *squeeze, "--out", "x"]) == 2
     assert main(["heatmap", str(folder), *squeeze, "--out", str(out)]) == 2
+    assert main([*arguments[:-1], str(tmp_path / "one.png")]) == 2
+    assert not (tmp_path / "one.png").exists()
 
 
 def test_comparing_with_the_sliding_window(

@@ -271,3 +271,11 @@ def test_random_bytes_behind_every_magic_never_escape(tmp_path: Path) -> None:
             path.write_bytes(magic + rng.bytes(int(rng.integers(0, 200))))
             with pytest.raises(FilterLabError):
                 read_picture(path)
+
+
+def test_a_float_picture_that_is_not_finite(tmp_path: Path) -> None:
+    values = np.ones((3, 4), np.float32)
+    values[1, 2] = np.nan
+    write_picture(tmp_path / "a.tif", values)
+    with pytest.raises(FilterLabError, match="not finite"):
+        read_picture(tmp_path / "a.tif")

@@ -146,6 +146,8 @@ def test_what_cannot_be_meant(labels: Labels, text: str, message: str | None) ->
         ("281,282", [281, 282]),
         ("tabby; tiger cat;282", [281, 282]),
         ("虎猫、虎斑猫", [282, 281]),
+        ("281+282", [281, 282]),
+        ("282 虎猫 tiger cat + 281", [282, 281]),
         ("domestic cats", [281, 282, 283, 284, 285]),
         ("家猫", [281, 282, 283, 284, 285]),
         ("domestic_cats; 292", [281, 282, 283, 284, 285, 292]),
