@@ -253,6 +253,11 @@ class PresetBar(QWidget):
         self._popup.open_at(self.button, self.bench.size, choice.key if choice else "")
 
     @property
+    def pending(self) -> bool:
+        """Whether the button's icon is still to follow the kernel."""
+        return bool(self._icon_later.isActive())
+
+    @property
     def popup(self) -> PresetPopup | None:
         """The popup, once it has been opened."""
         return self._popup

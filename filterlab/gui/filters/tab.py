@@ -108,7 +108,7 @@ class FiltersTab(Tab):
             editor.focused.connect(self._on_focused)
             editor.brush_picked.connect(self.panel_.set_brush)
             editor.channel_chosen.connect(self.set_channel)
-            editor.preset_wanted.connect(self._on_preset_wanted)
+            editor.preset_wanted.connect(self.show_wanted)
             grid.addWidget(editor, 3, 1 + slot)
             self.editors.append(editor)
         grid.setRowStretch(1, 5)
@@ -216,10 +216,10 @@ class FiltersTab(Tab):
     @property
     def settled(self) -> bool:
         """Whether everything asked for is on the screen."""
-        waiting = self._full_later.isActive() or self.full.running or self.sources.busy
-        waiting = waiting or self.drawing.runner.running
-        busy = self.live.busy or self.stage.inputs.busy or self.bottom.pending
-        return not (waiting or busy)
+        runners = self.full.running or self.sources.busy or self.drawing.runner.running
+        timers = self._full_later.isActive() or self.bottom.pending
+        icons = any(editor.presets.pending for editor in self.editors)
+        return not (runners or timers or icons or self.live.busy or self.stage.inputs.busy)
 
     def set_look(self, look: Look) -> None:
         """Show the outputs another way."""
@@ -298,6 +298,10 @@ class FiltersTab(Tab):
         """The kernel or block in front, as text."""
         self.editors[self.active].copy_text()
 
+    def show_wanted(self, what: str) -> None:
+        """What the preset popup leads on to."""
+        self.files.show_wanted(what)
+
     def paste(self) -> None:
         """Whatever the clipboard holds."""
         self.files.paste()
@@ -307,9 +311,6 @@ class FiltersTab(Tab):
         symmetry = str(panel.symmetry.currentData())
         for editor in self.editors:
             editor.set_brush(panel.brush.value(), panel.step.value(), symmetry)
-
-    def _on_preset_wanted(self, what: str) -> None:
-        self.files.show_wanted(what)
 
     def _on_focused(self, slot: int) -> None:
         self.active = slot

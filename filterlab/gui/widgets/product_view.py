@@ -8,8 +8,8 @@ from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
 from filterlab.gui.widgets.histogram import short_number
-from filterlab.gui.widgets.kernel_grid import cell_colour, format_cell, text_colour
 
 __all__ = ["ProductView"]
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
-from filterlab.gui.widgets.kernel_grid import cell_colour, format_cell, text_colour
+from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
 
 __all__ = ["SeparableView"]
 
