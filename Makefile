@@ -1,7 +1,7 @@
 # make run    set everything up and open the window (without a display: the tour's pictures)
 # make test   set everything up, lint, check types, run the tests
 # make bench  set everything up and print the benchmarks' tables
-# make tour   take the screenshots, also those in docs/pictures
+# make tour   take the screenshots; make pictures renews those of the README
 
 PYTHON ?= python3
 ifeq ($(OS),Windows_NT)
@@ -29,6 +29,9 @@ bench: setup-test
 
 tour: setup
 	$(BIN)/filterlab tour --out $(TOUR)
+
+pictures: setup
+	$(BIN)/python tools/pictures.py
 
 setup:
 	@$(PYTHON) tools/setup_env.py
