@@ -46,6 +46,7 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None
     settle("the cat")
     yield "where_is_the_cat"
     tab.classes.search.clear()
+    wait(lambda: tab.classes.view.model().rowCount() > 5, "all classes in the list")
     x0, y0, x1, y1 = composed().places["chelsea"]
     on_the_cat = tab.maps.cell_at((x0 + x1) / 2, (y0 + y1) / 2) or (0, 0)
     tab.cells.set_current(on_the_cat)
