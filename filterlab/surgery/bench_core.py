@@ -287,6 +287,7 @@ class BenchCore:
         edit = self.journal.end()
         if edit is None:
             return ""
+        self._code = edit.code
         self._tell_history()
         return edit.name
 

@@ -175,7 +175,7 @@ class FiltersTab(Tab):
                 self.stage.show_input(self.bench.picture, self.bench.settings.mode)
             self._show_kernels()
             self._request()
-            self.bottom.set_code(self.bench.code)
+        self.bottom.set_code(self.bench.code)
         self.undo_changed.emit()
 
     def _show_kernels(self) -> None:

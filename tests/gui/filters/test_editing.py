@@ -53,6 +53,7 @@ def test_a_painted_drag_is_one_undo_step(tab: FiltersTab, hands: Any) -> None:
     assert (tab.bench.kernel(0)[0] == 0.5).all()
     assert (tab.bench.kernel(0)[:, 4] == 0.5).all()
     assert tab.undo_text() == "Paint"
+    assert len(tab.bottom.code.code().splitlines()) == 9, "a line of pycaffe for each cell"
     tab.undo()
     np.testing.assert_array_equal(tab.bench.kernel(0), before)
     np.testing.assert_array_equal(tab.editors[0].grid.values(), before)
