@@ -13,7 +13,7 @@ from filterlab.caffe.caffemodel import read_weights
 from filterlab.caffe.prototxt import parse_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
-from filterlab.surgery.transplant import Transplanted, transplant, transplant_job
+from filterlab.surgery.transplant import Transplanted, _proof, transplant, transplant_job
 
 
 def _layers(param: Any) -> dict[str, Any]:
@@ -41,6 +41,18 @@ def test_structure(thin: Transplanted) -> None:
     assert layers["prob"].top[0] == "prob"
     assert list(layers["data"].input_param.shape[0].dim) == [1, 3, 227, 227]
     assert (thin.output, thin.score, thin.classes) == ("prob", "fc8-conv", 7)
+
+
+def test_the_proof_notices_a_net_that_says_something_else(
+    thin_files: tuple[Path, Path],
+) -> None:
+    t = transplant(*thin_files)
+    other = t.net.snapshot()
+    other.params["fc6-conv"][0].data[...] = other.params["fc6-conv"][0].data[..., ::-1]
+    proof = run_job(_proof(t.rewritten, t.source, other, 6))
+    assert not proof.agrees
+    assert proof.relative > 1e-3
+    assert "NOT THE SAME" in str(proof)
 
 
 def test_weights_are_the_same_memory(thin_files: tuple[Path, Path]) -> None:
