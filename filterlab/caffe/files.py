@@ -1,15 +1,36 @@
-"""Writing files so that a reader sees the old one or the new one, never a half."""
+"""Opening ordinary files only; writing so that a reader sees the old one or the new one."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_write", "open_file"]
+
+
+def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Open an ordinary file to read its bytes; raise at once for what may never answer.
+
+    A pipe waits for whoever writes to it, already when it is opened, and a device may have no
+    end.
+
+    Raises
+    ------
+    OSError
+        If it is no ordinary file, or cannot be opened; it names ``path``.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # open() says what is wrong with folders
+        raise OSError(
+            errno.EINVAL, "a pipe or a device; save what comes from it as a file", os.fspath(path)
+        )
+    return open(path, "rb")
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from filterlab.caffe.blobproto import read_blobproto, read_mean
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.files import open_file
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.quiet import quiet_opencv
 
@@ -327,9 +328,8 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> FloatArr
 
     name = os.fspath(filename)
     try:
-        if os.path.exists(name) and not os.path.isfile(name):
-            raise ValueError("no ordinary file")
-        data = np.fromfile(name, np.uint8)
+        with open_file(name) as stream:
+            data = np.fromfile(stream, np.uint8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CaffeError(f"{name}: cannot be read ({reason}); check the path") from error

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from pathlib import Path
 from typing import Any, NoReturn
 
 from google.protobuf import text_format
@@ -19,6 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from filterlab.caffe.errors import CaffeError, CaffeWarning
+from filterlab.caffe.files import open_file
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.upgrade import upgrade_net
 
@@ -442,7 +442,7 @@ def read_net(path: str | os.PathLike[str]) -> caffe_pb2.NetParameter:
     """
     name = os.fspath(path)
     try:
-        with Path(path).open("rb") as stream:
+        with open_file(path) as stream:
             data = stream.read(1 << 16)
             if not data.startswith((b"\xff\xfe", b"\xfe\xff")):
                 _decode(data, name)  # refuses what is no text before more is read

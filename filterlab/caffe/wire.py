@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import mmap
 import os
-import stat
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.files import open_file
 
 __all__ = ["Message", "Walker", "open_buffer", "shape_text", "shown"]
 
@@ -59,11 +59,8 @@ def open_buffer(path: str | os.PathLike[str]) -> memoryview:
     """
     name = os.fspath(path)
     try:
-        with open(path, "rb") as stream:
-            status = os.fstat(stream.fileno())
-            size = status.st_size
-            if not stat.S_ISREG(status.st_mode):
-                raise ValueError("no ordinary file")
+        with open_file(path) as stream:
+            size = os.fstat(stream.fileno()).st_size
             if size >= _MAP_FROM and sys.platform != "win32":
                 mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
                 _mapped[mapped] = name

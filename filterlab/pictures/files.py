@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..caffe.files import atomic_write
+from ..caffe.files import atomic_write, open_file
 from ..errors import FilterLabError
 from .headers import Header, read_header
 
@@ -161,7 +161,8 @@ def _bytes_of(path: Path) -> bytes:
                 f"{path}: the file has {size / 1e9:.1f} GB, over the limit of "
                 f"{_MAX_BYTES / 1e9:.1f} GB; scale the picture down first."
             )
-        data = np.fromfile(path, np.uint8).tobytes()
+        with open_file(path) as stream:
+            data = stream.read()
     except OSError as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise FilterLabError(f"{path}: cannot be read ({reason}); choose another file.") from error

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
-from filterlab.caffe.files import atomic_write
+from filterlab.caffe.files import atomic_write, open_file
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
 from filterlab.zoo.digest import Digest
@@ -249,7 +249,7 @@ class _OneSource:
             nested = path / self.target.parent.name / self.target.name
             path = nested if nested.is_file() else path / self.target.name
         try:
-            stream = open(path, "rb")  # noqa: SIM115
+            stream = open_file(path)
         except OSError as error:
             raise RefusedError(f"cannot read it ({error.strerror or error})") from error
         with stream:

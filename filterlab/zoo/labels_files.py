@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filterlab.caffe.files import open_file
 from filterlab.errors import FilterLabError
 from filterlab.zoo.toml import read_toml
 
@@ -78,7 +79,8 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LIMIT:
             raise FilterLabError(f"{path}: too large to be a list of class names")
-        data = path.read_bytes()
+        with open_file(path) as stream:
+            data = stream.read()
     except OSError as error:
         raise FilterLabError(f"{path}: cannot read the labels: {error.strerror}") from error
     for encoding in ("utf-8-sig", "gb18030"):

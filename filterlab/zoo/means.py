@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.files import open_file
 from filterlab.errors import FilterLabError
 
 __all__ = ["read_mean"]
@@ -30,8 +32,9 @@ def read_mean(path: str | Path) -> tuple[float, float, float]:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _LIMIT:
-            raise FilterLabError(f"{path}: too large for a mean file")
+        with open_file(path) as stream:
+            if os.fstat(stream.fileno()).st_size > _LIMIT:
+                raise FilterLabError(f"{path}: too large for a mean file")
         values = {".binaryproto": _binaryproto, ".npy": _npy}.get(path.suffix.lower(), _text)(path)
     except OSError as error:
         raise FilterLabError(f"{path}: cannot read the mean: {error.strerror}") from error

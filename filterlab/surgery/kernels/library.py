@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from filterlab import paths
-from filterlab.caffe.files import atomic_write
+from filterlab.caffe.files import atomic_write, open_file
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import as_kernel
 from filterlab.surgery.kernels.text import format_number, read_kernel
@@ -226,7 +226,7 @@ def _checked(name: Any, category: Any, values: ArrayLike, bias: Any) -> SavedKer
 
 def _is_library(path: Path) -> bool:
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             return _FORMAT.encode() in stream.read(200)
     except OSError:
         return False

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from filterlab.caffe.files import atomic_write
+from filterlab.caffe.files import atomic_write, open_file
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import Kernel, as_kernel
 
@@ -388,7 +388,7 @@ def read_kernel(path: str | os.PathLike[str]) -> Kernel:
     """
     file = Path(path)
     try:
-        with file.open("rb") as stream:
+        with open_file(file) as stream:
             raw = stream.read(4 * _MAX_CHARACTERS)
     except IsADirectoryError:
         raise FilterLabError(f"{file.name}: a folder, not a kernel file; give a file") from None
