@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import warnings
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe import fillers
+from filterlab.caffe.batches import Batches
 from filterlab.caffe.blob import Blob, Shape, shape_text
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fixed import BlobRow, ByName
@@ -109,6 +111,7 @@ class Net(Structure):
         self._bindings: dict[Any, Bindings] = {}
         self._lock = threading.RLock()
         self._made: dict[tuple[int, int], list[str]] = {}
+        self._batches: Batches | None = None
         self.filled = Filled((), (), ())
         outside = topology.initial_shapes()
         shapes = topology.infer(outside)
@@ -251,6 +254,29 @@ class Net(Structure):
             self._run(start, end)
         return 0.0
 
+    def set_input_arrays(self, data: Any, labels: Any) -> None:
+        """Give the net's MemoryData layer what it hands out, a batch at each forward.
+
+        Parameters
+        ----------
+        data : array (N, channels, height, width)
+            N is a multiple of the layer's batch size; after the last batch comes the first.
+        labels : array of N values
+
+        Raises
+        ------
+        CaffeError
+            If the net's first layer is no MemoryData, or the arrays do not fit it.
+        """
+        layer = self._topology.layers[0]
+        if layer.param.type != "MemoryData":
+            raise CaffeError(
+                f"set_input_arrays(…): the net's first layer is '{layer.name}' "
+                f"({layer.param.type}), not a MemoryData; write into net.blobs[…].data instead"
+            )
+        with self._lock:
+            self._batches = Batches(layer, data, labels)
+
     def _blob(self, name: str) -> Blob:
         blob = self._blobs.get(name)
         if blob is None:
@@ -314,6 +340,14 @@ class Net(Structure):
     def _run(self, first: int, last: int) -> None:
         if last < first:
             return
+        for index, layer in enumerate(self._topology.layers[first : last + 1], first):
+            if layer.param.type == "MemoryData":
+                if index or self._batches is None:
+                    layer.fail(
+                        "has no arrays; as a net's first layer it takes them from "
+                        "net.set_input_arrays(data, labels)"
+                    )
+                self._batches.fill(self._blobs)
         key, plan = self._prepare(first, last)
         for layer in plan.filling:
             for i, top in enumerate(layer.tops):
@@ -446,6 +480,7 @@ class Net(Structure):
             twin: Net = type(self).__new__(type(self))
             twin._set_up(self._topology, self._plans)
             twin.filled = self.filled
+            twin._batches = copy.copy(self._batches)
             for mine, theirs in zip(twin._weights, self._weights):
                 for a, b in zip(mine, theirs):
                     a._set_shape(b.shape)

@@ -363,12 +363,57 @@ def test_training_is_refused(small: caffe.Net) -> None:
         small.backward()
 
 
-@pytest.mark.parametrize("kind", ["Data", "ImageData", "HDF5Data", "WindowData", "MemoryData"])
+@pytest.mark.parametrize("kind", ["Data", "ImageData", "HDF5Data", "WindowData"])
 def test_sources_that_need_a_database_name_the_cure(kind: str) -> None:
     text = f'layer {{ name: "mnist" type: "{kind}" top: "data" top: "label" }}'
     with pytest.raises(caffe.CaffeError, match=rf"layer 'mnist' \({kind}\).*deploy\.prototxt"):
         caffe.Net(parse_net(text), caffe.TEST)
     assert kind not in caffe.layer_type_list()
+
+
+MEMORY_DATA = """
+layer {
+  name: "m" type: "MemoryData" top: "data" top: "label"
+  memory_data_param { batch_size: 2 channels: 1 height: 1 width: 3 }
+}
+layer { name: "twice" type: "Power" bottom: "data" top: "twice" power_param { scale: 2 } }
+"""
+
+
+def test_arrays_for_a_memory_data_layer() -> None:
+    net = caffe.Net(parse_net(MEMORY_DATA), caffe.TEST)
+    assert net.inputs == []
+    with pytest.raises(caffe.CaffeError, match=r"layer 'm' .*set_input_arrays\(data, labels\)"):
+        net.forward()
+    data = np.arange(12, dtype=np.float32).reshape(4, 1, 1, 3)
+    net.set_input_arrays(data, np.array([5, 6, 7, 8], np.float32))
+    data[3] = 100  # as in pycaffe, the array itself is used
+    for rows in (slice(0, 2), slice(2, 4), slice(0, 2)):
+        out = net.forward()
+        np.testing.assert_array_equal(out["twice"], 2 * data[rows])
+        np.testing.assert_array_equal(out["label"], np.arange(5, 9)[rows])
+    twin = net.snapshot()
+    np.testing.assert_array_equal(twin.forward()["label"], [7, 8])
+    np.testing.assert_array_equal(net.forward()["label"], [7, 8])
+
+
+def test_arrays_that_do_not_fit_are_refused(small: caffe.Net) -> None:
+    net = caffe.Net(parse_net(MEMORY_DATA), caffe.TEST)
+    pictures = np.zeros((4, 1, 1, 3), np.float32)
+    for data, labels, words in (
+        (pictures[:3], np.zeros(3), "3 pictures are no multiple of its batch_size 2"),
+        (pictures[:0], np.zeros(0), "0 pictures"),
+        (pictures, np.zeros(3), "4 pictures, but 3 labels"),
+        (pictures[..., :2], np.zeros(4), "pictures of 1x1x3, but data is 4x1x1x2"),
+        ("cat", "dog", "not arrays of numbers"),
+    ):
+        with pytest.raises(caffe.CaffeError, match=words):
+            net.set_input_arrays(data, labels)
+    with pytest.raises(caffe.CaffeError, match=r"first layer is 'data' \(Input\)"):
+        small.set_input_arrays(pictures, np.zeros(4))
+    bad = parse_net(MEMORY_DATA.replace("channels: 1", ""))
+    with pytest.raises(caffe.CaffeError, match=r"layer 'm' .* are 2x0x1x3"):
+        caffe.Net(bad, caffe.TEST)
 
 
 def test_every_listed_type_has_a_class_with_words() -> None:

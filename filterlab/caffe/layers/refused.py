@@ -18,7 +18,6 @@ REFUSED = {
     "ImageData": f"it reads a list of image files, {_DEPLOY}",
     "WindowData": f"it reads windows of a list of image files, {_DEPLOY}",
     "HDF5Data": f"it reads a list of HDF5 files, {_DEPLOY}",
-    "MemoryData": f"it takes arrays handed over in C++, {_DEPLOY}",
     "HDF5Output": f"it writes a file during training; {_TRAINING}",
     "Python": "it is written in Python for BVLC Caffe and is not run here; replace it by layers "
     "that caffe.layer_type_list() names",

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from filterlab.caffe import fillers
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, register
+from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, register, shape_text
 from filterlab.caffe.proto import caffe_pb2
 
-__all__ = ["DummyData", "Input", "Parameter"]
+__all__ = ["DummyData", "Input", "MemoryData", "Parameter"]
 
 
 @register("Input")
@@ -78,6 +78,25 @@ class DummyData(Layer):
         filler = self._fillers[index]
         if first or filler.type != "constant":
             fillers.fill(out, filler)
+
+
+@register("MemoryData")
+class MemoryData(Layer):
+    """Batches of the arrays given to ``Net.set_input_arrays``: pictures and their labels."""
+
+    bottoms_allowed = (0, 0)
+    tops_allowed = (2, 2)
+    is_source = True
+
+    def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
+        p = self.param.memory_data_param
+        shape = (p.batch_size, p.channels, p.height, p.width)
+        if 0 in shape:
+            self.fail(
+                f"batch_size, channels, height and width are {shape_text(shape)}; "
+                "give all four in memory_data_param, each at least 1"
+            )
+        return [self.checked(shape), self.checked(shape[:1], 1)]
 
 
 @register("Parameter")
