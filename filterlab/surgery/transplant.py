@@ -12,7 +12,7 @@ import difflib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +163,14 @@ class Transplanted:
     def input(self) -> str:
         """The picture's blob."""
         return self.rewritten.input
+
+    def double(self) -> Transplanted:
+        """The same with a dense net of its own on the same weights, to run on another thread."""
+        net = _dense_net(self.rewritten)
+        for name, blobs in net.params.items():
+            for theirs, mine in zip(self.net.params[name], blobs):
+                _share(theirs, mine)
+        return replace(self, net=net)
 
     def account(self) -> str:
         """The casts and the proof, a line each."""

@@ -267,22 +267,9 @@ class Commands(QObject):
         if not found:
             tab.show_error(tr("There is no picture in {folder}.").format(folder=source))
             return
-        tab.runner.start(
-            saving.folder_job(found, Path(out), tab.ran_model, tab.transplanted, tab.size, frame),
-            tr("Export a whole folder"),
-            self._on_exported,
+        tab.export.start(
+            saving.folder_job(found, Path(out), tab.ran_model, tab.transplanted, tab.size, frame)
         )
-
-    def _on_exported(self, result: tuple[int, list[str]]) -> None:
-        done, problems = result
-        if problems:
-            self.tab.show_error(
-                tr("{done} pictures exported, {bad} not: {first}").format(
-                    done=done, bad=len(problems), first=problems[0]
-                )
-            )
-        else:
-            self.tab.show_info(tr("{done} pictures exported.").format(done=done))
 
     # Experiments
 

@@ -27,6 +27,7 @@ from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo.catalogue import Model
 
 __all__ = [
+    "Exported",
     "Frame",
     "cell_job",
     "folder_job",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 Array = NDArray[np.float32]
+#: How many pictures were exported, and why others were not.
+Exported = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
@@ -167,10 +170,15 @@ def folder_job(
     transplanted: Transplanted,
     size: Size,
     frame: Frame,
-) -> Job[tuple[int, list[str]]]:
-    """Overlay and map of every picture, into a folder; returns how many, and what failed."""
+) -> Job[Exported]:
+    """Overlay and map of every picture, into a folder; returns how many, and what failed.
+
+    Runs a double of the net, so that the tab can go on with its own meanwhile.
+    """
     from filterlab.caffe.errors import CaffeError
 
+    yield Progress(tr("export the folder"), 0, len(pictures))
+    transplanted = transplanted.double()
     done, problems = 0, []
     for k, path in enumerate(pictures):
         yield Progress(tr("export the folder"), k, len(pictures), path.name)

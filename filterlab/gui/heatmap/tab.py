@@ -23,6 +23,7 @@ from filterlab.gui.heatmap.cells import hint_for
 from filterlab.gui.heatmap.class_list import ClassList
 from filterlab.gui.heatmap.commands import Commands
 from filterlab.gui.heatmap.controls import Controls
+from filterlab.gui.heatmap.folder_export import FolderExport
 from filterlab.gui.heatmap.look import Drawing, Look, Scene, preview
 from filterlab.gui.heatmap.map_panel import MapPanel
 from filterlab.gui.heatmap.saving import Frame
@@ -111,6 +112,7 @@ class HeatmapTab(Tab):
         self.account = AccountPanel(self)
         self.code = CodePanel(self)
         self.progress = ProgressStrip(self)
+        self.export = FolderExport(self.make_runner(), self.show_info, self.show_error, self)
 
         right_box = QWidget(self)
         right_box.setMinimumWidth(248)
@@ -142,6 +144,7 @@ class HeatmapTab(Tab):
         layout.setContentsMargins(margin, margin, margin, theme.STEP)
         layout.setSpacing(theme.STEP)
         layout.addLayout(columns, 1)
+        layout.addWidget(self.export)
         layout.addWidget(self.progress)
 
         self.controls.model_chosen.connect(self._on_model_chosen)
@@ -260,7 +263,7 @@ class HeatmapTab(Tab):
 
     def cancel(self) -> bool:
         if not self.runner.running:
-            return False
+            return self.export.cancel()
         self._user_cancelled = True
         self._when_idle = None
         self.progress.cancelling()
@@ -346,6 +349,9 @@ class HeatmapTab(Tab):
                 self.list_models(outcome.model.name)
         if outcome.shown is not None and outcome.shown is not self.shown:
             self._set_picture(outcome.shown)
+            small = texts.smaller_than_a_window(self)
+            if small:
+                self.show_info(small)
         if outcome.maps is not None:
             self._set_maps(outcome.maps, outcome.pyramid)
         self.refresh()
@@ -574,4 +580,5 @@ class HeatmapTab(Tab):
 
     def shutdown(self) -> None:
         self.runner.shutdown()
+        self.export.runner.shutdown()
         self.panel.shutdown()

@@ -17,9 +17,11 @@ from filterlab.gui.heatmap.work import Source
 from filterlab.gui.i18n import language, tr
 from filterlab.pictures import samples
 from filterlab.surgery import overlay
-from filterlab.surgery.cost import Cost, amount, available_memory, duration
+from filterlab.surgery.cost import Cost, amount, available_memory, check_memory, duration
 from filterlab.surgery.dense import passes_for
 from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
+from filterlab.surgery.pyramid import pyramid_sizes
+from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo.labels import Labels
 
 if TYPE_CHECKING:
@@ -42,10 +44,13 @@ __all__ = [
     "pycaffe_code",
     "short_name",
     "size_text",
+    "smaller_than_a_window",
     "with_gamma",
     "with_show",
 ]
 
+
+Pair = tuple[int, int]
 
 #: Seconds from which a run is worth a warning.
 _LONG = 5.0
@@ -193,33 +198,57 @@ def last_word(maps: ClassMaps | None) -> str:
     )
 
 
+def _planned(tab: HeatmapTab, done: Transplanted) -> tuple[Pair, Pair, Cost]:
+    """Cells (rows, columns), input size and cost of a run as asked for; refuses as the run will."""
+    how, cells = tab.controls.how, tab.controls.cells
+    geometry = done.geometry.windowed() if how == "windows" else done.geometry
+    if tab.controls.squash:
+        size = geometry.size_for_cells(cells, cells)
+    else:
+        size = choose_size(geometry, tab.shown_size, cells=cells)
+    costs = [cost_of(done, size)]
+    if how.startswith("stride:"):
+        stride = int(how.partition(":")[2])
+        geometry = geometry.denser(done.geometry.jump[0] // stride)
+        costs = [cost_of(done, size, passes_for(done.geometry, stride))]
+    elif how == "pyramid" and not tab.controls.squash:
+        sizes = pyramid_sizes(done, size)
+        costs = [cost_of(done, level) for level in sizes]
+        check_memory(costs[-1], sizes[-1])
+    check_memory(costs[0], size)
+    known = [cost.seconds for cost in costs if cost.seconds is not None]
+    together = Cost(
+        max(cost.bytes for cost in costs), sum(cost.macs for cost in costs), sum(known) or None
+    )
+    return geometry.cells(*size), size, together
+
+
 def size_text(tab: HeatmapTab) -> str:
     """What the size asked for means, and what it will cost."""
     done, shown = tab.transplanted, tab.shown
     if done is None or shown is None:
         return tr("The size counts after the transplant.")
-    how = tab.controls.how
     try:
-        geometry = done.geometry.windowed() if how == "windows" else done.geometry
-        cells = tab.controls.cells
-        if tab.controls.squash:
-            size = geometry.size_for_cells(cells, cells)
-        else:
-            size = choose_size(geometry, tab.shown_size, cells=cells)
-        passes = 1
-        if how.startswith("stride:"):
-            stride = int(how.partition(":")[2])
-            passes = passes_for(done.geometry, stride)
-            geometry = geometry.denser(done.geometry.jump[0] // stride)
-        elif how == "pyramid":
-            passes = 3
-        rows, cols = geometry.cells(*size)
-        cost = cost_of(done, size, passes)
+        (rows, cols), size, cost = _planned(tab, done)
     except EXPECTED as error:
         return one_sentence(error)
     return tr("{cols} × {rows} cells, net input {w} × {h} px; {cost}").format(
         cols=cols, rows=rows, w=size[1], h=size[0], cost=cost_text(cost)
     )
+
+
+def smaller_than_a_window(tab: HeatmapTab) -> str:
+    """A sentence if the picture must be enlarged for a single cell of the net, else empty."""
+    done, shown = tab.transplanted, tab.shown
+    if done is None or shown is None:
+        return ""
+    h, w = done.geometry.window_size
+    rows, cols = tab.shown_size
+    if rows >= h and cols >= w:
+        return ""
+    return tr(
+        "{name} is smaller than one window ({w} × {h} px of the net's input), so it is enlarged."
+    ).format(name=picture_name(shown.source), w=w, h=h)
 
 
 def is_costly(tab: HeatmapTab) -> bool:
@@ -228,8 +257,7 @@ def is_costly(tab: HeatmapTab) -> bool:
     if done is None or tab.shown is None:
         return False
     try:
-        size = choose_size(done.geometry, tab.shown_size, cells=tab.controls.cells)
-        cost = cost_of(done, size)
+        _, _, cost = _planned(tab, done)
     except EXPECTED:
         return True
     free = available_memory()

@@ -231,11 +231,16 @@ def test_weights_that_vanish_are_said(ready, settled, said, model) -> None:
     assert snapshot(ready) == before
 
 
-def test_a_picture_smaller_than_a_window_is_enlarged_to_the_cells_asked_for(ready, settled) -> None:
+def test_a_picture_smaller_than_a_window_is_enlarged_to_the_cells_asked_for(
+    ready, settled, said
+) -> None:
     ready.open_array(np.ones((10, 12, 3), np.float32), "tiny")
     settled(ready)
     assert ready.maps.cols == 13
     assert (ready.maps.prob[1] > 0.5).sum() > 50
+    assert [text for _, text in said] == [
+        "tiny is smaller than one window (32 × 32 px of the net's input), so it is enlarged."
+    ]
 
 
 # The map
@@ -600,7 +605,7 @@ def test_saving_where_nothing_can_be_written_is_said(ready, settled, answer, tmp
 
 
 def test_a_whole_folder_is_exported_and_bad_files_are_named(
-    ready, settled, tmp_path, bright, monkeypatch, said
+    ready, until, tmp_path, bright, monkeypatch, said
 ) -> None:
     from qtpy.QtWidgets import QFileDialog
 
@@ -614,7 +619,7 @@ def test_a_whole_folder_is_exported_and_bad_files_are_named(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: next(folders))
     ready.choose_classes((1,))
     ready.commands.export_folder()
-    settled(ready)
+    until(lambda: not ready.export.running)
     assert len(list(out.glob("*_overlay.png"))) == 3
     for k in range(3):
         assert np.load(out / f"{k}_map.npy").argmax() == k

@@ -1,0 +1,92 @@
+"""The export of a whole folder: a job of its own beside whatever else the tab does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from filterlab.gui.heatmap.saving import Exported
+from filterlab.gui.i18n import tr
+from filterlab.gui.jobs import JobRunner
+from filterlab.gui.widgets.progress_strip import ProgressStrip
+from filterlab.progress import Job, Progress
+
+__all__ = ["FolderExport"]
+
+
+class FolderExport(QWidget):
+    """A second progress bar, there only while a folder is exported.
+
+    Parameters
+    ----------
+    runner : runs the export and nothing else.
+    say, fail : where its last word and its problems go.
+    """
+
+    def __init__(
+        self,
+        runner: JobRunner,
+        say: Callable[[str], object],
+        fail: Callable[[str], object],
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self.runner, self._say, self._fail = runner, say, fail
+        self.progress = ProgressStrip(self)
+        self.progress.cancel_requested.connect(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.progress)
+        runner.started.connect(self._on_started)
+        runner.progressed.connect(self._on_progress)
+        runner.cancelled.connect(self._on_cancelled)
+        runner.finished.connect(self._on_finished)
+        self.setVisible(False)
+
+    @property
+    def running(self) -> bool:
+        """Whether a folder is being exported."""
+        return bool(self.runner.running)
+
+    def start(self, job: Job[Exported]) -> None:
+        """Export; an export that still runs is not given up for another."""
+        if self.running:
+            self._fail(tr("A folder is being exported already; wait for it or cancel it first."))
+            return
+        self.runner.start(job, tr("Export a whole folder"), self._on_done)
+
+    def cancel(self) -> bool:
+        """Stop; the files that are written stay. False if nothing ran."""
+        if not self.running:
+            return False
+        self.progress.cancelling()
+        self.runner.cancel()
+        return True
+
+    def _on_started(self, title: str) -> None:
+        self.progress.begin(title)
+        self.setVisible(True)
+
+    def _on_progress(self, progress: Progress, left: float | None) -> None:
+        # The steps inside a picture have no share; the bar counts pictures.
+        if progress.total:
+            self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
+
+    def _on_cancelled(self) -> None:
+        self._say(tr("The export was stopped; what it has written stays."))
+
+    def _on_finished(self) -> None:
+        self.progress.end()
+        self.setVisible(False)
+
+    def _on_done(self, result: Exported) -> None:
+        done, problems = result
+        if problems:
+            self._fail(
+                tr("{done} pictures exported, {bad} not: {first}").format(
+                    done=done, bad=len(problems), first=problems[0]
+                )
+            )
+        else:
+            self._say(tr("{done} pictures exported.").format(done=done))
