@@ -156,8 +156,10 @@ def take_tour(
 def _picture(window: MainWindow) -> Any:
     """The window with the dialogs and popups that lie over it."""
     from qtpy.QtCore import QRect
-    from qtpy.QtGui import QPainter
+    from qtpy.QtGui import QColor, QPainter
     from qtpy.QtWidgets import QApplication
+
+    from filterlab.gui import theme
 
     picture = window.grab()
     painter = QPainter(picture)
@@ -165,7 +167,8 @@ def _picture(window: MainWindow) -> Any:
         if other is not window and other.isVisible():
             place = QRect(window.mapFromGlobal(other.pos()), other.size())
             painter.drawPixmap(place.topLeft(), other.grab())
-            painter.drawRect(place)
+            painter.setPen(QColor(theme.current().line))
+            painter.drawRect(place.adjusted(0, 0, -1, -1))
     painter.end()
     return picture
 

@@ -234,41 +234,57 @@ class FilterBench(BenchCore):
         }
         return self.set_cells(slot, cells, channel, "Paste")
 
-    def clear(self, slot: int, channel: int | None = None) -> str:
-        """Every cell 0."""
-        return self._transformed(slot, "Clear", lambda grid: np.zeros_like(grid), channel)
+    def clear(
+        self, slot: int, channel: int | None = None, block: tuple[slice, slice] | None = None
+    ) -> str:
+        """Every cell, or every cell of a block, 0."""
+        return self._transformed(slot, "Clear", np.zeros_like, channel, block)
 
     def transform(
-        self, slot: int, what: str, *args: Any, channel: int | None = None, **options: Any
+        self,
+        slot: int,
+        what: str,
+        *args: Any,
+        channel: int | None = None,
+        block: tuple[slice, slice] | None = None,
+        **options: Any,
     ) -> str:
         """A change from :data:`TRANSFORMS`, of one grid or (``channel`` None) all of a filter.
 
-        ``bench.transform(0, "rotate90", 1)``, ``transform(1, "shift", right=1)``, …
+        ``bench.transform(0, "rotate90", 1)``, ``transform(1, "shift", right=1)``, …; with a
+        ``block`` (rows, columns) only these cells change, as if they were the kernel.
         """
         if what not in TRANSFORMS:
             raise FilterLabError(f"no change {what!r}; choose one of {', '.join(TRANSFORMS)}")
         name, function = TRANSFORMS[what]
-        return self._transformed(slot, name, lambda grid: function(grid, *args, **options), channel)
+        return self._transformed(
+            slot, name, lambda grid: function(grid, *args, **options), channel, block
+        )
 
     def _transformed(
-        self, slot: int, name: str, function: Callable[[Floats], Floats], channel: int | None
+        self,
+        slot: int,
+        name: str,
+        function: Callable[[Floats], Floats],
+        channel: int | None,
+        block: tuple[slice, slice] | None,
     ) -> str:
         self._check(slot, channel or 0)
         kernels = self._state.kernels.copy()
-        old = kernels[slot] if channel is None else kernels[slot, channel]
+        grids = kernels[slot] if channel is None else kernels[slot, channel]
+        old = grids if block is None else grids[(..., *block)]
         new = function(old)
         if new.shape != old.shape:
-            rows, cols = self.size
+            rows, cols = old.shape[-2:]
             raise FilterLabError(
-                f"a kernel of {rows} x {cols} would become {cols} x {rows}, but the three filters "
+                f"a block of {rows} x {cols} would become {cols} x {rows}; select a square one"
+                if block is not None
+                else f"a kernel of {rows} x {cols} would become {cols} x {rows}, but the three filters "
                 "share one size; make it square first"
             )
         if not np.isfinite(new).all():
             raise FilterLabError(f"{name} would make numbers that are not finite; nothing changed")
-        if channel is None:
-            kernels[slot] = new
-        else:
-            kernels[slot, channel] = new
+        old[...] = new
         state = self._state.with_kernels(kernels, slot)
         return self._commit(name, state, code.difference(self._state, state), slot)
 

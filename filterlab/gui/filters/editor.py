@@ -270,9 +270,9 @@ class FilterEditor(QWidget):
         self.channel_chosen.emit(int(self.sender().property("channel")))
 
     def transform(self, what: str, *args: Any, **options: Any) -> None:
-        """One of the bench's transforms, on this filter."""
+        """One of the bench's transforms, on the selected block or on this filter."""
         self.focused.emit(self.slot)
-        self.attempt(self.bench.transform, self.slot, what, *args, **options)
+        self.attempt(self.bench.transform, self.slot, what, *args, **options, **self._where())
 
     def _on_negate(self) -> None:
         self.transform("negate")
@@ -287,9 +287,14 @@ class FilterEditor(QWidget):
         self.transform("flip", "horizontal")
 
     def clear(self) -> None:
-        """Every cell 0."""
+        """Every cell of the selected block or of the filter 0."""
         self.focused.emit(self.slot)
-        self.attempt(self.bench.clear, self.slot)
+        self.attempt(self.bench.clear, self.slot, **self._where())
+
+    def _where(self) -> dict[str, Any]:
+        """What a change is of: the selected block on its channel; else the filter, all of it."""
+        block = self._selected()
+        return {} if block is None else {"channel": self.channel, "block": block}
 
     # Text
 

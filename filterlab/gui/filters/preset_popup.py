@@ -26,7 +26,7 @@ from filterlab.surgery.kernels.presets import CATEGORIES, PRESETS
 __all__ = ["PresetPopup"]
 
 _COLUMNS = 8
-_TILE = QSize(96, 90)
+_TILE = QSize(104, 90)
 
 
 class PresetPopup(QFrame):
@@ -35,7 +35,8 @@ class PresetPopup(QFrame):
     Signals
     -------
     chosen(str) : the key of a preset
-    wanted(str) : "save", "own" or "net": keep this kernel, list the own ones, look into a net
+    wanted(str) : "save", "own", "pocket" or "net": keep this kernel, list the own ones, look into
+        the bundled net or another
     own_chosen(str) : the name of a kernel of the user's
     """
 
@@ -67,6 +68,7 @@ class PresetPopup(QFrame):
         for key, text in (
             ("save", tr("Save as my preset…")),
             ("own", tr("My presets…")),
+            ("pocket", tr("The pocket net's filters…")),
             ("net", tr("Filters of a trained net…")),
         ):
             button = QToolButton(self)
@@ -202,7 +204,7 @@ class PresetPopup(QFrame):
 
 def _two_lines(tile: QToolButton, title: str) -> str:
     """A title on at most two lines, each as wide as the tile."""
-    metrics, room = tile.fontMetrics(), _TILE.width() - 10
+    metrics, room = tile.fontMetrics(), _TILE.width() - 6
     lines = [""]
     for word in title.split(" "):
         longer = f"{lines[-1]} {word}".strip()

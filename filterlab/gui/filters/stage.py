@@ -197,7 +197,13 @@ class Stage(QObject):
         colour = shown.pixels.ndim == 3
         self.bar.set_colours(lut("grey" if colour else look.table))
         self.bar.set_levels(shown.low, shown.high)
-        self.bar.set_caption(f"{tr('Filter')} {slot}" if look.scale == "own" else "")
+        own = look.scale == "own"
+        self.bar.set_caption(f"{tr('Filter')} {slot}" if own else "")
+        self.bar.setToolTip(
+            tr("Each output has its own scale; this is the one of the output last pointed at")
+            if own
+            else tr("One scale for the three outputs")
+        )
 
     def _show_note(self, slot: int) -> None:
         frame, reports = self.frame, self.reports
@@ -219,15 +225,17 @@ class Stage(QObject):
             text = f"{tr('mean')} {_short(stats.mean)}"
             if abs(before - stats.mean) > 5e-4:
                 text = f"{tr('mean')} {_short(before)} → {_short(stats.mean)}"
+        span = _short(stats.minimum, 2), _short(stats.maximum, 2)
+        shorter: tuple[str, ...] = ()
         if not bad:
-            text += f"  ·  {_short(stats.minimum, 2)} … {_short(stats.maximum, 2)}"
-        label.set_text(text, "error" if bad else "muted")
-        label.setToolTip(
-            tr("mean {mean}, least {low}, greatest {high}, standard deviation {std}").format(
-                mean=short_number(stats.mean), low=short_number(stats.minimum),
-                high=short_number(stats.maximum), std=short_number(stats.std),
-            )
+            shorter = (f"{text} · {span[0]}…{span[1]}", text)
+            text += f"  ·  {span[0]} … {span[1]}"
+        label.set_text(text, "error" if bad else "muted", shorter)
+        whole = tr("mean {mean}, least {low}, greatest {high}, standard deviation {std}").format(
+            mean=short_number(stats.mean), low=short_number(stats.minimum),
+            high=short_number(stats.maximum), std=short_number(stats.std),
         )  # fmt: skip
+        label.setToolTip(f"{text}\n{whole}")
 
     def show_problem(self, text: str) -> None:
         """Nothing to show: the outputs stay empty, and their notes say why."""

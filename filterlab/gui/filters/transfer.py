@@ -16,6 +16,7 @@ from filterlab.gui.filters.output_files import image_of, picture_of, save_output
 from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.colours import lut
+from filterlab.paths import model
 from filterlab.surgery.kernels.learn import Learned
 from filterlab.surgery.kernels.text import read_kernel, write_kernel
 from filterlab.surgery.layer_filters import LayerFilters, read_layer_filters
@@ -113,6 +114,8 @@ class Transfer(QObject):
             self.save_own(self.tab.active)
         elif what == "own":
             self.show_own()
+        elif what == "pocket":
+            self.show_net_filters(Path(str(model("pocket", "pocket.caffemodel"))))
         else:
             self.choose_net_filters()
 

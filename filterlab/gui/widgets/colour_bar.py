@@ -86,6 +86,10 @@ class ColourBar(QWidget):
         self._caption = text
         self.update()
 
+    def caption(self) -> str:
+        """What stands above the bar."""
+        return self._caption
+
     def _fraction(self, value: float) -> float:
         low, high = self._low, self._high
         if self._log:

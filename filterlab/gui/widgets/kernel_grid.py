@@ -51,8 +51,8 @@ class KernelGrid(QWidget):
 
     Left drag paints at the brush value, right drag erases, the wheel nudges the cell under the
     mouse (Ctrl finer, Shift coarser). Arrows, Tab and Enter move; typing a number, F2 or a double
-    click edits a cell. Shift with arrows or with a drag selects a block; Delete clears it; Alt
-    with a click takes a cell's value as the brush.
+    click edits a cell. Shift with arrows or with a drag selects a block; Delete clears it,
+    Esc drops it; Alt with a click takes a cell's value as the brush.
 
     Signals
     -------
@@ -410,6 +410,8 @@ class KernelGrid(QWidget):
             self._open_editor("")
         elif event.key() in (Qt.Key_Delete, Qt.Key_Backspace):
             self.clear_selection()
+        elif event.key() == Qt.Key_Escape and self._anchor != self._current:
+            self._set_current(self._current)
         elif event.key() == Qt.Key_Space:
             self._begin("Paint")
             self._apply(self.mirrored(*self._current), self._brush)

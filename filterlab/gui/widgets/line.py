@@ -17,6 +17,7 @@ class Line(QWidget):
     def __init__(self, parent: QWidget | None = None, role: str = "text", text: str = "") -> None:
         super().__init__(parent)
         self._text = text
+        self._shorter: tuple[str, ...] = ()
         self._role = role
         if role == "heading":
             font = self.font()
@@ -28,13 +29,21 @@ class Line(QWidget):
         """The text, uncut."""
         return self._text
 
-    def set_text(self, text: str, role: str | None = None) -> None:
-        """Show a text; what is cut off stays readable as the tool tip unless one is set."""
+    def set_text(self, text: str, role: str | None = None, shorter: tuple[str, ...] = ()) -> None:
+        """Show a text, or the first of the ``shorter`` ones that there is room for."""
         role = role or self._role
-        if text != self._text or role != self._role:
-            self._text, self._role = text, role
+        if (text, role, shorter) != (self._text, self._role, self._shorter):
+            self._text, self._role, self._shorter = text, role, shorter
             self.setAccessibleName(text)
             self.update()
+
+    def shown(self) -> str:
+        """What of it is seen: all, a shorter text, or as much as there is room for."""
+        metrics, room = self.fontMetrics(), self.width()
+        for text in (self._text, *self._shorter):
+            if metrics.horizontalAdvance(text) <= room:
+                return text
+        return str(metrics.elidedText((self._text, *self._shorter)[-1], Qt.ElideRight, room))
 
     def sizeHint(self) -> QSize:
         return QSize(40, self.fontMetrics().height() + 2)
@@ -47,6 +56,5 @@ class Line(QWidget):
         colour = {"muted": colours.muted, "error": colours.error}.get(self._role, colours.text)
         painter = QPainter(self)
         painter.setPen(QColor(colour))
-        text = self.fontMetrics().elidedText(self._text, Qt.ElideRight, self.width())
-        painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, text)
+        painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, self.shown())
         painter.end()

@@ -60,12 +60,17 @@ def rotate45(kernel: Kernel, turns: int = 1) -> Kernel:
     Raises
     ------
     FilterLabError
-        If the kernel is not square.
+        If the kernel is not square, or has no middle cell.
     """
     rows, cols = kernel.shape[-2:]
     if rows != cols:
         raise FilterLabError(
             f"a kernel of {rows} x {cols} cannot turn by 45 degrees in its frame; make it square"
+        )
+    if rows % 2 == 0:
+        raise FilterLabError(
+            f"{rows} x {cols} cells have no middle cell to turn about by 45 degrees; "
+            "take an odd number"
         )
     result = np.array(kernel, dtype=np.float32)
     centre = rows // 2

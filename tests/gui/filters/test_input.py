@@ -87,13 +87,23 @@ def window(qtbot: QtBot, tmp_path: Path, picture: np.ndarray) -> Any:
     window.shutdown()
 
 
+@pytest.mark.parametrize("how", ["open", "drop", "paste"])
 @pytest.mark.parametrize("name", BAD_PICTURES)
 def test_a_bad_picture_is_refused_in_a_sentence(
-    qtbot: QtBot, window: Any, shared: Path, name: str
+    qtbot: QtBot, window: Any, shared: Path, name: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tab = window.tab("filters")
-    before = tab.bench.state
-    drop(window, shared / "bad_inputs" / name)
+    before, path = tab.bench.state, shared / "bad_inputs" / name
+    if how == "open":
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+        tab.panel_.open_button.click()
+    elif how == "drop":
+        drop(window, path)
+    else:
+        mime = QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(path))])
+        QApplication.clipboard().setMimeData(mime)
+        tab.actions_.paste.trigger()
     qtbot.waitUntil(lambda: tab.settled and window.strip.text != "", timeout=15000)
     assert window.strip.level == "error"
     assert name in window.strip.text

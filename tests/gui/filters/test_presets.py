@@ -11,7 +11,9 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
+from filterlab.caffe.caffemodel import read_weights
 from filterlab.gui.filters.tab import FiltersTab
+from filterlab.paths import model
 from filterlab.surgery.kernels.presets import PRESETS
 
 
@@ -163,3 +165,24 @@ def test_a_net_without_its_prototxt_is_said(tab: FiltersTab, hands: Any, tmp_pat
     tab.files.show_net_filters(tmp_path / "lonely.caffemodel")
     assert len(hands.errors) == 1
     assert ".prototxt" in hands.errors[0]
+
+
+def test_the_bundled_nets_first_filters_are_presets(
+    qtbot: QtBot, tab: FiltersTab, hands: Any
+) -> None:
+    """CaffeNet's shape: 11 x 11 over three channels, stored BGR; the bench has RGB."""
+    weights = read_weights(str(model("pocket", "pocket.caffemodel")))["conv1"]
+    tab.set_mode("three")
+    popup = popup_of(qtbot, tab, 1)
+    popup.footer["pocket"].click()
+    dialog: Any = tab.files.dialog
+    assert len(dialog.tiles) == len(weights[0]) == 32
+    dialog.tiles[5].click()
+    assert tab.bench.size == (11, 11)
+    np.testing.assert_array_equal(tab.bench.filter(1), np.asarray(weights[0][5])[::-1])
+    assert tab.bench.bias(1) == np.asarray(weights[1]).reshape(-1)[5]
+    assert tab.undo_text() == "Take filter from net"
+    assert hands.output(1).shape == (30, 46)
+    tab.undo()
+    assert tab.bench.size == (5, 5)
+    assert hands.errors == []
