@@ -141,6 +141,13 @@ def rewrite(net_param: Any, shapes: Mapping[str, Sequence[int]]) -> Rewrite:
             "the net has no picture input with a shape (batch x channels x height x width); "
             "give its deploy prototxt"
         )
+    for layer in layers:
+        if layer.type == "MemoryData":
+            _refuse(
+                layer,
+                "its pictures are handed to the net one batch after the other; open the net's "
+                "deploy.prototxt, in which an Input layer stands in its place",
+            )
     picture = next(iter(inputs))
     _, channels, height, width = (int(n) for n in inputs[picture])
     dense = type(net_param)()

@@ -60,6 +60,11 @@ def get_job(model: Model, source: str | None = None, clock: Clock | None = None)
     if model.ready and not source:
         yield Progress(f"{model.title} is here", 1, 1)
         return model
+    if source and model.kind != "download":
+        raise FilterLabError(
+            f"{model.title} is no download, so it cannot be taken from {source}: get it without "
+            "that, or open the file as a model of your own"
+        )
     if model.kind == "random":
         yield from _random_job(model)
         return model

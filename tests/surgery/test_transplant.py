@@ -399,3 +399,13 @@ def test_full_size_caffenet_against_bvlc(repo: Path, shared: Path) -> None:
     pool5 = t.net.blobs["pool5"].data.sum(axis=1)
     assert np.abs(pool5 - golden["pool5_sum_451"]).max() < 1e-3 * golden["pool5_sum_451"].max()
     assert _layers(read_net(prototxt))["fc6"].type == "InnerProduct"
+
+
+def test_a_net_that_is_handed_its_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'layer { name: "x" type: "MemoryData" top: "x" top: "label" memory_data_param { '
+        "batch_size: 1 channels: 3 height: 8 width: 8 } }\n" + _fc("fc", "x")
+    )
+    with pytest.raises(FilterLabError, match=r"'x' \(MemoryData\).*deploy\.prototxt"):
+        transplant(path, None)

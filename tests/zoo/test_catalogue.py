@@ -32,13 +32,15 @@ def test_the_shipped_models() -> None:
         assert model.about.endswith(".")
         assert model.about_zh.endswith("。")
         assert model.licence
-        assert (model.scale, model.order) == (255.0, "BGR")
+        assert model.order in ("BGR", "RGB")
+        assert model.prototxt.is_file()
+        assert model.size
+        assert len(model.labels) > 1
+        if model.kind == "bundled":
+            assert model.weights_path.stat().st_size == model.size
         if model.kind == "download":
-            assert model.prototxt.is_file()
-            assert model.size
             assert model.digest
             assert all(url.startswith("http") for url in model.urls)
-            assert len(model.labels) == 1000
     published = {
         "caffenet": "sha1 4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46",
         "alexnet": "sha1 9116a64c0fbe4459d18f4bb6b56d647b63920377",
@@ -46,6 +48,12 @@ def test_the_shipped_models() -> None:
         "squeezenet": "git-blob 9d2fc33abf653a6e8b2ee6cc63ede0e72ec67f44",
     }
     assert {name: str(models[name].digest) for name in published} == published
+    for name in published:
+        model = models[name]
+        assert (model.scale, model.order) == (255.0, "BGR")
+        assert all(104 <= value < 124 for value in model.mean_bgr)
+        assert model.input_size == ((224, 224) if name == "googlenet" else (227, 227))
+        assert len(model.labels) == 1000
     assert models["caffenet-random"].knows_nothing
     assert "knows nothing" in models["caffenet-random"].title
 

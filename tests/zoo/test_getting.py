@@ -174,6 +174,10 @@ def test_what_cannot_be_got(tiny: Model) -> None:
         run_job(get_job(replace(tiny, kind="bundled")))
     with pytest.raises(FilterLabError, match="open the model anew"):
         run_job(get_job(replace(tiny, kind="own")))
+    for kind in ("bundled", "random"):
+        with pytest.raises(FilterLabError, match="no download, so it cannot be taken from /stick"):
+            run_job(get_job(replace(tiny, kind=kind), "/stick"))
+    assert not tiny.weights_path.exists()
 
 
 def test_leaving_keeps_no_random_half(tiny: Model) -> None:
