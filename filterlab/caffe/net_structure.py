@@ -102,6 +102,17 @@ class Structure:
         return OrderedDict((layer.name, list(layer.bottoms)) for layer in self._topology.layers)
 
     @property
+    def blob_loss_weights(self) -> OrderedDict[str, float]:
+        """For each blob its share in the loss that training minimizes: 0 for all but losses."""
+        weights = OrderedDict.fromkeys(self._blobs, 0.0)
+        for layer in self._topology.layers:
+            given = list(layer.param.loss_weight)
+            if not given and layer.param.type.endswith("Loss"):
+                given = [1.0]
+            weights.update(zip(layer.tops, given))
+        return weights
+
+    @property
     def param(self) -> Any:
         """A copy of the net's NetParameter, in today's form (an extension)."""
         copy = caffe_pb2.NetParameter()

@@ -93,6 +93,17 @@ def test_structure(small: caffe.Net) -> None:
     assert [small._blob_names[i] for i in small._bottom_ids(index)] == ["norm1"]
 
 
+def test_blob_loss_weights() -> None:
+    text = """
+        layer { name: "in" type: "Input" top: "x" top: "y" input_param { shape { dim: 2 } } }
+        layer { name: "a" type: "EuclideanLoss" bottom: "x" bottom: "y" top: "a" }
+        layer { name: "b" type: "EuclideanLoss" bottom: "x" bottom: "y" top: "b" loss_weight: 0.5 }
+        layer { name: "c" type: "Power" bottom: "x" top: "c" loss_weight: 2 }
+    """
+    weights = caffe.Net(parse_net(text), caffe.TEST).blob_loss_weights
+    assert list(weights.items()) == [("x", 0), ("y", 0), ("a", 1), ("b", 0.5), ("c", 2)]
+
+
 def test_every_blob_is_readable_after_forward(small: caffe.Net) -> None:
     small.forward()
     for name, blob in small.blobs.items():
