@@ -8,6 +8,7 @@ where there is none the caption's Latin form is taken.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from filterlab.surgery.overlay import Style, as_rgb, colormap
 
-__all__ = ["cjk_font", "drawable", "number", "with_legend"]
+__all__ = ["cjk_font", "drawable", "middle", "number", "with_legend", "with_names"]
 
 Array = NDArray[np.float32]
 _SURFACE, _INK, _FAINT = (30, 31, 34), (240, 240, 242), (150, 152, 158)
@@ -91,12 +92,19 @@ def number(value: float) -> str:
     return f"{value:.4g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.1e}"
 
 
+def middle(limits: tuple[float, float], log: bool = False) -> float:
+    """The value half way along a colour bar."""
+    low, high = limits
+    return math.sqrt(low * high) if log else (low + high) / 2
+
+
 def with_legend(
     picture: NDArray[Any],
     style: Style,
     limits: tuple[float, float],
     caption: Sequence[str] = (),
     unit: str = "probability",
+    log: bool = False,
 ) -> Array:
     """The overlay with a colour bar at its right and a caption below.
 
@@ -111,27 +119,26 @@ def with_legend(
         Lines; the first is the title. What the fonts here cannot draw is left out.
     unit : str
         What the bar measures.
+    log : bool
+        Whether the bar is logarithmic.
 
     Returns
     -------
     ndarray (height + caption, width + bar, 3) float32
     """
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
     rgb = as_rgb(picture)
     h, w = rgb.shape[:2]
-    size = int(np.clip(min(h, w) / 24, 12, 48))
+    size = _text_size(h, w)
     margin, bar = size, max(8, size)
-    labels = [number(limits[1]), number(sum(limits) / 2), number(limits[0])]
+    labels = [number(limits[1]), number(middle(limits, log)), number(limits[0])]
     lines = [line for line in caption if drawable(line)]
     small = _font(size, "")
     widest = max(small.getlength(t) for t in [*labels, unit])
     right = int(margin + bar + size // 2 + widest + margin)
     below = int(len(lines) * size * 1.4 + margin) if lines else 0
-    wrapped_width = w + right
-    canvas = Image.new("RGB", (wrapped_width, h + below), _SURFACE)
-    canvas.paste(Image.fromarray((np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)), (0, 0))
-    draw = ImageDraw.Draw(canvas)
+    canvas, draw = _canvas(rgb, right, below)
     top, bottom = int(size * 2.2), h - size
     steps = np.linspace(1, 0, max(bottom - top, 2))
     if style.gamma != 1:
@@ -143,11 +150,64 @@ def with_legend(
     for share, label in zip((0.0, 0.5, 1.0), labels):
         y = top + share * (len(steps) - 1) - size / 2
         draw.text((w + margin + bar + size // 2, y), label, fill=_INK, font=small)
-    for k, line in enumerate(lines):
-        font = _fitting(line, size, wrapped_width - 2 * margin)
-        place = (margin, h + margin // 2 + k * size * 1.4)
-        draw.text(place, line, fill=_INK if k == 0 else _FAINT, font=font)
+    _write_lines(draw, lines, size, h, w + right)
     return np.asarray(canvas, np.float32) / np.float32(255)
+
+
+def with_names(
+    picture: NDArray[Any],
+    names: Sequence[tuple[tuple[int, int, int], str]],
+    caption: Sequence[str] = (),
+) -> Array:
+    """The overlay with a caption and, below it, what each colour stands for.
+
+    Parameters
+    ----------
+    picture : ndarray (height, width, 3) float32
+    names : sequence of ((red, green, blue), str)
+        Colours as 0 to 255 and the classes they stand for.
+    caption : sequence of str
+        Lines; the first is the title. What the fonts here cannot draw is left out.
+
+    Returns
+    -------
+    ndarray (height + caption and names, width, 3) float32
+    """
+    rgb = as_rgb(picture)
+    h, w = rgb.shape[:2]
+    size = _text_size(h, w)
+    lines = [line for line in caption if drawable(line)]
+    shown = [(colour, name) for colour, name in names if drawable(name)]
+    count = len(lines) + len(shown)
+    canvas, draw = _canvas(rgb, 0, int(count * size * 1.4 + size) if count else 0)
+    _write_lines(draw, lines, size, h, w)
+    for k, (colour, name) in enumerate(shown, len(lines)):
+        y = h + size // 2 + k * size * 1.4
+        draw.rectangle((size, y + size * 0.15, 2 * size, y + size * 1.15), fill=colour)
+        font = _fitting(name, size, w - 3.5 * size)
+        draw.text((2.5 * size, y), name, fill=_INK, font=font)
+    return np.asarray(canvas, np.float32) / np.float32(255)
+
+
+def _text_size(h: int, w: int) -> int:
+    return int(np.clip(min(h, w) / 24, 12, 48))
+
+
+def _canvas(rgb: Array, right: int, below: int) -> tuple[Any, Any]:
+    """The picture at the top left of a larger surface, and what draws on it."""
+    from PIL import Image, ImageDraw
+
+    h, w = rgb.shape[:2]
+    canvas = Image.new("RGB", (w + right, h + below), _SURFACE)
+    canvas.paste(Image.fromarray((np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)), (0, 0))
+    return canvas, ImageDraw.Draw(canvas)
+
+
+def _write_lines(draw: Any, lines: Sequence[str], size: int, top: int, width: int) -> None:
+    for k, line in enumerate(lines):
+        font = _fitting(line, size, width - 2 * size)
+        place = (size, top + size // 2 + k * size * 1.4)
+        draw.text(place, line, fill=_INK if k == 0 else _FAINT, font=font)
 
 
 def _fitting(line: str, size: int, width: float) -> Any:

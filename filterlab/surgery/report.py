@@ -6,6 +6,7 @@ import base64
 import html
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,21 @@ from numpy.typing import NDArray
 from filterlab.caffe.files import atomic_write
 from filterlab.errors import FilterLabError
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.legend import number
+from filterlab.surgery.legend import middle, number
 from filterlab.surgery.maps import entropy, grid_text, lay_colours, thumbnail, winner_map
-from filterlab.surgery.overlay import Style, as_rgb, blend, colormap, compose, lay
+from filterlab.surgery.overlay import (
+    Style,
+    as_rgb,
+    blend,
+    colormap,
+    compose,
+    lay,
+    stretch_error,
+)
 
-__all__ = ["report_html", "write_report"]
+__all__ = ["WIDEST", "Drawn", "report_html", "write_report"]
 
-_WIDEST = 1200  # pixels of an embedded picture
+WIDEST = 1200  # pixels of an embedded picture
 _CLASSES = 12
 
 _CSS = """
@@ -42,6 +51,26 @@ margin-right: 8px; vertical-align: -2px } .scale { height: 12px; border-radius: 
 margin-top: 8px } .ends { display: flex; justify-content: space-between;
 font-variant-numeric: tabular-nums }
 """
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The picture with its map as somebody has seen it, to stand in the report as it was.
+
+    Attributes
+    ----------
+    picture : ndarray (height, width, 3) float32. caption : what it shows.
+    limits : the values at the ends of the colour bar, None for no bar.
+    log : whether the bar is logarithmic. unit : what it measures.
+    names : what the colours stand for where there is no bar, as ((red, green, blue), name).
+    """
+
+    picture: NDArray[np.float32]
+    caption: str
+    limits: tuple[float, float] | None = None
+    log: bool = False
+    unit: str = ""
+    names: tuple[tuple[tuple[int, int, int], str], ...] = ()
 
 
 def _png(picture: NDArray[Any]) -> str:
@@ -65,23 +94,23 @@ def _figure(picture: NDArray[Any], caption: str) -> str:
 def _shown(picture: NDArray[Any]) -> NDArray[np.float32]:
     rgb = as_rgb(picture)
     longer = max(rgb.shape[:2])
-    if longer <= _WIDEST:
+    if longer <= WIDEST:
         return rgb
     import cv2
 
-    h, w = (max(1, round(n * _WIDEST / longer)) for n in rgb.shape[:2])
+    h, w = (max(1, round(n * WIDEST / longer)) for n in rgb.shape[:2])
     return np.asarray(cv2.resize(rgb, (w, h), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _scale(style: Style, limits: tuple[float, float]) -> str:
+def _scale(style: Style, limits: tuple[float, float], log: bool = False) -> str:
     table = colormap(style.colormap)
     stops = []
     for share in np.linspace(0, 1, 17):
         stops.append(f"{_rgb(table[int(share**style.gamma * 255 + 0.5)])} {share * 100:.1f}%")
-    middle = sum(limits) / 2
+    half = middle(limits, log)
     return (
         f'<div class="scale" style="background:linear-gradient(90deg,{",".join(stops)})"></div>'
-        f'<div class="ends"><span>{number(limits[0])}</span><span>{number(middle)}</span>'
+        f'<div class="ends"><span>{number(limits[0])}</span><span>{number(half)}</span>'
         f"<span>{number(limits[1])}</span></div>"
     )
 
@@ -110,6 +139,10 @@ def _rgb(colour: Sequence[float]) -> str:
     return f"rgb({','.join(str(round(v * 255)) for v in colour)})"
 
 
+def _swatch(colour: str, text: str) -> str:
+    return f'<div><span class="swatch" style="background:{colour}"></span>{html.escape(text)}</div>'
+
+
 def _facts(facts: Sequence[tuple[str, str]]) -> str:
     rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in facts)
     return f"<table>{rows}</table>"
@@ -125,6 +158,8 @@ def report_html(
     mode: str = "tiles",
     account: str = "",
     title: str = "",
+    drawn: Drawn | None = None,
+    settings: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The report as text.
 
@@ -140,6 +175,10 @@ def report_html(
         The net's name, :meth:`Transplanted.account`, the report's title.
     style, mode
         How the map is drawn.
+    drawn : Drawn, optional
+        Stands in the place of the map drawn by ``style`` and ``mode``.
+    settings : sequence of (str, str)
+        Further settings to list.
     """
     style = style or Style()
     shown = _shown(picture)
@@ -153,10 +192,22 @@ def report_html(
     highest = float(np.log2(max(maps.classes, 2)))
     unsure = compose(shown, bits, Style("viridis", 0.65, low=0.0, high=highest, fade=0.0))
     legend = "".join(
-        f'<div><span class="swatch" style="background:{_rgb(e.colour)}"></span>'
-        f"{html.escape('other classes' if e.index < 0 else _name(labels, e.index))}: "
-        f"{e.cells}</div>"
+        _swatch(
+            _rgb(e.colour),
+            f"{'other classes' if e.index < 0 else _name(labels, e.index)}: {e.cells}",
+        )
         for e in won.legend
+    )
+    if drawn is None:
+        drawn = Drawn(compose(shown, layer, style), names, style.limits(layer))
+    key = "".join(_swatch(f"rgb{colour}", name) for colour, name in drawn.names)
+    if drawn.limits is not None:
+        key = _scale(style, drawn.limits, drawn.log)
+    where = (
+        "Laid where each cell of the map really looks; what no cell is centred on is dimmed."
+        if mode != "stretched"
+        else "Stretched over the whole picture, as in most tutorials, which puts the cells up to "
+        f"{stretch_error(maps)[1]:.0f} pixels from where they look."
     )
     g = maps.geometry
     h, w = maps.picture_size
@@ -168,19 +219,16 @@ def report_html(
         ("a cell answers for", f"{g.window_size[1]} x {g.window_size[0]} pixels of the input"),
         ("a cell can see", f"{g.field_size[1]} x {g.field_size[0]} pixels"),
         ("drawn as", f"{mode}, {style.colormap}, opacity {style.opacity:g}, gamma {style.gamma:g}"),
+        *settings,
         ("forward passes", f"{maps.seconds * 1000:.0f} ms"),
     ]
     heading = html.escape(title or f"Where is {names}?")
     parts = [
         f"<h1>{heading}</h1>",
-        '<p class="faint">Laid where each cell of the map really looks; what no cell is centred '
-        "on is dimmed.</p>",
+        f'<p class="faint">{where}</p>',
         '<div class="row">',
         _figure(shown, "the picture"),
-        "<div>"
-        + _figure(compose(shown, layer, style), names)
-        + _scale(style, style.limits(layer))
-        + "</div>",
+        f"<div>{_figure(drawn.picture, drawn.caption)}{key}</div>",
         "</div>",
         "<h2>Classes</h2>",
         _class_rows(maps, labels, chosen),

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 from filterlab.gui.heatmap import saving, texts
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.features_window import FalseColours, FeaturesWindow, features_job
+from filterlab.gui.heatmap.look import with_lines
 from filterlab.gui.heatmap.sliding_window import SlidingWindow
 from filterlab.gui.heatmap.work import Source, alone_job
 from filterlab.gui.i18n import tr
@@ -157,7 +158,7 @@ class Commands(QObject):
         """Put the overlay as it is shown on the clipboard."""
         drawing = self.tab.drawing
         if drawing is not None:
-            QApplication.clipboard().setImage(texts.image_of(drawing.image))
+            QApplication.clipboard().setImage(texts.image_of(with_lines(drawing)))
             self.tab.show_info(tr("The overlay is on the clipboard."))
 
     def search(self) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "Scene",
     "draw",
     "preview",
+    "with_lines",
 ]
 
 Array = NDArray[np.float32]
@@ -160,6 +161,31 @@ def draw(scene: Scene) -> Drawing:
         drawing = _draw_class(scene, maps)
     drawing.scene = scene
     return drawing
+
+
+def with_lines(drawing: Drawing) -> NDArray[np.uint8]:
+    """The drawing's image with its contours, or the arrows of a stretched map, drawn into it."""
+    import cv2
+
+    scene = drawing.scene
+    if scene is None or scene.maps is None:
+        return drawing.image
+    maps, image = scene.maps, drawing.image.copy()
+    h, w = image.shape[:2]
+    scale = np.array([w, h], float) / np.array(maps.picture_size[::-1], float)
+    thin = max(1, round(min(h, w) / 400))
+    # OpenCV takes fractions of a pixel as fixed-point numbers, here with four bits.
+    lines = [np.round((line * scale - 0.5) * 16).astype(np.int32) for line in drawing.contours]
+    for colour, width in (((0, 0, 0), thin + 2), ((255, 255, 255), thin)):
+        cv2.polylines(image, lines, False, colour, width, cv2.LINE_AA, 4)
+    if scene.look.lay == "stretched" and scene.look.show != "winner":
+        moved, _ = overlay.stretch_error(maps)
+        for i, j in np.ndindex(maps.rows, maps.cols):
+            start = np.array(maps.centre_on_picture(i, j))
+            ends = [np.round(at * scale - 0.5).astype(int) for at in (start, start + moved[i, j])]
+            one, two = (tuple(int(v) for v in end) for end in ends)
+            cv2.arrowedLine(image, one, two, (255, 107, 107), thin, cv2.LINE_AA, 0, 0.2)
+    return image
 
 
 def _bytes(picture: Array) -> NDArray[np.uint8]:

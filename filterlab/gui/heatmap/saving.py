@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
-from filterlab.gui.heatmap.look import Drawing, Look, Scene, draw
+from filterlab.gui.heatmap.look import Drawing, Look, Scene, draw, preview, with_lines
 from filterlab.gui.heatmap.work import Size, Source, map_job, open_job
 from filterlab.gui.i18n import tr
 from filterlab.gui.tab import PICTURE_SUFFIXES
@@ -19,10 +19,10 @@ from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
 from filterlab.surgery.export import write_cell, write_csv, write_npy
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.legend import with_legend
+from filterlab.surgery.legend import with_legend, with_names
 from filterlab.surgery.overlay import Style, as_rgb
 from filterlab.surgery.pyramid import Pyramid
-from filterlab.surgery.report import write_report
+from filterlab.surgery.report import WIDEST, Drawn, write_report
 from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo.catalogue import Model
 
@@ -51,6 +51,7 @@ class Frame:
     ----------
     picture : ndarray float32, full size. caption : lines below a saved overlay.
     labels : names by index. model : the net's title. account : the transplant's account.
+    settings : what else was set, as (name, value).
     """
 
     picture: Array
@@ -63,6 +64,7 @@ class Frame:
     labels: Any
     model: str
     account: str
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 def style_of(look: Look) -> Style:
@@ -73,9 +75,13 @@ def style_of(look: Look) -> Style:
 
 def full_drawing(frame: Frame) -> Drawing:
     """The picture with its map at the picture's full size."""
+    return _drawing(frame, np.ascontiguousarray(as_rgb(frame.picture)))
+
+
+def _drawing(frame: Frame, picture: Array) -> Drawing:
     return draw(
         Scene(
-            np.ascontiguousarray(as_rgb(frame.picture)),
+            picture,
             frame.maps,
             frame.chosen,
             frame.second,
@@ -89,14 +95,24 @@ def overlay_job(frame: Frame, path: Path, legend: bool = True) -> Job[Path]:
     """The overlay at the picture's full size, with colour bar and caption."""
     yield Progress(tr("draw the overlay"), 0, 2)
     drawing = full_drawing(frame)
-    image = drawing.image.astype(np.float32) / np.float32(255)
+    image = with_lines(drawing).astype(np.float32) / np.float32(255)
     yield Progress(tr("write the file"), 1, 2, path.name)
     if legend and drawing.unit:
         style = replace(style_of(frame.look), low=drawing.low, high=drawing.high)
         ends = (drawing.low, drawing.high)
-        image = with_legend(image, style, ends, frame.caption, drawing.unit)
+        image = with_legend(image, style, ends, frame.caption, drawing.unit, drawing.log)
+    elif legend:
+        image = with_names(image, _names(frame, drawing), frame.caption)
     write_picture(path, image)
     return path
+
+
+def _names(frame: Frame, drawing: Drawing) -> list[tuple[tuple[int, int, int], str]]:
+    """What the colours of a winner map, or of two classes, stand for."""
+    return [
+        (colour, str(frame.labels[index]) if index >= 0 else tr("all others"))
+        for colour, index in drawing.legend
+    ]
 
 
 def map_file_job(frame: Frame, path: Path) -> Job[Path]:
@@ -126,6 +142,19 @@ def cell_job(frame: Frame, cell: tuple[int, int], path: Path) -> Job[Path]:
 def report_job(frame: Frame, path: Path) -> Job[Path]:
     """A report in one HTML file."""
     yield Progress(tr("write the report"), 0, 1, path.name)
+    look, drawing = frame.look, _drawing(frame, preview(frame.picture, WIDEST))
+    drawn = Drawn(
+        with_lines(drawing).astype(np.float32) / np.float32(255),
+        frame.caption[0] if frame.caption else "",
+        (drawing.low, drawing.high) if drawing.unit else None,
+        drawing.log,
+        drawing.unit,
+        tuple(_names(frame, drawing)),
+    )
+    settings = (
+        ("shown", f"{look.show}, values {look.scale}, threshold {look.threshold:g}"),
+        *frame.settings,
+    )
     write_report(
         path,
         frame.picture,
@@ -133,9 +162,11 @@ def report_job(frame: Frame, path: Path) -> Job[Path]:
         frame.chosen,
         frame.labels,
         frame.model,
-        style_of(frame.look),
-        frame.look.lay,
+        style_of(look),
+        look.lay,
         frame.account,
+        drawn=drawn,
+        settings=settings,
     )
     return path
 

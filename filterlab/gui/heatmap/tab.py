@@ -562,6 +562,7 @@ class HeatmapTab(Tab):
             self.labels,
             self.ran_model.title if self.ran_model is not None else "",
             self.transplanted.account(),
+            texts.settings_of(self),
         )
 
     # State

@@ -13,7 +13,7 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap.cell_cards import CellFacts
 from filterlab.gui.heatmap.class_list import percent
 from filterlab.gui.heatmap.look import Look
-from filterlab.gui.heatmap.work import Source
+from filterlab.gui.heatmap.work import Source, preprocessing_of
 from filterlab.gui.i18n import language, tr
 from filterlab.pictures import samples
 from filterlab.surgery import overlay
@@ -42,6 +42,7 @@ __all__ = [
     "percent",
     "picture_name",
     "pycaffe_code",
+    "settings_of",
     "short_name",
     "size_text",
     "smaller_than_a_window",
@@ -157,6 +158,17 @@ def pycaffe_code(tab: HeatmapTab) -> str:
         elif tab.chosen:
             lines.append(f"heatmap = out[{done.output!r}][0, {list(tab.chosen)!r}].sum(0)")
     return "\n".join(lines)
+
+
+def settings_of(tab: HeatmapTab) -> tuple[tuple[str, str], ...]:
+    """What a report says of how the map was made, beside what the map itself knows."""
+    ready = preprocessing_of(tab.ran_model)
+    mean = ", ".join(f"{v:g}" for v in ready.mean_bgr)
+    return (
+        ("passes", tab.controls.passes_combo.currentText()),
+        ("picture's shape", "squashed to a square" if tab.controls.squash else "kept"),
+        ("preprocessing", f"{ready.order} x {ready.scale:g}, minus the mean {mean} (B, G, R)"),
+    )
 
 
 def heading(tab: HeatmapTab) -> str:
