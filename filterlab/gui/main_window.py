@@ -94,6 +94,11 @@ class MainWindow(QMainWindow):
         self.tab_widget.currentChanged.connect(self._on_tab_changed)
         self._on_tab_changed(self.tab_widget.currentIndex())
 
+    def fit_into_screen(self) -> None:
+        """No larger than the screen has room for, with its frame."""
+        room = self.screen().availableGeometry()
+        self.resize(min(self.width(), room.width() - 8), min(self.height(), room.height() - 40))
+
     # Building
 
     def _make_actions(self) -> None:

@@ -272,14 +272,16 @@ class FilterBench(BenchCore):
         self._check(slot, channel or 0)
         kernels = self._state.kernels.copy()
         grids = kernels[slot] if channel is None else kernels[slot, channel]
-        old = grids if block is None else grids[(..., *block)]
+        old = grids if block is None else grids[..., block[0], block[1]]
         new = function(old)
         if new.shape != old.shape:
             rows, cols = old.shape[-2:]
+            if block is not None:
+                raise FilterLabError(
+                    f"a block of {rows} x {cols} would become {cols} x {rows}; select a square one"
+                )
             raise FilterLabError(
-                f"a block of {rows} x {cols} would become {cols} x {rows}; select a square one"
-                if block is not None
-                else f"a kernel of {rows} x {cols} would become {cols} x {rows}, but the three filters "
+                f"a kernel of {rows} x {cols} would become {cols} x {rows}, but the three filters "
                 "share one size; make it square first"
             )
         if not np.isfinite(new).all():

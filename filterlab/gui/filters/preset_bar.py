@@ -69,7 +69,7 @@ class _Knob(QWidget):
             layout.addWidget(name)
             layout.addWidget(self.slider, 1)
             layout.addWidget(self.field)
-            self.field.setMinimumWidth(68)
+            self.field.setMinimumWidth(80)
         else:
             self.field.setButtonSymbols(NumberField.NoButtons)
             layout.addWidget(self.field, 1)
