@@ -521,9 +521,33 @@ def test_set_mode_gpu_says_once_that_there_is_none(
     caffe.set_device(0)
     try:
         assert capsys.readouterr().err.count("computing on the CPU") == 1
-        assert conv_net().forward()["conv"].any() is not None
+        net = conv_net()
+        net.blobs["data"].data[...] = 1
+        gpu = net.forward()["conv"].copy()
+        caffe.set_mode_cpu()
+        assert gpu.any()
+        np.testing.assert_array_equal(gpu, net.forward()["conv"])
     finally:
         caffe.set_mode_cpu()
+
+
+def test_a_gpu_comes_before_the_cpu(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the processor in the part of the GPU: it is what every ONNX Runtime has."""
+    from filterlab.caffe import device
+
+    monkeypatch.setattr(device, "_told", False)
+    monkeypatch.setattr(device, "_GPU", ("NoSuchExecutionProvider", "CPUExecutionProvider"))
+    monkeypatch.setattr(device, "_device", 0)
+    try:
+        caffe.set_mode_gpu()
+        caffe.set_device(1)
+        assert device.providers() == (("CPUExecutionProvider", 1), ("CPUExecutionProvider", 0))
+    finally:
+        caffe.set_mode_cpu()
+    assert device.providers() == (("CPUExecutionProvider", 0),)
+    assert capsys.readouterr().err == ""
 
 
 def test_the_conv_prototxt_of_the_filters_tab(repo: Path) -> None:
