@@ -14,7 +14,10 @@ from filterlab.gui.heatmap.class_list import percent
 from filterlab.gui.heatmap.map_view import PIN_COLOURS
 from filterlab.gui.i18n import tr
 
-__all__ = ["CellCards", "CellFacts"]
+__all__ = ["CellCards", "CellFacts", "share_text"]
+
+#: Pixels of a row from which it has room for a number beside a name, and for a roomy one.
+_NARROW, _WIDE = 88, 150
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,14 @@ class CellFacts:
     detail: str
     best: tuple[tuple[str, float], ...]
     alone: tuple[tuple[str, float], ...] = ()
+
+
+def share_text(share: float, width: float) -> str:
+    """A share as it fits into a row of so many pixels; in the narrowest the bar alone tells it."""
+    if width < _NARROW:
+        return ""
+    text = percent(share)
+    return text if width >= _WIDE else text.replace(" ", "").replace("<0", "<")
 
 
 class _Card(QWidget):
@@ -52,7 +63,20 @@ class _Card(QWidget):
     def set_facts(self, facts: CellFacts | None, hint: str = "") -> None:
         self._facts, self._hint = facts, hint
         self.setAccessibleName(facts.title if facts else hint)
+        self.setToolTip(self._told())
         self.update()
+
+    def _told(self) -> str:
+        """Everything the card shows, in full; the card itself may be narrow."""
+        facts = self._facts
+        if facts is None:
+            return ""
+        lines = [facts.title, facts.detail]
+        parts = [(tr("in place"), facts.best), (tr("cut out, alone"), facts.alone)]
+        for name, best in parts if facts.alone else [("", facts.best)]:
+            lines += [name] if name else []
+            lines += [f"{percent(share)}  {title}" for title, share in best]
+        return "\n".join([*lines, tr("Click to unpin")] if self._number >= 0 else lines)
 
     @property
     def facts(self) -> CellFacts | None:
@@ -86,9 +110,11 @@ class _Card(QWidget):
         font.setBold(True)
         painter.setFont(font)
         painter.setPen(QColor(colours.text))
-        painter.drawText(
-            QRectF(left, 0, width - left, line), Qt.AlignLeft | Qt.AlignVCenter, self._facts.title
-        )
+        title, bold = self._facts.title, painter.fontMetrics()
+        if bold.horizontalAdvance(title) > width - left:
+            # The numbers alone: row and column.
+            title = bold.elidedText(title[title.find("(") :], Qt.ElideRight, int(width - left))
+        painter.drawText(QRectF(left, 0, width - left, line), Qt.AlignLeft | Qt.AlignVCenter, title)
         font.setBold(False)
         painter.setFont(font)
         painter.setPen(QColor(colours.muted))
@@ -103,7 +129,12 @@ class _Card(QWidget):
         if self._facts.alone:
             half = (width - 12) / 2
             for k, text in enumerate((tr("in place"), tr("cut out, alone"))):
-                painter.drawText(QRectF(k * (half + 12), line, half, line), Qt.AlignLeft, text)
+                shown = metrics.elidedText(text, Qt.ElideRight, int(half))
+                painter.drawText(
+                    QRectF(k * (half + 12), line, half, line),
+                    Qt.AlignLeft | Qt.AlignVCenter,
+                    shown,
+                )
         parts = [self._facts.best] + ([self._facts.alone] if self._facts.alone else [])
         part_width = (width - 12 * (len(parts) - 1)) / len(parts)
         for k, part in enumerate(parts):
@@ -121,7 +152,7 @@ class _Card(QWidget):
     ) -> None:
         colours = theme.current()
         metrics = painter.fontMetrics()
-        number = metrics.horizontalAdvance("< 0.1 %") + 4
+        number = metrics.horizontalAdvance(share_text(0.0001, width)) + 4
         for name, share in best:
             base = QRectF(left, top + 1, width, line - 2)
             painter.setPen(Qt.NoPen)
@@ -140,7 +171,7 @@ class _Card(QWidget):
             painter.drawText(
                 QRectF(left + width - number - 4, top, number, line),
                 Qt.AlignRight | Qt.AlignVCenter,
-                percent(share),
+                share_text(share, width),
             )
             top += line
 
@@ -165,7 +196,6 @@ class CellCards(QWidget):
         self.pins: list[_Card] = []
         for k in range(len(PIN_COLOURS)):
             card = _Card(k, self)
-            card.setToolTip(tr("Click to unpin"))
             card.clicked.connect(self.unpin_requested)
             card.setVisible(False)
             self.pins.append(card)

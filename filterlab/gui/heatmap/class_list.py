@@ -205,6 +205,7 @@ class ClassList(QWidget):
         self.view.setItemDelegate(_Painter(self))
         self.view.setMouseTracking(True)
         self.view.setUniformItemSizes(True)
+        self.view.setMinimumHeight(3 * _ROW_HEIGHT)
         self.view.setSelectionMode(QAbstractItemView.SingleSelection)
         self.view.setVerticalScrollMode(QAbstractItemView.ScrollPerPixel)
         self.view.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)

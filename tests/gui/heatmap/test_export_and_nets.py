@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 
 from filterlab import caffe
 from filterlab.gui.heatmap.account import DiffWindow
+from filterlab.gui.heatmap.cell_cards import share_text
 from filterlab.pictures import write_picture
 from filterlab.surgery import cost
 from filterlab.surgery.dense import PartialMaps, dense_job
@@ -297,3 +298,22 @@ def test_pages_turn_by_their_keys(ready, settled, tmp_path, bright) -> None:
         actions[key].trigger()
         settled(ready)
         assert ready.shown.source.name == name
+
+
+# Cards
+
+
+def test_narrow_cards_keep_the_names_and_tell_all_in_their_tooltips(ready) -> None:
+    assert share_text(0.00004, 200) == "< 0.1 %"
+    assert share_text(0.00004, 120) == "<.1%"
+    assert share_text(0.993, 120) == "99%"
+    assert share_text(0.993, 60) == ""
+    for cell in ((0, 0), (3, 5), (8, 12)):
+        ready.cells.toggle_pin(cell)
+    ready.cells.set_alone((3, 5), [(1, 0.75), (0, 0.25)])
+    told = ready.panel.cards.pins[1].toolTip().splitlines()
+    assert told[0] == "Cell (3, 5)"
+    assert "100 %  1 bright light" in told[: told.index("cut out, alone")]
+    assert "75 %  1 bright light" in told[told.index("cut out, alone") :]
+    assert told[-1] == "Click to unpin"
+    assert "Click to unpin" not in ready.panel.cards.hover.toolTip()
