@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from filterlab.caffe.errors import CaffeError
 from filterlab.errors import FilterLabError
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import tr, tr_sentence
 
 __all__ = ["EXPECTED", "is_expected", "one_sentence"]
 
@@ -22,7 +22,7 @@ def one_sentence(error: BaseException) -> str:
         return tr("There is not enough memory for this; take a smaller picture or size.")
     text = " ".join(str(error).split())
     if is_expected(error) and text:
-        return text
+        return tr_sentence(text)
     name = type(error).__name__
     return tr("Something unexpected happened ({what}); your work is kept.").format(
         what=f"{name}: {text}" if text else name

@@ -25,7 +25,7 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.preset_bar import PresetBar
 from filterlab.gui.filters.thumbs import KernelThumb
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.kernel_grid import KernelGrid
@@ -80,7 +80,7 @@ class FilterEditor(QWidget):
         self.grid.values_edited.connect(self._on_values_edited)
         self.grid.edit_finished.connect(self._on_edit_finished)
         self.grid.brush_picked.connect(self.brush_picked)
-        self.grid.rejected.connect(self.failed)
+        self.grid.rejected.connect(self._on_rejected)
         self.grid.copy_requested.connect(self.copy_text)
         self.grid.paste_requested.connect(self.paste_text)
         self.grid.current_changed.connect(self._on_current)
@@ -237,6 +237,9 @@ class FilterEditor(QWidget):
             self.failed.emit(one_sentence(error))
             self.refresh()
             return None
+
+    def _on_rejected(self, sentence: str) -> None:
+        self.failed.emit(tr_sentence(sentence))
 
     def _on_edit_started(self, name: str) -> None:
         self.focused.emit(self.slot)

@@ -1,0 +1,108 @@
+"""What the core says about bad input, in the language of the window."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QFileDialog
+
+from filterlab.gui import i18n
+from filterlab.gui.filters.tab import FiltersTab
+
+
+@pytest.fixture
+def chinese(tab: FiltersTab) -> Iterator[None]:
+    i18n.set_language("zh")
+    yield
+    i18n.set_language("en")
+
+
+def is_chinese(text: str) -> bool:
+    """No English word left but names."""
+    words = re.sub(
+        r"[\w.]+\.(csv|npy|png|jpg|txt)|float32|numpy\.save|pickle|Python|NaN|inf", "", text
+    )
+    return re.search("[\u4e00-\u9fff]", text) is not None and not re.search("[a-z]{3,}", words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1 2\n3 4", "1 2 3\n4 5\n6 7 8", "a b c\nd e f", "1\tnan\t2", "1,1/0,2", "[[1, f(2), 3]]"],
+)
+def test_a_bad_paste_is_told_in_chinese(
+    tab: FiltersTab, hands: Any, chinese: None, text: str
+) -> None:
+    QApplication.clipboard().setText(text)
+    tab.actions_.paste.trigger()
+    (sentence,) = hands.errors
+    assert is_chinese(re.sub("'[abc]'|nan|1/0", "", sentence)), sentence
+
+
+def test_numbers_stay_in_the_sentence(tab: FiltersTab, hands: Any, chinese: None) -> None:
+    QApplication.clipboard().setText("1 2 3\n4 x 6\n7 8 9")
+    tab.actions_.paste.trigger()
+    assert hands.errors == ["第 2 行第 2 列是 'x'，不是数；请填入一个数"]
+
+
+def test_what_is_typed_wrong_is_told_in_chinese(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, chinese: None
+) -> None:
+    grid = tab.editors[0].grid
+    grid.setFocus()
+    qtbot.keyClicks(grid, "1")
+    editor = QApplication.focusWidget()
+    qtbot.keyClicks(editor, "/0")
+    qtbot.keyClick(editor, Qt.Key_Return)
+    assert hands.errors == ["这个单元格是 1/0，除以了零；请输入 0.5、-2 或 1/9 这样的数"]
+
+
+def test_refused_changes_are_told_in_chinese(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, chinese: None
+) -> None:
+    qtbot.mouseClick(tab.editors[1].tools["normalise"], Qt.LeftButton)
+    tab.set_picture(np.zeros((9, 60), np.float32), "flat")
+    hands.settle()
+    tab.set_size(11, 11)
+    tab.set_size(3, 5)
+    qtbot.mouseClick(tab.editors[1].tools["rotate90"], Qt.LeftButton)
+    assert len(hands.errors) == 3
+    assert all(map(is_chinese, hands.errors)), hands.errors
+
+
+@pytest.mark.parametrize(
+    "name", ["bomb.png", "truncated.png", "text.jpg", "empty.jpg", "pickled.npy"]
+)
+def test_bad_pictures_are_told_in_chinese(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, chinese: None, shared: Path, name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    path = str(shared / "bad_inputs" / name)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (path, ""))
+    tab.panel_.open_button.click()
+    qtbot.waitUntil(lambda: bool(hands.errors), timeout=15000)
+    (sentence,) = hands.errors
+    assert name in sentence
+    assert re.search("[\u4e00-\u9fff]{4}", sentence), sentence
+
+
+def test_unknown_sentences_and_english_stay(tab: FiltersTab, chinese: None) -> None:
+    assert i18n.tr_sentence("the moon is full; wait") == "the moon is full; wait"
+    i18n.set_language("en")
+    assert i18n.tr_sentence("x.png: the file is empty; choose another picture.") == (
+        "x.png: the file is empty; choose another picture."
+    )
+
+
+def test_every_place_of_a_sentence_is_kept(repo: Path) -> None:
+    path = repo / "resources" / "translations" / "zh" / "sentences.json"
+    for english, other in json.loads(path.read_text(encoding="utf-8")).items():
+        places = re.findall(r"{(\w+)}", english)
+        assert sorted(places) == sorted(re.findall(r"{(\w+)}", other)), english
