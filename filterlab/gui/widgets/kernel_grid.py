@@ -10,23 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import (
-    QColor,
-    QFont,
-    QFontMetricsF,
-    QKeyEvent,
-    QKeySequence,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QWheelEvent,
-)
+from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from qtpy.QtWidgets import QLineEdit, QSizePolicy, QToolTip, QWidget
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
+from filterlab.gui.widgets.kernel_paint import KernelPaint
 
 __all__ = ["SYMMETRIES", "KernelGrid", "cell_colour", "format_cell", "text_colour"]
 
@@ -94,8 +84,7 @@ class KernelGrid(QWidget):
         self._open = False
         self._parse: Callable[[str], float] = lambda text: float(text.replace(",", "."))
         self._editor: QLineEdit | None = None
-        self._looks: dict[tuple[float, float], tuple[QColor, QColor, str]] = {}
-        self._looks_key = (0, 0)
+        self._paint = KernelPaint()
         self._wheel_pause = QTimer(self)
         self._wheel_pause.setSingleShot(True)
         self._wheel_pause.setInterval(_WHEEL_PAUSE_MS)
@@ -510,86 +499,19 @@ class KernelGrid(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        rows, columns = self._values.shape
-        finite = self._values[np.isfinite(self._values)]
-        limit = self._limit if self._limit else float(np.abs(finite).max(initial=0.0))
         palette = self.palette()
-        line = QColor(palette.mid().color())
-        side = self.cell_rect(0, 0).width()
-        font = QFont(self.font())
-        font.setPixelSize(max(8, min(15, round(side * 0.30))))
-        painter.setFont(font)
-        metrics = QFontMetricsF(font)
-
-        def fits(text: str) -> bool:
-            return metrics.horizontalAdvance(text) <= side - 5 and metrics.height() <= side
-
-        key = (side, font.pixelSize())
-        if key != self._looks_key or len(self._looks) > 4096:
-            self._looks_key, self._looks = key, {}
-        first = self.cell_rect(0, 0)
-        for row in range(rows):
-            for column in range(columns):
-                value = float(self._values[row, column])
-                cell = first.translated(column * side, row * side)
-                # What a value looks like is kept: most cells stay as they are from paint to paint.
-                look = self._looks.get((value, limit))
-                if look is None:
-                    colour = cell_colour(value, limit)
-                    ink = text_colour(colour)
-                    if value == 0:
-                        ink.setAlphaF(0.55)
-                    look = self._looks[value, limit] = colour, ink, format_cell(value, fits)
-                colour, ink, text = look
-                painter.fillRect(cell, colour)
-                if text:
-                    painter.setPen(ink)
-                    painter.drawText(QRectF(cell), Qt.AlignCenter, text)
-        painter.setPen(QPen(line, 1))
-        last = self.cell_rect(rows - 1, columns - 1)
-        for row in range(rows + 1):
-            y = first.top() + row * side
-            painter.drawLine(first.left(), y, last.left() + side, y)
-        for column in range(columns + 1):
-            x = first.left() + column * side
-            painter.drawLine(x, first.top(), x, last.top() + side)
-        self._paint_marks(painter, side)
+        self._paint.cells(painter, self._values, self._limit, self.cell_rect, self.font(), palette)
+        self._paint.marks(
+            painter,
+            self._values.shape,
+            self.cell_rect,
+            palette,
+            hovered=self.mirrored(*self._hover) if self._hover is not None else set(),
+            block=self.selection(),
+            current=self._current if self.hasFocus() else None,
+            mark=self._mark,
+        )
         painter.end()
-
-    def _paint_marks(self, painter: QPainter, side: int) -> None:
-        accent = self.palette().highlight().color()
-        rows, columns = self._values.shape
-        # A tick in the corner of the middle cell: the pixel that the result belongs to.
-        centre = self.cell_rect(rows // 2, columns // 2)
-        ink = text_colour(cell_colour(0.0, 1.0))
-        ink.setAlphaF(0.45)
-        painter.setPen(Qt.NoPen)
-        painter.setBrush(ink)
-        tick = max(3.0, side * 0.12)
-        corner = QPointF(centre.left() + 1, centre.top() + 1)
-        painter.drawPolygon([corner, corner + QPointF(tick, 0), corner + QPointF(0, tick)])
-        painter.setBrush(Qt.NoBrush)
-        if self._hover is not None:
-            pen = QPen(accent, 1, Qt.DashLine)
-            for cell in self.mirrored(*self._hover):
-                painter.setPen(pen)
-                painter.drawRect(self.cell_rect(*cell))
-        block_rows, block_columns = self.selection()
-        if (block_rows.stop - block_rows.start) * (block_columns.stop - block_columns.start) > 1:
-            area = self.cell_rect(block_rows.start, block_columns.start).united(
-                self.cell_rect(block_rows.stop - 1, block_columns.stop - 1)
-            )
-            wash = QColor(accent)
-            wash.setAlphaF(0.18)
-            painter.fillRect(area, wash)
-            painter.setPen(QPen(accent, 2))
-            painter.drawRect(area)
-        if self.hasFocus():
-            painter.setPen(QPen(accent, 2))
-            painter.drawRect(self.cell_rect(*self._current).adjusted(1, 1, 0, 0))
-        if self._mark is not None:
-            painter.setPen(QPen(QColor(0xE0, 0x9F, 0x00), 2))
-            painter.drawRect(self.cell_rect(*self._mark).adjusted(1, 1, 0, 0))
 
     def focusInEvent(self, event: QEvent) -> None:
         super().focusInEvent(event)
