@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu
 from filterlab.gui.heatmap import saving, texts
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.features_window import FalseColours, FeaturesWindow, features_job
+from filterlab.gui.heatmap.folder_export import Task
 from filterlab.gui.heatmap.look import with_lines
 from filterlab.gui.heatmap.sliding_window import SlidingWindow
 from filterlab.gui.heatmap.work import Source, alone_job
@@ -268,9 +269,7 @@ class Commands(QObject):
         if not found:
             tab.show_error(tr("There is no picture in {folder}.").format(folder=source))
             return
-        tab.export.start(
-            saving.folder_job(found, Path(out), tab.ran_model, tab.transplanted, tab.size, frame)
-        )
+        tab.export.start(Task(found, Path(out), tab.ran_model, tab.transplanted, tab.size, frame))
 
     # Experiments
 

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from filterlab.gui.heatmap.saving import Exported
+from filterlab.gui.heatmap.saving import Exported, Frame, folder_job
+from filterlab.gui.heatmap.work import Size
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Job, Progress
+from filterlab.surgery.transplant import Transplanted
+from filterlab.zoo.catalogue import Model
 
-__all__ = ["FolderExport"]
+__all__ = ["FolderExport", "Task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Which pictures go where, and how they are mapped; see ``saving.folder_job``."""
+
+    pictures: Sequence[Path]
+    out: Path
+    model: Model | None
+    transplanted: Transplanted
+    size: Size
+    frame: Frame
+
+    def job(self) -> Job[Exported]:
+        """The export."""
+        return folder_job(
+            self.pictures, self.out, self.model, self.transplanted, self.size, self.frame
+        )
 
 
 class FolderExport(QWidget):
@@ -33,6 +56,8 @@ class FolderExport(QWidget):
     ) -> None:
         super().__init__(parent)
         self.runner, self._say, self._fail = runner, say, fail
+        self._task: Task | None = None
+        self._before = self._done = 0
         self.progress = ProgressStrip(self)
         self.progress.cancel_requested.connect(self.cancel)
         layout = QVBoxLayout(self)
@@ -49,12 +74,23 @@ class FolderExport(QWidget):
         """Whether a folder is being exported."""
         return bool(self.runner.running)
 
-    def start(self, job: Job[Exported]) -> None:
-        """Export; an export that still runs is not given up for another."""
+    def start(self, task: Task, before: int = 0) -> None:
+        """Export; an export that still runs is not given up for another.
+
+        ``before`` pictures have been exported already, by the window that this one replaces.
+        """
         if self.running:
             self._fail(tr("A folder is being exported already; wait for it or cancel it first."))
             return
-        self.runner.start(job, tr("Export a whole folder"), self._on_done)
+        self._task, self._before, self._done = task, before, 0
+        self.runner.start(task.job(), tr("Export a whole folder"), self._on_done)
+
+    def rest(self) -> tuple[Task, int] | None:
+        """What a window that replaces this one has to go on with, for :meth:`start`."""
+        if not self.running or self._task is None:
+            return None
+        left = replace(self._task, pictures=self._task.pictures[self._done :])
+        return left, self._before + self._done
 
     def cancel(self) -> bool:
         """Stop; the files that are written stay. False if nothing ran."""
@@ -71,6 +107,7 @@ class FolderExport(QWidget):
     def _on_progress(self, progress: Progress, left: float | None) -> None:
         # The steps inside a picture have no share; the bar counts pictures.
         if progress.total:
+            self._done = int(progress.done)
             self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
 
     def _on_cancelled(self) -> None:
@@ -82,6 +119,7 @@ class FolderExport(QWidget):
 
     def _on_done(self, result: Exported) -> None:
         done, problems = result
+        done += self._before
         if problems:
             self._fail(
                 tr("{done} pictures exported, {bad} not: {first}").format(

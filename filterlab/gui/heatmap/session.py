@@ -70,6 +70,7 @@ def handed_over(tab: HeatmapTab) -> dict[str, Any]:
         "live": live,
         "cells_state": tab.cells.state(),
         "user_cells": tab.user_cells,
+        "export": tab.export.rest(),
     }
 
 
@@ -88,5 +89,7 @@ def take_over(tab: HeatmapTab, state: dict[str, Any]) -> None:
     tab.second = tuple(state["second"])
     tab.mark_classes()
     tab.cells.set_state(state["cells_state"])
+    if state["export"] is not None:
+        tab.export.start(*state["export"])
     tab.refresh()
     tab.redraw()

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
 from filterlab import caffe
+from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.cell_cards import share_text
+from filterlab.gui.heatmap.tab import HeatmapTab
+from filterlab.gui.main_window import MainWindow
+from filterlab.gui.settings import Settings
 from filterlab.pictures import write_picture
 from filterlab.surgery import cost
 from filterlab.surgery.dense import PartialMaps, dense_job
+from filterlab.surgery.heatmap import heatmap_job
+from filterlab.surgery.transplant import transplant
 from filterlab.zoo.own_models import look, remember
 
 # Export in the background
@@ -69,6 +76,56 @@ def test_an_export_can_be_stopped_and_keeps_what_it_wrote(
     until(lambda: not ready.export.running)
     assert 2 <= len(list(out.glob("*_map.npy"))) < 12
     assert said == [("info", "The export was stopped; what it has written stays.")]
+
+
+def test_an_export_goes_on_in_the_window_that_replaces_this_one(
+    qtbot, ready, until, export
+) -> None:
+    begun = []
+    ready.export.runner.progressed.connect(lambda p, _: begun.append(p) if p.done >= 3 else None)
+    ready.choose_classes((1,))
+    out = export(12)
+    until(lambda: begun)
+    state = ready.hand_over()
+    ready.shutdown()
+    again, news = HeatmapTab(Settings()), []
+    qtbot.addWidget(again)
+    again.message.connect(lambda text, level: news.append((level, text)))
+    again.take_over(state)
+    assert again.export.running
+    until(lambda: not again.export.running and again.settled)
+    for k in range(12):
+        assert np.load(out / f"{k:02}_map.npy").argmax() == k
+    assert news == [("info", "12 pictures exported.")]
+    again.shutdown()
+
+
+def test_the_filters_stay_live_while_a_map_is_made(qtbot, bright, model, until) -> None:
+    window = MainWindow(Settings(), tabs=(FiltersTab, HeatmapTab))
+    qtbot.addWidget(window)
+    window.show()
+    filters, heatmap = window.tabs
+    until(lambda: filters.settled and filters.stage.frame is not None)
+    answered = Event()
+
+    def passes():
+        """Map a picture again and again until the filters have answered."""
+        done = transplant(model.prototxt, model.weights)
+        count = 0
+        while not answered.is_set():
+            yield from heatmap_job(done, bright.picture((40, 24)), cells=13)
+            count += 1
+        return count
+
+    counts = []
+    heatmap.runner.start(passes(), "Heatmap", counts.append)
+    before = filters.stage.frame.outputs.revision
+    filters.bench.set_bias(0, 0.25)
+    until(lambda: filters.settled and filters.stage.frame.outputs.revision != before)
+    assert heatmap.runner.running
+    answered.set()
+    until(lambda: counts)
+    window.close()
 
 
 def test_a_double_has_its_own_blobs_on_the_same_weights(ready) -> None:
