@@ -143,7 +143,7 @@ class Model:
             raise FilterLabError(
                 f"the weights of {self.title} are not here yet "
                 f"({self.weights_path}): get them with 'filterlab models get {self.name}' "
-                f"or in the window under Model › Get models…"
+                f"or in the window under Model › Models …"
             )
         return path
 
