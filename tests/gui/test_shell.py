@@ -339,3 +339,15 @@ def test_a_picture_named_on_the_command_line_is_opened(qapp, tmp_path, monkeypat
     desk.open(str(tmp_path / "猫.png"))
     assert desk.window.tabs[0].seen == [tmp_path / "猫.png"]
     desk.window.close()
+
+
+def test_a_window_opens_no_larger_than_the_screen(window: MainWindow) -> None:
+    room = window.screen().availableGeometry()
+    window.resize(room.width() + 900, room.height() + 700)
+    window.fit_into_screen()
+    least = window.minimumSize()
+    assert window.width() <= max(room.width(), least.width())
+    assert window.height() <= max(room.height(), least.height())
+    before = window.size()
+    window.fit_into_screen()
+    assert window.size() == before
