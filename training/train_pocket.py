@@ -264,6 +264,8 @@ def main() -> int:
     parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
     parser.add_argument("--keep", type=Path, help="keep the first part's result in this file")
     args = parser.parse_args()
+    if not (args.out / "deploy.prototxt").is_file():
+        parser.error(f"--out {args.out}: copy models/pocket/deploy.prototxt there first")
     # One thread learns while another draws; more would add up in another order each time.
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
