@@ -14,6 +14,7 @@ from filterlab import caffe
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.cell_cards import share_text
+from filterlab.gui.heatmap.class_list import ClassList
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
@@ -22,6 +23,7 @@ from filterlab.surgery import cost
 from filterlab.surgery.dense import PartialMaps, dense_job
 from filterlab.surgery.heatmap import heatmap_job
 from filterlab.surgery.transplant import transplant
+from filterlab.zoo.catalogue import entries
 from filterlab.zoo.own_models import look, remember
 
 # Export in the background
@@ -374,3 +376,19 @@ def test_narrow_cards_keep_the_names_and_tell_all_in_their_tooltips(ready) -> No
     assert "75 %  1 bright light" in told[told.index("cut out, alone") :]
     assert told[-1] == "Click to unpin"
     assert "Click to unpin" not in ready.panel.cards.hover.toolTip()
+
+
+# Classes
+
+
+def test_classes_are_found_by_their_chinese_names_and_by_groups(qtbot) -> None:
+    found = ClassList()
+    qtbot.addWidget(found)
+    found.set_labels(next(m for m in entries() if m.name == "caffenet").labels, 1000)
+    chosen = []
+    found.chosen_changed.connect(lambda classes, second: chosen.append(classes))
+    for typed in ("虎猫", "tiger cat", "282", "281-285"):
+        found.search.setText(typed)
+        qtbot.keyClick(found.search, Qt.Key_Return)
+    assert chosen == [(282,), (282,), (282,), (281, 282, 283, 284, 285)]
+    assert found.title_of((282,)) == "282 虎猫 tiger cat"
