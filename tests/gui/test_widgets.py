@@ -218,7 +218,7 @@ def test_ticks_are_round_and_inside() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (1, "1"), (-0.5, "−0.5"), (1e-7, "1.0e−7"), (123456, "1.2e5"), (0.125, "0.125")],
+    [(0, "0"), (1, "1"), (-0.5, "−0.5"), (1e-7, "1e−7"), (123456, "1.2e5"), (0.125, "0.125")],
 )
 def test_numbers_are_short(value, text) -> None:
     assert short_number(value) == text

@@ -62,7 +62,14 @@ class NetFiltersDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(note)
         layout.addWidget(scroll, 1)
-        self.resize(min(820, inside.sizeHint().width() + 48), 520)
+        # As large as the tiles need, up to what a screen has; the bar's own width included.
+        need = inside.sizeHint()
+        margins = layout.contentsMargins()
+        bar = scroll.verticalScrollBar().sizeHint().width()
+        width = need.width() + margins.left() + margins.right() + bar + 4
+        height = need.height() + note.sizeHint().height() + layout.spacing()
+        height += margins.top() + margins.bottom() + 4
+        self.resize(min(960, width), min(520, height))
 
     def _on_tile(self) -> None:
         index = int(self.sender().property("filter"))

@@ -226,7 +226,7 @@ class Stage(QObject):
             if abs(before - stats.mean) > 5e-4:
                 text = f"{tr('mean')} {_short(before)} → {_short(stats.mean)}"
         span = _short(stats.minimum, 2), _short(stats.maximum, 2)
-        shorter: tuple[str, ...] = ()
+        shorter: tuple[str, ...] = (tr("not finite: {count} pixels").format(count=bad),)
         if not bad:
             shorter = (f"{text} · {span[0]}…{span[1]}", text)
             text += f"  ·  {span[0]} … {span[1]}"

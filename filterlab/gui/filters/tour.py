@@ -54,6 +54,14 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     _point(tab.stage.views[1], *spot)
     yield "painted_and_pointed_at"
 
+    # A block of it, changed alone.
+    editor.grid.select(slice(0, 3), slice(0, 3))
+    editor.transform("negate")
+    wait(lambda: tab.settled, "the negated block's output")
+    yield "block_negated"
+    tab.undo()
+    editor.grid.select(slice(2, 3), slice(0, 1))
+
     # Presets, each with its picture; a live parameter.
     tab.editors[1].presets.choose("gabor")
     tab.editors[1].presets.knobs["angle"].field.setValue(45)
@@ -119,6 +127,30 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     tab.stage.fit()
     tab.set_size(5, 5)
     tab.set_pad("valid")
+
+    # Numbers that are none; a stroke on the input itself.
+    tab.bench.set_kernel(1, np.full((5, 5), 3e38, np.float32))
+    wait(lambda: tab.settled, "the output that is not finite")
+    yield "not_finite_in_words"
+    tab.reset()
+    tab.panel_.draw_button.setChecked(True)
+    view = tab.stage.views[0]
+    ends = [view.to_widget(120, 40), view.to_widget(330, 250)]
+    port = view.viewport()
+    _mouse(port, QEvent.MouseButtonPress, ends[0], Qt.LeftButton, Qt.LeftButton)
+    _mouse(port, QEvent.MouseMove, ends[1], Qt.NoButton, Qt.LeftButton)
+    _mouse(port, QEvent.MouseButtonRelease, ends[1], Qt.LeftButton, Qt.NoButton)
+    wait(lambda: tab.settled, "the drawn stroke's outputs")
+    yield "drawn_on_the_input"
+    tab.panel_.draw_button.setChecked(False)
+    tab.undo()
+
+    # A trained net's first filters, to take one.
+    tab.files.show_wanted("pocket")
+    dialog = tab.files.dialog
+    dialog.move(window.geometry().center() - dialog.rect().center())
+    yield "pocket_nets_filters"
+    dialog.reject()
 
     # Learn the blur that made a picture.
     tab.reset()

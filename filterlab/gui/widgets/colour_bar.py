@@ -23,7 +23,8 @@ def short_number(value: float, span: float = 0.0) -> str:
         return "0"
     size = max(abs(value), span)
     if size >= 1e5 or size < 1e-3:
-        text = f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+        text = f"{value:.1e}".replace(".0e", "e")
+        text = text.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
     else:
         digits = max(0, 2 - math.floor(math.log10(size)))
         text = f"{value:.{min(digits, 5)}f}"
@@ -59,7 +60,7 @@ class ColourBar(QWidget):
         self.setMinimumHeight(96)
 
     def sizeHint(self) -> QSize:
-        return QSize(24 + self.fontMetrics().horizontalAdvance("\u22120.000") + 8, 240)
+        return QSize(32 + self.fontMetrics().horizontalAdvance("\u22122.5e38") + 2, 240)
 
     def set_colours(self, lut: np.ndarray) -> None:
         """The table: (256, 3) uint8, the lowest value first."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QScrollArea
 
 from filterlab.caffe.caffemodel import read_weights
 from filterlab.gui.filters.tab import FiltersTab
@@ -177,6 +177,9 @@ def test_the_bundled_nets_first_filters_are_presets(
     popup.footer["pocket"].click()
     dialog: Any = tab.files.dialog
     assert len(dialog.tiles) == len(weights[0]) == 32
+    area = dialog.findChild(QScrollArea)
+    dialog.ensurePolished()
+    qtbot.waitUntil(lambda: area.viewport().width() >= area.widget().sizeHint().width())
     dialog.tiles[5].click()
     assert tab.bench.size == (11, 11)
     np.testing.assert_array_equal(tab.bench.filter(1), np.asarray(weights[0][5])[::-1])

@@ -11,6 +11,7 @@ from qtpy.QtGui import QColor
 
 from filterlab.gui.filters.look import Look, render
 from filterlab.gui.filters.tab import FiltersTab
+from filterlab.gui.widgets.colour_bar import nice_ticks, short_number
 from filterlab.gui.widgets.colours import lut
 from filterlab.surgery.convolve import Outputs, stats_of
 
@@ -220,3 +221,22 @@ def test_the_bar_names_the_filter_whose_own_scale_it_is(tab: FiltersTab, hands: 
     tab.actions_.look_action("scale", "shared").trigger()
     hands.settle()
     assert tab.stage.bar.caption() == ""
+
+
+def test_huge_numbers_fit_beside_the_bar_and_under_the_output(tab: FiltersTab, hands: Any) -> None:
+    tab.bench.set_kernel(0, np.full((5, 5), 3e38, np.float32))
+    hands.settle()
+    note, bar = tab.stage.notes[1], tab.stage.bar
+    tab.resize(1024, 734)
+    assert not note.shown().endswith("…")
+    assert "not finite" in note.shown()
+    tab.bench.set_kernel(0, np.full((5, 5), 1e37, np.float32))
+    hands.settle()
+    low, high = bar.levels()
+    assert high > 1e38
+    widest = max(
+        bar.fontMetrics().horizontalAdvance(short_number(tick, high - low))
+        for tick in nice_ticks(low, high)
+    )
+    # The ticks end 31.5 pixels from the left.
+    assert widest <= bar.width() - 31
