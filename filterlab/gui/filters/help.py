@@ -11,7 +11,11 @@ _KEYS = (
     ("right drag", "erase cells"),
     ("wheel over a cell", "nudge it by a step; Ctrl a tenth, Shift ten times"),
     ("0–9, F2, double click", "type a number, fractions like 1/9 too; Enter goes on downwards"),
-    ("arrows, Tab", "go to another cell; with Shift select a block, Ctrl+A all"),
+    (
+        "arrows, Tab",
+        "go to another cell; with Shift select a block, Ctrl+A all; "
+        "tools then change the block alone, Esc drops it",
+    ),
     ("Ctrl+C, Ctrl+V", "copy and paste a block or a whole kernel as text; paste a picture"),
     ("Delete", "clear the selected cells"),
     ("wheel over a picture", "zoom all four; drag pans, double click shows the whole"),
