@@ -129,10 +129,11 @@ class _Handler(BaseHTTPRequestHandler):
             end = min(end, start + site.break_after[number])
         if site.stall_after >= 0:
             end = min(end, site.stall_after)
+        # Noted before the last byte leaves: the client may look as soon as it has it.
+        site.sent.append(end - start)
         for at in range(start, end, 1 << 16):
             data = body[at : min(end, at + (1 << 16))]
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data) if site.chunked else data)
-        site.sent.append(end - start)
         if site.stall_after >= 0:
             self.wfile.flush()
             site.reached.set()
