@@ -198,16 +198,22 @@ def timed(function: Callable[[], Any]) -> float:
 def race(title: str, net: Any, folder: Path) -> None:
     """Let all contestants take turns, and print the table."""
     net.forward()
-    layer = net.params["conv1"][0].data
+    first, *others = (row[0].data for name, row in net.params.items() if "conv" in name)
 
     def edited() -> Any:
-        layer[0, 0, 0, 0] += 1
+        first[0, 0, 0, 0] += 1
+        return net.forward()
+
+    def all_edited() -> Any:
+        for weight in (first, *others):
+            weight[0, 0, 0, 0] += 1
         return net.forward()
 
     contestants: dict[str, Callable[[], Any]] = {
         "bare ONNX Runtime, constant weights": bare(net),
         "filterlab.caffe, all blobs readable": net.forward,
         "filterlab.caffe, after a weight edit": edited,
+        "filterlab.caffe, edit in each convolution": all_edited,
     }
     opencv = None
     if os.environ.get("FILTERLAB_OPENCV4"):
@@ -217,12 +223,12 @@ def race(title: str, net: Any, folder: Path) -> None:
     for _ in range(TURNS):
         for name, run in contestants.items():
             times[name].append(timed(run))
-    print(f"\n{title:40} {'median ms':>10} {'best ms':>9} {'ratio':>7} {'of bests':>9}")
+    print(f"\n{title:42} {'median ms':>10} {'best ms':>9} {'ratio':>7} {'of bests':>9}")
     reference = times["bare ONNX Runtime, constant weights"]
     for name, taken in times.items():
         ratio = statistics.median(a / b for a, b in zip(taken, reference))
         print(
-            f"  {name:38} {1000 * statistics.median(taken):10.1f} {1000 * min(taken):9.1f} "
+            f"  {name:40} {1000 * statistics.median(taken):10.1f} {1000 * min(taken):9.1f} "
             f"{ratio:7.2f} {min(taken) / min(reference):9.2f}"
         )
     if opencv is not None:

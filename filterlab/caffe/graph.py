@@ -114,6 +114,16 @@ class Graph:
         )
         self._outputs[name] = shape
 
+    def constants(self) -> set[bytes]:
+        """The values of all float32 constants, as bytes."""
+        from onnx import TensorProto, numpy_helper
+
+        return {
+            numpy_helper.to_array(c).tobytes()
+            for c in self._constants
+            if c.data_type == TensorProto.FLOAT
+        }
+
     def model(self, frozen: dict[str, npt.NDArray[np.float32]] | None = None) -> bytes:
         """The finished ONNX model, serialized.
 

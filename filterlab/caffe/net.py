@@ -352,15 +352,15 @@ class Net(Structure):
         for layer in plan.filling:
             for i, top in enumerate(layer.tops):
                 layer.refill_top(i, self._blobs[top].data, False)
-        session = plan.session()
-        if session is None:
+        compiled = plan.compiled()
+        if compiled is None:
             return
         self._check_files()
         bound = self._bindings.get(key)
-        if bound is None or bound.session is not session:
+        if bound is None or bound.compiled is not compiled:
             if len(self._bindings) >= 6:
                 self._bindings.pop(next(iter(self._bindings)))
-            bound = self._bindings[key] = Bindings(plan, session, self._blobs, self._weight)
+            bound = self._bindings[key] = Bindings(plan, compiled, self._blobs, self._weight)
         if bound.run():
             # Bindings of other input sizes would keep the blobs' memory of those sizes alive.
             self._bindings = {k: b for k, b in self._bindings.items() if b is bound or not b.stale}

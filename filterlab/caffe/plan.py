@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe import device
-from filterlab.caffe.blob import Blob, Shape
+from filterlab.caffe.blob import Blob, Shape, aligned
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.graph import Graph
+from filterlab.caffe.packing import MOST_VALUES, Layout, PackedWeight, pack, worth_packing
 from filterlab.caffe.topology import Topology
 
-__all__ = ["Bindings", "Plan", "PlanCache"]
+__all__ = ["Bindings", "Compiled", "Plan", "PlanCache"]
+
+#: Multiplications after which weights are laid out anew: about what laying them out costs.
+WORK_BEFORE_PACKING = 6e9
+
+
+class Compiled(NamedTuple):
+    """A session, and which of its inputs are weights in a layout of their own."""
+
+    session: Any
+    layouts: tuple[Layout, ...] = ()
 
 
 class Plan:
@@ -45,7 +57,11 @@ class Plan:
         self.outside = dict(outside)
         self.filling = [layer for layer in topology.layers[start : end + 1] if layer.fills]
         self._lock = threading.Lock()
-        self._sessions: dict[Any, Any] = {}
+        self._compiled: dict[Any, Compiled] = {}
+        #: Weights that would gain by another layout, and the multiplications with them in a run.
+        self._packable: dict[str, Shape] = {}
+        self._work = 0
+        self._done = 0
         self._build(topology, shapes, start, end)
 
     def _build(self, topology: Topology, shapes: Any, start: int, end: int) -> None:
@@ -71,6 +87,8 @@ class Plan:
                     names.append(known[key])
             bottoms = [values[b] for b in layer.bottoms]
             g.layer = layer.name
+            if layer.type == "Convolution":
+                self._consider(names, shapes.weights[offset], shapes.made[offset])
             if layer.tops and all(0 in shape for shape in shapes.made[offset]):
                 tops = [g.constant(np.zeros(shape)) for shape in shapes.made[offset]]
             else:
@@ -90,16 +108,48 @@ class Plan:
         """The ONNX model, serialized; weights in ``frozen`` (by graph name) become constants."""
         return self._graph.model(frozen)
 
-    def session(self) -> Any:
-        """The ONNX Runtime session with all weights fed; None if there is nothing to compute."""
+    def _consider(self, names: list[str], weights: list[Any], tops: list[Shape]) -> None:
+        """Note a convolution's weights, if they would gain by another layout."""
+        shape = weights[0].shape
+        held = sum(math.prod(s) for s in self._packable.values())
+        if worth_packing(shape, tops[0]) and held + math.prod(shape) <= MOST_VALUES:
+            self._packable.update((n, spec.shape) for n, spec in zip(names, weights))
+            self._work += sum(math.prod(top) for top in tops) * math.prod(shape[1:])
+
+    def compiled(self) -> Compiled | None:
+        """What is to be run now; None if there is nothing to compute.
+
+        At first all weights are fed as they are, which takes no preparation. Once that has cost
+        as much as laying out those of the convolutions does, it is done.
+        """
         if not self.outputs:
             return None
         key = device.providers()
         with self._lock:
-            session = self._sessions.get(key)
-            if session is None:
-                session = self._sessions[key] = make_session(self._graph.model(), key)
-            return session
+            if self._packable and len(key) == 1:
+                self._done += self._work
+                if self._done >= WORK_BEFORE_PACKING:
+                    packed, self._packable = self._packed(key), {}
+                    if packed:
+                        self._compiled[key] = packed
+            if key not in self._compiled:
+                self._compiled[key] = Compiled(make_session(self._graph.model(), key))
+            return self._compiled[key]
+
+    def _packed(self, key: tuple[tuple[str, int], ...]) -> Compiled | None:
+        """The run with weights laid out; None where that cannot be."""
+        try:
+            packed = pack(
+                self._graph.model,
+                self._packable,
+                self._graph.constants(),
+                lambda model, path: make_session(model, key, optimized=path),
+            )
+            if packed is None:
+                return None
+            return Compiled(make_session(packed.model, key, optimize=False), packed.layouts)
+        except (CaffeError, OSError):  # such as no room for temporary files
+            return None
 
 
 def g_shape(weights: list[tuple[str, int, int, Shape]], name: str) -> Shape:
@@ -107,14 +157,26 @@ def g_shape(weights: list[tuple[str, int, int, Shape]], name: str) -> Shape:
     return next(shape for n, _, _, shape in weights if n == name)
 
 
-def make_session(model: bytes, providers: tuple[tuple[str, int], ...]) -> Any:
-    """An ONNX Runtime session, quiet, on the providers given."""
+def make_session(
+    model: bytes,
+    providers: tuple[tuple[str, int], ...],
+    optimize: bool = True,
+    optimized: str = "",
+) -> Any:
+    """An ONNX Runtime session, quiet, on the providers given.
+
+    ``optimized`` names a file for the optimized model.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # Threads that wait busily take a core from the window and from other nets after each run.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if optimized:
+        options.optimized_model_filepath = optimized
     try:
         return onnxruntime.InferenceSession(
             model,
@@ -150,23 +212,30 @@ class Bindings:
     def __init__(
         self,
         plan: Plan,
-        session: Any,
+        compiled: Compiled,
         blobs: Mapping[str, Blob],
         weight: Callable[[int, int], Blob],
     ) -> None:
         self._plan = plan
-        self.session = session
+        self.compiled = compiled
+        weights = {name: weight(index, i) for name, index, i, _ in plan.weights}
+        laid_out = {layout.weight for layout in compiled.layouts}
+        self._packed = [
+            PackedWeight(layout, weights[layout.weight])
+            for layout in compiled.layouts
+            if not layout.plain
+        ]
+        #: (name, blob, shape) of what is read from the blobs' own memory.
         self._fed = [
-            *((name, blobs[blob]) for name, blob in plan.inputs.items()),
-            *((name, weight(index, i)) for name, index, i, _ in plan.weights),
+            *((name, blobs[blob], plan.outside[blob]) for name, blob in plan.inputs.items()),
+            *((n, weights[n], shape) for n, _, _, shape in plan.weights if n not in laid_out),
+            *((x.input, weights[x.weight], x.shape) for x in compiled.layouts if x.plain),
         ]
         self._results = [(name, blobs[blob]) for name, blob in plan.outputs.items()]
         self._copies: dict[str, npt.NDArray[np.float32]] = {
-            f"in:{blob}": np.empty(plan.outside[blob], np.float32) for blob in plan.overwritten
+            f"in:{blob}": _room(plan.outside[blob]) for blob in plan.overwritten
         }
-        self._host = {
-            name: np.empty(host.shape, np.float32) for name, host in plan.host_inputs.items()
-        }
+        self._host = {name: _room(host.shape) for name, host in plan.host_inputs.items()}
         self._pointers: list[int] = []
         self._keep: list[Any] = []
         self._binding: Any = None
@@ -174,35 +243,42 @@ class Bindings:
     @property
     def stale(self) -> bool:
         """Whether some blob has other memory than the one tied here, and still kept alive."""
-        blobs = (b for _, b in (*self._fed, *self._results))
-        return any(b._storage is not kept for b, kept in zip(blobs, self._keep))
+        return any(b._storage is not kept for b, kept in zip(self._tied(), self._keep))
+
+    def _tied(self) -> list[Blob]:
+        """The blobs whose own memory the session reads or writes."""
+        return [*(b for _, b, _ in self._fed), *(b for _, b in self._results)]
 
     def run(self) -> bool:
         """Compute; the blobs' own memory holds the results. True if it was tied anew."""
-        pointers = [b._storage.pointer for _, b in self._fed]
-        pointers += [b._storage.pointer for _, b in self._results]
+        pointers = [blob._storage.pointer for blob in self._tied()]
         anew = pointers != self._pointers
         if anew:
             self._bind(pointers)
-        for name, blob in self._fed:
+        for name, blob, _ in self._fed:
             if name in self._copies:
                 np.copyto(self._copies[name], blob.data)
+        for weight in self._packed:
+            weight.refresh()
         for name, host in self._plan.host_inputs.items():
             host.refill(self._host[name])
         try:
-            self.session.run_with_iobinding(self._binding)
+            self.compiled.session.run_with_iobinding(self._binding)
         except Exception as err:
             raise CaffeError(_what_failed(err)) from None
         return anew
 
     def _bind(self, pointers: list[int]) -> None:
         """Tie inputs and outputs anew, because some blob has other memory than before."""
-        binding = self.session.io_binding()
-        for name, blob in self._fed:
+        binding = self.compiled.session.io_binding()
+        for name, blob, shape in self._fed:
             pointer = blob._storage.pointer
             if name in self._copies:
                 pointer = self._copies[name].ctypes.data
-            binding.bind_input(name, "cpu", 0, np.float32, blob.shape, pointer)
+            binding.bind_input(name, "cpu", 0, np.float32, shape, pointer)
+        for weight in self._packed:
+            layout, pointer = weight.layout, weight.values.ctypes.data
+            binding.bind_input(layout.input, "cpu", 0, np.float32, layout.shape, pointer)
         for name, array in self._host.items():
             binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         for name, blob in self._results:
@@ -210,7 +286,11 @@ class Bindings:
         self._binding = binding
         self._pointers = pointers
         # The binding holds bare addresses: what they point to must outlive it.
-        self._keep = [b._storage for _, b in (*self._fed, *self._results)]
+        self._keep = [blob._storage for blob in self._tied()]
+
+
+def _room(shape: Shape) -> npt.NDArray[np.float32]:
+    return aligned(math.prod(shape)).reshape(shape)
 
 
 class PlanCache:

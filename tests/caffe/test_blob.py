@@ -78,3 +78,11 @@ def test_share_data() -> None:
         matrix.share_data(row.astype(np.float64))
     with pytest.raises(CaffeError, match="4x17"):
         matrix.share_data(Blob((4, 17)))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (1, 3, 227, 227), (0, 4)])
+def test_memory_begins_at_a_cache_line_and_at_zero(shape: tuple[int, ...]) -> None:
+    blob = Blob(shape)
+    assert blob.data.ctypes.data % 64 == 0
+    assert blob.data.shape == shape
+    assert not blob.data.any()

@@ -12,6 +12,8 @@ import filterlab.caffe as caffe
 GOLDENS = Path(__file__).resolve().parent.parent / "goldens"
 LAYERS = sorted(path.stem for path in (GOLDENS / "layers").glob("*.prototxt"))
 
+pytestmark = pytest.mark.usefixtures("both_layouts")
+
 
 def test_all_goldens_are_there() -> None:
     assert len(LAYERS) == 49

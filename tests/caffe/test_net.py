@@ -498,7 +498,7 @@ def test_other_threads_run_while_a_net_computes() -> None:
         moved = 0
         for _ in range(50):
             before = count[0]
-            bindings.session.run_with_iobinding(bindings._binding)
+            bindings.compiled.session.run_with_iobinding(bindings._binding)
             moved += count[0] > before
             if moved == 3:
                 break

@@ -14,6 +14,8 @@ from filterlab.caffe.proto import caffe_pb2
 Floats = npt.NDArray[np.float32]
 CASTS = {"fc6": 6, "fc7": 1, "fc8": 1}
 
+pytestmark = pytest.mark.usefixtures("both_layouts")
+
 
 def relative(result: Floats, wanted: Floats) -> float:
     """Largest difference over the largest value."""
