@@ -80,7 +80,7 @@ def test_share_data() -> None:
         matrix.share_data(Blob((4, 17)))
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (1, 3, 227, 227), (0, 4)])
+@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (1, 3, 227, 227)])
 def test_memory_begins_at_a_cache_line_and_at_zero(shape: tuple[int, ...]) -> None:
     blob = Blob(shape)
     assert blob.data.ctypes.data % 64 == 0
