@@ -149,6 +149,50 @@ def test_stride_beyond_the_kernel_counts_a_window_outside() -> None:
     assert (out[..., 2] == -np.finfo(np.float32).max).all()
 
 
+def test_pad_along_one_axis_clips_both() -> None:
+    """BVLC drops a last window outside along both axes where either is padded."""
+    x = normal(1, 1, 3, 6)
+    sizes = "kernel_size: 1 stride: 5 pad_h: 0 pad_w: 0"
+    assert run(layer("Pooling", f"pooling_param {{ {sizes} }}"), x=x).blobs["y"].shape[2:] == (2, 2)
+    sizes = "kernel_h: 2 kernel_w: 1 stride: 5 pad_h: 1 pad_w: 0"
+    for method in ("MAX", "AVE"):
+        net = run(layer("Pooling", f"pooling_param {{ pool: {method} {sizes} }}"), x=x[..., :5])
+        assert net.blobs["y"].shape[2:] == (1, 1)
+        top = x[0, 0, 0, 0] if method == "MAX" else x[0, 0, 0, 0] / 2
+        assert net.blobs["y"].data.item() == pytest.approx(top)
+
+
+@pytest.mark.parametrize(("height", "width", "pad"), [(2, 2, 0), (2, 5, 0), (2, 3, 1)])
+def test_pooling_a_blob_smaller_than_its_kernel(height: int, width: int, pad: int) -> None:
+    """Rounding up, BVLC still finds one window, which ends where the blob ends."""
+    x = normal(2, 2, height, width)
+    sizes = f"kernel_size: {3 + 2 * pad} stride: 2 pad: {pad}"
+    for method, reduce in (
+        ("MAX", lambda v, area: v.max()),
+        ("AVE", lambda v, area: v.sum() / area),
+    ):
+        net = run(layer("Pooling", f"pooling_param {{ pool: {method} {sizes} }}"), x=x)
+        wanted = pool(x, 3 + 2 * pad, 2, pad, reduce)
+        np.testing.assert_allclose(net.blobs["y"].data, wanted, atol=1e-6)
+
+
+def test_places_of_the_maxima() -> None:
+    """The second top of MAX, which unpooling needs: row * width + column, the first of equals."""
+    x = np.round(normal(2, 3, 7, 6))
+    for kernel, stride, pad in ((2, 2, 0), (3, 2, 1), (3, 1, 2), (2, 3, 0), (1, 5, 0)):
+        sizes = f"kernel_size: {kernel} stride: {stride} pad: {pad}"
+        net = run(layer("Pooling", f"pooling_param {{ {sizes} }}", tops="y mask"), x=x)
+        out, mask = net.blobs["y"].data, net.blobs["mask"].data
+        assert mask.shape == out.shape
+        for n, c, i, j in itertools.product(*(range(k) for k in out.shape)):
+            best, place = -np.finfo(np.float32).max, -1
+            for y in range(max(i * stride - pad, 0), min(i * stride - pad + kernel, 7)):
+                for z in range(max(j * stride - pad, 0), min(j * stride - pad + kernel, 6)):
+                    if x[n, c, y, z] > best:
+                        best, place = x[n, c, y, z], y * 6 + z
+            assert (out[n, c, i, j], mask[n, c, i, j]) == (best, place)
+
+
 @pytest.mark.parametrize("method", ["MAX", "AVE"])
 def test_spatial_pyramid(method: str) -> None:
     x = normal(2, 3, 13, 9)

@@ -128,6 +128,15 @@ for path in files:
             "pad 2x2 must be smaller",
         ),
         (
+            'type: "Pooling" bottom: "a" top: "y" pooling_param { kernel_size: 2 stride_h: 2 }',
+            "only one of stride_h and stride_w",
+        ),
+        (
+            'type: "Pooling" bottom: "a" top: "y" top: "z" pooling_param { pool: AVE '
+            "kernel_size: 2 }",
+            "only MAX pooling has a second top",
+        ),
+        (
             'type: "Convolution" bottom: "a" top: "y" '
             "convolution_param { num_output: 4 kernel_size: 3 group: 4 }",
             "2 channels.*4 groups",

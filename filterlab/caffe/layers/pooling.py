@@ -14,6 +14,7 @@ from filterlab.caffe.layers.base import Layer, Shape, register, shape_text
 __all__ = ["SPP", "Pooling"]
 
 MAX, AVE, STOCHASTIC = 0, 1, 2
+FLOAT = 1
 # Caffe starts a maximum here and a stochastic sum there, which an empty window shows.
 LOWEST = -np.finfo(np.float32).max
 TINY = np.finfo(np.float32).tiny
@@ -30,6 +31,9 @@ class Window:
     kernel, stride, pad : int
     floor : bool
         Round the number of windows down, not up as Caffe usually does.
+    clip : bool
+        Leave out a last window that would start in the padding, which Caffe does along both
+        axes where either is padded.
     """
 
     size: int
@@ -37,13 +41,14 @@ class Window:
     stride: int
     pad: int
     floor: bool = False
+    clip: bool = False
 
     @property
     def out(self) -> int:
         """Number of windows: rounded up, less a last one that would start in the padding."""
         room = self.size + 2 * self.pad - self.kernel
         out = (room // self.stride if self.floor else -(-room // self.stride)) + 1
-        if self.pad and (out - 1) * self.stride >= self.size + self.pad:
+        if (self.pad or self.clip) and (out - 1) * self.stride >= self.size + self.pad:
             out -= 1
         return out
 
@@ -63,28 +68,65 @@ class Window:
         return np.minimum(start + self.kernel, self.size + self.pad) - start
 
 
+def _attributes(y: Window, x: Window) -> dict[str, Any]:
+    return {"kernel_shape": [y.kernel, x.kernel], "strides": [y.stride, x.stride]}
+
+
+def _pad_outside(
+    g: Graph, value: str, fill: float, y: Window, x: Window
+) -> tuple[str, list[int], bool]:
+    """The value, the pads that are left for the operation, and whether others were laid on.
+
+    Windows may lie wholly outside, which ONNX does not know: with a stride beyond the kernel
+    Caffe counts one too many.
+    """
+    pads = [y.pad, x.pad, y.pad_end, x.pad_end]
+    if pads[2] < y.kernel and pads[3] < x.kernel:
+        return value, pads, False
+    around = g.ints([0, 0, *pads[:2], 0, 0, *pads[2:]])
+    return g.op("Pad", [value, around, g.constant(fill)]), [0, 0, 0, 0], True
+
+
+def emit_max(g: Graph, value: str, y: Window, x: Window) -> list[str]:
+    """Append the maxima of one (N, C, H, W) value and their places in each plane.
+
+    A place is ``row * W + column``, as float32, of the first of equal maxima; -1 for a window
+    wholly outside.
+    """
+    y, x = y.clipped(), x.clipped()
+    value, pads, padded = _pad_outside(g, value, LOWEST, y, x)
+    best, place = g.ops("MaxPool", [value], 2, pads=pads, **_attributes(y, x))
+
+    def int64(number: int) -> str:
+        return g.constant(number, np.int64)
+
+    if not padded:
+        place = g.op("Mod", [place, int64(y.size * x.size)])
+    else:
+        height, width = (w.size + w.pad + w.pad_end for w in (y, x))
+        place = g.op("Mod", [place, int64(height * width)])
+        row = g.op("Sub", [g.op("Div", [place, int64(width)]), int64(y.pad)])
+        column = g.op("Sub", [g.op("Mod", [place, int64(width)]), int64(x.pad)])
+        place = g.op("Add", [g.op("Mul", [row, int64(x.size)]), column])
+        # The padding before the start is never outermost: only the end has windows of its own.
+        for at, size in ((row, y.size), (column, x.size)):
+            place = g.op("Where", [g.op("Less", [at, int64(size)]), place, int64(-1)])
+    return [best, g.op("Cast", [place], to=FLOAT)]
+
+
 def emit_pool(g: Graph, value: str, method: int, y: Window, x: Window) -> str:
     """Append the pooling of one (N, C, H, W) value."""
     y, x = y.clipped(), x.clipped()
-    pads = [y.pad, x.pad, y.pad_end, x.pad_end]
-    attributes: dict[str, Any] = {
-        "kernel_shape": [y.kernel, x.kernel],
-        "strides": [y.stride, x.stride],
-    }
     if method == STOCHASTIC:
         square = g.op("Mul", [value, value])
         top = emit_pool(g, square, AVE, y, x)
         bottom = emit_pool(g, value, AVE, y, x)
         tiny = g.constant(TINY / (y.kernel * x.kernel))
         return g.op("Div", [top, g.op("Add", [bottom, tiny])])
-    if pads[2] >= y.kernel or pads[3] >= x.kernel:
-        # Windows wholly outside: with a stride beyond the kernel Caffe counts one too many.
-        fill = g.constant(LOWEST if method == MAX else 0.0)
-        value = g.op("Pad", [value, g.ints([0, 0, *pads[:2], 0, 0, *pads[2:]]), fill])
-        pads = [0, 0, 0, 0]
+    value, pads, _ = _pad_outside(g, value, LOWEST if method == MAX else 0.0, y, x)
     if method == MAX:
-        return g.op("MaxPool", [value], pads=pads, **attributes)
-    value = g.op("AveragePool", [value], pads=pads, count_include_pad=1, **attributes)
+        return g.op("MaxPool", [value], pads=pads, **_attributes(y, x))
+    value = g.op("AveragePool", [value], pads=pads, count_include_pad=1, **_attributes(y, x))
     area = np.outer(y.areas(), x.areas()).astype(np.float32)
     full = y.kernel * x.kernel
     if np.any(area != full):
@@ -95,12 +137,21 @@ def emit_pool(g: Graph, value: str, method: int, y: Window, x: Window) -> str:
 
 @register("Pooling")
 class Pooling(Layer):
-    """MAX, AVE or (as in the test phase) STOCHASTIC over windows of a (N, C, H, W) blob."""
+    """MAX, AVE or (as in the test phase) STOCHASTIC over windows of a (N, C, H, W) blob.
+
+    A second top of MAX gives the place of each maximum in its plane.
+    """
+
+    tops_allowed = (1, 2)
 
     def setup(self) -> None:
         p = self.param.pooling_param
         self.p = p
         has = p.HasField
+        if len(self.tops) > 1 and p.pool != MAX:
+            self.fail("only MAX pooling has a second top, for the places of the maxima")
+        if has("stride_h") != has("stride_w"):
+            self.fail("gives only one of stride_h and stride_w; give both, or stride")
         sized = has("kernel_size") or has("kernel_h") or has("kernel_w")
         if p.global_pooling:
             if sized:
@@ -141,15 +192,11 @@ class Pooling(Layer):
         floor = self.p.round_mode == self.p.FLOOR
         kernel = shape[2:] if self.p.global_pooling else self.kernel
         y, x = (
-            Window(size, k, s, pad, floor)
+            Window(size, k, s, pad, floor, max(self.pad) > 0)
             for size, k, s, pad in zip(shape[2:], kernel, self.stride, self.pad)
         )
-        if (
-            min(y.kernel, x.kernel) < 1
-            or y.out < 1
-            or x.out < 1
-            or any(w.size + 2 * w.pad < w.kernel for w in (y, x))
-        ):
+        # Rounding up, one window may reach beyond the end of a small input, as in Caffe.
+        if min(y.kernel, x.kernel, y.out, x.out, *shape[2:]) < 1:
             self.fail(
                 f"its kernel {shape_text(kernel)} does not fit into bottom "
                 f"'{self.bottoms[0]}' of {shape_text(shape[2:])} with pad {shape_text(self.pad)}; "
@@ -159,12 +206,15 @@ class Pooling(Layer):
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         y, x = self._windows(bottom_shapes[0])
-        return [self.checked((*bottom_shapes[0][:2], y.out, x.out))]
+        top = (*bottom_shapes[0][:2], y.out, x.out)
+        return [self.checked(top, i) for i in range(len(self.tops))]
 
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
         y, x = self._windows(shapes[0])
+        if len(self.tops) > 1:
+            return emit_max(g, bottoms[0], y, x)
         return [emit_pool(g, bottoms[0], self.p.pool, y, x)]
 
 
