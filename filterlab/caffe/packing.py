@@ -96,16 +96,16 @@ class PackedWeight:
         self.layout = layout
         self.values = aligned(math.prod(layout.shape))
         self._blob = blob
-        self._seen: bytearray | None = None
+        self._seen = bytearray(4 * blob.count)
 
     def refresh(self) -> None:
         """Lay the blob's values out, if a single bit of them changed since the last time."""
         flat = self._blob._storage.flat
         now = flat.view(np.uint8).data
         # A bytearray compares with a buffer by memcmp; bits, so that -0.0 and NaN count too.
-        if self._seen is None or self._seen != now:
+        if self._seen != now:
             # First the copy: what another thread writes meanwhile is then seen the next time.
-            self._seen = bytearray(now)
+            memoryview(self._seen)[:] = now
             self.layout.write(flat.reshape(self._blob.shape), self.values)
 
 
