@@ -2,8 +2,8 @@
 
 ``resources/translations/<language>/<area>.json`` maps the English text to the translation; the
 areas are only a way of keeping the files short. A text without a translation stays English.
-``sentences.json`` is for what the core says about bad input, whose numbers and names are in place
-already: :func:`tr_sentence` recognises such a sentence and says it in the language in use.
+``sentences*.json`` are for what the core says about bad input, whose numbers and names are in
+place already: :func:`tr_sentence` recognises such a sentence and says it in the language in use.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import locale
 import os
 import re
+from typing import NamedTuple
 
 from filterlab import paths
 
@@ -22,7 +23,18 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 
 _language = "en"
 _table: dict[str, str] = {}
-_sentences: list[tuple[re.Pattern[str], str]] = []
+
+
+class _Sentence(NamedTuple):
+    """A sentence of the core: what it looks like, and the same in the language in use."""
+
+    literal: int  # characters that are no place
+    anchor: str  # its longest part that is no place; quicker to look for than the pattern
+    pattern: re.Pattern[str]
+    other: str
+
+
+_sentences: list[_Sentence] = []
 
 
 def language() -> str:
@@ -50,10 +62,12 @@ def set_language(name: str) -> None:
     if name != "en" and folder.is_dir():
         for path in sorted(folder.glob("*.json")):
             texts = json.loads(path.read_text(encoding="utf-8"))
-            if path.stem == "sentences":
-                _sentences.extend((_pattern(english), other) for english, other in texts.items())
+            if path.stem.startswith("sentences"):
+                _sentences.extend(_sentence(english, other) for english, other in texts.items())
             else:
                 _table.update(texts)
+    # Of two that fit, the one that says more of the words itself.
+    _sentences.sort(key=lambda sentence: -sentence.literal)
     _language = name
 
 
@@ -62,23 +76,54 @@ def tr(text: str) -> str:
     return _table.get(text, text)
 
 
-def _pattern(english: str) -> re.Pattern[str]:
-    """Matches the sentence with its places filled in, after a file's name or not."""
+#: Places that take less than any text, where that would fit too much.
+_PLACES = {"whole": r"\d+", "typename": r"\w+"}
+
+
+def _sentence(english: str, other: str) -> _Sentence:
+    """Recognises the sentence with its places filled in."""
     parts = re.split(r"{(\w+)}", english)
-    body = "".join(
-        f"(?P<{part}>.+?)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
-    )
-    return re.compile(rf"(?:(?P<where_>.+?): )?{body}\.?", re.DOTALL)
+    words = parts[::2]
+    body = re.escape(words[0])
+    for place, before, after in zip(parts[1::2], words, words[1:]):
+        if place in _PLACES:
+            fits = _PLACES[place]
+        elif before.endswith("'") and after.startswith("'"):
+            fits = "[^']+?"
+        elif not body:  # a file or a layer that is named first, with a colon, is no part of it
+            fits = "(?:(?!: ).)+?"
+        else:
+            fits = ".+?"
+        body += f"(?P<{place}>{fits}){re.escape(after)}"
+    pattern = re.compile(rf"{body}\.?", re.DOTALL)
+    return _Sentence(sum(map(len, words)), max(words, key=len), pattern, other)
 
 
 def tr_sentence(text: str) -> str:
-    """A sentence of the core in the language in use; one that is not known stays English."""
-    for pattern, other in _sentences:
-        match = pattern.fullmatch(text)
+    """A sentence of the core in the language in use; one that is not known stays English.
+
+    Before it may stand, each with a colon, the file and the layer that it speaks of.
+    """
+    told = _told(text)
+    at = text.find(": ")
+    while told is None and at >= 0:
+        sentence = _told(text[at + 2 :])
+        if sentence is not None:
+            where = "：".join(tr(_told(part) or part) for part in text[:at].split(": "))
+            told = f"{where}：{sentence}"
+        at = text.find(": ", at + 2)
+    return text if told is None else told
+
+
+def _told(text: str) -> str | None:
+    """A sentence in the language in use; None if it is not known."""
+    for _, anchor, pattern, other in _sentences:
+        match = pattern.fullmatch(text) if anchor in text else None
         if match:
-            places = match.groupdict()
-            where = places.pop("where_")
             # What stands in a place may be a part that is known itself: "row 1 is empty".
-            filled = other.format(**{name: tr_sentence(part) for name, part in places.items()})
-            return f"{tr(where)}：{filled}" if where else filled
-    return text
+            places = {name: tr_sentence(part) for name, part in match.groupdict().items()}
+            return other.format(**places)
+    clauses = text.split("; ")
+    told = [tr_sentence(clause) for clause in clauses] if len(clauses) > 1 else []
+    known = all(other != clause for other, clause in zip(told, clauses))
+    return "；".join(told) if told and known else None

@@ -26,11 +26,12 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab import paths
-from filterlab.gui import i18n, theme
+from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.icons import icon
 from filterlab.gui.jobs import JobRunner
+from filterlab.gui.model_texts import model_about, model_title, progress_texts
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Progress
 from filterlab.zoo import catalogue
@@ -39,45 +40,7 @@ from filterlab.zoo.download import DownloadProgress
 from filterlab.zoo.getting import Verdict, get_job, verify_job
 from filterlab.zoo.own_models import forget, own_models
 
-__all__ = ["ModelsDialog", "model_about", "model_title", "progress_texts"]
-
-
-def model_title(model: Model) -> str:
-    """A model's name in the language in use."""
-    return model.title_zh if i18n.language() == "zh" and model.title_zh else model.title
-
-
-def model_about(model: Model) -> str:
-    """A model's sentence in the language in use."""
-    return model.about_zh if i18n.language() == "zh" and model.about_zh else model.about
-
-
-def progress_texts(progress: Progress, title: str) -> tuple[str, str, float | None]:
-    """Step, detail and seconds left of a model's job, in the language in use."""
-    step, detail, left = progress.step, progress.message, None
-    for english in ("Getting ", "Checking ", "Making random weights for "):
-        if step.startswith(english):
-            waiting = step.endswith(": waiting to try again")
-            step = tr(english + "{name}").format(name=title)
-            if waiting:
-                step += tr(": waiting to try again")
-            elif isinstance(progress, DownloadProgress):
-                detail = _detail(progress)
-            break
-    if isinstance(progress, DownloadProgress):
-        left = progress.seconds_left
-    return step, detail, left
-
-
-def _detail(progress: DownloadProgress) -> str:
-    done, total = progress.done / 1e6, progress.total / 1e6
-    if total:
-        text = tr("{done} of {total} MB").format(done=f"{done:.1f}", total=f"{total:.1f}")
-    else:
-        text = f"{done:.1f} MB"
-    if progress.speed > 0:
-        text += f"   {progress.speed / 1e6:.1f} MB/s"
-    return text
+__all__ = ["ModelsDialog"]
 
 
 class _Row(QFrame):
@@ -267,7 +230,7 @@ class ModelsDialog(QDialog):
         """Show the models as they are now."""
         models = self.models()
         if problem := catalogue.problem():
-            self._say(problem, "error")
+            self._say(tr_sentence(problem), "error")
         names = {model.name for model in models}
         for name in [name for name in self._rows if name not in names]:
             row = self._rows.pop(name)
@@ -395,7 +358,7 @@ class ModelsDialog(QDialog):
             )
             self._say(text, "good")
         else:
-            self._say(f"{model_title(model)}: {verdict.sentence}", "error")
+            self._say(f"{model_title(model)}: {tr_sentence(verdict.sentence)}", "error")
 
     def _on_failed(self, sentence: str) -> None:
         self._say(sentence, "error")

@@ -1,11 +1,14 @@
-"""A report in one HTML file: picture, maps, classes, net, settings, everything embedded."""
+"""A report in one HTML file: picture, maps, classes, net, settings, everything embedded.
+
+It is written in English, or in the language of the function ``tr`` that it is given.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,13 +35,21 @@ __all__ = ["WIDEST", "Drawn", "report_html", "write_report"]
 
 WIDEST = 1200  # pixels of an embedded picture
 _CLASSES = 12
+_NAMED = 3  # classes of a sum that the title names
+
+#: From an English text, its {places} still open, to the same in the report's language.
+Tr = Callable[[str], str]
 
 _CSS = """
 :root { color-scheme: light dark; --ink: #1e1f22; --faint: #5c6068; --ground: #fff; --raised:
 #f5f6f8; --accent: #2f6fde } @media (prefers-color-scheme: dark) { :root { --ink: #ececf0;
 --faint: #a0a4ac; --ground: #1e1f22; --raised: #2b2d30; --accent: #6ea8fe } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--ground);
-margin: 32px auto; max-width: 1120px; padding: 0 24px } h1 { font-size: 28px; margin: 0 }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "PingFang SC",
+"Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", sans-serif;
+color: var(--ink); background: var(--ground);
+margin: 32px auto; max-width: 1120px; padding: 0 24px } pre { font-family: ui-monospace, Menlo,
+Consolas, "DejaVu Sans Mono", "Noto Sans Mono CJK SC", "PingFang SC", "Microsoft YaHei",
+monospace } h1 { font-size: 28px; margin: 0 }
 h2 { font-size: 20px; margin: 40px 0 8px } p.faint, figcaption, th { color: var(--faint) }
 figure { margin: 0 } figure img { width: 100%; border-radius: 4px } .row { display: grid; gap: 24px;
 grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)) } table { border-collapse: collapse;
@@ -115,24 +126,32 @@ def _scale(style: Style, limits: tuple[float, float], log: bool = False) -> str:
     )
 
 
-def _class_rows(maps: ClassMaps, labels: Any, chosen: Sequence[int]) -> str:
+def _class_rows(maps: ClassMaps, labels: Any, chosen: Sequence[int], tr: Tr) -> str:
     ranked = [int(c) for c in maps.ranked()[:_CLASSES]]
     lines = []
     for c in dict.fromkeys([*chosen[:_CLASSES], *ranked]):
         peak, mean = float(maps.prob[c].max()), float(maps.prob[c].mean())
         picture = _png(thumbnail(maps.prob[c], 80))
         lines.append(
-            f"<tr><td>{html.escape(_name(labels, c))}</td>"
+            f"<tr><td>{html.escape(_name(labels, c, tr))}</td>"
             f'<td><img class="thumb" src="{picture}" alt=""></td>'
             f'<td><span class="bar" style="width:{max(1, round(peak * 160))}px"></span></td>'
             f'<td class="n">{peak:.4f}</td><td class="n">{mean:.4f}</td></tr>'
         )
-    head = "<tr><th>class</th><th>map, 0 to 1</th><th></th><th>peak</th><th>mean</th></tr>"
-    return f"<table>{head}{''.join(lines)}</table>"
+    titles = (tr("class"), tr("map, 0 to 1"), "", tr("peak"), tr("mean"))
+    head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
-def _name(labels: Any, index: int) -> str:
-    return f"class {index}" if labels is None else str(labels[index])
+def _name(labels: Any, index: int, tr: Tr) -> str:
+    return tr("class {index}").format(index=index) if labels is None else str(labels[index])
+
+
+def _names(labels: Any, chosen: Sequence[int], tr: Tr) -> str:
+    """The classes of a sum; of a large group, the first ones."""
+    names = " + ".join(_name(labels, c, tr) for c in chosen[:_NAMED])
+    more = len(chosen) - _NAMED
+    return f"{names} {tr('and {n} more').format(n=more)}" if more > 0 else names
 
 
 def _rgb(colour: Sequence[float]) -> str:
@@ -160,6 +179,8 @@ def report_html(
     title: str = "",
     drawn: Drawn | None = None,
     settings: Sequence[tuple[str, str]] = (),
+    tr: Tr = str,
+    lang: str = "en",
 ) -> str:
     """The report as text.
 
@@ -178,13 +199,17 @@ def report_html(
     drawn : Drawn, optional
         Stands in the place of the map drawn by ``style`` and ``mode``.
     settings : sequence of (str, str)
-        Further settings to list.
+        Further settings to list, in the report's language as ``account`` and ``title`` are.
+    tr : function of str to str
+        Gives the report's own texts in its language; their ``{places}`` are filled in afterwards.
+    lang : str
+        That language as HTML writes it, such as ``"zh-CN"``.
     """
     style = style or Style()
     shown = _shown(picture)
     shape = (shown.shape[0], shown.shape[1])
     layer = lay(maps, maps.values(chosen), mode, shape)
-    names = " + ".join(_name(labels, c) for c in chosen)
+    names = _names(labels, chosen, tr)
     won = winner_map(maps)
     colours, cover = lay_colours(maps, won.colours, "tiles", shape)
     winners = blend(shown, colours, np.asarray(0.65 * cover, np.float32), cover, True)
@@ -194,7 +219,7 @@ def report_html(
     legend = "".join(
         _swatch(
             _rgb(e.colour),
-            f"{'other classes' if e.index < 0 else _name(labels, e.index)}: {e.cells}",
+            f"{tr('all others') if e.index < 0 else _name(labels, e.index, tr)}: {e.cells}",
         )
         for e in won.legend
     )
@@ -204,51 +229,79 @@ def report_html(
     if drawn.limits is not None:
         key = _scale(style, drawn.limits, drawn.log)
     where = (
-        "Laid where each cell of the map really looks; what no cell is centred on is dimmed."
+        tr("Laid where each cell of the map really looks; what no cell is centred on is dimmed.")
         if mode != "stretched"
-        else "Stretched over the whole picture, as in most tutorials, which puts the cells up to "
-        f"{stretch_error(maps)[1]:.0f} pixels from where they look."
+        else tr(
+            "Stretched over the whole picture, as in most tutorials, which puts the cells up to "
+            "{n} pixels from where they look."
+        ).format(n=round(stretch_error(maps)[1]))
     )
-    g = maps.geometry
-    h, w = maps.picture_size
-    facts = [
-        ("net", model or "unnamed"),
-        ("picture", f"{w} x {h} pixels"),
-        ("net's input", f"{maps.input_size[1]} x {maps.input_size[0]} pixels"),
-        ("map", f"{maps.cols} x {maps.rows} cells, {g.jump[1]} pixels apart"),
-        ("a cell answers for", f"{g.window_size[1]} x {g.window_size[0]} pixels of the input"),
-        ("a cell can see", f"{g.field_size[1]} x {g.field_size[0]} pixels"),
-        ("drawn as", f"{mode}, {style.colormap}, opacity {style.opacity:g}, gamma {style.gamma:g}"),
-        *settings,
-        ("forward passes", f"{maps.seconds * 1000:.0f} ms"),
-    ]
-    heading = html.escape(title or f"Where is {names}?")
+    heading = html.escape(title or tr("Where is {names}?").format(names=names))
     parts = [
         f"<h1>{heading}</h1>",
         f'<p class="faint">{where}</p>',
         '<div class="row">',
-        _figure(shown, "the picture"),
+        _figure(shown, tr("the picture")),
         f"<div>{_figure(drawn.picture, drawn.caption)}{key}</div>",
         "</div>",
-        "<h2>Classes</h2>",
-        _class_rows(maps, labels, chosen),
-        '<h2>Who wins where, and how sure</h2><div class="row"><div>',
-        _figure(winners, "each cell's best class"),
+        f"<h2>{tr('Classes')}</h2>",
+        _class_rows(maps, labels, chosen, tr),
+        f"<h2>{tr('Who wins where, and how sure')}</h2>",
+        '<div class="row"><div>',
+        _figure(winners, tr("each cell's best class")),
         legend,
         "</div><div>",
-        _figure(unsure, "entropy in bits: dark is sure"),
+        _figure(unsure, tr("entropy in bits: dark is sure")),
         _scale(Style("viridis"), (0.0, highest)),
         "</div></div>",
-        f"<h2>Best class of each cell</h2><pre>{html.escape(grid_text(maps, labels))}</pre>",
-        "<h2>Settings</h2>",
-        _facts(facts),
+        f"<h2>{tr('Best class of each cell')}</h2>",
+        f"<pre>{html.escape(grid_text(maps, labels))}</pre>",
+        f"<h2>{tr('Settings')}</h2>",
+        _facts([*_known(maps, model, mode, style, tr), *settings, _time(maps, tr)]),
     ]
     if account:
-        parts.append(f"<h2>Transplant</h2><pre>{html.escape(account)}</pre>")
+        parts.append(f"<h2>{tr('Transplant')}</h2><pre>{html.escape(account)}</pre>")
     return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{heading}</title>'
+        f'<!DOCTYPE html><html lang="{html.escape(lang)}"><head><meta charset="utf-8">'
+        f"<title>{heading}</title>"
         f"<style>{_CSS}</style></head><body>{''.join(parts)}</body></html>\n"
     )
+
+
+def _known(maps: ClassMaps, model: str, mode: str, style: Style, tr: Tr) -> list[tuple[str, str]]:
+    """What the maps themselves tell of how they were made."""
+    g = maps.geometry
+    pixels = tr("{w} x {h} pixels")
+    h, w = maps.picture_size
+    return [
+        (tr("net"), model or tr("unnamed")),
+        (tr("picture"), pixels.format(w=w, h=h)),
+        (tr("net's input"), pixels.format(w=maps.input_size[1], h=maps.input_size[0])),
+        (
+            tr("map"),
+            tr("{cols} x {rows} cells, {n} pixels apart").format(
+                cols=maps.cols, rows=maps.rows, n=g.jump[1]
+            ),
+        ),
+        (
+            tr("a cell answers for"),
+            tr("{w} x {h} pixels of the input").format(w=g.window_size[1], h=g.window_size[0]),
+        ),
+        (tr("a cell can see"), pixels.format(w=g.field_size[1], h=g.field_size[0])),
+        (
+            tr("drawn as"),
+            tr("{mode}, {colours}, opacity {opacity}, gamma {gamma}").format(
+                mode=tr(mode),
+                colours=style.colormap,
+                opacity=f"{style.opacity:g}",
+                gamma=f"{style.gamma:g}",
+            ),
+        ),
+    ]
+
+
+def _time(maps: ClassMaps, tr: Tr) -> tuple[str, str]:
+    return tr("forward passes"), f"{maps.seconds * 1000:.0f} ms"
 
 
 def write_report(

@@ -17,7 +17,8 @@ from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QFileDialog,
 
 from filterlab import caffe, paths
 from filterlab.gui import i18n
-from filterlab.gui.models_dialog import ModelsDialog, progress_texts
+from filterlab.gui.model_texts import progress_texts
+from filterlab.gui.models_dialog import ModelsDialog
 from filterlab.gui.own_model_dialog import OwnModelDialog
 from filterlab.progress import Progress
 from filterlab.zoo import catalogue

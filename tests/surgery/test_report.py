@@ -78,6 +78,32 @@ def test_one_file_with_everything_inside(
     assert peak in page.text
 
 
+def test_a_report_in_another_language(
+    thin: Transplanted, maps: ClassMaps, picture: np.ndarray
+) -> None:
+    def other(text: str) -> str:
+        return "".join(
+            part if part.startswith("{") else re.sub(r"[A-Za-z']+", "字", part)
+            for part in re.split(r"({\w+})", text)
+        )
+
+    for mode in ("tiles", "stretched"):
+        for labels in (NAMES, None):
+            text = report_html(
+                picture, maps, [1, 2, 3, 4], labels, "瘦", mode=mode, tr=other, lang="zh-CN"
+            )
+            assert '<html lang="zh-CN">' in text
+            page = _Checker()
+            page.feed(re.sub("<style>.*?</style>", "", text, flags=re.DOTALL))
+            words = set(re.findall(r"[A-Za-z]{2,}", page.text))
+            assert words <= {"inferno", "ms"}
+
+
+def test_of_many_classes_the_title_names_three(maps: ClassMaps, picture: np.ndarray) -> None:
+    text = report_html(picture, maps, range(7), NAMES)
+    assert "<title>Where is 阿 &lt;a&gt; + b &amp; b + c and 4 more?</title>" in text
+
+
 def test_large_pictures_are_embedded_smaller(maps: ClassMaps) -> None:
     from dataclasses import replace
 

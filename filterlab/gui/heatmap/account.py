@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab.gui import theme
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo.labels import Labels
 
@@ -121,7 +121,7 @@ class AccountPanel(QWidget):
                     f"&nbsp;→ {cast.new} {_shape(cast.new_shape)}</span>"
                 )
             else:
-                lines.append(f"<span style='{code}'>{cast}</span>")
+                lines.append(f"<span style='{code}'>{tr_sentence(str(cast))}</span>")
         cast_layers = [cast for cast in done.casts if cast.kind == "fc->conv"]
         if cast_layers:
             shared = all(cast.shares_memory for cast in cast_layers)

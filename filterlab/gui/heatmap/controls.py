@@ -25,8 +25,10 @@ from qtpy.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.heatmap.look import Look
-from filterlab.gui.i18n import language, tr
+from filterlab.gui.heatmap.look_names import lays, scales, shows
+from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
+from filterlab.gui.model_texts import model_about, model_title
 from filterlab.gui.widgets.section import CollapsibleSection
 from filterlab.gui.widgets.slider import LabelledSlider
 from filterlab.zoo.catalogue import Model
@@ -142,9 +144,9 @@ class Controls(QScrollArea):
         with QSignalBlocker(self.model_combo):
             self.model_combo.clear()
             for model in models:
-                title = model.title_zh if language() == "zh" and model.title_zh else model.title
+                title = model_title(model)
                 self.model_combo.addItem(title, model.name)
-                about = model.about_zh if language() == "zh" and model.about_zh else model.about
+                about = model_about(model)
                 self.model_combo.setItemData(
                     self.model_combo.count() - 1, about or title, Qt.ToolTipRole
                 )
@@ -162,7 +164,7 @@ class Controls(QScrollArea):
             self.model_note.setVisible(False)
             self.get_button.setVisible(False)
             return
-        about = model.about_zh if language() == "zh" and model.about_zh else model.about
+        about = model_about(model)
         self.model_combo.setToolTip(about)
         missing = model.kind == "download" and not model.ready
         size = f" ({model.size / 1e6:.0f} MB)" if missing and model.size else ""
@@ -304,43 +306,9 @@ class Controls(QScrollArea):
         grid.setHorizontalSpacing(theme.STEP)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
-        self.show_combo = self._choice(
-            grid,
-            0,
-            tr("Show"),
-            (
-                (tr("chosen class"), "class"),
-                (tr("two classes"), "two"),
-                (tr("best class"), "winner"),
-                (tr("uncertainty"), "entropy"),
-            ),
-            "show",
-        )
-        self.lay_combo = self._choice(
-            grid,
-            1,
-            tr("Laid as"),
-            (
-                (tr("tiles"), "tiles"),
-                (tr("smooth"), "smooth"),
-                (tr("coverage, mean"), "coverage"),
-                (tr("coverage, largest"), "coverage-max"),
-                (tr("stretched (wrong)"), "stretched"),
-            ),
-            "lay",
-        )
-        self.scale_combo = self._choice(
-            grid,
-            2,
-            tr("Values"),
-            (
-                (tr("probability 0 to 1"), "unit"),
-                (tr("range found"), "found"),
-                (tr("logarithmic"), "log"),
-                (tr("score, no softmax"), "score"),
-            ),
-            "scale",
-        )
+        self.show_combo = self._choice(grid, 0, tr("Show"), shows(), "show")
+        self.lay_combo = self._choice(grid, 1, tr("Laid as"), lays(), "lay")
+        self.scale_combo = self._choice(grid, 2, tr("Values"), scales(), "scale")
         self.colours_combo = self._choice(
             grid,
             3,

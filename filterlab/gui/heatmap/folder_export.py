@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from filterlab.gui.heatmap.saving import Exported, Frame, folder_job
 from filterlab.gui.heatmap.work import Size
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Job, Progress
@@ -108,7 +108,8 @@ class FolderExport(QWidget):
         # The steps inside a picture have no share; the bar counts pictures.
         if progress.total:
             self._done = int(progress.done)
-            self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
+            detail = tr_sentence(progress.message)
+            self.progress.set_progress(tr(progress.step), progress.fraction, detail, left)
 
     def _on_cancelled(self) -> None:
         self._say(tr("The export was stopped; what it has written stays."))

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
+from filterlab.gui.errors import one_sentence
 from filterlab.gui.heatmap.look import Drawing, Look, Scene, draw, preview, with_lines
+from filterlab.gui.heatmap.look_names import name_of, scales, shows
 from filterlab.gui.heatmap.work import Size, Source, map_job, open_job
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import language, tr
 from filterlab.gui.tab import PICTURE_SUFFIXES
 from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
@@ -39,6 +41,9 @@ __all__ = [
 ]
 
 Array = NDArray[np.float32]
+
+_HTML_LANGUAGES = {"en": "en", "zh": "zh-CN"}
+
 #: How many pictures were exported, and why others were not.
 Exported = tuple[int, list[str]]
 
@@ -140,7 +145,7 @@ def cell_job(frame: Frame, cell: tuple[int, int], path: Path) -> Job[Path]:
 
 
 def report_job(frame: Frame, path: Path) -> Job[Path]:
-    """A report in one HTML file."""
+    """A report in one HTML file, in the window's language."""
     yield Progress(tr("write the report"), 0, 1, path.name)
     look, drawing = frame.look, _drawing(frame, preview(frame.picture, WIDEST))
     drawn = Drawn(
@@ -152,7 +157,14 @@ def report_job(frame: Frame, path: Path) -> Job[Path]:
         tuple(_names(frame, drawing)),
     )
     settings = (
-        ("shown", f"{look.show}, values {look.scale}, threshold {look.threshold:g}"),
+        (
+            tr("shown"),
+            tr("{show}; values: {scale}; threshold {threshold}").format(
+                show=name_of(shows(), look.show),
+                scale=name_of(scales(), look.scale),
+                threshold=f"{look.threshold:g}",
+            ),
+        ),
         *frame.settings,
     )
     write_report(
@@ -167,6 +179,8 @@ def report_job(frame: Frame, path: Path) -> Job[Path]:
         frame.account,
         drawn=drawn,
         settings=settings,
+        tr=tr,
+        lang=_HTML_LANGUAGES[language()],
     )
     return path
 
@@ -227,7 +241,7 @@ def folder_job(
             write_npy(out / f"{path.stem}_map.npy", outcome.maps.values(frame.chosen))
             done += 1
         except (FilterLabError, CaffeError, OSError) as error:
-            problems.append(" ".join(str(error).split()))
+            problems.append(one_sentence(error))
     return done, problems
 
 

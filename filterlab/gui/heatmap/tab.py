@@ -38,8 +38,9 @@ from filterlab.gui.heatmap.work import (
     open_job,
     transplant_and_map_job,
 )
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.jobs import JobRunner
+from filterlab.gui.model_texts import model_title, progress_texts
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
 from filterlab.gui.widgets.code_panel import CodePanel
@@ -216,7 +217,7 @@ class HeatmapTab(Tab):
 
     def _on_got(self, model: Model) -> None:
         self.list_models(model.name)
-        self.show_info(tr("The weights of {name} are here.").format(name=model.title))
+        self.show_info(tr("The weights of {name} are here.").format(name=model_title(model)))
 
     # Jobs
 
@@ -282,7 +283,10 @@ class HeatmapTab(Tab):
         self.refresh()
 
     def _on_progress(self, progress: Progress, left: float | None) -> None:
-        self.progress.set_progress(tr(progress.step), progress.fraction, progress.message, left)
+        title = model_title(self.model) if self.model is not None else ""
+        step, detail, own_left = progress_texts(progress, title)
+        left = left if own_left is None else own_left
+        self.progress.set_progress(step, progress.fraction, detail, left)
         if isinstance(progress, Live):
             self._on_live(progress)
         elif isinstance(progress, PartialMaps) and progress.maps is not None:
@@ -550,7 +554,8 @@ class HeatmapTab(Tab):
         """What is on show, as a snapshot for saving; None without a map."""
         if self.maps is None or self.shown is None or self.transplanted is None:
             return None
-        caption = (texts.heading(self), f"{self.shown.source.name}  {texts.facts(self)}")
+        name = texts.picture_name(self.shown.source)
+        caption = (texts.heading(self), f"{name}  {texts.facts(self)}")
         return Frame(
             self.shown.picture,
             self.maps,
@@ -560,8 +565,8 @@ class HeatmapTab(Tab):
             self.pyramid,
             caption,
             self.labels,
-            self.ran_model.title if self.ran_model is not None else "",
-            self.transplanted.account(),
+            model_title(self.ran_model) if self.ran_model is not None else "",
+            "\n".join(tr_sentence(line) for line in self.transplanted.account().splitlines()),
             texts.settings_of(self),
         )
 

@@ -165,9 +165,17 @@ def settings_of(tab: HeatmapTab) -> tuple[tuple[str, str], ...]:
     ready = preprocessing_of(tab.ran_model)
     mean = ", ".join(f"{v:g}" for v in ready.mean_bgr)
     return (
-        ("passes", tab.controls.passes_combo.currentText()),
-        ("picture's shape", "squashed to a square" if tab.controls.squash else "kept"),
-        ("preprocessing", f"{ready.order} x {ready.scale:g}, minus the mean {mean} (B, G, R)"),
+        (tr("passes"), tab.controls.passes_combo.currentText()),
+        (
+            tr("picture's shape"),
+            tr("squashed to a square") if tab.controls.squash else tr("kept"),
+        ),
+        (
+            tr("preprocessing"),
+            tr("{order} x {scale}, minus the mean {mean} (B, G, R)").format(
+                order=ready.order, scale=f"{ready.scale:g}", mean=mean
+            ),
+        ),
     )
 
 

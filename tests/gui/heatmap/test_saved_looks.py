@@ -121,7 +121,7 @@ def words(frame: saving.Frame, path: Path) -> str:
 
 def test_a_report_tells_how_the_map_was_made(ready, frame, tmp_path) -> None:
     text = words(frame(scale="log", threshold=0.25), tmp_path / "r.html")
-    assert "class, values log, threshold 0.25" in text
+    assert "chosen class; values: logarithmic; threshold 0.25" in text
     assert "RGB x 1, minus the mean 0, 0, 0 (B, G, R)" in text
     assert ready.controls.passes_combo.currentText() in text
     assert "1.0e-06\n\n0.001\n\n1" in text
@@ -130,7 +130,7 @@ def test_a_report_tells_how_the_map_was_made(ready, frame, tmp_path) -> None:
 
 def test_a_report_of_two_classes_names_both(frame, tmp_path) -> None:
     text = words(frame(show="two"), tmp_path / "r.html")
-    assert "two, values unit" in text
+    assert "two classes; values: probability 0 to 1" in text
     assert text.count("darkness") > words(frame(), tmp_path / "one.html").count("darkness")
 
 

@@ -1,0 +1,47 @@
+"""What the window says of a model and of a job, in the language in use."""
+
+from __future__ import annotations
+
+from filterlab.gui import i18n
+from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.progress import Progress
+from filterlab.zoo.catalogue import Model
+from filterlab.zoo.download import DownloadProgress
+
+__all__ = ["model_about", "model_title", "progress_texts"]
+
+
+def model_title(model: Model) -> str:
+    """A model's name."""
+    return model.title_zh if i18n.language() == "zh" and model.title_zh else model.title
+
+
+def model_about(model: Model) -> str:
+    """A model's sentence."""
+    return model.about_zh if i18n.language() == "zh" and model.about_zh else model.about
+
+
+def progress_texts(progress: Progress, title: str) -> tuple[str, str, float | None]:
+    """Step, detail and, of a download, the seconds left; ``title`` is the model's name."""
+    detail, left = tr_sentence(progress.message), None
+    waiting = progress.step.endswith(": waiting to try again")
+    if isinstance(progress, DownloadProgress):
+        left = progress.seconds_left
+        if not waiting:
+            detail = _detail(progress)
+    for english in ("Getting ", "Checking ", "Making random weights for "):
+        if progress.step.startswith(english):
+            step = tr(english + "{name}").format(name=title)
+            return step + tr(": waiting to try again") if waiting else step, detail, left
+    return tr(progress.step), detail, left
+
+
+def _detail(progress: DownloadProgress) -> str:
+    done, total = progress.done / 1e6, progress.total / 1e6
+    if total:
+        text = tr("{done} of {total} MB").format(done=f"{done:.1f}", total=f"{total:.1f}")
+    else:
+        text = f"{done:.1f} MB"
+    if progress.speed > 0:
+        text += f"   {progress.speed / 1e6:.1f} MB/s"
+    return text
