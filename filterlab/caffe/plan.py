@@ -21,8 +21,8 @@ from filterlab.caffe.topology import Topology
 
 __all__ = ["Bindings", "Compiled", "Plan", "PlanCache"]
 
-#: Multiplications after which weights are laid out anew: about what laying them out costs.
-WORK_BEFORE_PACKING = 6e9
+#: Multiplications per weight before weights are laid out: so many take about as long as that does.
+USES_BEFORE_PACKING = 5000
 
 
 class Compiled(NamedTuple):
@@ -128,7 +128,8 @@ class Plan:
         with self._lock:
             if self._packable and len(key) == 1:
                 self._done += self._work
-                if self._done >= WORK_BEFORE_PACKING:
+                values = sum(math.prod(shape) for shape in self._packable.values())
+                if self._done >= USES_BEFORE_PACKING * values:
                     packed, self._packable = self._packed(key), {}
                     if packed:
                         self._compiled[key] = packed

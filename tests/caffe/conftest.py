@@ -10,7 +10,7 @@ from filterlab.caffe import packing, plan
 @pytest.fixture
 def packed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lay the weights of all convolutions out at the first run, however small they are."""
-    monkeypatch.setattr(plan, "WORK_BEFORE_PACKING", 0)
+    monkeypatch.setattr(plan, "USES_BEFORE_PACKING", 0)
     monkeypatch.setattr(packing, "FEWEST_POSITIONS", 1)
     monkeypatch.setattr(packing, "FEWEST_KERNELS", 1)
 

@@ -64,7 +64,7 @@ def anew(net: caffe.Net) -> dict[str, Floats]:
         for mine, theirs in zip(other.params[name], row):
             mine.data[...] = theirs.data
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "WORK_BEFORE_PACKING", float("inf"))
+        patch.setattr(plan, "USES_BEFORE_PACKING", float("inf"))
         other.blobs["data"].reshape(*net.blobs["data"].shape)
         other.forward(data=net.blobs["data"].data)
     assert not layouts(other)
@@ -196,8 +196,8 @@ def test_weights_are_laid_out_once_it_pays(monkeypatch: pytest.MonkeyPatch) -> N
     net = net_of(
         3, conv("a", "data", 32, "kernel_size: 3") + conv("few", "data", 3, "kernel_size: 3")
     )
-    work = 2 * 32 * 18 * 18 * 27
-    monkeypatch.setattr(plan, "WORK_BEFORE_PACKING", 2.5 * work)
+    uses = 2 * 32 * 18 * 18 * 27 / (32 * 27 + 32)
+    monkeypatch.setattr(plan, "USES_BEFORE_PACKING", 2.5 * uses)
     made: list[Any] = []
     pack = packing.pack
     monkeypatch.setattr(plan, "pack", lambda *args: made.append(args[1]) or pack(*args))
@@ -211,7 +211,7 @@ def test_weights_are_laid_out_once_it_pays(monkeypatch: pytest.MonkeyPatch) -> N
 def test_without_room_for_temporary_files_weights_stay_as_they_are(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(plan, "WORK_BEFORE_PACKING", 0)
+    monkeypatch.setattr(plan, "USES_BEFORE_PACKING", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     net = net_of(3, conv("a", "data", 32, "kernel_size: 3"))
     check(net)
