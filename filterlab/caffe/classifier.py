@@ -72,6 +72,8 @@ class Classifier(Net):
         self.transformer = transformer_for(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].shape[2:])
         self.image_dims = self.crop_dims if image_dims is None else np.array(image_dims)
+        if self.image_dims.shape != (2,) or self.image_dims.dtype.kind not in "iuf":
+            raise CaffeError(f"image_dims must be (height, width), not {image_dims!r}")
 
     def predict(self, inputs: Sequence[Array], oversample: bool = True) -> Array:
         """Class probabilities of pictures.
@@ -91,9 +93,15 @@ class Classifier(Net):
         CaffeError
             If there is no picture, or one does not fit the net.
         """
-        if not len(inputs):
+        if not hasattr(inputs, "__len__") or not len(inputs):
             raise CaffeError("predict() needs at least one picture, as a list")
         height, width = (int(dim) for dim in self.image_dims)
+        channels = {np.shape(picture)[-1:] for picture in inputs}
+        if len(channels) > 1:
+            raise CaffeError(
+                "predict() needs pictures with the same number of channels; load all with "
+                "caffe.io.load_image(…, color=True), or all with color=False"
+            )
         pictures = np.stack([io.resize_image(picture, (height, width)) for picture in inputs])
         if oversample:
             pictures = io.oversample(pictures, self.crop_dims)

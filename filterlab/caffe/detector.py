@@ -55,7 +55,12 @@ class Detector(Net):
         name = self.inputs[0]
         channels, height, width = (int(dim) for dim in self.blobs[name].shape[1:])
         self.crop_dims = np.array((height, width, channels))
-        self.context_pad = int(context_pad or 0)
+        try:
+            self.context_pad = int(context_pad or 0)
+        except (TypeError, ValueError):
+            self.context_pad = -1
+        if self.context_pad < 0:
+            raise CaffeError(f"context_pad must be a number of pixels, not {context_pad!r}")
         if not self.context_pad:
             return
         if height != width:
@@ -77,15 +82,20 @@ class Detector(Net):
             self.crop_mean[...] = full / self.transformer.raw_scale.get(name, 1.0)
 
     def crop(self, im: Array, window: Sequence[float]) -> Array:
-        """The part of a picture in a window, with context if that is configured.
+        """The part of a picture in a window, with context if that is configured; empty outside.
 
         Parameters
         ----------
         im : (H, W, K) array
         window : (ymin, xmin, ymax, xmax)
         """
-        box = np.asarray(window, float)
-        y0, x0, y1, x1 = (int(edge) for edge in box)
+        try:
+            box = np.asarray(window, float)
+            y0, x0, y1, x1 = (int(edge) for edge in box)
+        except (TypeError, ValueError, OverflowError):
+            raise CaffeError(
+                f"{window!r} is no window; give ymin, xmin, ymax, xmax in pixels"
+            ) from None
         if not self.context_pad:
             return im[max(y0, 0) : y1, max(x0, 0) : x1]
         size = int(self.crop_dims[0])
@@ -98,7 +108,10 @@ class Detector(Net):
         box = np.clip(box, 0, np.tile(im.shape[:2], 2)).astype(int)
         inner = np.round((box[2:] - box[:2] + 1) * per_pixel).astype(int)
         inner = np.minimum(inner, size - pad)
-        shown = io.resize_image(im[box[0] : box[2], box[1] : box[3]], inner)
+        shown = im[box[0] : box[2], box[1] : box[3]]
+        if not shown.size or min(inner) < 1:
+            return im[:0]
+        shown = io.resize_image(shown, inner)
         crop = np.array(self.crop_mean)
         crop[pad[0] : pad[0] + inner[0], pad[1] : pad[1] + inner[1]] = shown
         return crop
@@ -125,7 +138,14 @@ class Detector(Net):
         found: list[dict[str, Any]] = []
         crops: list[Array] = []
         name = self.inputs[0]
-        for filename, windows in images_windows:
+        try:
+            pairs = [(filename, list(windows)) for filename, windows in images_windows]
+        except (TypeError, ValueError):
+            raise CaffeError(
+                "detect_windows() takes pairs of a file name and a list of windows; give "
+                "[(filename, [(ymin, xmin, ymax, xmax), …]), …]"
+            ) from None
+        for filename, windows in pairs:
             picture = io.load_image(filename)
             for window in windows:
                 crop = self.crop(picture, window)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 
+from filterlab.caffe.errors import CaffeError
+
 __all__ = ["providers", "set_device", "set_mode_cpu", "set_mode_gpu"]
 
 _GPU = ("CUDAExecutionProvider", "DmlExecutionProvider", "CoreMLExecutionProvider")
@@ -43,10 +45,22 @@ def set_mode_gpu() -> None:
 
 
 def set_device(device: int) -> None:
-    """Choose among several GPUs, counted from 0."""
+    """Choose among several GPUs, counted from 0.
+
+    Raises
+    ------
+    CaffeError
+        If it is no whole number of 0 or more.
+    """
     global _device
+    try:
+        number = int(device)
+    except (TypeError, ValueError, OverflowError):
+        number = -1
+    if number < 0:
+        raise CaffeError(f"set_device({device!r}): GPUs are counted 0, 1, 2 …; give such a number")
     with _lock:
-        _device = int(device)
+        _device = number
 
 
 def providers() -> tuple[tuple[str, int], ...]:

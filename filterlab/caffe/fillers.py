@@ -31,12 +31,21 @@ def set_random_seed(seed: int) -> None:
     ----------
     seed : int
         Any integer of 0 or more.
+
+    Raises
+    ------
+    CaffeError
+        For anything else.
     """
     global _seeds
-    if int(seed) < 0:
-        raise CaffeError(f"set_random_seed({seed}): the seed must be 0 or more")
+    try:
+        number = int(seed)
+    except (TypeError, ValueError, OverflowError):
+        number = -1
+    if number < 0:
+        raise CaffeError(f"set_random_seed({seed!r}): the seed must be a whole number, 0 or more")
     with _lock:
-        _seeds = np.random.SeedSequence(int(seed))
+        _seeds = np.random.SeedSequence(number)
 
 
 def next_seed() -> np.random.SeedSequence:

@@ -6,6 +6,7 @@ that is computed; people mean ``net.blobs["data"].data[...] = picture``.
 
 from __future__ import annotations
 
+import difflib
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, NoReturn, TypeVar
@@ -15,6 +16,12 @@ from filterlab.caffe.errors import CaffeError
 __all__ = ["BlobRow", "ByName"]
 
 T = TypeVar("T")
+
+
+class NoSuchNameError(CaffeError, KeyError):
+    """A name that the net does not have; also the KeyError that pycaffe raises."""
+
+    __str__ = Exception.__str__
 
 
 class ByName(OrderedDict[str, T]):
@@ -33,8 +40,24 @@ class ByName(OrderedDict[str, T]):
             f"{self._path}[{name!r}]{row}.data[...] = …"
         )
 
+    def __missing__(self, name: Any) -> NoReturn:
+        near = difflib.get_close_matches(str(name), self, 1)
+        some = ", ".join(list(self)[:20]) + (" …" if len(self) > 20 else "")
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {some or 'none'}"
+        what = "layer with weights" if self._path.endswith("params") else "blob"
+        raise NoSuchNameError(f"{self._path}[{name!r}]: the net has no {what} of this name; {hint}")
+
     def __delitem__(self, name: str) -> NoReturn:
+        self.clear()
+
+    def clear(self) -> NoReturn:
         raise CaffeError(f"{self._path} belongs to the net: nothing can be taken out of it")
+
+    def pop(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self.clear()
+
+    def popitem(self, last: bool = True) -> NoReturn:
+        self.clear()
 
     def copy(self) -> Any:
         return dict(self)

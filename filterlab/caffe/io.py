@@ -6,18 +6,22 @@ The numbers are pycaffe's: pictures are float32 RGB in 0..1, resizing is scikit-
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
+from filterlab.caffe.blob import check_shape
 from filterlab.caffe.blobproto import read_blobproto, read_mean
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import open_file
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.quiet import quiet_opencv
+from filterlab.caffe.wire import shape_text
 
 __all__ = [
     "Transformer",
@@ -41,6 +45,29 @@ FloatArray = npt.NDArray[np.float32]
 _LUMINANCE = (0.2125, 0.7154, 0.0721)
 
 
+def _two(sizes: Any, what: str) -> tuple[int, int]:
+    try:
+        height, width = (int(size) for size in sizes)
+    except (TypeError, ValueError):
+        raise CaffeError(f"{what} must be (height, width), not {sizes!r}") from None
+    return height, width
+
+
+def _floats(values: Any, what: str) -> FloatArray:
+    """New float32 memory with these values."""
+    try:
+        return np.array(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise CaffeError(f"{what} is no array of numbers: {error}") from None
+
+
+def _is_message(value: Any, field: str, kind: str) -> None:
+    if not hasattr(value, field):
+        raise CaffeError(
+            f"a {type(value).__name__} is no {kind} message; from bytes {kind}.FromString makes one"
+        )
+
+
 def blobproto_to_array(blob: caffe_pb2.BlobProto, return_diff: bool = False) -> FloatArray:
     """A BlobProto's data (or diff) as an array in its shape.
 
@@ -49,6 +76,7 @@ def blobproto_to_array(blob: caffe_pb2.BlobProto, return_diff: bool = False) -> 
     CaffeError
         If the shape has another number of values than are there.
     """
+    _is_message(blob, "double_data", "BlobProto")
     if return_diff:
         values = np.array(blob.diff or blob.double_diff, np.float32)
     else:
@@ -66,20 +94,20 @@ def _reshape(values: Array, shape: Sequence[int], what: str) -> Array:
             raise ValueError
         return values.reshape(shape)
     except ValueError:
-        claimed = "x".join(map(str, shape)) or "()"
         raise CaffeError(
-            f"the {what}'s shape {claimed} does not fit its {values.size} values; make it anew"
+            f"the {what}'s shape {shape_text(shape)} does not fit its {values.size} values; "
+            "make it anew"
         ) from None
 
 
 def array_to_blobproto(arr: Array, diff: Array | None = None) -> caffe_pb2.BlobProto:
     """An array of any shape, and optionally its diff, as a BlobProto."""
     blob = caffe_pb2.BlobProto()
-    arr = np.asarray(arr)
-    blob.shape.dim.extend(arr.shape)
-    blob.data.extend(arr.astype(np.float32, copy=False).ravel().tolist())
+    values = _floats(arr, "the blob")
+    blob.shape.dim.extend(values.shape)
+    blob.data.extend(values.ravel().tolist())
     if diff is not None:
-        blob.diff.extend(np.asarray(diff).astype(np.float32, copy=False).ravel().tolist())
+        blob.diff.extend(_floats(diff, "the blob's diff").ravel().tolist())
     return blob
 
 
@@ -116,9 +144,14 @@ def array_to_datum(arr: Array, label: int | None = None) -> caffe_pb2.Datum:
     if arr.dtype == np.uint8:
         datum.data = arr.tobytes()
     else:
-        datum.float_data.extend(arr.astype(np.float32).ravel().tolist())
+        datum.float_data.extend(_floats(arr, "the datum").ravel().tolist())
     if label is not None:
-        datum.label = label
+        try:
+            datum.label = operator.index(label)
+        except (TypeError, ValueError):
+            raise CaffeError(
+                f"a datum's label must be a whole number of 32 bits, not {label!r}"
+            ) from None
     return datum
 
 
@@ -130,6 +163,7 @@ def datum_to_array(datum: caffe_pb2.Datum) -> Array:
     CaffeError
         If the datum is an encoded picture, or its shape does not fit its data.
     """
+    _is_message(datum, "float_data", "Datum")
     if datum.encoded:
         raise CaffeError("the datum is an encoded picture; decode its data with OpenCV first")
     shape = (datum.channels, datum.height, datum.width)
@@ -139,7 +173,15 @@ def datum_to_array(datum: caffe_pb2.Datum) -> Array:
 
 
 def _dims_of(in_: str, shape: Sequence[int]) -> str:
-    return f"{in_!r} ({'x'.join(map(str, shape))})"
+    return f"{in_!r} ({shape_text(shape)})"
+
+
+def _indices(order: Any) -> tuple[int, ...]:
+    """Whole numbers as a tuple; () for anything else."""
+    try:
+        return tuple(operator.index(index) for index in order)
+    except TypeError:
+        return ()
 
 
 class Transformer:
@@ -168,6 +210,28 @@ class Transformer:
                 f"{in_!r} is not one of the net's inputs ({', '.join(map(str, self.inputs))})"
             )
 
+    def _check_scale(self, in_: str, scale: Any, what: str) -> None:
+        self._check_input(in_)
+        shape = tuple(int(dim) for dim in self.inputs[in_][1:])
+        try:
+            # None is pycaffe's for no scale; an array may scale each channel by itself.
+            fits = scale is None or (
+                np.broadcast_shapes(np.asarray(scale, np.float32).shape, shape) == shape
+            )
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise CaffeError(
+                f"the {what} of {_dims_of(in_, self.inputs[in_])} must be a number, not {scale!r}"
+            )
+
+    @staticmethod
+    def _misfit(in_: str, mean: Array, picture: Array) -> NoReturn:
+        raise CaffeError(
+            f"the mean of {in_!r} is {shape_text(mean.shape)}, its picture "
+            f"{shape_text(picture.shape)}; set a mean that fits"
+        ) from None
+
     def preprocess(self, in_: str, data: Array) -> FloatArray:
         """A picture as the net's input.
 
@@ -184,7 +248,7 @@ class Transformer:
             New memory; ``data`` stays as it is.
         """
         self._check_input(in_)
-        caffe_in: Array = np.array(data, np.float32)
+        caffe_in: Array = _floats(data, f"the picture for {in_!r}")
         transpose = self.transpose.get(in_)
         channel_swap = self.channel_swap.get(in_)
         raw_scale = self.raw_scale.get(in_)
@@ -213,29 +277,54 @@ class Transformer:
             try:
                 caffe_in -= mean
             except ValueError:
-                raise CaffeError(
-                    f"the mean of {in_!r} is {'x'.join(map(str, mean.shape))}, its picture "
-                    f"{'x'.join(map(str, caffe_in.shape))}; set a mean that fits"
-                ) from None
+                self._misfit(in_, mean, caffe_in)
         if input_scale is not None:
             caffe_in *= np.float32(input_scale)
         return caffe_in
 
     def deprocess(self, in_: str, data: Array) -> Array:
-        """The inverse of :meth:`preprocess`, but for the resizing."""
+        """The inverse of :meth:`preprocess`, but for the resizing.
+
+        Parameters
+        ----------
+        in_ : str
+            Name of the input.
+        data : (K, H, W) or (1, K, H, W) array
+            What the input holds for one picture.
+
+        Returns
+        -------
+        (H, W, K) array
+            New memory.
+        """
         self._check_input(in_)
-        decaf_in: Array = np.array(data).squeeze()
-        if decaf_in.dtype.kind != "f":
-            decaf_in = decaf_in.astype(np.float32)
         transpose = self.transpose.get(in_)
         channel_swap = self.channel_swap.get(in_)
         raw_scale = self.raw_scale.get(in_)
         mean = self.mean.get(in_)
         input_scale = self.input_scale.get(in_)
+        given = np.shape(data)
+        decaf_in: Array = np.array(data).squeeze()
+        if decaf_in.dtype.kind != "f":
+            decaf_in = _floats(decaf_in, f"what deprocess was given for {in_!r}")
+        if not (transpose is None and channel_swap is None and mean is None):
+            # One channel, or one row, is an axis as well.
+            if decaf_in.ndim < 3 and decaf_in.size == math.prod(given[-3:]):
+                decaf_in = decaf_in.reshape(given[-3:])
+            if decaf_in.ndim != 3 or (
+                channel_swap is not None and len(channel_swap) != decaf_in.shape[0]
+            ):
+                raise CaffeError(
+                    f"deprocess takes one picture of {in_!r} at a time, channels x height x "
+                    f"width as in {shape_text(self.inputs[in_])}, not {shape_text(given)}"
+                )
         if input_scale is not None:
             decaf_in /= decaf_in.dtype.type(input_scale)
         if mean is not None:
-            decaf_in += mean.astype(decaf_in.dtype)
+            try:
+                decaf_in += mean.astype(decaf_in.dtype)
+            except ValueError:
+                self._misfit(in_, mean, decaf_in)
         if raw_scale is not None:
             decaf_in /= decaf_in.dtype.type(raw_scale)
         if channel_swap is not None:
@@ -248,10 +337,10 @@ class Transformer:
         """Order of the axes: ``(2, 0, 1)`` makes H x W x K into K x H x W."""
         self._check_input(in_)
         wanted = len(self.inputs[in_]) - 1
-        if sorted(order) != list(range(wanted)):
+        if sorted(_indices(order)) != list(range(wanted)):
             raise CaffeError(
                 f"the transpose of {_dims_of(in_, self.inputs[in_])} must order the axes 0 to "
-                f"{wanted - 1}, not {tuple(order)}"
+                f"{wanted - 1}, not {order!r}"
             )
         self.transpose[in_] = order
 
@@ -259,16 +348,17 @@ class Transformer:
         """Order of the channels: ``(2, 1, 0)`` makes RGB into BGR."""
         self._check_input(in_)
         channels = self.inputs[in_][1]
-        if len(order) != channels or any(not 0 <= index < channels for index in order):
+        indices = _indices(order)
+        if len(indices) != channels or any(not 0 <= index < channels for index in indices):
             raise CaffeError(
                 f"the channel swap of {_dims_of(in_, self.inputs[in_])} must name {channels} "
-                f"channels from 0 on, not {tuple(order)}"
+                f"channels from 0 on, not {order!r}"
             )
         self.channel_swap[in_] = order
 
     def set_raw_scale(self, in_: str, scale: float) -> None:
         """Factor before the mean: 255 for nets that were trained on 0..255."""
-        self._check_input(in_)
+        self._check_scale(in_, scale, "raw scale")
         self.raw_scale[in_] = scale
 
     def set_mean(self, in_: str, mean: Array) -> None:
@@ -289,7 +379,7 @@ class Transformer:
             shape = (1, *shape)
         if len(shape) != 3 or (shape[0] not in (1, in_shape[0]) and shape != in_shape):
             raise CaffeError(
-                f"a mean of shape {'x'.join(map(str, mean.shape))} does not fit "
+                f"a mean of shape {shape_text(mean.shape)} does not fit "
                 f"{_dims_of(in_, self.inputs[in_])}; give C, HxW or CxHxW"
             )
         if shape[1:] != in_shape[1:]:
@@ -299,7 +389,7 @@ class Transformer:
 
     def set_input_scale(self, in_: str, scale: float) -> None:
         """Factor after the mean."""
-        self._check_input(in_)
+        self._check_scale(in_, scale, "input scale")
         self.input_scale[in_] = scale
 
 
@@ -326,7 +416,10 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> FloatArr
     """
     import cv2
 
-    name = os.fspath(filename)
+    try:
+        name = os.fspath(filename)
+    except TypeError:
+        raise CaffeError(f"{filename!r} is no path of a picture; give its name") from None
     try:
         with open_file(name) as stream:
             data = np.fromfile(stream, np.uint8)
@@ -379,15 +472,18 @@ def resize_image(im: Array, new_dims: Sequence[int], interp_order: int = 1) -> F
     Raises
     ------
     CaffeError
-        If the picture has not three axes or no pixels.
+        If the picture has not three axes or no pixels, or the order is none of these.
     """
     im = np.asarray(im)
-    height, width = (int(dim) for dim in new_dims)
+    height, width = _two(new_dims, "new_dims")
+    if interp_order not in range(6):
+        raise CaffeError(f"interp_order must be 0 to 5, not {interp_order!r}")
     if im.ndim != 3 or not im.size or height < 1 or width < 1:
         raise CaffeError(
-            f"a picture of {'x'.join(map(str, im.shape)) or '()'} cannot be resized to "
+            f"a picture of {shape_text(im.shape)} cannot be resized to "
             f"{height}x{width}; give height x width x channels, and at least one pixel"
         )
+    check_shape((height, width, im.shape[-1]), "the resized picture")
     if im.shape[-1] in (1, 3):
         im_min, im_max = im.min(), im.max()
         if not im_max > im_min:
@@ -426,12 +522,22 @@ def oversample(images: Sequence[Array] | Array, crop_dims: Sequence[int] | Array
     CaffeError
         If there is no picture, or one is smaller than the crop.
     """
-    if not len(images):
+    try:
+        shapes = {np.shape(image) for image in images}
+    except (TypeError, ValueError):
+        raise CaffeError(f"oversample takes a list of pictures, not {images!r:.60}") from None
+    if not shapes:
         raise CaffeError("oversample needs at least one picture")
-    height, width = (int(dim) for dim in crop_dims)
-    im_height, im_width, channels = np.shape(images[0])
-    if any(np.shape(image) != (im_height, im_width, channels) for image in images):
+    if len(shapes) > 1:
         raise CaffeError("oversample needs pictures of one size; resize them first")
+    shape = shapes.pop()
+    if len(shape) != 3:
+        raise CaffeError(
+            f"oversample takes a list of pictures of height x width x channels, not of "
+            f"{shape_text(shape)}"
+        )
+    im_height, im_width, channels = shape
+    height, width = _two(crop_dims, "crop_dims")
     if height > im_height or width > im_width or height < 1 or width < 1:
         raise CaffeError(
             f"crops of {height}x{width} do not fit pictures of {im_height}x{im_width}; "

@@ -66,7 +66,7 @@ class Structure:
     @property
     def layers(self) -> list[NetLayer]:
         """All layers, in order."""
-        return self._layers
+        return list(self._layers)
 
     @property
     def layer_dict(self) -> OrderedDict[str, NetLayer]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 __all__ = ["quiet_opencv"]
+
+_lock = threading.Lock()
+_inside = 0  # blocks that run now, in all threads
+_level = 0  # what it was before the first of them
 
 
 @contextlib.contextmanager
@@ -16,10 +21,17 @@ def quiet_opencv() -> Iterator[None]:
     """
     import cv2
 
+    global _inside, _level
     place = getattr(cv2.utils, "logging", cv2)
-    level = place.getLogLevel()
-    place.setLogLevel(0)  # silent
+    with _lock:
+        if not _inside:
+            _level = place.getLogLevel()
+            place.setLogLevel(0)  # silent
+        _inside += 1
     try:
         yield
     finally:
-        place.setLogLevel(level)
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                place.setLogLevel(_level)

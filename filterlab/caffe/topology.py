@@ -107,8 +107,16 @@ class Topology:
         state.CopyFrom(param.state)
         state.phase = phase
         if level:
-            state.level = level
-        state.stage.extend(stages)
+            try:
+                state.level = int(level)
+            except ValueError:
+                raise CaffeError(f"Net(…): level {level} lies beyond 32 bits") from None
+        try:
+            state.stage.extend(stages)
+        except TypeError:
+            raise CaffeError(
+                f"Net(…): stages must be a list of names such as ['deploy'], not {stages!r}"
+            ) from None
         self.param = caffe_pb2.NetParameter()
         self.param.CopyFrom(param)
         self.param.state.CopyFrom(state)
@@ -178,7 +186,7 @@ class Topology:
         for i, layer in enumerate(self.layers):
             if layer.name == name:
                 return i
-        near = difflib.get_close_matches(name, [layer.name for layer in self.layers], 1)
+        near = difflib.get_close_matches(str(name), [layer.name for layer in self.layers], 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise CaffeError(f"the net has no layer '{name}'{hint}")
 

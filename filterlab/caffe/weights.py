@@ -50,7 +50,7 @@ def match(
     for name, row in params.items():
         if name not in found:
             continue
-        arrays = found[name]
+        arrays = found[name] if hasattr(found[name], "__len__") else [found[name]]
         if len(arrays) != len(row):
             raise CaffeError(
                 f"{source}: layer '{name}' has {len(arrays)} weight blobs, but {len(row)} in the "

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -69,6 +70,35 @@ def test_classifier_refuses(files: tuple[str, str]) -> None:
         caffe.Classifier(*files).predict([])
     with pytest.raises(CaffeError, match="image_dims 3x3 are smaller"):
         caffe.Classifier(*files, image_dims=(3, 3)).predict([np.ones((4, 4, 3))], oversample=False)
+
+
+def test_wrong_pictures_and_windows(files: tuple[str, str], tmp_path: Path) -> None:
+    classifier = caffe.Classifier(*files)
+    for inputs, words in (
+        (None, "at least one picture"),
+        ([np.zeros((5, 5, 3)), np.zeros((5, 5, 1))], "same number of channels"),
+    ):
+        with pytest.raises(CaffeError, match=words):
+            classifier.predict(inputs)
+    for dims in (5, ("a", "b"), (4, 4, 3)):
+        with pytest.raises(CaffeError, match="image_dims must be"):
+            caffe.Classifier(*files, image_dims=dims)  # type: ignore[arg-type]
+    for pad in (-1, "a"):
+        with pytest.raises(CaffeError, match="context_pad must be a number of pixels"):
+            caffe.Detector(*files, context_pad=pad)  # type: ignore[arg-type]
+    path = tmp_path / "picture.png"
+    cv2.imwrite(str(path), np.zeros((10, 12, 3), np.uint8))
+    detector = caffe.Detector(*files, context_pad=1)
+    for window, words in (
+        ((0, 0, 5), "is no window"),
+        ((float("nan"), 0, 5, 5), "is no window"),
+        ((90, 90, 95, 95), r"picture.png: the window .* shows nothing of the 10x12"),
+        ((9, 9, 1, 1), "shows nothing"),
+    ):
+        with pytest.raises(CaffeError, match=words):
+            detector.detect_windows([(path, [window])])
+    with pytest.raises(CaffeError, match="takes pairs"):
+        detector.detect_windows([str(path)])  # type: ignore[list-item]
 
 
 def test_classifier_on_the_cat(shared: Path) -> None:

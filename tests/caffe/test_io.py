@@ -44,6 +44,24 @@ def test_transformer_makes_of_the_cat_what_pycaffe_made(
     np.testing.assert_allclose(back, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("mean", [None, np.array([9.0]), np.full((6, 4), 9.0)])
+@pytest.mark.parametrize("size", [(6, 4), (1, 4), (1, 1)])
+def test_deprocess_keeps_axes_of_one(mean: Any, size: tuple[int, int]) -> None:
+    """pycaffe's squeezes them away: grey pictures come back with a mean only, else it raises."""
+    transformer = caffe.io.Transformer({"data": (1, 1, *size)})
+    transformer.set_transpose("data", (2, 0, 1))
+    transformer.set_raw_scale("data", 255)
+    transformer.set_channel_swap("data", (0,))
+    if mean is not None:
+        transformer.set_mean("data", mean if mean.ndim == 1 else mean[: size[0], : size[1]])
+    picture = np.random.default_rng(1).random((*size, 1), np.float32)
+    made = transformer.preprocess("data", picture)
+    for given in (made, made[None]):
+        back = transformer.deprocess("data", given)
+        assert back.shape == picture.shape
+        np.testing.assert_allclose(back, picture, atol=1e-6)
+
+
 @pytest.mark.parametrize("size", [(227, 227), (451, 451), (360, 480)])
 def test_squeezenet_sees_the_cat_as_pycaffe(shared: Path, size: tuple[int, int]) -> None:
     stored = np.load(shared / "goldens/nets/squeezenet_cat.npz")
@@ -277,3 +295,19 @@ def test_bad_means(tmp_path: Path, kind: str) -> None:
     path.write_bytes(data)
     with pytest.raises(CaffeError, match=r"mean\.npy: "):
         caffe.io.read_mean(path)
+
+
+def test_opencv_has_its_words_back_after_threads(tmp_path: Path) -> None:
+    """One thread ends while another still reads: the level must be that from before both."""
+    from filterlab.caffe.quiet import quiet_opencv
+
+    place = getattr(cv2.utils, "logging", cv2)
+    before = place.getLogLevel()
+    assert before != 0
+    first, second = quiet_opencv(), quiet_opencv()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert place.getLogLevel() == 0
+    second.__exit__(None, None, None)
+    assert place.getLogLevel() == before
