@@ -28,8 +28,10 @@ Floats = npt.NDArray[np.float32]
 FEWEST_POSITIONS = 100
 #: Fewer kernels than the channels of a block would be computed beside zeros.
 FEWEST_KERNELS = 16
-#: The most values laid out, all weights together: 32 MiB. float32 counts up to 2^24.
+#: The most values laid out, all weights together: 32 MiB.
 MOST_VALUES = 2**23
+#: Places are counted from here, where no constant of a net is, to 2^24, as far as float32 counts.
+FIRST_PLACE = 2**23
 #: Channels in a block; which it is depends on the processor.
 BLOCKS = (16, 8, 4, 32)
 
@@ -148,7 +150,7 @@ def pack(
     from onnx import TensorProto, helper, numpy_helper
 
     places: dict[str, Floats] = {}
-    first = 1  # 0 is what layouts are padded with
+    first = FIRST_PLACE
     for name, shape in shapes.items():
         count = math.prod(shape)
         places[name] = np.arange(first, first + count, dtype=np.float32).reshape(shape)
@@ -167,12 +169,12 @@ def pack(
         array = numpy_helper.to_array(initializer)
         weight = starts.get(float(array.flat[0])) if array.size else None
         layout = weight and _recognize(initializer.name, array, weight, places[weight])
+        if bool(layout) == (array.tobytes() in constants):
+            return None  # something else became of a weight or a constant, or it may be either
         if layout:
             layouts.append(layout)
-        elif array.tobytes() in constants:
-            kept.append(initializer)
         else:
-            return None
+            kept.append(initializer)
     found = {layout.weight for layout in layouts}
     if found != set(places) or all(layout.plain for layout in layouts):
         return None

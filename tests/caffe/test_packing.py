@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
+import random
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,7 @@ def layouts(net: caffe.Net) -> tuple[Layout, ...]:
     return tuple(list(net._bindings.values())[-1].compiled.layouts)
 
 
-def anew(net: caffe.Net) -> dict[str, Floats]:
+def anew(net: caffe.Net, picture: Floats) -> dict[str, Floats]:
     """All blobs as another net computes them with the present weights, fed as they are."""
     other = caffe.Net(net.param, caffe.TEST)
     for name, row in net.params.items():
@@ -65,16 +67,17 @@ def anew(net: caffe.Net) -> dict[str, Floats]:
             mine.data[...] = theirs.data
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "USES_BEFORE_PACKING", float("inf"))
-        other.blobs["data"].reshape(*net.blobs["data"].shape)
-        other.forward(data=net.blobs["data"].data)
+        other.blobs["data"].reshape(*picture.shape)
+        other.forward(data=picture)
     assert not layouts(other)
     return {name: blob.data for name, blob in other.blobs.items()}
 
 
 def check(net: caffe.Net) -> None:
-    """Every blob is what a net that never packed computes."""
+    """Every blob is what a net that lays nothing out computes."""
+    picture = net.blobs["data"].data.copy()  # a layer may compute in place on it
     net.forward()
-    for name, wanted in anew(net).items():
+    for name, wanted in anew(net, picture).items():
         most = 1e-5 * max(1, np.abs(wanted).max())
         np.testing.assert_allclose(net.blobs[name].data, wanted, rtol=0, atol=most)
 
@@ -101,6 +104,56 @@ def test_convolutions_of_all_kinds(kernels: int, channels: int, group: int, rest
             check(net)
     net.blobs["data"].reshape(1, channels, 33, 21)
     check(net)
+
+
+def random_layers(r: random.Random) -> str:
+    """Up to nine layers that read the latest blobs, in place or not."""
+    blobs = [("data", 16)]
+    text = ""
+    for i in range(r.randint(2, 9)):
+        name = f"l{i}"
+        (bottom, channels), (other, more) = r.choice(blobs[-3:]), r.choice(blobs)
+        top = r.choice([name, bottom])
+        kind = r.choice(["Convolution"] * 4 + ["ReLU", "Power", "Scale", "Pooling", "Concat"])
+        if kind == "Convolution":
+            kernels = r.choice([4, 16, 24, 48])
+            rest = f"kernel_size: {r.choice([1, 3])} stride: {r.choice([1, 1, 2])} pad: 1"
+            text += conv(name, bottom, kernels, rest, r.choice([1, 1, math.gcd(channels, kernels)]))
+            blobs.append((name, kernels))
+            continue
+        inside = {
+            "Power": f"power_param {{ scale: {r.choice([1, -2])} shift: {r.choice([0, 1])} }}",
+            "Scale": 'scale_param { bias_term: true filler { type: "uniform" } }',
+            "Pooling": "pooling_param { kernel_size: 3 stride: 2 pad: 1 }",
+            "Concat": f'bottom: "{other}"',
+        }.get(kind, "")
+        if kind in ("Pooling", "Concat"):
+            top = name
+        text += (
+            f'layer {{ name: "{name}" type: "{kind}" bottom: "{bottom}" top: "{top}" {inside} }}\n'
+        )
+        if top == name:
+            blobs.append((name, channels + more if kind == "Concat" else channels))
+    return text
+
+
+@x86
+@pytest.mark.usefixtures("packed")
+def test_random_nets() -> None:
+    laid_out = 0
+    for seed in range(80):
+        r = random.Random(seed)
+        try:
+            net = net_of(16, random_layers(r), 12)
+        except caffe.CaffeError:  # blobs of several sizes cannot be joined
+            continue
+        for _ in range(2):
+            check(net)
+            laid_out += bool(layouts(net))
+            for row in net.params.values():
+                blob = r.choice(list(row))
+                blob.data.flat[r.randrange(blob.count)] += 0.5
+    assert laid_out > 60
 
 
 @x86
@@ -190,6 +243,22 @@ def test_what_follows_in_place_is_not_taken_into_the_weights(inside: str) -> Non
     check(net)
     net.params["a"][1].data[...] -= 0.5
     check(net)
+
+
+@x86
+@pytest.mark.usefixtures("packed")
+@pytest.mark.parametrize("first", [1, packing.FIRST_PLACE])
+def test_a_constant_is_not_taken_for_a_weight(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where places count from 1, as the constants of many nets do."""
+    monkeypatch.setattr(packing, "FIRST_PLACE", first)
+    shift = 'layer { name: "in" type: "Power" bottom: "data" top: "data" power_param { shift: 1 } }'
+    one = conv("a", "data", 1, "kernel_size: 1") + shift + conv("b", "a", 16, "kernel_size: 1")
+    net = net_of(1, one)
+    data = net.blobs["data"].data.copy()
+    net.params["a"][0].data[...] = 3
+    net.forward(data=data)
+    np.testing.assert_allclose(net.blobs["data"].data, data + 1)
+    assert bool(layouts(net)) == (first > 1)
 
 
 def test_weights_are_laid_out_once_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
