@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPoint, QSize, Qt, Signal
+from qtpy.QtCore import QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QApplication,
@@ -84,10 +84,15 @@ class PresetPopup(QFrame):
     def open_at(self, button: QWidget, size: tuple[int, int], current: str) -> None:
         """Open under a button, with the kernels as they are at a size."""
         self._fill(size, current)
-        inside = self._scroll.widget()
-        wanted = inside.sizeHint()
         screen = QApplication.screenAt(button.mapToGlobal(QPoint())) or QApplication.primaryScreen()
-        room = screen.availableGeometry()
+        self.place(button, screen.availableGeometry())
+        self.show()
+        tile = self.tiles.get(current) or next(iter(self.tiles.values()))
+        tile.setFocus()
+
+    def place(self, button: QWidget, room: QRect) -> None:
+        """Lie under a button, or where there is room on the screen, and no larger than that."""
+        wanted = self._scroll.widget().sizeHint()
         foot = next(iter(self.footer.values())).sizeHint().height() + 12
         height = min(wanted.height() + foot, int(room.height() * 0.85))
         width = wanted.width() + (20 if height < wanted.height() + foot else 4)
@@ -95,9 +100,6 @@ class PresetPopup(QFrame):
         x = max(room.left(), min(corner.x(), room.right() - width))
         y = max(room.top(), min(corner.y(), room.bottom() - height))
         self.setGeometry(x, y, width, height)
-        self.show()
-        tile = self.tiles.get(current) or next(iter(self.tiles.values()))
-        tile.setFocus()
 
     def _fill(self, size: tuple[int, int], current: str) -> None:
         self.tiles = {}

@@ -69,7 +69,7 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     wait(lambda: tab.settled, "the presets' outputs")
     tab.bottom.show_page("kernels")
     yield "presets_and_their_nature"
-    popup_over(tab.editors[1].presets)
+    popup_over(window, tab.editors[1].presets)
     yield "preset_popup"
     tab.editors[1].presets.popup.close()
 
@@ -168,6 +168,10 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     assert np.isfinite(dialog.learned.rms)
 
 
-def popup_over(bar: Any) -> None:
-    """Open a preset popup as a part of the window, so that it is on the picture."""
+def popup_over(window: MainWindow, bar: Any) -> None:
+    """Open a preset popup within the window, so that all of it is on the picture.
+
+    The screen of a run without a display may be smaller than the window, the more so at a scale.
+    """
     bar.open_popup()
+    bar.popup.place(bar.button, window.geometry())

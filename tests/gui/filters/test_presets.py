@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QRect, Qt
 from qtpy.QtWidgets import QFileDialog, QScrollArea
 
 from filterlab.caffe.caffemodel import read_weights
@@ -33,6 +33,19 @@ def test_every_preset_has_a_tile_with_its_picture(qtbot: QtBot, tab: FiltersTab)
     left, right = image.pixelColor(12, 20), image.pixelColor(27, 20)
     assert left.blue() > left.red(), "negative cells are blue"
     assert right.red() > right.blue()
+    popup.close()
+
+
+@pytest.mark.parametrize(("room", "whole"), [((1280, 800), True), ((1000, 400), False)])
+def test_the_popup_is_whole_where_there_is_room(
+    qtbot: QtBot, tab: FiltersTab, room: tuple[int, int], whole: bool
+) -> None:
+    popup = popup_of(qtbot, tab, 2)
+    screen = QRect(10, 20, *room)
+    popup.place(tab.editors[2].presets.button, screen)
+    assert screen.contains(popup.geometry())
+    area = popup.findChild(QScrollArea)
+    qtbot.waitUntil(lambda: (area.verticalScrollBar().maximum() == 0) == whole)
     popup.close()
 
 
