@@ -14,6 +14,7 @@ from filterlab.caffe.blob import Blob
 from filterlab.caffe.classifier import Classifier
 from filterlab.caffe.detector import Detector
 from filterlab.caffe.device import set_device, set_mode_cpu, set_mode_gpu
+from filterlab.caffe.early import set_phase_test, set_phase_train
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fillers import set_random_seed
 from filterlab.caffe.layers import REGISTRY as _REGISTRY
@@ -30,6 +31,7 @@ from filterlab.caffe.training import (
     NesterovSolver,
     RMSPropSolver,
     SGDSolver,
+    Timer,
     get_solver,
     has_nccl,
     init_log,
@@ -61,6 +63,7 @@ __all__ = [
     "NetSpec",
     "RMSPropSolver",
     "SGDSolver",
+    "Timer",
     "__version__",
     "get_solver",
     "has_nccl",
@@ -74,6 +77,8 @@ __all__ = [
     "set_mode_cpu",
     "set_mode_gpu",
     "set_multiprocess",
+    "set_phase_test",
+    "set_phase_train",
     "set_random_seed",
     "set_solver_count",
     "set_solver_rank",

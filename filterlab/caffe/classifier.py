@@ -56,6 +56,8 @@ class Classifier(Net):
         Size to which pictures are brought before they are cropped; by default the net's input.
     mean, input_scale, raw_scale, channel_swap : optional
         See :class:`filterlab.caffe.io.Transformer`.
+    gpu : bool, optional
+        As scripts of 2014 chose the mode.
     """
 
     def __init__(
@@ -67,7 +69,11 @@ class Classifier(Net):
         input_scale: float | None = None,
         raw_scale: float | None = None,
         channel_swap: Sequence[int] | None = None,
+        *,
+        gpu: bool | None = None,
     ) -> None:
+        if gpu is not None:
+            self.set_mode_gpu() if gpu else self.set_mode_cpu()
         super().__init__(model_file, TEST, weights=pretrained_file)
         self.transformer = transformer_for(self, mean, input_scale, raw_scale, channel_swap)
         self.crop_dims = np.array(self.blobs[self.inputs[0]].shape[2:])

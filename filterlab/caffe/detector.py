@@ -34,6 +34,8 @@ class Detector(Net):
         See :class:`filterlab.caffe.io.Transformer`.
     context_pad : int, optional
         Pixels of the net's input, on each side, that show what surrounds the window.
+    gpu : bool, optional
+        As scripts of 2014 chose the mode.
     """
 
     def __init__(
@@ -45,7 +47,11 @@ class Detector(Net):
         raw_scale: float | None = None,
         channel_swap: Sequence[int] | None = None,
         context_pad: int | None = None,
+        *,
+        gpu: bool | None = None,
     ) -> None:
+        if gpu is not None:
+            self.set_mode_gpu() if gpu else self.set_mode_cpu()
         super().__init__(model_file, TEST, weights=pretrained_file)
         self.transformer = transformer_for(self, mean, input_scale, raw_scale, channel_swap)
         self.configure_crop(context_pad)

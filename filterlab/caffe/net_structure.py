@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 from filterlab.caffe.blob import Blob
+from filterlab.caffe.early import Early
 from filterlab.caffe.fixed import BlobRow, ByName
 from filterlab.caffe.layers import Layer
 from filterlab.caffe.proto import caffe_pb2
@@ -40,7 +41,7 @@ class NetLayer:
         return f"<{self.type} '{self.name}'>"
 
 
-class Structure:
+class Structure(Early):
     """The part of :class:`filterlab.caffe.Net` that tells what is there and changes nothing."""
 
     _topology: Topology
@@ -90,6 +91,18 @@ class Structure:
     def outputs(self) -> list[str]:
         """Names of the blobs that no layer reads."""
         return list(self._topology.outputs)
+
+    @property
+    def _inputs(self) -> list[int]:
+        """Places in ``_blob_names`` of the inputs."""
+        names = self._blob_names
+        return [names.index(name) for name in self._topology.inputs]
+
+    @property
+    def _outputs(self) -> list[int]:
+        """Places in ``_blob_names`` of the outputs."""
+        names = self._blob_names
+        return [names.index(name) for name in self._topology.outputs]
 
     @property
     def top_names(self) -> OrderedDict[str, list[str]]:

@@ -135,13 +135,15 @@ class Topology:
         self.shared = self._shared_weights()
 
     def _wire(self) -> None:
-        names: set[str] = set()
+        names: dict[str, bool] = {}  # whether one of this name has weights
         open_ends: set[str] = set()
         for p in self.param.layer:
-            if p.name in names:
-                raise CaffeError(f"two layers are named '{p.name}'; every layer needs its own name")
-            names.add(p.name)
             layer = create_layer(p, p.phase if p.HasField("phase") else self.phase)
+            # BVLC runs nets with names given twice; of weights it would not know whose they are.
+            weighted = type(layer).weight_specs is not Layer.weight_specs
+            if p.name in names and (weighted or names[p.name]):
+                raise CaffeError(f"two layers are named '{p.name}'; every layer needs its own name")
+            names[p.name] = weighted
             for bottom in layer.bottoms:
                 if bottom not in self.blobs:
                     near = difflib.get_close_matches(bottom, self.blobs, 1)

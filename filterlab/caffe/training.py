@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, NoReturn
 
 from filterlab.caffe.errors import CaffeError
@@ -14,6 +15,7 @@ __all__ = [
     "NesterovSolver",
     "RMSPropSolver",
     "SGDSolver",
+    "Timer",
     "get_solver",
     "has_nccl",
     "init_log",
@@ -70,6 +72,27 @@ class Layer:
             f"{type(self).__name__}: layers written in Python are not run here; "
             "replace them by layers that caffe.layer_type_list() names"
         )
+
+
+class Timer:
+    """Milliseconds between :meth:`start` and :meth:`stop`; scripts for training measure so."""
+
+    def __init__(self) -> None:
+        self._start = 0.0
+        self._ms = 0.0
+
+    def start(self) -> None:
+        """Count from now."""
+        self._start = time.perf_counter()
+
+    def stop(self) -> None:
+        """Count no further."""
+        self._ms = (time.perf_counter() - self._start) * 1000
+
+    @property
+    def ms(self) -> float:
+        """What was counted."""
+        return self._ms
 
 
 def init_log(*args: Any) -> None:

@@ -62,7 +62,10 @@ class DummyData(Layer):
             shapes = [tuple(s.dim) for s in p.shape]
         else:
             sizes = [list(p.num), list(p.channels), list(p.height), list(p.width)]
-            if len({len(s) for s in sizes}) != 1:
+            often = max(map(len, sizes))
+            # What is given once is for all tops.
+            sizes = [s * often if len(s) == 1 else s for s in sizes]
+            if any(len(s) != often for s in sizes):
                 self.fail("num, channels, height and width must be given equally often")
             shapes = list(zip(*sizes))
         if len(shapes) == 1:
