@@ -9,125 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from filterlab.errors import FilterLabError
-from filterlab.surgery.kernels import Kernel, check_size
+from filterlab.surgery.kernels.preset import Parameter, Preset
 from filterlab.surgery.kernels.transform import resize, rotate90
 
 __all__ = ["CATEGORIES", "PRESETS", "Parameter", "Preset", "find_preset"]
 
 CATEGORIES = ("basic", "blur", "sharpen", "edge", "second derivative", "texture", "feature")
 """The order of the categories in menus."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number that shapes a preset.
-
-    Attributes
-    ----------
-    name, label : str
-        Keyword in :meth:`Preset.make` and in a spec; how it is shown (``σ``).
-    default, minimum, maximum, step : float
-    unit : str
-        ``px``, ``°`` or empty.
-    whole : bool
-        Whether only whole numbers make sense.
-    """
-
-    name: str
-    label: str
-    default: float
-    minimum: float
-    maximum: float
-    step: float
-    unit: str = ""
-    whole: bool = False
-
-    def check(self, value: float, where: str = "") -> float:
-        """``value`` as a float in range.
-
-        Raises
-        ------
-        FilterLabError
-            If it is out of range, not finite, or not whole where it must be.
-        """
-        prefix = f"{where}: " if where else ""
-        number = float(value)
-        if not (math.isfinite(number) and self.minimum <= number <= self.maximum):
-            raise FilterLabError(
-                f"{prefix}{self.name} {number:g} is out of range; give "
-                f"{self.minimum:g} to {self.maximum:g}"
-            )
-        if self.whole and number != round(number):
-            raise FilterLabError(f"{prefix}{self.name} {number:g} must be a whole number")
-        return number
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A family of kernels.
-
-    Attributes
-    ----------
-    key : str
-        Its name in a spec, e.g. ``sobel-h``.
-    title : str
-        Its name in a menu.
-    category : str
-        One of :data:`CATEGORIES`.
-    doc : str
-        What it does to a picture, in a sentence.
-    source : str
-        Who described it, if anybody in particular.
-    parameters : tuple of Parameter
-    natural_size : int
-        The size at which nothing of it is cut with default parameters.
-    """
-
-    key: str
-    title: str
-    category: str
-    doc: str
-    build: Callable[..., np.ndarray]
-    parameters: tuple[Parameter, ...] = ()
-    natural_size: int = 3
-    source: str = ""
-
-    def defaults(self) -> dict[str, float]:
-        return {parameter.name: parameter.default for parameter in self.parameters}
-
-    def make(self, size: int | Sequence[int] = 5, **parameters: float) -> Kernel:
-        """The kernel, float32 (kh, kw), at any valid size; a smaller one shows its centre.
-
-        Raises
-        ------
-        FilterLabError
-            If the size or a parameter is out of range, or a parameter is unknown.
-        """
-        rows, cols = check_size(size, self.key)
-        known = {parameter.name: parameter for parameter in self.parameters}
-        for name in parameters:
-            if name not in known:
-                can = f"it takes {', '.join(known)}" if known else "it takes none but size"
-                raise FilterLabError(f"{self.key}: no parameter {name!r}; {can}")
-        values = {
-            name: parameter.check(parameters.get(name, parameter.default), self.key)
-            for name, parameter in known.items()
-        }
-        return np.ascontiguousarray(self.build(rows, cols, **values), dtype=np.float32)
-
-    def describe(self, parameters: dict[str, float]) -> str:
-        """Title with the parameters, as shown in the preset menu: ``Gaussian σ 1 px``."""
-        words = [self.title]
-        for parameter in self.parameters:
-            value = parameters.get(parameter.name, parameter.default)
-            words.append(f"{parameter.label} {value:g}{' ' if parameter.unit == 'px' else ''}")
-            words[-1] += parameter.unit
-        return " ".join(words)
 
 
 PRESETS: dict[str, Preset] = {}
