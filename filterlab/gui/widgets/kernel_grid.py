@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
-from qtpy.QtWidgets import QLineEdit, QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.cell_editor import CellEditor
 from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
 from filterlab.gui.widgets.kernel_paint import KernelPaint
 
@@ -83,7 +84,7 @@ class KernelGrid(QWidget):
         self._selecting = False
         self._open = False
         self._parse: Callable[[str], float] = lambda text: float(text.replace(",", "."))
-        self._editor: QLineEdit | None = None
+        self._editor: CellEditor | None = None
         self._paint = KernelPaint()
         self._wheel_pause = QTimer(self)
         self._wheel_pause.setSingleShot(True)
@@ -422,17 +423,9 @@ class KernelGrid(QWidget):
 
     def _open_editor(self, text: str) -> None:
         self._close_editor(commit=True)
-        row, column = self._current
-        editor = QLineEdit(self)
-        editor.setText(text or f"{self._values[row, column]:.7g}")
-        editor.setAlignment(Qt.AlignCenter)
-        editor.setAccessibleName(tr("Value of the cell"))
-        cell = self.cell_rect(row, column)
-        width = max(cell.width(), 72)
-        left = min(max(cell.center().x() - width // 2, 0), max(self.width() - width, 0))
-        height = min(max(cell.height(), 24), 32)
-        editor.setGeometry(left, cell.center().y() - height // 2, width, height)
-        editor.installEventFilter(self)
+        value = f"{self._values[self._current]:.7g}"
+        editor = CellEditor(self, self.cell_rect(*self._current), text or value)
+        editor.ended.connect(self._on_editor_ended)
         self._editor = editor
         editor.show()
         editor.setFocus()
@@ -468,24 +461,14 @@ class KernelGrid(QWidget):
         editor.deleteLater()
         return True
 
-    def eventFilter(self, watched: QWidget, event: QEvent) -> bool:
-        if watched is self._editor:
-            if event.type() == QEvent.KeyPress:
-                key = event.key()
-                if key in (Qt.Key_Return, Qt.Key_Enter):
-                    if self._close_editor(commit=True):
-                        self._step_down()
-                    return True
-                if key in (Qt.Key_Tab, Qt.Key_Backtab):
-                    if self._close_editor(commit=True):
-                        self._move_along(1 if key == Qt.Key_Tab else -1)
-                    return True
-                if key == Qt.Key_Escape:
-                    self._close_editor(commit=False)
-                    return True
-            elif event.type() == QEvent.FocusOut:
-                self._close_editor(commit=True)
-        return super().eventFilter(watched, event)
+    def _on_editor_ended(self, how: str) -> None:
+        if self.sender() is not self._editor:
+            return
+        kept = self._close_editor(commit=how != "escape")
+        if kept and how == "enter":
+            self._step_down()
+        elif kept and how in ("tab", "backtab"):
+            self._move_along(1 if how == "tab" else -1)
 
     def _step_down(self) -> None:
         rows, columns = self._values.shape
