@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.progress import Job, Progress
 from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Outputs, Settings, Snapshot
 
@@ -16,6 +17,7 @@ __all__ = [
     "Frame",
     "Look",
     "Shown",
+    "full_frame_job",
     "histogram",
     "make_frame",
     "place",
@@ -113,6 +115,13 @@ def make_frame(snapshot: Snapshot, look: Look, outputs: Outputs | None = None) -
     if outputs is None:
         outputs = convolve.preview(snapshot)
     return Frame(snapshot, outputs, look, render(outputs, look, snapshot.settings.scale))
+
+
+def full_frame_job(snapshot: Snapshot, look: Look) -> Job[Frame]:
+    """The full result of a large picture, coloured, as a job."""
+    outputs: Outputs = yield from convolve.compute_job(snapshot)
+    yield Progress("Colouring", 1, 1)
+    return make_frame(snapshot, look, outputs)
 
 
 def render(outputs: Outputs, look: Look, white: float = 1.0) -> tuple[Shown, ...]:

@@ -22,7 +22,7 @@ from filterlab.gui.filters.drawing import Drawing
 from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.help import help_html
 from filterlab.gui.filters.input_panel import InputPanel
-from filterlab.gui.filters.look import Frame, Look, make_frame
+from filterlab.gui.filters.look import Frame, Look, full_frame_job, make_frame
 from filterlab.gui.filters.panel import PAGES, BottomPanel
 from filterlab.gui.filters.pointing import Pointer
 from filterlab.gui.filters.sources import Source, Sources, neighbour
@@ -32,9 +32,7 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
-from filterlab.progress import Job, Progress
-from filterlab.surgery import convolve
-from filterlab.surgery.convolve import Outputs, Picture, Snapshot
+from filterlab.surgery.convolve import Picture
 from filterlab.surgery.filterbench import Change, FilterBench
 from filterlab.surgery.kernels.library import KernelLibrary
 
@@ -211,7 +209,7 @@ class FiltersTab(Tab):
         self.show_error(sentence)
 
     def _start_full(self) -> None:
-        self.full.start(_full_frame(self.bench.snapshot(), self.look), tr("Filtering"))
+        self.full.start(full_frame_job(self.bench.snapshot(), self.look), tr("Filtering"))
 
     @property
     def settled(self) -> bool:
@@ -493,10 +491,3 @@ class FiltersTab(Tab):
         self.full.shutdown()
         self.live.shutdown()
         self.stage.shutdown()
-
-
-def _full_frame(snapshot: Snapshot, look: Look) -> Job[Frame]:
-    """The full result of a large picture, coloured, as a job."""
-    outputs: Outputs = yield from convolve.compute_job(snapshot)
-    yield Progress("Colouring", 1, 1)
-    return make_frame(snapshot, look, outputs)
