@@ -37,6 +37,9 @@ class _Alias(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self, fullname: str, path: Any = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname not in _MODULES:
+            if fullname.startswith("caffe."):
+                # Else the engine's own file of that name would be loaded a second time.
+                raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
             return None
         return importlib.util.spec_from_loader(fullname, self)
 

@@ -177,10 +177,12 @@ assert __name__ == '__main__' and os.path.basename(__file__) == 'old.py'
 assert os.path.basename(sys.argv[0]) == 'old.py'
 out = net.forward()
 print(sys.argv[2], helper.ANSWER, sorted(out), P.Pooling.AVE, L.ReLU().fn.type_name)
-try:
-    import caffe.nonsense
-except ImportError as error:
-    print(error)
+for name in ('nonsense', 'layers', 'net'):
+    try:
+        __import__('caffe.' + name)
+    except ImportError as error:
+        print(error)
+assert caffe.layers is L
 sys.exit(5)
 """
 
@@ -198,6 +200,8 @@ def test_an_old_script_runs_unchanged(files: tuple[str, str], tmp_path: Path) ->
     assert done.stdout.splitlines() == [
         "--flag 42 ['prob'] 1 ReLU",
         "No module named 'caffe.nonsense'",
+        "No module named 'caffe.layers'",  # no module in pycaffe, but an object
+        "No module named 'caffe.net'",
     ]
     assert done.returncode == 5
 
