@@ -76,6 +76,11 @@ class Commands(QObject):
                 make(tr("Dense features …"), self.show_features),
             ),
         }
+        tab.controls.open_requested.connect(self.choose_picture)
+        tab.controls.camera_requested.connect(self.start_camera)
+        tab.panel.menu_requested.connect(self.cell_menu)
+        tab.account.diff_requested.connect(self.show_diff)
+        tab.account.save_requested.connect(self.save_net)
 
     # Models
 
@@ -118,6 +123,10 @@ class Commands(QObject):
         )
         if path:
             tab.start_live(path)
+
+    def start_camera(self) -> None:
+        """Map the frames of the first camera."""
+        self.tab.start_live(0)
 
     def next_picture(self) -> None:
         """Open the folder's next picture."""

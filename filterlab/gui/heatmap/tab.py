@@ -8,7 +8,6 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QVBoxLayout,
@@ -18,15 +17,15 @@ from qtpy.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap import session, texts
-from filterlab.gui.heatmap.account import AccountPanel
 from filterlab.gui.heatmap.cells import hint_for
-from filterlab.gui.heatmap.class_list import ClassList
 from filterlab.gui.heatmap.commands import Commands
 from filterlab.gui.heatmap.controls import Controls
 from filterlab.gui.heatmap.folder_export import FolderExport
 from filterlab.gui.heatmap.look import Drawing, Look, Scene, preview
 from filterlab.gui.heatmap.map_panel import MapPanel
+from filterlab.gui.heatmap.running import Running
 from filterlab.gui.heatmap.saving import Frame
+from filterlab.gui.heatmap.side_panel import SidePanel
 from filterlab.gui.heatmap.work import (
     Live,
     Outcome,
@@ -40,17 +39,13 @@ from filterlab.gui.heatmap.work import (
 )
 from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.jobs import JobRunner
-from filterlab.gui.model_texts import model_title, progress_texts
+from filterlab.gui.model_texts import model_title
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
-from filterlab.gui.widgets.code_panel import CodePanel
 from filterlab.gui.widgets.progress_strip import ProgressStrip
-from filterlab.gui.widgets.section import CollapsibleSection
 from filterlab.pictures import COMPOSED, samples
-from filterlab.progress import Progress
-from filterlab.surgery.dense import PartialMaps, passes_for, strides
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.pyramid import PartialPyramid, Pyramid
+from filterlab.surgery.pyramid import Pyramid
 from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo import catalogue
 from filterlab.zoo.catalogue import Model
@@ -84,15 +79,8 @@ class HeatmapTab(Tab):
         self.started = False
         self.first_source = Source(sample=COMPOSED)
         self.transplant_next = False
-        self._user_cancelled = False
-        self._live = False
-        self._when_idle: Callable[[], object] | None = None
 
         self.runner: JobRunner = self.make_runner()
-        self.runner.started.connect(self._on_job_started)
-        self.runner.progressed.connect(self._on_progress)
-        self.runner.cancelled.connect(self._on_cancelled)
-        self.runner.finished.connect(self._on_finished)
         self._build()
         self.commands = Commands(self)
         self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
@@ -109,37 +97,23 @@ class HeatmapTab(Tab):
         self.panel = MapPanel(self)
         self.panel.failed.connect(self.show_error)
         self.view, self.bar, self.cells = self.panel.view, self.panel.bar, self.panel.cells
-        self.classes = ClassList(self)
-        self.account = AccountPanel(self)
-        self.code = CodePanel(self)
+        self.side = SidePanel(self)
+        self.classes, self.account = self.side.classes, self.side.account
         self.progress = ProgressStrip(self)
         self.export = FolderExport(self.make_runner(), self.show_info, self.show_error, self)
 
-        right_box = QWidget(self)
-        right_box.setMinimumWidth(248)
-        right_box.setMaximumWidth(312)
-        right = QVBoxLayout(right_box)
-        right.setContentsMargins(0, 0, 0, 0)
-        right.setSpacing(theme.STEP)
-        right.addWidget(self.classes, 1)
-        right.addSpacing(theme.STEP)
-        self.account_section = CollapsibleSection(tr("Transplant"), self)
-        self.account_section.body.addWidget(self.account)
-        right.addWidget(self.account_section)
-        self.code_section = CollapsibleSection(tr("The same in pycaffe"), self, opened=False)
-        self.code.heading.setVisible(False)
-        self.code.setFixedHeight(180)
-        self.code_section.body.addWidget(self.code)
-        right.addWidget(self.code_section)
-        # There is room for one of the two beside the list of classes.
-        self.account_section.toggled.connect(self._on_account_opened)
-        self.code_section.toggled.connect(self._on_code_opened)
-
+        self.jobs = Running(
+            self.runner,
+            self.progress,
+            lambda: model_title(self.model) if self.model is not None else "",
+            lambda: texts.last_word(self.maps),
+            self,
+        )
         columns = QHBoxLayout()
         columns.setSpacing(2 * theme.STEP)
         columns.addWidget(self.controls)
         columns.addWidget(self.panel, 3)
-        columns.addWidget(right_box, 2)
+        columns.addWidget(self.side, 2)
         layout = QVBoxLayout(self)
         margin = 2 * theme.STEP
         layout.setContentsMargins(margin, margin, margin, theme.STEP)
@@ -152,8 +126,6 @@ class HeatmapTab(Tab):
         self.controls.own_model_requested.connect(self.choose_own_model)
         self.controls.get_requested.connect(self.get_weights)
         self.controls.transplant_requested.connect(self.transplant)
-        self.controls.open_requested.connect(self._on_open)
-        self.controls.camera_requested.connect(self._on_camera)
         self.controls.sample_chosen.connect(self.open_sample)
         self.controls.size_changed.connect(self._on_size)
         self.controls.how_changed.connect(self.run_map)
@@ -161,11 +133,11 @@ class HeatmapTab(Tab):
         self.controls.look_changed.connect(self._on_look)
         self.controls.grid_box.toggled.connect(self.panel.set_words)
         self.classes.chosen_changed.connect(self.choose_classes)
-        self.panel.menu_requested.connect(self._on_cell_menu)
         self.progress.cancel_requested.connect(self.cancel)
-
-        self.account.diff_requested.connect(self._on_diff)
-        self.account.save_requested.connect(self._on_save_net)
+        self.jobs.changed.connect(self.refresh)
+        self.jobs.partial.connect(self._preview_maps)
+        self.jobs.frame.connect(self._on_live)
+        self.jobs.cancelled.connect(self._on_cancelled)
 
     def menu_actions(self) -> dict[str, MenuItems]:
         return self.commands.menus
@@ -180,7 +152,7 @@ class HeatmapTab(Tab):
                 self.open_source(self.first_source)
 
     def deactivated(self) -> None:
-        if self._live:
+        if self.jobs.live:
             self.runner.cancel()
 
     # Models
@@ -263,46 +235,19 @@ class HeatmapTab(Tab):
             )
 
     def cancel(self) -> bool:
-        if not self.runner.running:
-            return self.export.cancel()
-        self._user_cancelled = True
-        self._when_idle = None
-        self.progress.cancelling()
-        self.runner.cancel()
-        return True
+        return self.jobs.cancel() or self.export.cancel()
 
     def when_idle(self, do: Callable[[], object]) -> None:
         """Do something once no job runs: at once, or after the one that runs."""
-        if self.runner.running:
-            self._when_idle = do
-        else:
-            do()
-
-    def _on_job_started(self, title: str) -> None:
-        self.progress.begin(title)
-        self.refresh()
-
-    def _on_progress(self, progress: Progress, left: float | None) -> None:
-        title = model_title(self.model) if self.model is not None else ""
-        step, detail, own_left = progress_texts(progress, title)
-        left = left if own_left is None else own_left
-        self.progress.set_progress(step, progress.fraction, detail, left)
-        if isinstance(progress, Live):
-            self._on_live(progress)
-        elif isinstance(progress, PartialMaps) and progress.maps is not None:
-            self._preview_maps(progress.maps, None)
-        elif isinstance(progress, PartialPyramid) and progress.pyramid is not None:
-            self._preview_maps(progress.pyramid.levels[-1], progress.pyramid)
+        self.jobs.when_idle(do)
 
     def start_live(self, source: int | str) -> None:
         """Map the frames of a camera (its number) or a video file until it is stopped."""
         if self.transplanted is None:
             self.show_error(tr("There is no map yet; press Transplant first."))
             return
-        self._live = True
-        self.runner.start(
-            live_job(source, self.ran_model, self.transplanted, self.size), tr("Camera")
-        )
+        job = live_job(source, self.ran_model, self.transplanted, self.size)
+        self.jobs.start_live(job)
 
     def _on_live(self, live: Live) -> None:
         outcome = live.outcome
@@ -318,22 +263,10 @@ class HeatmapTab(Tab):
         if self.shown is not None and maps.picture_size == self.shown_size and self.chosen:
             self._draw(maps, pyramid)
 
-    def _on_cancelled(self) -> None:
+    def _on_cancelled(self, say: bool) -> None:
         self.redraw()
-        # A job that a newer one has replaced is not worth a word.
-        if self._user_cancelled:
-            self._user_cancelled = False
-            if not self._live:
-                self.show_info(tr("Cancelled; everything is as it was."))
-
-    def _on_finished(self) -> None:
-        if not self.runner.running:
-            self._live = False
-            self.progress.end(texts.last_word(self.maps))
-        self.refresh()
-        do, self._when_idle = self._when_idle, None
-        if do is not None:
-            self.when_idle(do)
+        if say:
+            self.show_info(tr("Cancelled; everything is as it was."))
 
     def take(self, outcome: Outcome) -> None:
         """Show what a job has made; nothing else changes."""
@@ -347,7 +280,7 @@ class HeatmapTab(Tab):
             self.maps, self.pyramid = None, None
             if other_classes:
                 self.chosen, self.second = (), ()
-            self._offer_passes()
+            self.controls.offer_passes(texts.passes(outcome.transplanted))
             self.panel.labels = self.labels
             if self.model is not None and outcome.model is not None:
                 self.list_models(outcome.model.name)
@@ -386,22 +319,6 @@ class HeatmapTab(Tab):
                 geometry = maps.geometry
             cells = max(geometry.cells(*maps.input_size))
             self.controls.set_size(cells, self.controls.squash)
-
-    def _offer_passes(self) -> None:
-        """What this net's map can be run as."""
-        done = self.transplanted
-        if done is None:
-            return
-        jump = done.geometry.jump[1]
-        offers = [(tr("one pass, every {n} px").format(n=jump), "")]
-        for stride in strides(done.geometry)[1:3]:
-            passes = passes_for(done.geometry, stride)
-            text = tr("{passes} passes, every {n} px").format(passes=passes, n=stride)
-            offers.append((text, f"stride:{stride}"))
-        offers.append((tr("three scales joined"), "pyramid"))
-        if done.rewritten.pooled:
-            offers.append((tr("pooled over whole windows"), "windows"))
-        self.controls.offer_passes(offers)
 
     @property
     def shown_size(self) -> tuple[int, int]:
@@ -482,17 +399,6 @@ class HeatmapTab(Tab):
         """Whether no job runs and the newest drawing is on the screen."""
         return not self.runner.running and not self.panel.drawer.busy
 
-    def _on_account_opened(self, opened: bool) -> None:
-        if opened:
-            self.code_section.set_opened(False)
-
-    def _on_code_opened(self, opened: bool) -> None:
-        if opened:
-            self.account_section.set_opened(False)
-
-    def _on_cell_menu(self, cell: tuple[int, int], at: QPoint) -> None:
-        self.commands.cell_menu(cell, at)
-
     # Texts around it
 
     def refresh(self) -> None:
@@ -510,7 +416,7 @@ class HeatmapTab(Tab):
         """What depends on the classes and the look only."""
         warn = self.maps is not None and self.controls.look.lay == "stretched"
         self.panel.set_heading(texts.heading(self), texts.facts(self), warn)
-        self.code.set_code(texts.pycaffe_code(self))
+        self.side.code.set_code(texts.pycaffe_code(self))
 
     # Files
 
@@ -529,18 +435,6 @@ class HeatmapTab(Tab):
             self.start_live(str(paths[0]))
         else:
             self.open_source(Source(path=str(paths[0])))
-
-    def _on_open(self) -> None:
-        self.commands.choose_picture()
-
-    def _on_camera(self) -> None:
-        self.start_live(0)
-
-    def _on_diff(self) -> None:
-        self.commands.show_diff()
-
-    def _on_save_net(self) -> None:
-        self.commands.save_net()
 
     def guard(self, do: Callable[[], T]) -> T | None:
         """Do something that may fail with a sentence; None if it did."""

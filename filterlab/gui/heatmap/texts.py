@@ -18,7 +18,7 @@ from filterlab.gui.i18n import language, tr
 from filterlab.pictures import samples
 from filterlab.surgery import overlay
 from filterlab.surgery.cost import Cost, amount, available_memory, check_memory, duration
-from filterlab.surgery.dense import passes_for
+from filterlab.surgery.dense import passes_for, strides
 from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
 from filterlab.surgery.pyramid import pyramid_sizes
 from filterlab.surgery.transplant import Transplanted
@@ -39,6 +39,7 @@ __all__ = [
     "indices",
     "is_costly",
     "last_word",
+    "passes",
     "percent",
     "picture_name",
     "pycaffe_code",
@@ -158,6 +159,19 @@ def pycaffe_code(tab: HeatmapTab) -> str:
         elif tab.chosen:
             lines.append(f"heatmap = out[{done.output!r}][0, {list(tab.chosen)!r}].sum(0)")
     return "\n".join(lines)
+
+
+def passes(done: Transplanted) -> list[tuple[str, str]]:
+    """What a net's map can be run as: (name, value of ``work.Size.how``)."""
+    offers = [(tr("one pass, every {n} px").format(n=done.geometry.jump[1]), "")]
+    for stride in strides(done.geometry)[1:3]:
+        count = passes_for(done.geometry, stride)
+        text = tr("{passes} passes, every {n} px").format(passes=count, n=stride)
+        offers.append((text, f"stride:{stride}"))
+    offers.append((tr("three scales joined"), "pyramid"))
+    if done.rewritten.pooled:
+        offers.append((tr("pooled over whole windows"), "windows"))
+    return offers
 
 
 def settings_of(tab: HeatmapTab) -> tuple[tuple[str, str], ...]:

@@ -50,9 +50,9 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None
     x0, y0, x1, y1 = composed().places["chelsea"]
     on_the_cat = tab.maps.cell_at((x0 + x1) / 2, (y0 + y1) / 2) or (0, 0)
     tab.cells.set_current(on_the_cat)
-    tab.code_section.set_opened(True)
+    tab.side.code_section.set_opened(True)
     yield "cell_under_the_cursor"
-    tab.account_section.set_opened(True)
+    tab.side.account_section.set_opened(True)
     tab.cells.toggle_pin(on_the_cat)
     x0, y0, x1, y1 = composed().places["coffee"]
     on_the_cup = tab.maps.cell_at((x0 + x1) / 2, (y0 + y1) / 2) or (0, 0)
