@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -74,3 +75,33 @@ def settled(until) -> Callable[[HeatmapTab], None]:
         until(lambda: tab.settled)
 
     return wait
+
+
+@pytest.fixture
+def set_look() -> Callable[..., None]:
+    """Look at a tab's map in another way, as its controls do."""
+
+    def change(tab: HeatmapTab, **what: object) -> None:
+        tab.controls.set_look(replace(tab.controls.look, **what))
+        tab.controls.look_changed.emit(tab.controls.look)
+
+    return change
+
+
+@pytest.fixture
+def snapshot() -> Callable[[HeatmapTab], tuple]:
+    """Everything that a cancelled or failed job must leave alone."""
+
+    def taken(tab: HeatmapTab) -> tuple:
+        return (
+            tab.transplanted,
+            tab.ran_model,
+            tab.shown,
+            tab.maps,
+            tab.pyramid,
+            tab.chosen,
+            list(tab.cells.pins),
+            tab.account.text.text(),
+        )
+
+    return taken
