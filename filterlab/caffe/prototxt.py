@@ -219,6 +219,10 @@ class _Reader:
         else:
             number = self.integer(word, FieldDescriptor.TYPE_INT32, full, at)
             known = enum.values_by_number.get(number)
+        if known is None and field.name == "engine" and is_word:
+            # Forks have engines of their own; they say how to compute, not what.
+            self.unknown.setdefault(f"{full}: {word}", self.line(at))
+            return field.default_value
         if known is None:
             names = ", ".join(value.name for value in enum.values)
             self.fail(f"{full} must be one of {names}, not {word!r}", at)

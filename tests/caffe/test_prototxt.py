@@ -213,6 +213,20 @@ def test_unknown_fields_are_named_in_one_warning() -> None:
     assert parse_net(format_net(net)) == net
 
 
+def test_the_engine_of_a_fork_is_passed_over() -> None:
+    """It says how to compute, not what; Intel's nets name engines of their own."""
+    text = """
+    layer { name: "a" type: "ReLU" relu_param { engine: CUDNN negative_slope: 0.5 } }
+    layer { name: "b" type: "ReLU" relu_param { engine: MKL2017 negative_slope: 0.5 } }
+    """
+    with pytest.warns(CaffeWarning, match=r"relu_param.engine: MKL2017 \(line 3\)") as caught:
+        net = parse_net(text)
+    assert len(caught) == 1
+    assert [layer.relu_param.engine for layer in net.layer] == [2, 0]
+    with pytest.raises(CaffeError, match="pool must be one of"):
+        parse_net('layer { name: "a" type: "Pooling" pooling_param { pool: MEDIAN } }')
+
+
 def test_unknown_field_of_the_reference(shared: Path) -> None:
     with pytest.warns(CaffeWarning, match="some_fork_option"):
         net = read_net(shared / "bad_inputs" / "unknown_field.prototxt")
