@@ -301,7 +301,7 @@ def _known(maps: ClassMaps, model: str, mode: str, style: Style, tr: Tr) -> list
 
 
 def _time(maps: ClassMaps, tr: Tr) -> tuple[str, str]:
-    return tr("forward passes"), f"{maps.seconds * 1000:.0f} ms"
+    return tr("forward passes"), tr("{n} ms").format(n=f"{maps.seconds * 1000:.0f}")
 
 
 def write_report(

@@ -380,6 +380,32 @@ def test_in_chinese(dialog: Callable[[], ModelsDialog], web: Web) -> None:
             assert not english.search(allowed.sub("", text)), text
 
 
+@pytest.mark.usefixtures("chinese")
+def test_what_is_wrong_is_told_in_chinese(
+    qtbot: QtBot, web: Web, dialog: Callable[[], ModelsDialog]
+) -> None:
+    widget = dialog()
+    widget.get("mine", "/no/such/file")
+    settled(qtbot, widget)
+    assert widget.word.text() == ("无法获取 Mine：/no/such/file：无法读取（没有这个文件或文件夹）")
+    path = catalogue.get("mine").weights_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(7))
+    widget.check("mine")
+    settled(qtbot, widget)
+    assert f"{path} 有 7 字节，而不是 {len(web.data):,}：请删除它" in widget.word.text()
+    (paths.models_dir() / "catalogue.toml").write_text("[[model]")
+    widget = dialog()
+    assert "不是有效的 TOML：" in widget.word.text()
+    waiting = DownloadProgress(
+        "Getting Mine: waiting to try again", 5, 10, "the connection broke off; again in 3 s"
+    )
+    assert progress_texts(waiting, "我的")[:2] == (
+        "正在获取 我的：等待重试",
+        "连接中断了；3 秒后重试",
+    )
+
+
 def test_progress_in_plain_words() -> None:
     waiting = DownloadProgress("Getting Mine: waiting to try again", 5, 10, "it broke; in 3 s")
     assert progress_texts(waiting, "Mine")[:2] == (

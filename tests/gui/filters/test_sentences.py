@@ -15,7 +15,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from filterlab.gui import i18n
+from filterlab.gui.filters.learn_dialog import LearnDialog
+from filterlab.gui.filters.own_dialog import OwnKernelsDialog
 from filterlab.gui.filters.tab import FiltersTab
+from filterlab.surgery.kernels.learn import learn_kernel
+from filterlab.surgery.kernels.library import KernelLibrary
 
 
 @pytest.fixture
@@ -101,8 +105,26 @@ def test_unknown_sentences_and_english_stay(tab: FiltersTab, chinese: None) -> N
     )
 
 
-def test_every_place_of_a_sentence_is_kept(repo: Path) -> None:
-    path = repo / "resources" / "translations" / "zh" / "sentences.json"
-    for english, other in json.loads(path.read_text(encoding="utf-8")).items():
-        places = re.findall(r"{(\w+)}", english)
-        assert sorted(places) == sorted(re.findall(r"{(\w+)}", other)), english
+def test_every_place_of_a_text_is_kept(repo: Path) -> None:
+    for path in (repo / "resources" / "translations" / "zh").glob("*.json"):
+        for english, other in json.loads(path.read_text(encoding="utf-8")).items():
+            places = re.findall(r"{(\w+)}", english)
+            assert sorted(places) == sorted(re.findall(r"{(\w+)}", other)), english
+
+
+def test_a_learned_kernels_caveat_is_told_in_chinese(qapp: QApplication, chinese: None) -> None:
+    stripes = np.tile(np.arange(12, dtype=np.float32) % 2, (12, 1))
+    account = LearnDialog.account(learn_kernel(stripes, stripes, (3, 3)))
+    assert "两张图片只能定出" in account
+    assert not re.search("[A-Za-z]{3,}", account)
+
+
+def test_what_became_of_a_broken_library_is_told_in_chinese(
+    qtbot: QtBot, chinese: None, tmp_path: Path
+) -> None:
+    path = tmp_path / "kernels.json"
+    path.write_text("{", encoding="utf-8")
+    dialog = OwnKernelsDialog(KernelLibrary(path))
+    qtbot.addWidget(dialog)
+    assert "不是 JSON 文件" in dialog.note.text()
+    assert "已保留为 kernels.broken-1.json" in dialog.note.text()
