@@ -74,6 +74,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not os.path.isfile(script):
         print(f"filterlab: error: {script}: no such script; check the path", file=sys.stderr)
         return 2
+    if script.endswith(".ipynb"):
+        print(
+            f"filterlab: error: {script}: a notebook, not a script; open it in Jupyter and let it "
+            "say 'import filterlab.caffe as caffe', or export it with 'jupyter nbconvert --to "
+            "script'",
+            file=sys.stderr,
+        )
+        return 2
     try:
         with open(script, "rb") as stream:
             compile(stream.read(), script, "exec", dont_inherit=True)

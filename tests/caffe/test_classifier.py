@@ -209,8 +209,11 @@ def test_an_old_script_runs_unchanged(files: tuple[str, str], tmp_path: Path) ->
 def test_scripts_that_cannot_run(tmp_path: Path) -> None:
     python2 = tmp_path / "two.py"
     python2.write_text("import caffe\nprint 'hello'\n", encoding="utf-8")
+    notebook = tmp_path / "old.ipynb"
+    notebook.write_text('{"cells": []}', encoding="utf-8")
     for name, message in (
         (str(python2), "two.py:2: "),
+        (str(notebook), "old.ipynb: a notebook, not a script"),
         (str(tmp_path / "no.py"), "no such script"),
     ):
         done = _run(name)
