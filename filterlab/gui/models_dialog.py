@@ -126,7 +126,7 @@ class _Row(QFrame):
         height, width = model.input_size
         facts = [tr(model.state), f"{height} × {width} px"]
         if model.licence:
-            facts.append(model.licence)
+            facts.append(tr(model.licence))
         if model.ready and model.kind in ("download", "random"):
             facts.append(str(model.weights))
         return facts

@@ -374,9 +374,9 @@ def test_in_chinese(dialog: Callable[[], ModelsDialog], web: Web) -> None:
         6.0,
     )
     english = re.compile(r"[A-Za-z]{3,}")
-    allowed = re.compile(r"BVLC|CaffeNet|AlexNet|GoogLeNet|ImageNet|SqueezeNet|Inception|GPL|BSD")
-    for row in (widget.row("pocket"), widget.row("googlenet")):
-        for text in (row.title.text(), row.about.text(), row.button.text()):
+    allowed = re.compile(r"BVLC|CaffeNet|GoogLeNet|ImageNet|Inception|GPL-3.0-or-later")
+    for row in (widget.row("pocket"), widget.row("googlenet"), widget.row("caffenet-random")):
+        for text in (row.title.text(), row.about.text(), row.button.text(), row.facts.text()):
             assert not english.search(allowed.sub("", text)), text
 
 
