@@ -118,7 +118,7 @@ def with_legend(
     caption : sequence of str
         Lines; the first is the title. What the fonts here cannot draw is left out.
     unit : str
-        What the bar measures.
+        What the bar measures; in letters that :func:`drawable` allows.
     log : bool
         Whether the bar is logarithmic.
 
@@ -134,7 +134,7 @@ def with_legend(
     margin, bar = size, max(8, size)
     labels = [number(limits[1]), number(middle(limits, log)), number(limits[0])]
     lines = [line for line in caption if drawable(line)]
-    small = _font(size, "")
+    small = _font(size, unit)
     widest = max(small.getlength(t) for t in [*labels, unit])
     right = int(margin + bar + size // 2 + widest + margin)
     below = int(len(lines) * size * 1.4 + margin) if lines else 0

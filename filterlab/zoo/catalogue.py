@@ -139,6 +139,11 @@ class Model:
             If they are not there, saying how to get them.
         """
         path = self.weights
+        if path is None and self.kind == "own":
+            raise FilterLabError(
+                f"the weights of {self.title} are missing or empty ({self.weights_path}): put the "
+                "file back, or open the model anew with its weights"
+            )
         if path is None:
             raise FilterLabError(
                 f"the weights of {self.title} are not here yet "

@@ -27,6 +27,12 @@ def _english(qapp: QApplication) -> Iterator[None]:
 
 
 @pytest.fixture
+def chinese(_english: None) -> None:
+    """The window in Chinese."""
+    i18n.set_language("zh")
+
+
+@pytest.fixture
 def until(qtbot) -> Callable[[Callable[[], object]], None]:
     """Run the event loop until a condition holds."""
 

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 from filterlab.gui import i18n
 
 #: Modules whose sentences only a program can meet that calls them, and the one that writes code.
@@ -114,13 +112,6 @@ def _core(repo: Path) -> list[Found]:
             if where not in _FOR_PROGRAMS:
                 found += _texts(path, where)
     return found
-
-
-@pytest.fixture
-def chinese() -> Iterator[None]:
-    i18n.set_language("zh")
-    yield
-    i18n.set_language("en")
 
 
 def _sentences(repo: Path) -> list[str]:

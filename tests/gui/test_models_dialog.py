@@ -16,7 +16,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QFileDialog, QInputDialog
 
 from filterlab import caffe, paths
-from filterlab.gui import i18n
 from filterlab.gui.model_texts import progress_texts
 from filterlab.gui.models_dialog import ModelsDialog
 from filterlab.gui.own_model_dialog import OwnModelDialog
@@ -353,13 +352,6 @@ def test_a_broken_prototxt_is_a_sentence(qtbot: QtBot, tmp_path: Path) -> None:
 
 
 # Words.
-
-
-@pytest.fixture
-def chinese() -> Iterator[None]:
-    i18n.set_language("zh")
-    yield
-    i18n.set_language("en")
 
 
 @pytest.mark.usefixtures("chinese")

@@ -291,3 +291,17 @@ def test_bad_means(tmp_path: Path, name: str, data: bytes) -> None:
 def test_a_pickle_is_never_run(shared: Path) -> None:
     with pytest.raises(FilterLabError, match=r"pickled\.npy"):
         read_mean(shared / "bad_inputs" / "pickled.npy")
+
+
+@pytest.mark.parametrize("length", [None, 0])
+def test_an_own_model_whose_weights_are_gone_says_what_to_do(
+    write: Write, length: int | None
+) -> None:
+    prototxt, weights = write("deploy.prototxt", "net.caffemodel")
+    model = look(prototxt).model("mine")
+    weights.unlink()
+    if length is not None:
+        weights.write_bytes(b"")
+    with pytest.raises(FilterLabError, match=r"net\.caffemodel.*put the file back") as error:
+        model.need_weights()
+    assert "models get" not in str(error.value)

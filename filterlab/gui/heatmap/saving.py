@@ -21,7 +21,7 @@ from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
 from filterlab.surgery.export import write_cell, write_csv, write_npy
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.legend import with_legend, with_names
+from filterlab.surgery.legend import drawable, with_legend, with_names
 from filterlab.surgery.overlay import Style, as_rgb
 from filterlab.surgery.pyramid import Pyramid
 from filterlab.surgery.report import WIDEST, Drawn, write_report
@@ -105,7 +105,8 @@ def overlay_job(frame: Frame, path: Path, legend: bool = True) -> Job[Path]:
     if legend and drawing.unit:
         style = replace(style_of(frame.look), low=drawing.low, high=drawing.high)
         ends = (drawing.low, drawing.high)
-        image = with_legend(image, style, ends, frame.caption, drawing.unit, drawing.log)
+        unit = tr(drawing.unit) if drawable(tr(drawing.unit)) else drawing.unit
+        image = with_legend(image, style, ends, frame.caption, unit, drawing.log)
     elif legend:
         image = with_names(image, _names(frame, drawing), frame.caption)
     write_picture(path, image)

@@ -27,13 +27,6 @@ _NAMES = re.compile(
 )
 
 
-@pytest.fixture
-def chinese() -> Iterator[None]:
-    i18n.set_language("zh")
-    yield
-    i18n.set_language("en")
-
-
 def assert_chinese(text: str) -> None:
     assert re.search("[\u4e00-\u9fff]", text), text
     assert not re.search("[A-Za-z]{3,}", _NAMES.sub("", text)), text

@@ -139,3 +139,10 @@ def test_a_report_of_a_stretched_map_says_by_how_much_it_is_off(frame, tmp_path)
     text = words(one, tmp_path / "r.html")
     assert f"up to {stretch_error(one.maps)[1]:.0f} pixels from where they look" in text
     assert "really looks" not in text
+
+
+@pytest.mark.skipif(legend.cjk_font() is None, reason="no font with Chinese characters here")
+def test_a_chinese_window_names_the_unit_in_chinese(chinese, frame, tmp_path, written) -> None:
+    saved(frame(), tmp_path / "unit.png")
+    assert "概率" in written
+    assert "probability" not in written
