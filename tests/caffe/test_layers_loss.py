@@ -119,6 +119,13 @@ def test_euclidean_and_sigmoid_cross_entropy_loss() -> None:
     np.testing.assert_allclose(loss, each[target == 0].mean(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["EuclideanLoss", "SigmoidCrossEntropyLoss"])
+def test_losses_of_single_values(kind: str) -> None:
+    """Blobs without axes, as Reduction makes, count as one item."""
+    loss = run(kind, a=np.float32(3), b=np.float32(1))[0]
+    assert loss.item() == pytest.approx(2 if kind == "EuclideanLoss" else np.log1p(np.exp(3)) - 3)
+
+
 @pytest.mark.parametrize("legacy", ["true", "false"])
 def test_contrastive_loss(legacy: str) -> None:
     a, b = 0.4 * RNG.standard_normal((2, 5, 3)).astype(np.float32)

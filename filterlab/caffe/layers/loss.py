@@ -223,7 +223,7 @@ class EuclideanLoss(_Paired):
         a, b = (g.reshape(value, (count,)) for value in bottoms)
         difference = g.op("Sub", [a, b])
         square = total(g, g.op("Mul", [difference, difference]))
-        return [g.op("Mul", [square, g.constant(0.5 / max(1, *shapes[0][:1]))])]
+        return [g.op("Mul", [square, g.constant(0.5 / max([1, *shapes[0][:1]]))])]
 
 
 @register("SigmoidCrossEntropyLoss")
