@@ -152,6 +152,16 @@ class Blob:
         """The values: a writable float32 array of this blob's shape, always the same memory."""
         return self._storage.flat.reshape(self._shape)
 
+    @data.setter
+    def data(self, values: Any) -> None:
+        # ``blob.data *= 2`` computes in place and then assigns what is there already.
+        same = isinstance(values, np.ndarray) and values.shape == self._shape
+        if same and values.__array_interface__["data"][0] == self._storage.pointer:
+            return
+        raise CaffeError(
+            "Blob.data = … puts nothing into the net; write the values into it: blob.data[...] = …"
+        )
+
     @property
     def diff(self) -> Floats:
         """Room for gradients, zeros at first; this engine never computes them."""
@@ -204,9 +214,10 @@ class Blob:
         CaffeError
             For negative sizes or more values than a blob may hold.
         """
-        if len(dims) == 1 and not hasattr(dims[0], "__index__"):
-            dims = tuple(dims[0])
         try:
+            # One list of sizes is taken as well as sizes; a whole array has __index__ too.
+            if len(dims) == 1 and isinstance(dims[0], Iterable) and not isinstance(dims[0], str):
+                dims = tuple(dims[0])
             shape = tuple(operator.index(n) for n in dims)
         except TypeError:
             raise CaffeError(f"Blob.reshape{dims}: sizes must be integers") from None

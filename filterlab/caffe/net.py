@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,18 +12,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from filterlab.caffe import fillers
+from filterlab.caffe import fillers, io
 from filterlab.caffe.batches import Batches
 from filterlab.caffe.blob import Blob, Shape, shape_text
-from filterlab.caffe.errors import CaffeError, CaffeWarning
+from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.fixed import BlobRow, ByName
 from filterlab.caffe.layers import Layer, WeightSpec
-from filterlab.caffe.net_structure import NetLayer, Structure
+from filterlab.caffe.net_structure import NetLayer
+from filterlab.caffe.net_weights import Weighted, no_training, path_of
 from filterlab.caffe.plan import Bindings, Plan, PlanCache
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.topology import Topology
-from filterlab.caffe.weights import Filled, match, nothing_filled, pair
-from filterlab.caffe.wire import check_mapped
+from filterlab.caffe.weights import Filled
 
 __all__ = ["TEST", "TRAIN", "Filled", "Net", "NetLayer"]
 
@@ -34,7 +33,7 @@ TEST = 1
 Floats = npt.NDArray[np.float32]
 
 
-class Net(Structure):
+class Net(Weighted):
     """A net to run, to edit and to save.
 
     ``Net(prototxt, phase)``, ``Net(prototxt, weights, phase)`` or
@@ -73,11 +72,21 @@ class Net(Structure):
         level: int = 0,
         stages: Sequence[str] | None = None,
     ) -> None:
-        for arg in args:
-            if isinstance(arg, (str, os.PathLike)) and weights is None:
-                weights = arg
-            elif isinstance(arg, (int, np.integer)) and phase is None:
+        # pycaffe's orders: (phase, level, stages, weights) and (weights, phase).
+        rest = list(args)
+        if rest and isinstance(rest[0], (str, bytes, os.PathLike)) and weights is None:
+            weights = rest.pop(0)
+        for place, arg in enumerate(rest):
+            if isinstance(arg, (int, np.integer)) and place == 0 and phase is None:
                 phase = int(arg)
+            elif isinstance(arg, (int, np.integer)) and place == 1 and not level:
+                level = int(arg)
+            elif isinstance(arg, (list, tuple, type(None))) and place == 2 and stages is None:
+                stages = arg
+            elif arg is None and place == 3:
+                continue
+            elif isinstance(arg, (str, bytes, os.PathLike)) and weights is None:
+                weights = os.fsdecode(arg)
             else:
                 raise CaffeError(
                     f"Net(…): do not know what {arg!r} is for; "
@@ -95,11 +104,12 @@ class Net(Structure):
             source = network_file.name or "<net>"
             param = upgrade.upgrade_net(network_file, source)
         else:
-            source = _path(network_file, "prototxt")
-            param = prototxt.read_net(network_file)
+            source = path_of(network_file, "prototxt")
+            param = prototxt.read_net(source)
         try:
             named = [stages] if isinstance(stages, str) else stages or ()
             self._set_up(Topology(param, phase, level, named), PlanCache())
+            self._take_own_weights()
         except CaffeError as err:
             raise CaffeError(f"{source}: {err}") from None
         if weights is not None:
@@ -112,6 +122,8 @@ class Net(Structure):
         self._lock = threading.RLock()
         self._made: dict[tuple[int, int], list[str]] = {}
         self._batches: Batches | None = None
+        self._before: list[Callable[[int], Any]] = []
+        self._after: list[Callable[[int], Any]] = []
         self.filled = Filled((), (), ())
         outside = topology.initial_shapes()
         shapes = topology.infer(outside)
@@ -138,6 +150,19 @@ class Net(Structure):
         for layer in topology.layers:
             for i, top in enumerate(layer.tops if layer.fills else ()):
                 layer.refill_top(i, self._blobs[top].data, True)
+
+    def _take_own_weights(self) -> None:
+        """Start from the weights that stand in the prototxt itself, as BVLC does."""
+        own: dict[str, list[Floats]] = {}
+        for layer in self._topology.param.layer:
+            if layer.blobs:
+                try:
+                    own[layer.name] = [io.blobproto_to_array(blob) for blob in layer.blobs]
+                except CaffeError as err:
+                    raise CaffeError(f"layer '{layer.name}': {err}") from None
+                layer.ClearField("blobs")
+        if own:
+            self.copy_from(own)
 
     @staticmethod
     def _filler(layer: Layer, spec: WeightSpec) -> Any:
@@ -193,9 +218,7 @@ class Net(Structure):
         CaffeError
             For an unknown layer or blob, inputs that do not match, or shapes that do not fit.
         """
-        wanted = [blobs] if isinstance(blobs, str) else list(blobs or ())
-        for name in wanted:
-            self._blob(name)
+        wanted = self._wanted(blobs)
         with self._lock:
             first = 0 if start is None else self._topology.index(start)
             last = len(self._layers) - 1 if end is None else self._topology.index(end)
@@ -220,7 +243,7 @@ class Net(Structure):
         dict
             Blob name -> array of its own, with one row per input.
         """
-        wanted = [blobs] if isinstance(blobs, str) else list(blobs or ())
+        wanted = self._wanted(blobs)
         if not kwargs:
             raise CaffeError("forward_all() needs the net's inputs, e.g. forward_all(data=images)")
         self._check_inputs(kwargs)
@@ -277,6 +300,14 @@ class Net(Structure):
         with self._lock:
             self._batches = Batches(layer, data, labels)
 
+    def _wanted(self, blobs: Any) -> list[str]:
+        if blobs is not None and not isinstance(blobs, Iterable):
+            raise CaffeError(f"forward_all(): blobs must be a list of names, not {blobs!r}")
+        wanted = [blobs] if isinstance(blobs, str) else list(blobs or ())
+        for name in wanted:
+            self._blob(name)
+        return wanted
+
     def _blob(self, name: str) -> Blob:
         blob = self._blobs.get(name)
         if blob is None:
@@ -296,6 +327,8 @@ class Net(Structure):
             array = np.asarray(value)
         except ValueError as err:
             raise CaffeError(f"input '{name}' is no array: {err}") from None
+        if array.dtype == object and any(item is None for item in array.flat):
+            raise CaffeError(f"input '{name}' is no array: it holds None")
         if array.dtype.kind == "c":
             raise CaffeError(f"input '{name}' is complex; give its real part or its magnitude")
         return array
@@ -337,7 +370,26 @@ class Net(Structure):
             self._blobs[name]._set_shape(shape)
         return key, plan
 
+    def before_forward(self, call: Callable[[int], Any]) -> None:
+        """Have ``call(index)`` called before each layer; the net then runs layer by layer."""
+        self._before.append(call)
+
+    def after_forward(self, call: Callable[[int], Any]) -> None:
+        """Have ``call(index)`` called after each layer; the net then runs layer by layer."""
+        self._after.append(call)
+
     def _run(self, first: int, last: int) -> None:
+        if not (self._before or self._after):
+            self._compute(first, last)
+            return
+        for index in range(first, last + 1):
+            for call in self._before:
+                call(index)
+            self._compute(index, index)
+            for call in self._after:
+                call(index)
+
+    def _compute(self, first: int, last: int) -> None:
         if last < first:
             return
         for index, layer in enumerate(self._topology.layers[first : last + 1], first):
@@ -379,96 +431,7 @@ class Net(Structure):
         with self._lock:
             self._prepare(0, len(self._layers) - 1)
 
-    # -- weights -----------------------------------------------------------------------------
-    def copy_from(self, weights: str | os.PathLike[str] | Mapping[str, Sequence[Any]]) -> None:
-        """Take the weights of all layers that a file has under the same names.
-
-        Parameters
-        ----------
-        weights : path, or mapping of layer name to arrays (an extension)
-            A caffemodel of any generation or HDF5. Large files are mapped, not read.
-
-        Raises
-        ------
-        CaffeError
-            If the file is no weights file or a layer's shapes differ; the net is unchanged then.
-
-        Warns
-        -----
-        CaffeWarning
-            If not a single layer was filled. :attr:`filled` tells what was.
-        """
-        if isinstance(weights, Mapping):
-            source = "the weights"
-            found: Mapping[str, Sequence[Any]] = weights
-        else:
-            from filterlab.caffe import caffemodel
-
-            source = _path(weights, "weights file")
-            found = caffemodel.read_weights(source)
-        with self._lock:
-            pairs, self.filled = match(self._params, found, source)
-            for blob, array in pairs:
-                blob._set_values(np.asarray(array))
-        if self._params and not self.filled.layers:
-            warnings.warn(nothing_filled(self._params, self.filled, source), CaffeWarning, 2)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write structure and weights as a caffemodel (V2) that BVLC Caffe reads too."""
-        from filterlab.caffe import caffemodel
-
-        self._write(path, caffemodel.write_weights)
-
-    def save_hdf5(self, path: str | os.PathLike[str], save_diff: bool = False) -> None:
-        """Write the weights as HDF5 (``.caffemodel.h5``)."""
-        from filterlab.caffe import hdf5
-
-        if save_diff:
-            raise no_training("save_hdf5(save_diff=True)")
-        self._write(path, hdf5.write_weights)
-
-    def _write(self, path: str | os.PathLike[str], write: Callable[..., None]) -> None:
-        try:
-            with self._lock:
-                write(path, self._topology.param, self._arrays())
-        except OSError as err:
-            raise CaffeError(
-                f"{os.fspath(path)}: cannot be written ({err.strerror or err}); "
-                "choose another place"
-            ) from err
-
-    def load_hdf5(self, path: str | os.PathLike[str]) -> None:
-        """Take the weights of a ``.caffemodel.h5``; see :meth:`copy_from`."""
-        from filterlab.caffe import hdf5
-
-        try:
-            self.copy_from(hdf5.read_weights(path))
-        except CaffeError as err:
-            raise CaffeError(str(err).replace("the weights", os.fspath(path), 1)) from None
-
-    def _check_files(self) -> None:
-        """Raise CaffeError if a weights file that the net computes with was cut short."""
-        check_mapped(blob._storage.mapped for row in self._weights for blob in row)
-
-    def _arrays(self) -> dict[str, list[Floats]]:
-        self._check_files()
-        return {name: [blob.data for blob in row] for name, row in self._params.items()}
-
-    def share_with(self, other: Net) -> None:
-        """Compute with the weights of another net's layers of the same names, as one memory.
-
-        Raises
-        ------
-        CaffeError
-            If a layer of both has other shapes.
-        """
-        if not isinstance(other, Net):
-            raise CaffeError(f"share_with({other!r}): give another net")
-        with self._lock:
-            pairs = pair(self._params, other.params)
-            for mine, their in pairs:
-                mine.share_data(their)
-
+    # -- copies ------------------------------------------------------------------------------
     def snapshot(self) -> Net:
         """An independent net with the present weights and inputs, for another thread.
 
@@ -504,18 +467,8 @@ class Net(Structure):
 
     forward_backward_all = backward
     clear_param_diffs = backward
+    before_backward = backward
+    after_backward = backward
 
     def __repr__(self) -> str:
         return f"<Net '{self.name}' of {len(self._layers)} layers>"
-
-
-def no_training(call: str) -> CaffeError:
-    """The error of every call that belongs to training."""
-    return CaffeError(f"{call}: this engine runs and edits nets, it does not train them")
-
-
-def _path(path: Any, what: str) -> str:
-    try:
-        return str(os.fspath(path))
-    except TypeError:
-        raise CaffeError(f"{path!r} is no path of a {what}; give its name") from None

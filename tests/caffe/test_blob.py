@@ -86,3 +86,18 @@ def test_memory_begins_at_a_cache_line_and_at_zero(shape: tuple[int, ...]) -> No
     assert blob.data.ctypes.data % 64 == 0
     assert blob.data.shape == shape
     assert not blob.data.any()
+
+
+def test_an_operation_in_place_on_data_is_no_assignment() -> None:
+    blob = Blob((2, 3))
+    view = blob.data
+    blob.data += 2
+    blob.data[0] *= 3
+    np.testing.assert_array_equal(view, [[6, 6, 6], [2, 2, 2]])
+
+
+@pytest.mark.parametrize("sizes", [(1, 6), ([1, 6],), (np.array([1, 6]),), (np.int64(1), 6)])
+def test_sizes_one_by_one_or_in_a_row(sizes: tuple[object, ...]) -> None:
+    blob = Blob((2, 3))
+    blob.reshape(*sizes)
+    assert blob.shape == (1, 6)

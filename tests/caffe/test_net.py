@@ -55,6 +55,9 @@ def conv_net(size: int = 8, extra: str = "") -> caffe.Net:
         ((), {"phase": caffe.TEST, "weights": WEIGHTS}),
         ((WEIGHTS,), {}),
         ((caffe.TEST, Path(WEIGHTS)), {}),
+        ((caffe.TEST, 0, [], WEIGHTS), {}),
+        ((caffe.TEST, 0, None, WEIGHTS), {}),
+        ((WEIGHTS.encode(), caffe.TEST), {}),
     ],
 )
 def test_all_forms_of_the_constructor(
@@ -63,6 +66,43 @@ def test_all_forms_of_the_constructor(
     net = caffe.Net(PROTOTXT, *args, **kwargs)
     net.blobs["data"].data[...] = small.blobs["data"].data
     np.testing.assert_array_equal(prob(net), prob(small))
+
+
+def test_weights_that_stand_in_the_prototxt(small: caffe.Net, tmp_path: Path) -> None:
+    """As BVLC's layers start from them; a weights file given too comes after."""
+    from filterlab.caffe.prototxt import format_net
+
+    whole = caffe.proto.caffe_pb2.NetParameter()
+    whole.ParseFromString(Path(WEIGHTS).read_bytes())
+    path = tmp_path / "whole.prototxt"
+    path.write_text(str(whole), encoding="utf-8")
+    net = caffe.Net(str(path), caffe.TEST)
+    for name, row in small.params.items():
+        for mine, theirs in zip(net.params[name], row):
+            np.testing.assert_array_equal(mine.data, theirs.data)
+    net.params["conv1"][0].data[...] = 1
+    assert "blobs" not in format_net(net.param)
+    assert (caffe.Net(net.param, caffe.TEST).params["conv1"][0].data != 1).any()
+    assert (net.snapshot().params["conv1"][0].data == 1).all()
+    net.save(tmp_path / "saved.caffemodel")
+    again = caffe.Net(str(path), str(tmp_path / "saved.caffemodel"), caffe.TEST)
+    assert (again.params["conv1"][0].data == 1).all()
+    whole.layer[1].blobs[0].shape.dim[0] += 1
+    whole.name = "wrong"
+    with pytest.raises(caffe.CaffeError, match="wrong: layer 'conv1': the blob's shape 9x3x11x11"):
+        caffe.Net(whole, caffe.TEST)
+
+
+def test_calls_before_and_after_each_layer(small: caffe.Net) -> None:
+    wanted = prob(small)
+    seen: list[tuple[str, int]] = []
+    small.before_forward(lambda index: seen.append(("before", index)))
+    small.after_forward(lambda index: seen.append(("after", index)))
+    np.testing.assert_allclose(prob(small), wanted, atol=1e-6)
+    count = len(small.layers)
+    assert seen == [(when, i) for i in range(count) for when in ("before", "after")]
+    small.after_forward(lambda index: small.blobs["conv1"].data.fill(0) if index == 1 else None)
+    assert not np.allclose(prob(small), wanted)  # what is changed between layers counts
 
 
 def test_a_wrong_argument_is_named() -> None:

@@ -55,6 +55,18 @@ def _delete(net: caffe.Net) -> None:
         (lambda net: net.forward(data="x"), "input 'data'"),
         (lambda net: net.share_with(3), "another net"),
         (lambda net: net.copy_from(3), "weights file"),
+        (lambda net: net.forward(data=None), "it holds None"),
+        (lambda net: net.forward_all(data=[None]), "it holds None"),
+        (lambda net: net.forward(blobs=5), "a list of names"),
+        (lambda net: net.save(None), "no path of a weights file"),
+        (lambda net: net.save(""), "no path of a weights file"),
+        (lambda net: net.save_hdf5(""), "no path of a weights file"),
+        (lambda net: net.load_hdf5(None), "no path of a weights file"),
+        (lambda net: net.before_backward(print), "does not train"),
+        (lambda net: setattr(net.blobs["data"], "data", np.zeros((1, 1, 100, 100))), "data[...] ="),
+        (lambda net: setattr(net.blobs["data"], "data", 5), "data[...] ="),
+        (lambda net: net.blobs["data"].reshape(None), "must be integers"),
+        (lambda net: net.blobs["data"].reshape("1 1 9 9"), "must be integers"),
     ],
 )
 def test_calls_on_a_net(net: caffe.Net, call: Callable[[caffe.Net], object], words: str) -> None:

@@ -32,6 +32,7 @@ _FOR_PROGRAMS = {
 
 #: How the sentences begin that only such a program can meet in the other modules.
 _FOR_CALLERS = (
+    "Blob.data",
     "Blob.reshape",
     "Net(…)",
     "Net.backward()",

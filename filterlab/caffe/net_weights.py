@@ -1,0 +1,138 @@
+"""A net's weights: from files, into files, from other nets."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filterlab.caffe.blob import Blob
+from filterlab.caffe.errors import CaffeError, CaffeWarning
+from filterlab.caffe.fixed import BlobRow
+from filterlab.caffe.net_structure import Structure
+from filterlab.caffe.weights import Filled, match, nothing_filled, pair
+from filterlab.caffe.wire import check_mapped
+
+__all__ = ["Weighted", "no_training", "path_of"]
+
+Floats = npt.NDArray[np.float32]
+
+
+class Weighted(Structure):
+    """The part of :class:`filterlab.caffe.Net` that reads, writes and shares weights."""
+
+    _lock: threading.RLock
+    _weights: list[BlobRow[Blob]]
+    filled: Filled
+
+    def copy_from(self, weights: str | os.PathLike[str] | Mapping[str, Sequence[Any]]) -> None:
+        """Take the weights of all layers that a file has under the same names.
+
+        Parameters
+        ----------
+        weights : path, or mapping of layer name to arrays (an extension)
+            A caffemodel of any generation or HDF5. Large files are mapped, not read.
+
+        Raises
+        ------
+        CaffeError
+            If the file is no weights file or a layer's shapes differ; the net is unchanged then.
+
+        Warns
+        -----
+        CaffeWarning
+            If not a single layer was filled. :attr:`filled` tells what was.
+        """
+        if isinstance(weights, Mapping):
+            source = "the weights"
+            found: Mapping[str, Sequence[Any]] = weights
+        else:
+            from filterlab.caffe import caffemodel
+
+            source = path_of(weights, "weights file")
+            found = caffemodel.read_weights(source)
+        with self._lock:
+            pairs, self.filled = match(self._params, found, source)
+            for blob, array in pairs:
+                blob._set_values(np.asarray(array))
+        if self._params and not self.filled.layers:
+            warnings.warn(nothing_filled(self._params, self.filled, source), CaffeWarning, 2)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write structure and weights as a caffemodel (V2) that BVLC Caffe reads too."""
+        from filterlab.caffe import caffemodel
+
+        self._write(path, caffemodel.write_weights)
+
+    def save_hdf5(self, path: str | os.PathLike[str], save_diff: bool = False) -> None:
+        """Write the weights as HDF5 (``.caffemodel.h5``)."""
+        from filterlab.caffe import hdf5
+
+        if save_diff:
+            raise no_training("save_hdf5(save_diff=True)")
+        self._write(path, hdf5.write_weights)
+
+    def _write(self, path: str | os.PathLike[str], write: Callable[..., None]) -> None:
+        path = path_of(path, "weights file")
+        try:
+            with self._lock:
+                write(path, self._topology.param, self._arrays())
+        except OSError as err:
+            raise CaffeError(
+                f"{os.fspath(path)}: cannot be written ({err.strerror or err}); "
+                "choose another place"
+            ) from err
+
+    def load_hdf5(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights of a ``.caffemodel.h5``; see :meth:`copy_from`."""
+        from filterlab.caffe import hdf5
+
+        path = path_of(path, "weights file")
+        try:
+            self.copy_from(hdf5.read_weights(path))
+        except CaffeError as err:
+            raise CaffeError(str(err).replace("the weights", path, 1)) from None
+
+    def _check_files(self) -> None:
+        """Raise CaffeError if a weights file that the net computes with was cut short."""
+        check_mapped(blob._storage.mapped for row in self._weights for blob in row)
+
+    def _arrays(self) -> dict[str, list[Floats]]:
+        self._check_files()
+        return {name: [blob.data for blob in row] for name, row in self._params.items()}
+
+    def share_with(self, other: Weighted) -> None:
+        """Compute with the weights of another net's layers of the same names, as one memory.
+
+        Raises
+        ------
+        CaffeError
+            If a layer of both has other shapes.
+        """
+        if not isinstance(other, Weighted):
+            raise CaffeError(f"share_with({other!r}): give another net")
+        with self._lock:
+            pairs = pair(self._params, other.params)
+            for mine, their in pairs:
+                mine.share_data(their)
+
+
+def no_training(call: str) -> CaffeError:
+    """The error of every call that belongs to training."""
+    return CaffeError(f"{call}: this engine runs and edits nets, it does not train them")
+
+
+def path_of(path: Any, what: str) -> str:
+    """The name of a file, or a CaffeError that says what is no path."""
+    try:
+        name = os.fsdecode(path)
+    except TypeError:
+        name = ""
+    if not name:
+        raise CaffeError(f"{path!r} is no path of a {what}; give its name")
+    return name
