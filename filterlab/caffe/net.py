@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from filterlab.caffe import fillers, io
+from filterlab.caffe import fillers
 from filterlab.caffe.batches import Batches
 from filterlab.caffe.blob import Blob, Shape, shape_text
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.fixed import BlobRow, ByName
 from filterlab.caffe.layers import Layer, WeightSpec
+from filterlab.caffe.messages import blobproto_to_array
 from filterlab.caffe.net_structure import NetLayer
 from filterlab.caffe.net_weights import Weighted, no_training, path_of
 from filterlab.caffe.plan import Bindings, Plan, PlanCache
@@ -157,7 +158,7 @@ class Net(Weighted):
         for layer in self._topology.param.layer:
             if layer.blobs:
                 try:
-                    own[layer.name] = [io.blobproto_to_array(blob) for blob in layer.blobs]
+                    own[layer.name] = [blobproto_to_array(blob) for blob in layer.blobs]
                 except CaffeError as err:
                     raise CaffeError(f"layer '{layer.name}': {err}") from None
                 layer.ClearField("blobs")

@@ -24,6 +24,7 @@ _FOR_PROGRAMS = {
     "caffe/device.py",
     "caffe/fixed.py",
     "caffe/io.py",
+    "caffe/messages.py",
     "caffe/net_spec.py",
     "caffe/proto/generate.py",
     "caffe/training.py",
