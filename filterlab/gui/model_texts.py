@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from filterlab.gui import i18n
 from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.progress import Progress
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.download import DownloadProgress
 
-__all__ = ["model_about", "model_title", "progress_texts"]
+__all__ = ["model_about", "model_title", "model_titles", "progress_texts"]
 
 
 def model_title(model: Model) -> str:
     """A model's name."""
     return model.title_zh if i18n.language() == "zh" and model.title_zh else model.title
+
+
+def model_titles(models: Sequence[Model]) -> dict[str, str]:
+    """Titles by the models' names; equal ones are told apart by the files' folder.
+
+    As many folders are named as it takes, and the weights file where two lie in one folder.
+    """
+    titles = {model.name: model_title(model) for model in models}
+    often = Counter(titles.values())
+    for title in [title for title, count in often.items() if count > 1]:
+        alike = [model for model in models if titles[model.name] == title]
+        titles |= {model.name: f"{title} ({where})" for model, where in _places(alike)}
+    return titles
+
+
+def _places(models: Sequence[Model]) -> list[tuple[Model, str]]:
+    """Models with the shortest end of their folder that tells them apart."""
+    folders = [model.weights_path.parent.parts for model in models]
+    several = Counter(folders)
+    found = []
+    for model, parts in zip(models, folders):
+        others = [other for other in several if other != parts]
+        depth = 1
+        while depth < len(parts) and any(o[-depth:] == parts[-depth:] for o in others):
+            depth += 1
+        where = "/".join(parts[-depth:])
+        if several[parts] > 1:
+            where += f"/{model.weights_path.name}"
+        found.append((model, where))
+    return found
 
 
 def model_about(model: Model) -> str:

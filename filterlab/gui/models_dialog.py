@@ -31,7 +31,7 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.icons import icon
 from filterlab.gui.jobs import JobRunner
-from filterlab.gui.model_texts import model_about, model_title, progress_texts
+from filterlab.gui.model_texts import model_about, model_title, model_titles, progress_texts
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Progress
 from filterlab.zoo import catalogue
@@ -91,11 +91,11 @@ class _Row(QFrame):
         layout.addWidget(self.button, 0, 1, 3, 1, Qt.AlignVCenter)
         layout.addWidget(self.more, 0, 2, 3, 1, Qt.AlignVCenter)
 
-    def show_model(self, model: Model) -> None:
-        """Show the model as it is now."""
+    def show_model(self, model: Model, title: str) -> None:
+        """Show the model as it is now, under this title."""
         self.name = model.name
         self._ready = model.ready
-        self.title.setText(model_title(model))
+        self.title.setText(title)
         self.about.setText(model_about(model) or str(model.prototxt.parent))
         self.facts.setText(" · ".join(self._facts(model)))
         size = f" · {model.size / 1e6:.0f} MB" if model.size else ""
@@ -229,6 +229,7 @@ class ModelsDialog(QDialog):
     def refresh(self) -> None:
         """Show the models as they are now."""
         models = self.models()
+        titles = model_titles(models)
         if problem := catalogue.problem():
             self._say(tr_sentence(problem), "error")
         names = {model.name for model in models}
@@ -247,7 +248,7 @@ class ModelsDialog(QDialog):
                 row.check.connect(self.check)
                 row.forget.connect(self._forget)
                 self._list_layout.insertWidget(place, row)
-            self._rows[model.name].show_model(model)
+            self._rows[model.name].show_model(model, titles[model.name])
         if self.runner.running:
             self._set_busy(True)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -28,12 +29,14 @@ from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
+from filterlab.surgery.transplant import transplant_job
 from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model
 from filterlab.zoo.labels import read_labels
 from filterlab.zoo.own_models import Found, look, remember
 
 __all__ = ["OwnModelDialog"]
 
+_PROTOTXT, _WEIGHTS = (".prototxt", ".pbtxt", ".pt"), (".caffemodel", ".h5", ".hdf5")
 _NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 
 
@@ -55,9 +58,14 @@ class OwnModelDialog(QDialog):
         super().__init__(parent)
         self.model: Model | None = None
         self._found = Found()
+        self._given: set[QLineEdit] = set()  # the fields whose file the user named
+        self._known: dict[QLineEdit, str] = {}  # what stands in a field and is dealt with
         self._looking = Latest(self)
         self._looking.ready.connect(self._on_found)
         self._looking.failed.connect(self._on_problem)
+        self._opening = Latest(self)
+        self._opening.ready.connect(self._on_opened)
+        self._opening.failed.connect(self._on_refused)
         self.setWindowTitle(tr("Own model"))
         self.setWindowFlag(Qt.WindowContextHelpButtonHint, False)
         self.setMinimumWidth(640)
@@ -108,11 +116,11 @@ class OwnModelDialog(QDialog):
         layout.addStretch(1)
         layout.addWidget(self.buttons)
         self._show(self._found)
-        self.prototxt.editingFinished.connect(self._on_typed)
-        self.weights.editingFinished.connect(self._on_typed)
+        self.prototxt.editingFinished.connect(self._on_prototxt_typed)
+        self.weights.editingFinished.connect(self._on_weights_typed)
         given = [Path(path) for path in paths]
         for path in given[1:]:
-            self._field_of(path).setText(str(path))
+            self._give(path, self._field_of(path) or self.weights)
         if given:
             self._place(given[0])
 
@@ -131,25 +139,58 @@ class OwnModelDialog(QDialog):
         layout.addWidget(button)
         return edit, row
 
-    def _field_of(self, path: Path) -> QLineEdit:
-        return self.prototxt if path.suffix.lower() in (".prototxt", ".pbtxt") else self.weights
+    def _field_of(self, path: Path) -> QLineEdit | None:
+        """The field for a file of this kind; None if its name tells nothing."""
+        if path.suffix.lower() in _PROTOTXT:
+            return self.prototxt
+        return self.weights if path.suffix.lower() in _WEIGHTS else None
+
+    def _fill(self, edit: QLineEdit, text: str) -> None:
+        edit.setText(text)
+        self._known[edit] = text
+
+    def _give(self, path: Path, edit: QLineEdit) -> None:
+        """Put a file that the user named into a field."""
+        self._fill(edit, str(path))
+        self._given.add(edit)
 
     def _place(self, path: Path) -> None:
         """Take a file or folder, and look for what belongs to it."""
         if not path.is_dir():
-            self._field_of(path).setText(str(path))
+            self._give(path, self._field_of(path) or self.weights)
         self._looking.request(look, path)
 
-    def _on_typed(self) -> None:
-        """A path was typed or pasted: look beside it, if it is new."""
-        typed = Path(self.prototxt.text().strip() or self.weights.text().strip())
-        if typed.is_file() and typed not in (self._found.prototxt, self._found.weights):
-            self._place(typed)
+    def _on_typed(self, edit: QLineEdit) -> None:
+        """A path was typed or pasted: put it where it belongs and look beside it, if it is new."""
+        text = edit.text().strip()
+        if text == self._known.get(edit, ""):
+            return
+        self._fill(edit, text)
+        path = Path(os.path.abspath(Path(text).expanduser())) if text else None
+        if path is None:
+            self._given.discard(edit)
+        elif path.is_dir():
+            self._given.clear()
+            self._fill(edit, "")
+            self._place(path)
+        elif path.is_file() and self._field_of(path) is not None:
+            if self._field_of(path) is not edit:
+                self._given.discard(edit)
+                self._fill(edit, "")
+            self._place(path)
+        else:
+            self._given.add(edit)
+
+    def _on_prototxt_typed(self) -> None:
+        self._on_typed(self.prototxt)
+
+    def _on_weights_typed(self) -> None:
+        self._on_typed(self.weights)
 
     @property
     def looking(self) -> bool:
-        """Whether files are still being looked for."""
-        return self._looking.busy
+        """Whether files are still being looked for or opened."""
+        return self._looking.busy or self._opening.busy
 
     def _on_found(self, found: Found) -> None:
         self._found = found
@@ -157,16 +198,14 @@ class OwnModelDialog(QDialog):
 
     def _on_problem(self, sentence: str) -> None:
         self.problem.setText(sentence)
-        self.problem.setVisible(True)
+        self.problem.setVisible(bool(sentence))
 
     def _show(self, found: Found) -> None:
-        for edit, path in (
-            (self.prototxt, found.prototxt),
-            (self.weights, found.weights),
-            (self.class_names, found.labels_path),
-        ):
-            if path is not None and not (edit is not self.class_names and edit.text()):
-                edit.setText(str(path))
+        for edit, path in ((self.prototxt, found.prototxt), (self.weights, found.weights)):
+            if edit not in self._given:
+                self._fill(edit, str(path or ""))
+        if found.labels_path is not None:
+            self.class_names.setText(str(found.labels_path))
         self.class_names.setPlaceholderText(
             tr("ImageNet's")
             if found.classes in (None, 1000)
@@ -175,12 +214,13 @@ class OwnModelDialog(QDialog):
         self.mean.setText(_mean_text(found.mean_bgr))
         self.scale.setText(f"{found.scale:g}")
         self.order.setCurrentText(found.order)
-        if found.prototxt is not None and found.weights is not None and not self.title.text():
-            self.title.setText(found.model().title)
+        files = [edit.text().strip() for edit in (self.prototxt, self.weights)]
+        if all(files) and not (self.title.isModified() and self.title.text()):
+            named = replace(found, prototxt=Path(files[0]), weights=Path(files[1]))
+            self.title.setText(named.model().title)
         self.notes.setText("\n".join(self._notes(found)))
         self.notes.setVisible(bool(self.notes.text()))
-        self.problem.setText("")
-        self.problem.setVisible(False)
+        self._on_problem("")
 
     def _notes(self, found: Found) -> list[str]:
         lines = []
@@ -191,9 +231,9 @@ class OwnModelDialog(QDialog):
                     channels=found.channels, height=height, width=width
                 )
             )
-        if found.prototxt is None and found.weights is not None:
+        if found.prototxt is None and found.weights is not None and not self.prototxt.text():
             lines.append(tr("No prototxt beside these weights fits them: choose it."))
-        if found.weights is None and found.prototxt is not None:
+        if found.weights is None and found.prototxt is not None and not self.weights.text():
             lines.append(tr("No weights beside this prototxt fit it: choose them."))
         if "mean" in found.missing:
             lines.append(tr("No mean file beside it: the usual ImageNet mean is filled in."))
@@ -228,15 +268,34 @@ class OwnModelDialog(QDialog):
     # Ending
 
     def accept(self) -> None:
+        """Open both files, away from the window's thread; only what opens is remembered."""
+        if self._opening.busy:
+            return
         try:
-            self.model = remember(self._made())
+            wanted = self._wanted()
         except EXPECTED as error:
             self._on_problem(one_sentence(error))
+            return
+        self._looking.drop()
+        self._on_problem("")
+        self.buttons.button(QDialogButtonBox.Ok).setEnabled(False)
+        self._opening.request(_opened, self._found, wanted, self.title.text().strip())
+
+    def _on_refused(self, sentence: str) -> None:
+        self.buttons.button(QDialogButtonBox.Ok).setEnabled(True)
+        self._on_problem(sentence)
+
+    def _on_opened(self, model: Model) -> None:
+        try:
+            self.model = remember(model)
+        except EXPECTED as error:
+            self._on_refused(one_sentence(error))
             return
         super().accept()
 
     def done(self, result: int) -> None:
         self._looking.shutdown()
+        self._opening.shutdown()
         super().done(result)
 
     def _path(self, edit: QLineEdit, what: str) -> Path:
@@ -248,7 +307,8 @@ class OwnModelDialog(QDialog):
             raise FilterLabError(tr("{path} is no file.").format(path=path))
         return path
 
-    def _made(self) -> Model:
+    def _wanted(self) -> dict[str, Any]:
+        """What the form says, as fields of ``Found``."""
         prototxt = self._path(self.prototxt, tr("prototxt"))
         weights = self._path(self.weights, tr("weights file"))
         numbers = [float(n) for n in re.findall(_NUMBER, self.mean.text())]
@@ -261,16 +321,23 @@ class OwnModelDialog(QDialog):
         names = self.class_names.text().strip()
         if names:
             read_labels(names)
-        found = self._found
-        if found.prototxt != prototxt:
-            found = look(prototxt)  # typed a moment ago
-        found = replace(
-            found,
-            prototxt=prototxt,
-            weights=weights,
-            labels_path=Path(names) if names else None,
-            mean_bgr=(numbers[0], numbers[1], numbers[2]),
-            scale=float(scale[1]),
-            order=self.order.currentText(),
-        )
-        return found.model(self.title.text().strip())
+        return {
+            "prototxt": prototxt,
+            "weights": weights,
+            "labels_path": Path(names) if names else None,
+            "mean_bgr": (numbers[0], numbers[1], numbers[2]),
+            "scale": float(scale[1]),
+            "order": self.order.currentText(),
+        }
+
+
+def _opened(found: Found, wanted: dict[str, Any], title: str) -> Model:
+    """The model that the form says, known to open: both files are read as the transplant will."""
+    if found.prototxt != wanted["prototxt"]:
+        found = look(wanted["prototxt"])  # typed a moment ago
+    job = transplant_job(wanted["prototxt"], wanted["weights"])
+    for progress in job:
+        if progress.step == "rewrite the layers":
+            break
+    job.close()
+    return replace(found, **wanted).model(title)

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +277,7 @@ def form(qtbot: QtBot, found: list[Path]) -> OwnModelDialog:
 
 def agree(qtbot: QtBot, widget: OwnModelDialog) -> None:
     qtbot.mouseClick(widget.buttons.button(QDialogButtonBox.Ok), Qt.LeftButton)
+    qtbot.waitUntil(lambda: not widget.looking, timeout=5000)
 
 
 def test_the_form_fills_in_what_it_finds(qtbot: QtBot, tmp_path: Path) -> None:
@@ -431,3 +433,98 @@ def test_long_texts_stay_inside(dialog: Callable[[], ModelsDialog]) -> None:
         row = widget.row(name)
         assert row.button.geometry().right() <= row.width()
         assert row.about.height() >= row.about.heightForWidth(row.about.width())
+
+
+# Files in the wrong field, and files that do not open.
+
+
+def retype(qtbot: QtBot, edit: Any, text: str) -> None:
+    edit.setFocus()
+    edit.selectAll()
+    qtbot.keyClicks(edit, text)
+    edit.editingFinished.emit()
+
+
+def test_a_path_in_the_wrong_field_moves_to_its_own(qtbot: QtBot, tmp_path: Path) -> None:
+    _, neighbour = write_net(tmp_path / "nets", "cats.prototxt", "cats.caffemodel")
+    wanted = write_net(tmp_path / "nets", "pets.prototxt", "pets.caffemodel", 7)
+    widget = form(qtbot, [])
+    retype(qtbot, widget.prototxt, str(wanted[1]))
+    qtbot.waitUntil(lambda: not widget.looking, timeout=5000)
+    assert widget.weights.text() == str(wanted[1])
+    assert widget.prototxt.text() == str(wanted[0])
+    assert widget.title.text() == "pets"
+    # And the other way round: what goes with the file named last is looked for anew.
+    retype(qtbot, widget.weights, str(neighbour.with_suffix(".prototxt")))
+    qtbot.waitUntil(lambda: not widget.looking, timeout=5000)
+    assert widget.prototxt.text() == str(neighbour.with_suffix(".prototxt"))
+    assert widget.weights.text() == str(neighbour)
+    assert widget.title.text() == "cats"
+    agree(qtbot, widget)
+    assert widget.model is not None
+    assert widget.model.prototxt.name == "cats.prototxt"
+
+
+def test_weights_alone_leave_the_prototxt_to_be_chosen(qtbot: QtBot, tmp_path: Path) -> None:
+    _, weights = write_net(tmp_path / "a", "deploy.prototxt", "net.caffemodel")
+    alone = tmp_path / "net.caffemodel"
+    weights.rename(alone)
+    widget = form(qtbot, [])
+    retype(qtbot, widget.prototxt, str(alone))
+    qtbot.waitUntil(lambda: not widget.looking, timeout=5000)
+    assert (widget.prototxt.text(), widget.weights.text()) == ("", str(alone))
+    agree(qtbot, widget)
+    assert widget.problem.text() == "Choose the prototxt."
+    assert own_models() == []
+    widget.reject()
+
+
+def test_a_folder_that_is_typed_fills_both_fields(qtbot: QtBot, tmp_path: Path) -> None:
+    prototxt, weights = write_net(tmp_path / "pets", "deploy.prototxt", "net.caffemodel")
+    widget = form(qtbot, [])
+    retype(qtbot, widget.weights, str(tmp_path / "pets"))
+    qtbot.waitUntil(lambda: not widget.looking, timeout=5000)
+    assert (widget.prototxt.text(), widget.weights.text()) == (str(prototxt), str(weights))
+    widget.reject()
+
+
+@pytest.mark.parametrize("kind", ["cut", "swapped", "foreign", "text"])
+def test_what_does_not_open_is_not_remembered(qtbot: QtBot, tmp_path: Path, kind: str) -> None:
+    prototxt, weights = write_net(tmp_path / "a", "deploy.prototxt", "net.caffemodel")
+    data = weights.read_bytes()
+    if kind == "cut":
+        weights.write_bytes(data[:-30])
+    elif kind == "swapped":  # the kinds by their content, whatever the names say
+        weights.write_bytes(prototxt.read_bytes())
+        prototxt.write_bytes(data)
+    elif kind == "foreign":
+        prototxt.write_text(prototxt.read_text().replace('"fc"', '"other"'))
+    else:
+        prototxt.write_text("layer {")
+    widget = form(qtbot, [])
+    for edit, path in ((widget.prototxt, prototxt), (widget.weights, weights)):
+        edit.setText(str(path))
+    agree(qtbot, widget)
+    assert widget.isVisible()
+    assert widget.problem.isVisible()
+    assert len(widget.problem.text().splitlines()) == 1, widget.problem.text()
+    assert widget.buttons.button(QDialogButtonBox.Ok).isEnabled()
+    assert widget.model is None
+    assert own_models() == []
+    widget.reject()
+
+
+def test_equal_titles_are_told_apart_by_their_folder(
+    dialog: Callable[[], ModelsDialog], tmp_path: Path
+) -> None:
+    for folder, weights in (("one/net", "a"), ("two/net", "a"), ("two/net", "b")):
+        write_net(tmp_path / folder, f"{weights}.prototxt", f"{weights}.caffemodel")
+        remember(replace(look(tmp_path / folder / f"{weights}.prototxt").model(), title="Pets"))
+    widget = dialog()
+    titles = {widget.row(model.name).title.text() for model in own_models()}
+    assert titles == {
+        "Pets (one/net)",
+        "Pets (two/net/a.caffemodel)",
+        "Pets (two/net/b.caffemodel)",
+    }
+    assert widget.row("pocket").title.text() == "Pocket net"
