@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -63,17 +64,19 @@ class Cells(QObject):
     def toggle_pin(self, cell: Cell) -> None:
         """Pin a cell for comparing, or let it go; the oldest makes room for a fourth."""
         if cell in self.pins:
-            self.pins.remove(cell)
+            self.set_pins([pin for pin in self.pins if pin != cell])
         else:
-            self.pins = [*self.pins, cell][-len(PIN_COLOURS) :]
+            self.set_pins([*self.pins, cell][-len(PIN_COLOURS) :])
+
+    def set_pins(self, pins: Sequence[Cell]) -> None:
+        """Pin just these cells."""
+        self.pins = list(pins)
         self.show()
         self.changed.emit()
 
     def clear_pins(self) -> None:
         """Let all pinned cells go."""
-        self.pins = []
-        self.show()
-        self.changed.emit()
+        self.set_pins([])
 
     def pin_current(self) -> None:
         """Pin the cell that is looked at."""

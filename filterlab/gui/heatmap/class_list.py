@@ -36,7 +36,7 @@ from qtpy.QtWidgets import (
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import language, tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.colours import lut
 from filterlab.surgery.maps import FIRST, SECOND
@@ -213,6 +213,13 @@ class ClassList(QWidget):
         self.view.customContextMenuRequested.connect(self._on_menu)
         self.view.clicked.connect(self._on_clicked)
         self.view.activated.connect(self._on_clicked)
+        self.empty = QLabel(self)
+        self.empty.setProperty("role", "muted")
+        self.empty.setAlignment(Qt.AlignHCenter | Qt.AlignTop)
+        self.empty.setWordWrap(True)
+        self.empty.setTextFormat(Qt.PlainText)
+        self.empty.setContentsMargins(theme.STEP, 2 * theme.STEP, theme.STEP, 0)
+        self.empty.setMinimumHeight(self.view.minimumHeight())
         # Typing searches at once; the list of a thousand is filled when the fingers rest.
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
@@ -230,6 +237,8 @@ class ClassList(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.search)
         layout.addWidget(self.view, 1)
+        layout.addWidget(self.empty, 1)
+        self._fill()
 
     # Data
 
@@ -275,6 +284,16 @@ class ClassList(QWidget):
         names = ", ".join(str(c) for c in classes[:6]) + (" …" if len(classes) > 6 else "")
         return f"Σ {names}"
 
+    def name_of(self, classes: tuple[int, ...]) -> str:
+        """Classes in a word or two, in the language in use: the name alone, or the group's."""
+        if len(classes) == 1:
+            label = self.labels[classes[0]]
+            return label.chinese if language() == "zh" and label.chinese else label.english
+        for group in self.labels.groups:
+            if group.indices == classes:
+                return "Σ " + (group.zh if language() == "zh" and group.zh else group.name)
+        return self.title_of(classes)
+
     def _value_of(self, classes: tuple[int, ...]) -> float | None:
         if self._prob is None:
             return None
@@ -316,6 +335,14 @@ class ClassList(QWidget):
         text = self.search.text().strip()
         found = self._searched(text) if text else self._ranked()
         self._model.set_rows([Row(c, self.title_of(c), self._value_of(c)) for c in found])
+        self.empty.setText("" if found else self._why_empty(text))
+        self.view.setVisible(bool(found))
+        self.empty.setVisible(not found)
+
+    def _why_empty(self, text: str) -> str:
+        if not self._count:
+            return tr("Once a net is transplanted, its classes are listed here.")
+        return tr("no class of this net matches “{text}”").format(text=text)
 
     def _ranked(self) -> list[tuple[int, ...]]:
         if self._prob is None:
@@ -394,6 +421,16 @@ class ClassList(QWidget):
             self._choose(row.classes, True)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
+        escape = event.type() in (QEvent.ShortcutOverride, QEvent.KeyPress) and (
+            event.key() == Qt.Key_Escape and not event.modifiers()
+        )
+        if watched is self.search and escape and self.search.text():
+            # Claimed before the window's own Esc, which cancels what runs.
+            event.accept()
+            if event.type() == QEvent.KeyPress:
+                self.search.clear()
+                self._fill()
+            return True
         if (
             watched is self.search
             and event.type() == QEvent.KeyPress

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -28,7 +28,7 @@ from filterlab.gui.heatmap.look import Look
 from filterlab.gui.heatmap.look_names import lays, scales, shows
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
-from filterlab.gui.model_texts import model_about, model_title
+from filterlab.gui.model_texts import model_about, model_titles
 from filterlab.gui.widgets.section import CollapsibleSection
 from filterlab.gui.widgets.slider import LabelledSlider
 from filterlab.zoo.catalogue import Model
@@ -74,6 +74,7 @@ class Controls(QScrollArea):
     size_hovering() : the slider moves; only the note beside it follows
     how_changed() : one pass, or several; read it from ``how``
     look_changed(Look)
+    drag_changed() : a slider of the look is grasped or let go
     """
 
     model_chosen = Signal(str)
@@ -87,10 +88,13 @@ class Controls(QScrollArea):
     size_hovering = Signal()
     how_changed = Signal()
     look_changed = Signal(object)
+    drag_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._look = Look()
+        #: How the user, or the last session, wants the net to be run; None: as suits the net.
+        self.wanted_how: str | None = None
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
@@ -143,13 +147,11 @@ class Controls(QScrollArea):
         """List the models and choose one, without signalling."""
         with QSignalBlocker(self.model_combo):
             self.model_combo.clear()
+            titles = model_titles(models)
             for model in models:
-                title = model_title(model)
-                self.model_combo.addItem(title, model.name)
-                about = model_about(model)
-                self.model_combo.setItemData(
-                    self.model_combo.count() - 1, about or title, Qt.ToolTipRole
-                )
+                self.model_combo.addItem(titles[model.name], model.name)
+                about = model_about(model) or str(model.weights_path)
+                self.model_combo.setItemData(self.model_combo.count() - 1, about, Qt.ToolTipRole)
             at = self.model_combo.findData(chosen)
             self.model_combo.setCurrentIndex(max(0, at))
 
@@ -164,8 +166,7 @@ class Controls(QScrollArea):
             self.model_note.setVisible(False)
             self.get_button.setVisible(False)
             return
-        about = model_about(model)
-        self.model_combo.setToolTip(about)
+        self.model_combo.setToolTip(model_about(model) or str(model.weights_path))
         missing = model.kind == "download" and not model.ready
         size = f" ({model.size / 1e6:.0f} MB)" if missing and model.size else ""
         self.model_note.setText(f"{tr('The weights are not here yet')}{size}." if missing else "")
@@ -262,24 +263,28 @@ class Controls(QScrollArea):
 
     @property
     def how(self) -> str:
-        """How the net is run; see ``work.Size``."""
+        """How the net on show is run; see ``work.Size``."""
         return str(self.passes_combo.currentData() or "")
 
-    def set_how(self, how: str) -> None:
-        """Choose how the net is run, without signalling; one pass if it is not on offer."""
+    def set_how(self, how: str | None) -> None:
+        """Choose how the net is run, without signalling; None leaves it to the net.
+
+        What is not on offer is kept in ``wanted_how`` until it is; the first offer stands.
+        """
+        self.wanted_how = how
         with QSignalBlocker(self.passes_combo):
             self.passes_combo.setCurrentIndex(max(0, self.passes_combo.findData(how)))
 
     def offer_passes(self, offers: Sequence[tuple[str, str]]) -> None:
-        """What a net can be run as, as (text, key); keeps the choice where it is on offer."""
-        how = self.how
+        """What a net can be run as, as (text, key), the net's default first."""
         with QSignalBlocker(self.passes_combo):
             self.passes_combo.clear()
             for text, key in offers:
                 self.passes_combo.addItem(text, key)
-        self.set_how(how)
+        self.set_how(self.wanted_how)
 
     def _on_passes(self, _: int) -> None:
+        self.wanted_how = self.how
         self.how_changed.emit()
 
     def set_size(self, cells: int, squash: bool) -> None:
@@ -335,7 +340,16 @@ class Controls(QScrollArea):
         self.grid_box = QCheckBox(tr("Write names into the cells"), body)
         for widget in (self.threshold, self.gamma, self.contours, self.dim, self.grid_box):
             more.body.addWidget(widget)
+        more.toggled.connect(self._on_more)
         layout.addWidget(more)
+
+    def _on_more(self, opened: bool) -> None:
+        if opened:
+            # Once the layouts have made room for it.
+            QTimer.singleShot(0, self._show_more)
+
+    def _show_more(self) -> None:
+        self.ensureWidgetVisible(self.more, 0, theme.STEP)
 
     def _choice(
         self,
@@ -367,7 +381,14 @@ class Controls(QScrollArea):
         slider = LabelledSlider(name, low, high, value, steps, text)
         slider.setProperty("look", key)
         slider.changed.connect(self._on_share)
+        slider.slider.sliderPressed.connect(self.drag_changed)
+        slider.slider.sliderReleased.connect(self.drag_changed)
         return slider
+
+    @property
+    def dragged(self) -> bool:
+        """Whether a slider of the map's look is being dragged."""
+        return any(s.slider.isSliderDown() for s in (self.opacity, self.threshold, self.gamma))
 
     @property
     def look(self) -> Look:

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from filterlab.gui.i18n import tr
 
-__all__ = ["Names", "lays", "name_of", "scales", "shows"]
+__all__ = ["Names", "field_name", "lays", "name_of", "scales", "shows"]
 
 Names = tuple[tuple[str, str], ...]
+
+
+def field_name(key: str) -> str:
+    """What a choice of the look is called beside its control."""
+    return {
+        "show": tr("Show"),
+        "lay": tr("Laid as"),
+        "scale": tr("Values"),
+        "colours": tr("Colours"),
+        "opacity": tr("Opacity"),
+        "threshold": tr("Threshold"),
+        "gamma": tr("Gamma"),
+        "contours": tr("Contour lines"),
+        "dim": tr("Dim the margins"),
+        "words": tr("Write names into the cells"),
+    }[key]
 
 
 def shows() -> Names:

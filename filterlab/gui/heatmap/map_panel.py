@@ -11,6 +11,7 @@ from filterlab.gui.heatmap.cell_cards import CellCards
 from filterlab.gui.heatmap.cells import Cells
 from filterlab.gui.heatmap.look import Drawing, Scene, draw
 from filterlab.gui.heatmap.map_view import MapView
+from filterlab.gui.heatmap.veil import Veil
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.widgets.colour_bar import ColourBar
@@ -77,6 +78,7 @@ class MapPanel(QWidget):
         layout.addWidget(self.legend)
         layout.addWidget(self.cards)
 
+        self._veil = Veil(self, at=self.view)
         self.cells = Cells(self.view, self.cards, self)
         self.cells.changed.connect(self.show_marker)
         self.view.setContextMenuPolicy(Qt.CustomContextMenu)
@@ -99,6 +101,10 @@ class MapPanel(QWidget):
             self.facts.setProperty("role", role)
             self.facts.style().unpolish(self.facts)
             self.facts.style().polish(self.facts)
+
+    def show_owner(self, text: str) -> None:
+        """Dim map and cells and say whose they are, if they are not of the chosen model."""
+        self._veil.lay(bool(text), text)
 
     def set_words(self, on: bool) -> None:
         """Whether each cell's best class is written into it."""

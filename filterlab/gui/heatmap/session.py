@@ -25,7 +25,7 @@ def saved(tab: HeatmapTab) -> dict[str, Any]:
         "sample": source.sample,
         "cells": tab.controls.cells if tab.user_cells else 0,
         "squash": tab.controls.squash,
-        "how": tab.controls.how,
+        "how": tab.controls.wanted_how,
         "look": vars(tab.controls.look).copy(),
         "chosen": list(tab.chosen),
         "second": list(tab.second),
@@ -40,6 +40,9 @@ def restore(tab: HeatmapTab, state: dict[str, Any]) -> None:
     tab.user_cells = isinstance(cells, int) and cells > 0
     if tab.user_cells:
         tab.controls.set_size(int(state["cells"]), state.get("squash") is True)
+    # What the net can be run as is known once it is transplanted.
+    how = state.get("how")
+    tab.controls.set_how(how if isinstance(how, str) else None)
     tab.list_models(str(state.get("model") or "pocket"))
     tab.chosen = texts.indices(state.get("chosen"))
     tab.second = texts.indices(state.get("second"))
@@ -48,6 +51,7 @@ def restore(tab: HeatmapTab, state: dict[str, Any]) -> None:
     tab.transplant_next = state.get("transplanted") is True and ready
     # Behind another tab it can wait until it is looked at.
     tab.first_source, tab.started = _source(state), False
+    tab.undo_.settle()
     if tab.isVisible():
         tab.activated()
 
@@ -71,6 +75,8 @@ def handed_over(tab: HeatmapTab) -> dict[str, Any]:
         "cells_state": tab.cells.state(),
         "user_cells": tab.user_cells,
         "export": tab.export.rest(),
+        "undo": tab.undo_.state(),
+        "words": tab.controls.grid_box.isChecked(),
     }
 
 
@@ -83,12 +89,14 @@ def take_over(tab: HeatmapTab, state: dict[str, Any]) -> None:
     tab.list_models(state["model"] or "pocket")
     tab.first_source, tab.started = _source(state), live.shown is not None
     tab.transplant_next = state["transplanted"] and live.transplanted is None
-    tab.take(live)
     tab.controls.set_how(state["how"])
+    tab.take(live)
     tab.chosen = tuple(state["chosen"]) or tab.chosen
     tab.second = tuple(state["second"])
     tab.mark_classes()
     tab.cells.set_state(state["cells_state"])
+    tab.controls.grid_box.setChecked(state["words"])
+    tab.undo_.set_state(state["undo"])
     if state["export"] is not None:
         tab.export.start(*state["export"])
     tab.refresh()

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from filterlab.gui import theme
 from filterlab.gui.heatmap.account import AccountPanel
 from filterlab.gui.heatmap.class_list import ClassList
+from filterlab.gui.heatmap.veil import Veil
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.code_panel import CodePanel
 from filterlab.gui.widgets.section import CollapsibleSection
@@ -37,6 +38,7 @@ class SidePanel(QWidget):
         self.account_section.body.addWidget(self.account)
         self.code_section = CollapsibleSection(tr("The same in pycaffe"), self, opened=False)
         self.code_section.body.addWidget(self.code)
+        self._veils = [Veil(w) for w in (self.classes.view, self.account.text, self.code)]
         self.account_section.toggled.connect(self._on_account_opened)
         self.code_section.toggled.connect(self._on_code_opened)
         layout = QVBoxLayout(self)
@@ -46,6 +48,11 @@ class SidePanel(QWidget):
         layout.addSpacing(theme.STEP)
         layout.addWidget(self.account_section)
         layout.addWidget(self.code_section)
+
+    def show_owner(self, text: str) -> None:
+        """Dim everything and say whose it is, if it is not of the chosen model."""
+        for veil in self._veils:
+            veil.lay(bool(text), text)
 
     def _on_account_opened(self, opened: bool) -> None:
         if opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -26,6 +27,7 @@ from filterlab.gui.heatmap.map_panel import MapPanel
 from filterlab.gui.heatmap.running import Running
 from filterlab.gui.heatmap.saving import Frame
 from filterlab.gui.heatmap.side_panel import SidePanel
+from filterlab.gui.heatmap.undo import Undo
 from filterlab.gui.heatmap.work import (
     Live,
     Outcome,
@@ -37,7 +39,7 @@ from filterlab.gui.heatmap.work import (
     open_job,
     transplant_and_map_job,
 )
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.model_texts import model_title
 from filterlab.gui.settings import Settings
@@ -81,11 +83,12 @@ class HeatmapTab(Tab):
         self.transplant_next = False
 
         self.runner: JobRunner = self.make_runner()
+        self.undo_ = Undo(self, self.undo_changed.emit)
         self._build()
         self.commands = Commands(self)
         self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
         self.list_models("pocket")
-        self.refresh()
+        self.undo_.settle()
 
     def title(self) -> str:
         return tr("Heatmap")
@@ -131,7 +134,9 @@ class HeatmapTab(Tab):
         self.controls.how_changed.connect(self.run_map)
         self.controls.size_hovering.connect(self._show_size)
         self.controls.look_changed.connect(self._on_look)
-        self.controls.grid_box.toggled.connect(self.panel.set_words)
+        self.controls.drag_changed.connect(self.undo_.seal)
+        self.controls.grid_box.toggled.connect(self._on_words)
+        self.cells.changed.connect(self.undo_.note)
         self.classes.chosen_changed.connect(self.choose_classes)
         self.progress.cancel_requested.connect(self.cancel)
         self.jobs.changed.connect(self.refresh)
@@ -157,17 +162,18 @@ class HeatmapTab(Tab):
 
     # Models
 
-    def _models(self) -> list[Model]:
+    def models(self) -> list[Model]:
+        """The models there are."""
         return [*catalogue.entries(), *own_models()]
 
     def list_models(self, chosen: str) -> None:
         """List the models anew and choose one."""
-        models = self._models()
+        models = self.models()
         self.controls.set_models(models, chosen)
         self._on_model_chosen(self.controls.model_key)
 
     def _on_model_chosen(self, key: str) -> None:
-        self.model = next((m for m in self._models() if m.name == key), None)
+        self.model = next((m for m in self.models() if m.name == key), None)
         self.controls.show_model(self.model)
         self.refresh()
 
@@ -197,14 +203,18 @@ class HeatmapTab(Tab):
     def size(self) -> Size:
         """The size asked for."""
         cells = self.controls.cells if self.user_cells or self.controls.squash else 0
-        return Size(cells, self.controls.squash, self.controls.how)
+        return Size(cells, self.controls.squash, self.controls.wanted_how)
 
     def transplant(self) -> None:
         """Transplant the chosen model, then map the picture."""
         if self.model is None:
             return
+        size = self.size
+        if self.ran_model is not None and self.ran_model.name != self.model.name:
+            # One pass as chosen for the net before may be no good default for another.
+            size = replace(size, how=size.how or None)
         self.runner.start(
-            transplant_and_map_job(self.model, self.shown, self.size),
+            transplant_and_map_job(self.model, self.shown, size),
             tr("Transplant"),
             self.take,
         )
@@ -254,6 +264,7 @@ class HeatmapTab(Tab):
         if outcome.transplanted is self.transplanted and outcome.shown and outcome.maps:
             self.shown, self.preview = outcome.shown, live.preview
             self._set_maps(outcome.maps, outcome.pyramid)
+            self.undo_.settle()
             self.panel.set_heading(texts.heading(self), texts.facts(self))
             self.redraw()
         live.taken.set()
@@ -280,10 +291,12 @@ class HeatmapTab(Tab):
             self.maps, self.pyramid = None, None
             if other_classes:
                 self.chosen, self.second = (), ()
+                self.undo_.drop("chosen", "second")
+                self.controls.wanted_how = self.controls.wanted_how or None
             self.controls.offer_passes(texts.passes(outcome.transplanted))
             self.panel.labels = self.labels
-            if self.model is not None and outcome.model is not None:
-                self.list_models(outcome.model.name)
+            # Random weights are here now; another model may have been chosen in the meantime.
+            self.list_models(self.controls.model_key)
         if outcome.shown is not None and outcome.shown is not self.shown:
             self._set_picture(outcome.shown)
             small = texts.smaller_than_a_window(self)
@@ -291,6 +304,7 @@ class HeatmapTab(Tab):
                 self.show_info(small)
         if outcome.maps is not None:
             self._set_maps(outcome.maps, outcome.pyramid)
+        self.undo_.settle()
         self.refresh()
         self.redraw()
         if self.transplant_next and self.shown is not None:
@@ -353,6 +367,18 @@ class HeatmapTab(Tab):
             self.chosen = classes
             if look.show in ("winner", "entropy"):
                 self.controls.set_look(texts.with_show(look, "class"))
+        self._show_choice()
+        self.undo_.note()
+
+    def show_choices(self, look: Look, chosen: tuple[int, ...], second: tuple[int, ...]) -> None:
+        """Show these classes with this look; nothing is run."""
+        self.controls.set_look(look)
+        if not chosen and self.maps is not None:
+            chosen = (int(self.maps.ranked()[0]),)
+        self.chosen, self.second = chosen, second
+        self._show_choice()
+
+    def _show_choice(self) -> None:
         self.mark_classes()
         self._refresh_choice()
         self.redraw()
@@ -366,9 +392,12 @@ class HeatmapTab(Tab):
         if look.show == "two" and not self.second and self.maps is not None:
             others = [int(c) for c in self.maps.ranked()[:8] if int(c) not in self.chosen]
             self.second = tuple(others[:1])
-        self.mark_classes()
-        self._refresh_choice()
-        self.redraw()
+        self._show_choice()
+        self.undo_.note()
+
+    def _on_words(self, on: bool) -> None:
+        self.panel.set_words(on)
+        self.undo_.note()
 
     def _on_size(self) -> None:
         self.user_cells = True
@@ -409,14 +438,38 @@ class HeatmapTab(Tab):
             rows, cols = self.shown_size
             self.controls.picture_note.setText(f"{cols} × {rows} px")
         self._show_size()
+        self._show_owner()
         self.cells.set_hint(hint_for(self.maps, self.transplanted is not None))
         self._refresh_choice()
+
+    def _show_owner(self) -> None:
+        """Say whose the map, classes and account are where another model is chosen."""
+        foreign = self.transplanted is not None and texts.key_of(self.model) != texts.key_of(
+            self.ran_model
+        )
+        text = texts.owner(self) if foreign else ""
+        self.panel.show_owner(text)
+        self.side.show_owner(text)
 
     def _refresh_choice(self) -> None:
         """What depends on the classes and the look only."""
         warn = self.maps is not None and self.controls.look.lay == "stretched"
         self.panel.set_heading(texts.heading(self), texts.facts(self), warn)
         self.side.code.set_code(texts.pycaffe_code(self))
+
+    # Undo
+
+    def undo_text(self) -> str:
+        return self.undo_.undo_text
+
+    def redo_text(self) -> str:
+        return self.undo_.redo_text
+
+    def undo(self) -> None:
+        self.undo_.undo()
+
+    def redo(self) -> None:
+        self.undo_.redo()
 
     # Files
 
@@ -446,23 +499,7 @@ class HeatmapTab(Tab):
 
     def frame(self) -> Frame | None:
         """What is on show, as a snapshot for saving; None without a map."""
-        if self.maps is None or self.shown is None or self.transplanted is None:
-            return None
-        name = texts.picture_name(self.shown.source)
-        caption = (texts.heading(self), f"{name}  {texts.facts(self)}")
-        return Frame(
-            self.shown.picture,
-            self.maps,
-            self.chosen,
-            self.second,
-            self.controls.look,
-            self.pyramid,
-            caption,
-            self.labels,
-            model_title(self.ran_model) if self.ran_model is not None else "",
-            "\n".join(tr_sentence(line) for line in self.transplanted.account().splitlines()),
-            texts.settings_of(self),
-        )
+        return texts.frame(self)
 
     # State
 

@@ -13,15 +13,18 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap.cell_cards import CellFacts
 from filterlab.gui.heatmap.class_list import percent
 from filterlab.gui.heatmap.look import Look
-from filterlab.gui.heatmap.work import Source, preprocessing_of
-from filterlab.gui.i18n import language, tr
+from filterlab.gui.heatmap.saving import Frame
+from filterlab.gui.heatmap.work import Source, hows, preprocessing_of
+from filterlab.gui.i18n import language, tr, tr_sentence
+from filterlab.gui.model_texts import model_title, model_titles
 from filterlab.pictures import samples
 from filterlab.surgery import overlay
 from filterlab.surgery.cost import Cost, amount, available_memory, check_memory, duration
-from filterlab.surgery.dense import passes_for, strides
+from filterlab.surgery.dense import passes_for
 from filterlab.surgery.heatmap import ClassMaps, choose_size, cost_of
 from filterlab.surgery.pyramid import pyramid_sizes
 from filterlab.surgery.transplant import Transplanted
+from filterlab.zoo.catalogue import Model
 from filterlab.zoo.labels import Labels
 
 if TYPE_CHECKING:
@@ -33,12 +36,15 @@ __all__ = [
     "cell_label",
     "cost_text",
     "facts",
+    "frame",
     "heading",
     "help_html",
     "image_of",
     "indices",
     "is_costly",
+    "key_of",
     "last_word",
+    "owner",
     "passes",
     "percent",
     "picture_name",
@@ -154,24 +160,47 @@ def pycaffe_code(tab: HeatmapTab) -> str:
         h, w = maps.input_size
         lines.append(f"net_full.blobs[{done.input!r}].reshape(1, {done.channels}, {h}, {w})")
         lines.append(f"out = net_full.forward({done.input}=transformed)")
+        prob, more = _prob_code(done, maps)
+        lines += more
         if len(tab.chosen) == 1:
-            lines.append(f"heatmap = out[{done.output!r}][0, {tab.chosen[0]}]")
+            lines.append(f"heatmap = {prob}[{tab.chosen[0]}]")
         elif tab.chosen:
-            lines.append(f"heatmap = out[{done.output!r}][0, {list(tab.chosen)!r}].sum(0)")
+            lines.append(f"heatmap = {prob}[{list(tab.chosen)!r}].sum(0)")
     return "\n".join(lines)
 
 
+def _prob_code(done: Transplanted, maps: ClassMaps) -> tuple[str, list[str]]:
+    """What holds the probabilities, and the lines that make it of what the net has given."""
+    ky, kx = maps.geometry.merged
+    pooled = (ky, kx) != done.geometry.merged
+    if not pooled and done.rewritten.activation != "none":
+        return f"out[{done.output!r}][0]", []
+    lines = [f"score = net_full.blobs[{done.score!r}].data[0]"]
+    if pooled:
+        kind = "max" if done.rewritten.pooled == "MAX" else "mean"
+        lines.append("views = np.lib.stride_tricks.sliding_window_view(")
+        lines.append(f"    score, ({ky}, {kx}), (1, 2))")
+        lines.append(f"score = views.{kind}((3, 4))")
+    if done.rewritten.activation == "sigmoid":
+        return "prob", [*lines, "prob = 1 / (1 + np.exp(-score))"]
+    return "prob", [*lines, "prob = np.exp(score - score.max(0))", "prob /= prob.sum(0)"]
+
+
 def passes(done: Transplanted) -> list[tuple[str, str]]:
-    """What a net's map can be run as: (name, value of ``work.Size.how``)."""
-    offers = [(tr("one pass, every {n} px").format(n=done.geometry.jump[1]), "")]
-    for stride in strides(done.geometry)[1:3]:
-        count = passes_for(done.geometry, stride)
-        text = tr("{passes} passes, every {n} px").format(passes=count, n=stride)
-        offers.append((text, f"stride:{stride}"))
-    offers.append((tr("three scales joined"), "pyramid"))
-    if done.rewritten.pooled:
-        offers.append((tr("pooled over whole windows"), "windows"))
-    return offers
+    """What a net's map can be run as: (name, value of ``work.Size.how``), its default first."""
+    return [(_pass_name(done, how), how) for how in hows(done)]
+
+
+def _pass_name(done: Transplanted, how: str) -> str:
+    if how == "windows":
+        return tr("pooled over whole windows")
+    if how == "pyramid":
+        return tr("three scales joined")
+    if not how:
+        return tr("one pass, every {n} px").format(n=done.geometry.jump[1])
+    stride = int(how.partition(":")[2])
+    count = passes_for(done.geometry, stride)
+    return tr("{passes} passes, every {n} px").format(passes=count, n=stride)
 
 
 def settings_of(tab: HeatmapTab) -> tuple[tuple[str, str], ...]:
@@ -191,6 +220,24 @@ def settings_of(tab: HeatmapTab) -> tuple[tuple[str, str], ...]:
             ),
         ),
     )
+
+
+def key_of(model: Model | None) -> tuple[Any, ...]:
+    """What makes a model another one: its files, and how pictures are prepared for it."""
+    if model is None:
+        return ()
+    return (model.prototxt, model.weights_path, model.mean_bgr, model.scale, model.order)
+
+
+def owner(tab: HeatmapTab) -> str:
+    """Whose the map on show is, and how to get the chosen model's."""
+    model = tab.ran_model
+    if model is None:
+        return ""
+    name = model_titles(tab.models()).get(model.name, model_title(model))
+    if tab.runner.running:
+        return tr("of {name}").format(name=name)
+    return tr("of {name} · press Transplant").format(name=name)
 
 
 def heading(tab: HeatmapTab) -> str:
@@ -221,6 +268,25 @@ def facts(tab: HeatmapTab) -> str:
         peak = float(maps.values(inside).max())
         return tr("best cell {percent}").format(percent=percent(peak))
     return tr("{cols} × {rows} cells").format(cols=maps.cols, rows=maps.rows)
+
+
+def frame(tab: HeatmapTab) -> Frame | None:
+    """What is on show, as a snapshot for saving; None without a map."""
+    if tab.maps is None or tab.shown is None or tab.transplanted is None:
+        return None
+    return Frame(
+        tab.shown.picture,
+        tab.maps,
+        tab.chosen,
+        tab.second,
+        tab.controls.look,
+        tab.pyramid,
+        (heading(tab), f"{picture_name(tab.shown.source)}  {facts(tab)}"),
+        tab.labels,
+        model_title(tab.ran_model) if tab.ran_model is not None else "",
+        "\n".join(tr_sentence(line) for line in tab.transplanted.account().splitlines()),
+        settings_of(tab),
+    )
 
 
 def last_word(maps: ClassMaps | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ __all__ = [
     "Size",
     "Source",
     "alone_job",
+    "hows",
     "live_job",
     "map_job",
     "open_job",
@@ -75,12 +76,13 @@ class Size:
     cells : cells of the net's own stride on the longer side; 0 leaves the choice to the picture.
     squash : whether the picture is squashed to a square.
     how : ``""`` one pass; ``"stride:16"`` shifted copies; ``"pyramid"`` several scales joined;
-        ``"windows"`` pooled over windows of the classifier's own size.
+        ``"windows"`` pooled over windows of the classifier's own size; None as suits the net, see
+        :func:`hows`.
     """
 
     cells: int = 0
     squash: bool = False
-    how: str = ""
+    how: str | None = None
 
 
 @dataclass
@@ -112,10 +114,18 @@ def preprocessing_of(model: Model | None) -> Preprocessing:
     return Preprocessing(model.mean_bgr, model.scale, model.order)
 
 
+def hows(transplanted: Transplanted) -> list[str]:
+    """What a net can be run as, see ``Size.how``; its default first."""
+    found = ["", *(f"stride:{n}" for n in strides(transplanted.geometry)[1:3]), "pyramid"]
+    # A net that ends in global pooling was trained on the mean over its window: single places
+    # before that pooling are sure of anything (on a cat: house finch, king penguin, 100 %).
+    return ["windows", *found] if transplanted.rewritten.pooled else found
+
+
 def choices(transplanted: Transplanted, picture: Array, size: Size) -> dict[str, Any]:
     """The size as :func:`filterlab.surgery.heatmap.heatmap_job` takes it."""
     geometry = transplanted.geometry
-    if size.how == "windows" and transplanted.rewritten.pooled:
+    if size.how == "windows":
         geometry = geometry.windowed()
     shape = (int(picture.shape[0]), int(picture.shape[1]))
     if size.squash:
@@ -146,26 +156,27 @@ def _read(source: Source) -> Array:
 def map_job(
     model: Model | None, transplanted: Transplanted, shown: Shown, size: Size
 ) -> Job[Outcome]:
-    """The class maps of a picture, run as ``size.how`` says."""
+    """The class maps of a picture, run as ``size.how`` says, or as the net is run by default."""
+    offers = hows(transplanted)
+    how = size.how if size.how in offers else offers[0]
+    size = replace(size, how=how)
     outcome = Outcome(model, transplanted, shown)
     picture, ready = shown.picture, preprocessing_of(model)
     chosen = choices(transplanted, picture, size)
-    if size.how.startswith("stride:"):
-        stride = int(size.how.partition(":")[2])
-        if stride in strides(transplanted.geometry):
-            outcome.maps = yield from dense_job(
-                transplanted, picture, stride, preprocessing=ready, **chosen
-            )
-            return outcome
-    if size.how == "pyramid" and "squash" not in chosen:
+    if how.startswith("stride:"):
+        stride = int(how.partition(":")[2])
+        outcome.maps = yield from dense_job(
+            transplanted, picture, stride, preprocessing=ready, **chosen
+        )
+        return outcome
+    if how == "pyramid" and "squash" not in chosen:
         outcome.pyramid = yield from pyramid_job(
             transplanted, picture, preprocessing=ready, **chosen
         )
         outcome.maps = outcome.pyramid.levels[len(outcome.pyramid.levels) // 2]
         return outcome
-    windows = size.how == "windows" and bool(transplanted.rewritten.pooled)
     outcome.maps = yield from heatmap_job(
-        transplanted, picture, preprocessing=ready, windows=windows, **chosen
+        transplanted, picture, preprocessing=ready, windows=how == "windows", **chosen
     )
     return outcome
 
