@@ -117,7 +117,6 @@ def worth_packing(shape: Shape, top: Shape) -> bool:
         len(shape) == 4
         and shape[0] >= FEWEST_KERNELS
         and math.prod(top) // shape[0] >= FEWEST_POSITIONS
-        and math.prod(shape) <= MOST_VALUES
     )
 
 

@@ -111,9 +111,10 @@ class Plan:
     def _consider(self, names: list[str], weights: list[Any], tops: list[Shape]) -> None:
         """Note a convolution's weights, if they would gain by another layout."""
         shape = weights[0].shape
-        held = sum(math.prod(s) for s in self._packable.values())
-        if worth_packing(shape, tops[0]) and held + math.prod(shape) <= MOST_VALUES:
-            self._packable.update((n, spec.shape) for n, spec in zip(names, weights))
+        more = {name: spec.shape for name, spec in zip(names, weights)}
+        values = sum(math.prod(s) for s in {**self._packable, **more}.values())
+        if worth_packing(shape, tops[0]) and values <= MOST_VALUES:
+            self._packable.update(more)
             self._work += sum(math.prod(top) for top in tops) * math.prod(shape[1:])
 
     def compiled(self) -> Compiled | None:
