@@ -99,8 +99,8 @@ class Desk(QObject):
         geometry = self.settings.bytes("geometry")
         if geometry is not None:
             self.window.restoreGeometry(geometry)
-        else:
-            self.window.fit_into_screen()
+        # Also what is found again: it may be from a larger screen, which Qt does not look at.
+        self.window.fit_into_screen()
         self.window.restore_state(self.settings.load_session())
         self.window.show()
         if picture is not None:

@@ -16,13 +16,22 @@ from typing import NamedTuple
 
 from filterlab import paths
 
-__all__ = ["LANGUAGES", "language", "preferred_language", "set_language", "tr", "tr_sentence"]
+__all__ = [
+    "LANGUAGES",
+    "english",
+    "language",
+    "preferred_language",
+    "set_language",
+    "tr",
+    "tr_sentence",
+]
 
 #: The languages and how each calls itself.
 LANGUAGES = {"en": "English", "zh": "中文"}
 
 _language = "en"
 _table: dict[str, str] = {}
+_back: dict[str, str] = {}
 
 
 class _Sentence(NamedTuple):
@@ -68,7 +77,15 @@ def set_language(name: str) -> None:
                 _table.update(texts)
     # Of two that fit, the one that says more of the words itself.
     _sentences.sort(key=lambda sentence: -sentence.literal)
+    _back.clear()
+    for english_text, other in _table.items():
+        _back.setdefault(other, english_text)
     _language = name
+
+
+def english(text: str) -> str:
+    """A text of the language in use as the code has it; itself if it is not known."""
+    return _back.get(text, text)
 
 
 def tr(text: str) -> str:

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAction,
     QActionGroup,
     QButtonGroup,
+    QFrame,
     QHBoxLayout,
     QMainWindow,
     QMenu,
+    QScrollArea,
     QTabWidget,
     QToolButton,
     QVBoxLayout,
@@ -25,13 +27,14 @@ from qtpy.QtWidgets import (
 )
 
 import filterlab
-from filterlab.gui import i18n, theme
+from filterlab.gui import i18n, mnemonics, theme
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.help_window import HelpWindow
+from filterlab.gui.help_window import HelpWindow, window_keys_html
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import app_icon
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MenuItems, Tab
+from filterlab.gui.tab_actions import TabActions
 from filterlab.gui.widgets.message_strip import MessageStrip
 
 __all__ = ["MainWindow"]
@@ -51,6 +54,19 @@ def _tab_classes() -> list[type[Tab]]:
         if importlib.util.find_spec(package) and importlib.util.find_spec(module):
             found.append(getattr(importlib.import_module(module), name))
     return found
+
+
+class _Page(QScrollArea):
+    """Holds a tab; scrolls where the window is smaller than the tab can be."""
+
+    def __init__(self, tab: Tab) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.NoFrame)
+        self.setFocusPolicy(Qt.NoFocus)
+        self.viewport().setAutoFillBackground(False)
+        self.setWidget(tab)
+        tab.setAutoFillBackground(False)
 
 
 class MainWindow(QMainWindow):
@@ -75,40 +91,60 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(app_icon())
         self.setAcceptDrops(True)
         self.resize(1280, 800)
-        self.setMinimumSize(QSize(880, 560))
+        # A tab that needs more scrolls.
+        self.setMinimumSize(QSize(480, 320))
 
         central = QWidget(self)
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
         self.tab_widget = QTabWidget(central)
         self.tab_widget.setDocumentMode(True)
-        layout.addWidget(self.tab_widget)
-        self.setCentralWidget(central)
+        layout.setSpacing(0)
+        layout.addWidget(self.tab_widget, 1)
         self.strip = MessageStrip(central)
+        layout.addWidget(self.strip)
+        self.setCentralWidget(central)
+        self._message_of: Tab | None = None
 
+        self.tabs: list[Tab] = []
         self._make_actions()
         self._make_menus()
-        self.tabs: list[Tab] = []
         for kind in _tab_classes() if tabs is None else tabs:
             self._add_tab(kind(self.settings, self))
+        titles = [tab.title() for tab in self.tabs]
+        self.tab_actions = TabActions(self.tab_widget, titles, self)
         self.tab_widget.currentChanged.connect(self._on_tab_changed)
         self._on_tab_changed(self.tab_widget.currentIndex())
 
     def fit_into_screen(self) -> None:
-        """No larger than the screen has room for, with its frame."""
+        """No larger than the screen has room for, with its frame, and all of it on the screen."""
+        if self.isMaximized() or self.isFullScreen():
+            return
         room = self.screen().availableGeometry()
-        self.resize(min(self.width(), room.width() - 8), min(self.height(), room.height() - 40))
+        frame, inner = self.frameGeometry(), self.geometry()
+        # Before the window is shown its frame is not known.
+        wide = max(frame.width() - inner.width(), 8)
+        high = max(frame.height() - inner.height(), 40)
+        self.resize(
+            min(self.width(), room.width() - wide), min(self.height(), room.height() - high)
+        )
+        right = room.right() + 1 - wide - self.width()
+        bottom = room.bottom() + 1 - high - self.height()
+        x = max(room.left(), min(frame.left(), right))
+        y = max(room.top(), min(frame.top(), bottom))
+        if (x, y) != (frame.left(), frame.top()):  # else the desktop places a new window
+            self.move(x, y)
 
     # Building
 
     def _make_actions(self) -> None:
-        self.undo_action = QAction(tr("Undo"), self)
+        self.undo_action = QAction(tr("&Undo"), self)
         self.undo_action.setShortcut(QKeySequence.Undo)
         self.undo_action.triggered.connect(self._undo)
-        self.redo_action = QAction(tr("Redo"), self)
+        self.redo_action = QAction(tr("&Redo"), self)
         self.redo_action.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.redo_action.triggered.connect(self._redo)
-        self.quit_action = QAction(tr("Quit"), self)
+        self.quit_action = QAction(tr("&Quit"), self)
         self.quit_action.setShortcut("Ctrl+Q")
         self.quit_action.triggered.connect(self.close)
         self.full_screen_action = QAction(tr("Full screen"), self)
@@ -160,7 +196,7 @@ class MainWindow(QMainWindow):
 
         corner = QWidget(bar)
         row = QHBoxLayout(corner)
-        row.setContentsMargins(0, 4, theme.STEP, 0)
+        row.setContentsMargins(0, 0, theme.STEP, 0)
         row.setSpacing(0)
         self._language_buttons = QButtonGroup(self)
         for name, text in (("en", "EN"), ("zh", "中文")):
@@ -180,8 +216,9 @@ class MainWindow(QMainWindow):
 
     def _add_tab(self, tab: Tab) -> None:
         self.tabs.append(tab)
-        self.tab_widget.addTab(tab, tab.title())
-        tab.message.connect(self.strip.show_message)
+        self.tab_widget.addTab(_Page(tab), tab.title())
+        tab.message.connect(self._on_message)
+        tab.hint_changed.connect(self._show_hint)
         tab.undo_changed.connect(self._update_undo)
         tab.opened.connect(self._on_opened)
         tab.menus_changed.connect(self._fill_menus)
@@ -203,7 +240,7 @@ class MainWindow(QMainWindow):
     def show_tab(self, name: str) -> Tab:
         """Bring a tab to the front and return it."""
         tab = self.tab(name)
-        self.tab_widget.setCurrentWidget(tab)
+        self.tab_widget.setCurrentIndex(self.tabs.index(tab))
         return tab
 
     def _on_tab_changed(self, index: int) -> None:
@@ -217,14 +254,18 @@ class MainWindow(QMainWindow):
         if self._current is not None:
             self._current.activated()
             if self._help is not None and self._help.isVisible():
-                self._help.show_html(self._current.help_html())
+                self._help.show_html(self._help_html())
+        self._show_hint()
 
     def _fill_menus(self) -> None:
         mine: dict[str, MenuItems] = self._current.menu_actions() if self._current else {}
         around: dict[str, tuple[MenuItems, MenuItems]] = {
             "file": ((), (self._recent_menu, None, self.quit_action)),
             "edit": ((self.undo_action, self.redo_action, None), ()),
-            "view": ((), (None, self._theme_menu, self.full_screen_action)),
+            "view": (
+                (),
+                (None, *self.tab_actions.all, None, self._theme_menu, self.full_screen_action),
+            ),
             "help": ((self.help_action,), (None, self.about_action)),
         }
         for key, menu in self.menus.items():
@@ -238,6 +279,7 @@ class MainWindow(QMainWindow):
                 else:
                     menu.addAction(item)
             menu.menuAction().setVisible(not menu.isEmpty())
+            mnemonics.spread(menu)
 
     # Undo
 
@@ -246,8 +288,8 @@ class MainWindow(QMainWindow):
         undo, redo = (tab.undo_text(), tab.redo_text()) if tab else ("", "")
         self.undo_action.setEnabled(bool(undo))
         self.redo_action.setEnabled(bool(redo))
-        self.undo_action.setText(f"{tr('Undo')} {undo}".strip())
-        self.redo_action.setText(f"{tr('Redo')} {redo}".strip())
+        self.undo_action.setText(tr("&Undo {what}").format(what=undo) if undo else tr("&Undo"))
+        self.redo_action.setText(tr("&Redo {what}").format(what=redo) if redo else tr("&Redo"))
 
     def _undo(self) -> None:
         if self._current is not None:
@@ -269,18 +311,17 @@ class MainWindow(QMainWindow):
         rated = [(tab.accepts(found) * 2 + (tab is self._current), tab) for tab in self.tabs]
         score, tab = max(rated, key=lambda pair: pair[0], default=(0, None))
         if tab is None or score < 2:
-            self.strip.show_message(
+            self.show_error(
                 tr("{name} is no picture, kernel or model that FilterLab knows.").format(
                     name=found[0].name
-                ),
-                "error",
+                )
             )
             return False
-        self.tab_widget.setCurrentWidget(tab)
+        self.show_tab(tab.name)
         try:
             tab.open_paths(found)
         except EXPECTED as error:
-            self.strip.show_message(one_sentence(error), "error")
+            tab.show_error(one_sentence(error))
             return False
         return True
 
@@ -299,8 +340,9 @@ class MainWindow(QMainWindow):
 
     def _fill_recent(self) -> None:
         self._recent_menu.clear()
-        for path in self.settings.recent:
-            action = self._recent_menu.addAction(Path(path).name)
+        for number, path in enumerate(self.settings.recent, 1):
+            name = Path(path).name.replace("&", "&&")
+            action = self._recent_menu.addAction(f"&{number % 10}  {name}")
             action.setToolTip(path)
             action.setData(path)
             action.triggered.connect(self._open_recent)
@@ -311,6 +353,7 @@ class MainWindow(QMainWindow):
         self._recent_menu.addAction(tr("Forget these")).triggered.connect(
             self.settings.clear_recent
         )
+        mnemonics.spread(self._recent_menu)
 
     def _open_recent(self) -> None:
         action = self.sender()
@@ -321,13 +364,27 @@ class MainWindow(QMainWindow):
 
     def show_error(self, sentence: str) -> None:
         """Show one sentence in the message strip until it is read."""
+        self._message_of = None
         self.strip.show_message(sentence, "error")
+
+    def _on_message(self, text: str, level: str) -> None:
+        """A tab takes back its own message only; the window's goes with any tab's."""
+        tab = self.sender()
+        if text or self._message_of in (None, tab):
+            self._message_of = tab
+            self.strip.show_message(text, level)
+
+    def _show_hint(self) -> None:
+        self.strip.set_hint(self._current.hint() if self._current is not None else "")
+
+    def _help_html(self) -> str:
+        return (self._current.help_html() if self._current else "") + window_keys_html()
 
     def show_help(self) -> None:
         """Show what the tab in front can do and its keys, in a window of its own."""
         if self._help is None:
             self._help = HelpWindow(self)
-        self._help.show_html(self._current.help_html() if self._current else "")
+        self._help.show_html(self._help_html())
         self._help.show()
         self._help.raise_()
 
@@ -346,8 +403,8 @@ class MainWindow(QMainWindow):
     def _cancel(self) -> None:
         if self._current is not None and self._current.cancel():
             return
-        if self.strip.isVisible():
-            self.strip.hide()
+        if self.strip.text:
+            self.strip.clear()
         elif self.isFullScreen():
             self.full_screen_action.trigger()
 
@@ -429,3 +486,6 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event.type() == QEvent.WindowStateChange:
             self.full_screen_action.setChecked(self.isFullScreen())
+            if self.isVisible() and not (self.isMaximized() or self.isFullScreen()):
+                # The size it goes back to may be another screen's.
+                QTimer.singleShot(0, self.fit_into_screen)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QAction, QMenu, QWidget
 
 from filterlab.gui.i18n import tr
@@ -32,16 +32,18 @@ class Tab(QWidget):
     Signals
     -------
     message(str, str) : one sentence for the message strip, and its level: "info", "warning",
-        "error"
+        "error"; an empty one takes back the tab's own that stands there
     undo_changed() : what can be undone or redone has changed
     opened(str) : a file was opened; it joins the recent ones
     menus_changed() : the tab's actions have changed
+    hint_changed() : what ``hint`` returns has changed
     """
 
     message = Signal(str, str)
     undo_changed = Signal()
     opened = Signal(str)
     menus_changed = Signal()
+    hint_changed = Signal()
 
     #: The key under which the tab's state is kept.
     name: ClassVar[str] = ""
@@ -49,6 +51,9 @@ class Tab(QWidget):
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.settings = settings
+        #: What the error that was shown last is about; None if it is over.
+        self._error_about: str | None = None
+        self._error_is_new = False
 
     # What is shown around it
 
@@ -59,6 +64,10 @@ class Tab(QWidget):
     def menu_actions(self) -> dict[str, MenuItems]:
         """Actions by menu: "file", "edit", "view", "model", "lessons", "help"."""
         return {}
+
+    def hint(self) -> str:
+        """What the message strip says while there is no message."""
+        return tr("F1: help on this tab")
 
     def help_html(self) -> str:
         """What F1 shows about this tab: a short text and its keys."""
@@ -142,12 +151,30 @@ class Tab(QWidget):
         runner.failed.connect(self.show_error)
         return runner
 
-    def show_error(self, sentence: str) -> None:
-        """Show an error in the message strip."""
+    def show_error(self, sentence: str, about: str = "") -> None:
+        """Show an error in the message strip; ``about`` is for :meth:`clear_error`."""
+        self._error_about = about
+        self._error_is_new = True
+        QTimer.singleShot(0, self._on_error_shown)
         self.message.emit(sentence, "error")
+
+    def clear_error(self, *abouts: str) -> None:
+        """Take the error back if it is about one of these, or whatever it is about.
+
+        An error that the same action has caused stays: of two files, the one that was read says
+        nothing about the other.
+        """
+        over = self._error_about is not None and not self._error_is_new
+        if over and (not abouts or self._error_about in abouts):
+            self._error_about = None
+            self.message.emit("", "error")
+
+    def _on_error_shown(self) -> None:
+        self._error_is_new = False
 
     def show_info(self, sentence: str) -> None:
         """Show news in the message strip."""
+        self._error_about = None
         self.message.emit(sentence, "info")
 
     def picture_filter(self) -> str:

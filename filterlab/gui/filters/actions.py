@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QSignalBlocker
 from qtpy.QtWidgets import QAction, QActionGroup, QMenu
 
 from filterlab.gui.filters.sources import Source
@@ -70,20 +70,22 @@ class FilterActions(QObject):
         self._make_look()
         self._make_samples()
         make = tab.make_action
-        self.open_picture = make(tr("Open picture…"), tab.choose_picture, "Ctrl+O")
+        self.open_picture = make(tr("Open picture …"), tab.choose_picture, "Ctrl+O")
         self.next_picture = make(tr("Next picture"), self._on_next, "PgDown")
         self.previous_picture = make(tr("Previous picture"), self._on_previous, "PgUp")
-        self.open_kernel = make(tr("Open kernel…"), tab.files.choose_kernel)
-        self.save_outputs = make(tr("Save outputs…"), tab.files.choose_outputs, "Ctrl+S")
-        self.save_kernel = make(tr("Save kernel…"), tab.files.choose_kernel_file)
-        self.save_net = make(tr("Save the edited net…"), tab.files.choose_net, "Ctrl+Shift+S")
+        self.open_kernel = make(tr("Open kernel …"), tab.files.choose_kernel)
+        self.save_outputs = make(tr("Save outputs …"), tab.files.choose_outputs, "Ctrl+S")
+        self.save_kernel = make(tr("Save kernel …"), tab.files.choose_kernel_file)
+        self.save_net = make(tr("Save the edited net …"), tab.files.choose_net, "Ctrl+Shift+S")
         self.copy = make(tr("Copy kernel or block"), tab.copy, "Ctrl+C")
         self.copy_picture = make(tr("Copy output as picture"), tab.files.copy_picture)
         self.paste = make(tr("Paste"), tab.paste, "Ctrl+V")
         self.reset = make(tr("Start anew"), tab.reset)
-        self.net_filters = make(tr("Filters of a trained net…"), tab.files.choose_net_filters)
-        self.own = make(tr("My presets…"), tab.files.show_own)
-        self.learn = make(tr("Learn a kernel…"), tab.files.show_learn, "Ctrl+L")
+        self.net_filters = make(tr("Filters of a trained net …"), tab.files.choose_net_filters)
+        self.own = make(tr("My presets …"), tab.files.show_own)
+        self.learn = make(tr("Learn a kernel …"), tab.files.show_learn, "Ctrl+L")
+        self.lower = make(tr("Lower panel"), tab.room.show_lower, "Ctrl+B", True)
+        self.next_grid = make(tr("Next kernel grid"), tab.next_grid, "Ctrl+G")
         self.fit = make(tr("Fit the pictures"), tab.stage.fit, "Ctrl+0")
         self.draw = make(tr("Draw on the input"), tab.panel_.draw_button.setChecked, "Ctrl+D", True)
         self.pin = make(tr("Pin the pixel"), self._on_pin, "Ctrl+P")
@@ -112,7 +114,10 @@ class FilterActions(QObject):
                 self.copy, self.copy_picture, self.code_menu, self.paste, None,
                 *self.tool_menus, None, self.draw, self.reset,
             ),
-            "view": (self.look_menu, None, self.fit, self.pin, self.walk, None),
+            "view": (
+                self.look_menu, None, self.fit, self.pin, self.walk, self.next_grid, None,
+                self.lower,
+            ),
             "model": (
                 self.scale_menu, None, self.learn, self.net_filters, self.own,
             ),
@@ -157,8 +162,8 @@ class FilterActions(QObject):
             self._add_source(self.sample_menu, tr(item.title), Source("sample", item.name))
         self.sample_menu.addSeparator()
         for name in PATTERNS:
-            text = tr(name)
-            self._add_source(self.sample_menu, text[:1].upper() + text[1:], Source("pattern", name))
+            source = Source("pattern", name)
+            self._add_source(self.sample_menu, source.title, source)
 
     def _add_source(self, menu: QMenu, text: str, source: Source) -> None:
         action = menu.addAction(text)
@@ -212,6 +217,11 @@ class FilterActions(QObject):
         for field, value, action in self._looks:
             action.setChecked(getattr(self.tab.look, field) == value)
 
+    def show_lower(self, shown: bool) -> None:
+        """Check whether the lower panel is shown."""
+        with QSignalBlocker(self.lower):
+            self.lower.setChecked(shown)
+
     def refresh_net(self) -> None:
         """Check what the net is fed."""
         scale = self.tab.bench.settings.scale
@@ -223,7 +233,7 @@ class FilterActions(QObject):
     def _tool_menu(self, slot: int) -> QMenu:
         """What a filter's "more" button opens; also in the Edit menu."""
         tab = self.tab
-        menu = QMenu(f"{tr('Filter')} {slot}", tab)
+        menu = QMenu(f"{tr('Filter')} &{slot}", tab)
         editor = tab.editors[slot]
         turn = menu
         for item in _TRANSFORMS:
@@ -255,7 +265,7 @@ class FilterActions(QObject):
         for style in FORMATS:
             name = tr(_FORMAT_NAMES.get(style, style))
             self._add(copy, name, editor.copy_text, False, style)
-        self._add(menu, tr("Open kernel…"), tab.files.choose_kernel, slot)
-        self._add(menu, tr("Save kernel…"), tab.files.choose_kernel_file, slot)
-        self._add(menu, tr("Save as my preset…"), tab.files.save_own, slot)
+        self._add(menu, tr("Open kernel …"), tab.files.choose_kernel, slot)
+        self._add(menu, tr("Save kernel …"), tab.files.choose_kernel_file, slot)
+        self._add(menu, tr("Save as my preset …"), tab.files.save_own, slot)
         return menu

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QApplication,
@@ -41,6 +41,13 @@ _MANY = 6
 
 _NARROW = 244
 
+_GAP = 6
+_TOOL = 27
+
+#: The tools that give way, in this order, where there is no room for all; the "more" menu and
+#: the keys can do the same.
+_GIVE_WAY = ("flip", "rotate", "paste", "copy")
+
 
 class FilterEditor(QWidget):
     """Edits one filter of a bench.
@@ -69,7 +76,7 @@ class FilterEditor(QWidget):
         self.channel = 0
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self._edit_name = ""
-        self._files = 0
+        self._arranged = (0, 0)
         self.presets = PresetBar(bench, slot, library, self)
         self.presets.failed.connect(self.failed)
         self.presets.wanted.connect(self._on_wanted)
@@ -127,7 +134,7 @@ class FilterEditor(QWidget):
             button.setToolTip(tip)
             button.setAccessibleName(tip)
             button.setFocusPolicy(Qt.TabFocus)
-            button.setFixedSize(27, 27)
+            button.setFixedSize(_TOOL, _TOOL)
             button.setStyleSheet("QToolButton { padding: 0; }")
             if slot is not None:
                 button.clicked.connect(slot)
@@ -166,20 +173,54 @@ class FilterEditor(QWidget):
         middle.addLayout(side)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
+        layout.setSpacing(_GAP)
         layout.addWidget(self.presets)
         layout.addLayout(middle, 1)
+
+    def _side_height(self, rows: int, named: bool) -> int:
+        """What stands beside the grid takes so many pixels, with so many rows of tools."""
+        heights = [self.bias.sizeHint().height(), self.sum_label.sizeHint().height(), rows * _TOOL]
+        if named:
+            heights.append(self._bias_name.sizeHint().height())
+        if self._channel_box.isVisibleTo(self):
+            heights.append(self._channel_box.sizeHint().height())
+        return sum(heights) + 4 * len(heights)
+
+    def _above(self) -> int:
+        return int(self.presets.minimumSizeHint().height()) + _GAP
+
+    def minimumSizeHint(self) -> QSize:
+        height = max(self._side_height(2, False), self.grid.minimumHeight())
+        return QSize(super().minimumSizeHint().width(), self._above() + height)
+
+    def height_of(self, width: int) -> int:
+        """The height at which the grid of an editor of this width is a square, in pixels."""
+        files = 4 if width >= _NARROW else 2
+        grid = width - files * _TOOL - theme.STEP
+        return self._above() + max(grid, self._side_height(8 // files, files == 4))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a narrow column the tools stand in two files, so that the grid keeps its room."""
         super().resizeEvent(event)
         files = 4 if self.width() >= _NARROW else 2
-        if files != self._files:
-            self._files = files
-            for index, button in enumerate(self.tools.values()):
-                self._tool_grid.addWidget(button, index // files, index % files)
-            self.bias.setFixedWidth(files * 27)
-            self._bias_name.setVisible(files == 4)
+        room = self.height() - self._above()
+        self._bias_name.setVisible(files == 4 and room >= self._side_height(2, True))
+        rows = 8 // files
+        while rows > 2 and room < self._side_height(rows, False):
+            rows -= 1
+        if (files, rows) != self._arranged:
+            self._arranged = (files, rows)
+            away = _GIVE_WAY[: 8 - files * rows]
+            kept = [key for key in self.tools if key not in away]
+            for key, button in self.tools.items():
+                button.setVisible(key in kept)
+            for index, key in enumerate(kept):
+                self._tool_grid.addWidget(self.tools[key], index // files, index % files)
+            self.bias.setFixedWidth(files * _TOOL)
+
+    def first_in_tab_order(self) -> list[QWidget]:
+        """What Tab goes through first: the preset with its parameters, the grid, the bias."""
+        return [*self.presets.in_tab_order(), self.grid, self.bias]
 
     def set_menu(self, menu: QMenu) -> None:
         """The menu of the "more" button."""

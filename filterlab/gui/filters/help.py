@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from filterlab.gui.help_window import keys_html
 from filterlab.gui.i18n import tr
 
 __all__ = ["help_html"]
@@ -17,7 +18,9 @@ _KEYS = (
         "tools then change the block alone, Esc drops it",
     ),
     ("Ctrl+C, Ctrl+V", "copy and paste a block or a whole kernel as text; paste a picture"),
-    ("Delete", "clear the selected cells"),
+    ("Delete, Backspace", "clear the selected cells"),
+    ("Ctrl+G", "go to the first kernel grid, from there to the next"),
+    ("Ctrl+B", "show or hide the lower panel: products, histograms, kernels, pycaffe lines"),
     ("wheel over a picture", "zoom all four; drag pans, double click shows the whole"),
     ("click on a picture", "pin a pixel and see how it is computed; click it again to let go"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo and redo, every edit; a drag is one step"),
@@ -29,10 +32,6 @@ _KEYS = (
 
 def help_html() -> str:
     """The help, in the language in use."""
-    rows = "".join(
-        f"<tr><td style='padding:2px 16px 2px 0'><b>{tr(keys)}</b></td><td>{tr(what)}</td></tr>"
-        for keys, what in _KEYS
-    )
     first = tr(
         "Three convolution filters look at one picture. Change a number in a grid and watch what "
         "the filter makes of it; all three share one signed scale, so that their strengths can be "
@@ -42,4 +41,4 @@ def help_html() -> str:
         "The kernels are the weights of a Caffe net: the panel on the right shows the pycaffe "
         "line that does the same as your last action."
     )
-    return f"<h2>{tr('Filters')}</h2><p>{first}</p><p>{second}</p><table>{rows}</table>"
+    return f"<h2>{tr('Filters')}</h2><p>{first}</p><p>{second}</p>{keys_html(_KEYS)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtGui import QIcon, QResizeEvent
+from qtpy.QtCore import QSignalBlocker, QSize, Signal
+from qtpy.QtGui import QIcon, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -31,6 +31,9 @@ __all__ = ["InputPanel", "choice_box"]
 SIDES = (1, 3, 5, 7, 9, 11)
 
 _NARROW = 244
+
+#: Pixels between two rows: as many as there is room for.
+_LEAST_GAP, _MOST_GAP = 2, 6
 
 
 def choice_box(
@@ -74,11 +77,12 @@ class InputPanel(QWidget):
         self._size = (5, 5)
         self._narrow: bool | None = None
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
-        self.open_button = QPushButton(tr("Open…"), self)
+        self.open_button = QPushButton(self)
+        self.open_button.setAccessibleName(tr("Open picture"))
         self.open_button.setToolTip(tr("Open a picture (Ctrl+O); or drop or paste one"))
         self.open_button.clicked.connect(self._on_open)
         self.sample_button = QToolButton(self)
-        self.sample_button.setText(tr("Sample") + " ▾")
+        self.sample_button.setAccessibleName(tr("Sample"))
         self.sample_button.setToolTip(tr("Sample photographs and drawn test pictures"))
         self.sample_button.setPopupMode(QToolButton.InstantPopup)
         self.draw_button = self._toggle("draw", tr("Draw on the input with the brush"))
@@ -167,7 +171,7 @@ class InputPanel(QWidget):
         form = QGridLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(theme.STEP)
-        form.setVerticalSpacing(6)
+        form.setVerticalSpacing(_MOST_GAP)
         form.setColumnStretch(1, 1)
         size = QHBoxLayout()
         size.setSpacing(4)
@@ -205,26 +209,53 @@ class InputPanel(QWidget):
                 self._narrow_parts.append(second_part)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(10)
+        layout.setSpacing(_MOST_GAP)
+        self._first = first
         layout.addLayout(first)
         layout.addLayout(form)
         layout.addStretch(1)
+        self._name_buttons()
+
+    def _heights(self) -> list[int]:
+        """Of each row, in pixels."""
+        fields = (self.brush, self.symmetry, self.rows, self.pad, self.mode)
+        first = int(self._first.minimumSize().height())
+        return [first, *(int(field.sizeHint().height()) for field in fields)]
+
+    def minimumSizeHint(self) -> QSize:
+        heights = self._heights()
+        least = sum(heights) + _LEAST_GAP * (len(heights) - 1)
+        return QSize(super().minimumSizeHint().width(), least)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow column words give way to icons."""
+        """In a narrow column words give way to icons, in a low one the rows move together."""
         super().resizeEvent(event)
+        heights = self._heights()
+        gap = (self.height() - sum(heights)) // (len(heights) - 1)
+        gap = min(_MOST_GAP, max(_LEAST_GAP, gap))
+        if gap != self._form.verticalSpacing():
+            self._form.setVerticalSpacing(gap)
+            self.layout().setSpacing(gap)
         narrow = self.width() < _NARROW
         if narrow != self._narrow:
             self._narrow = narrow
-            self.open_button.setText("" if narrow else tr("Open…"))
-            self.open_button.setIcon(icon("open") if narrow else QIcon())
-            self.sample_button.setText("" if narrow else tr("Sample") + " ▾")
-            self.sample_button.setIcon(icon("picture") if narrow else QIcon())
+            self._name_buttons()
             self._form.setHorizontalSpacing(4 if narrow else theme.STEP)
             for name in self._second_names:
                 name.setVisible(not narrow)  # the tool tips still say it
             for part in self._narrow_parts:
                 part.setFixedWidth(48 if narrow else 64)
+
+    def _name_buttons(self) -> None:
+        """Words or icons; either way Alt with the underlined letter works."""
+        narrow = bool(self._narrow)
+        for button, text, name in (
+            (self.open_button, tr("&Open …"), "open"),
+            (self.sample_button, tr("&Sample") + " ▾", "picture"),
+        ):
+            button.setText("" if narrow else text)
+            button.setIcon(icon(name) if narrow else QIcon())
+            button.setShortcut(QKeySequence.mnemonic(text))
 
     def _name(self, text: str) -> QLabel:
         label = QLabel(text, self)

@@ -75,8 +75,8 @@ class LearnDialog(QDialog):
         self.runner.finished.connect(self._on_finished)
 
         self._pictures = [self._picture_label() for _ in range(2)]
-        self.before_button = self._button(tr("Open…"), self._on_before)
-        self.after_button = self._button(tr("Open…"), self._on_after)
+        self.before_button = self._button(tr("Open …"), self._on_before)
+        self.after_button = self._button(tr("Open …"), self._on_after)
         self.output_box = choice_box(
             self, [(-1, tr("or an output …"))] + [(i, name) for i, (name, _) in enumerate(outputs)],
             tr("Target"), tr("An output of the filters as the picture after"),

@@ -93,8 +93,8 @@ class OwnKernelsDialog(QDialog):
         self.category.editingFinished.connect(self._on_category)
         self.use_button = self._button(tr("Use"), self._on_use)
         self.delete_button = self._button(tr("Delete"), self._on_delete)
-        self.export_button = self._button(tr("Export…"), self._on_export)
-        self.import_button = self._button(tr("Import…"), self._on_import)
+        self.export_button = self._button(tr("Export …"), self._on_export)
+        self.import_button = self._button(tr("Import …"), self._on_import)
         self.close_button = self._button(tr("Close"), self.accept)
         side = QVBoxLayout()
         side.addWidget(self.use_button)
@@ -146,7 +146,7 @@ class OwnKernelsDialog(QDialog):
         self.list.blockSignals(False)
         if not kernels and not self.note.text():
             self.note.setText(
-                tr("Nothing here yet: draw a kernel and choose “Save as my preset…” in its menu.")
+                tr("Nothing here yet: draw a kernel and choose “Save as my preset …” in its menu.")
             )
         self._on_row(self.list.currentRow())
 

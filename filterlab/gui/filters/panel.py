@@ -113,7 +113,7 @@ class BottomPanel(QWidget):
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(4)
-        for index, text in enumerate((tr("At the cursor"), tr("Histograms"), tr("Kernels"))):
+        for index, text in enumerate((tr("At the &cursor"), tr("Histo&grams"), tr("&Kernels"))):
             button = QToolButton(self)
             button.setText(text)
             button.setCheckable(True)
@@ -184,6 +184,14 @@ class BottomPanel(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(800, 196)
+
+    def in_tab_order(self) -> list[QWidget]:
+        """What Tab goes through here: the pages, the walk, the code."""
+        return [
+            *self._page_buttons.buttons(), *self._channel_buttons.buttons(), self.back_button,
+            self.play_button, self.next_button, self.speed, self.pin_button,
+            *self.code.in_tab_order(),
+        ]  # fmt: skip
 
     # Pages
 
@@ -328,6 +336,9 @@ def size_sentence(bench: FilterBench) -> str:
     if bench.settings.stride > 1:
         text = tr("A stride of {s} keeps every {s}th place: {w} × {h} becomes {cols} × {rows}.")
         return text.format(s=bench.settings.stride, **numbers)
+    if lost == (0, 0) and bench.settings.pad == "valid":
+        text = tr("A {kh} × {kw} kernel fits everywhere; the output keeps the size, {w} × {h}.")
+        return text.format(**numbers)
     if lost == (0, 0):
         return tr("Padded with zeros, the output keeps the picture's size, {w} × {h}.").format(
             **numbers

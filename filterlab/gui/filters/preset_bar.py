@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
@@ -217,7 +218,16 @@ class PresetBar(QWidget):
             self._row.addWidget(knob, 1)
             knob.show()
             self.knobs[parameter.name] = knob
+        for first, second in pairwise(self.in_tab_order()):
+            QWidget.setTabOrder(first, second)
         self.note.setVisible(not parameters)
+
+    def in_tab_order(self) -> list[QWidget]:
+        """The button and what shapes its preset, in the order in which Tab goes through them."""
+        order: list[QWidget] = [self.button]
+        for knob in self.knobs.values():
+            order += [knob.field] if knob.slider is None else [knob.slider, knob.field]
+        return order
 
     def _on_knob(self, name: str, value: float) -> None:
         choice = self.bench.preset(self.slot)

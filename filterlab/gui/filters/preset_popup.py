@@ -66,10 +66,10 @@ class PresetPopup(QFrame):
         footer.setContentsMargins(8, 4, 8, 4)
         self.footer: dict[str, QToolButton] = {}
         for key, text in (
-            ("save", tr("Save as my preset…")),
-            ("own", tr("My presets…")),
-            ("pocket", tr("The pocket net's filters…")),
-            ("net", tr("Filters of a trained net…")),
+            ("save", tr("Save as my preset …")),
+            ("own", tr("My presets …")),
+            ("pocket", tr("The pocket net's filters …")),
+            ("net", tr("Filters of a trained net …")),
         ):
             button = QToolButton(self)
             button.setProperty("flat", True)

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from filterlab.gui.filters.look import COLOURS, SCALES, Look
 from filterlab.gui.filters.sources import Source
 
-__all__ = ["look_from", "source_from"]
+if TYPE_CHECKING:
+    from filterlab.gui.filters.tab import FiltersTab
+
+__all__ = ["look_from", "saved", "source_from"]
+
+
+def saved(tab: FiltersTab, source: Source | None) -> dict[str, Any]:
+    """A tab's state; ``source`` is where its picture came from, if that can be found again."""
+    panel = tab.panel_
+    return {
+        "bench": tab.bench.session(),
+        "look": asdict(tab.look),
+        "source": None if source is None else {"kind": source.kind, "name": source.name},
+        "brush": panel.brush.value(),
+        "step": panel.step.value(),
+        "symmetry": panel.symmetry.currentData(),
+        "page": tab.bottom.page,
+        "lower": tab.room.wanted,
+    }
 
 
 def look_from(plain: Any) -> Look:

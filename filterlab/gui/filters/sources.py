@@ -35,7 +35,8 @@ class Source:
             return Path(self.name).name
         if self.kind == "sample":
             return tr(next((s.title for s in samples() if s.name == self.name), self.name))
-        return tr(self.name)
+        name = tr(self.name)
+        return name[:1].upper() + name[1:]
 
 
 def neighbour(source: Source, by: int) -> Source | None:

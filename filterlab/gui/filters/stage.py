@@ -65,7 +65,7 @@ class Stage(QObject):
         self.notes = [Line(parent, "muted") for _ in range(4)]
         self.bar = ColourBar(parent)
         self.scale_button = QToolButton(parent)
-        self.scale_button.setText(tr("Display") + " ▾")
+        self.scale_button.setText(tr("&Display") + " ▾")
         self.scale_button.setProperty("flat", True)
         self.scale_button.setPopupMode(QToolButton.InstantPopup)
         self.scale_button.setToolTip(tr("How the outputs are shown: scale, colours, ReLU, |v|"))
@@ -84,6 +84,7 @@ class Stage(QObject):
         self._rgba: list[np.ndarray] = []
         for index, view in enumerate(self.views):
             view.setProperty("slot", index)
+            view.setFocusPolicy(Qt.ClickFocus)  # it has no keys of its own
             view.hovered.connect(self._on_hovered)
             view.left.connect(self.left)
             view.clicked.connect(self._on_clicked)
@@ -127,7 +128,7 @@ class Stage(QObject):
         )
         size = f"{picture.width} × {picture.height}"
         self.titles[0].set_text(f"{tr('Input')}  {size}")
-        self.notes[0].set_text(picture.title[:1].upper() + picture.title[1:])
+        self.notes[0].set_text(picture.title)
         self.notes[0].setToolTip(picture.title)
 
     def _on_input(self, made: tuple[Picture, str, np.ndarray]) -> None:

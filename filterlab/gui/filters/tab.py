@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
-from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters import session
 from filterlab.gui.filters.actions import FilterActions
@@ -25,6 +23,7 @@ from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.look import Frame, Look, full_frame_job, make_frame
 from filterlab.gui.filters.panel import PAGES, BottomPanel
 from filterlab.gui.filters.pointing import Pointer
+from filterlab.gui.filters.room import Room
 from filterlab.gui.filters.sources import Source, Sources, neighbour
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
@@ -40,9 +39,6 @@ __all__ = ["FiltersTab"]
 
 #: The full result of a large picture is computed once the hand has rested so long.
 _FULL_AFTER_MS = 120
-
-#: Below this height there is no room for the lower panel.
-_LOW = 600
 
 
 class FiltersTab(Tab):
@@ -93,35 +89,17 @@ class FiltersTab(Tab):
         self.panel_ = InputPanel(self)
         self.bottom = BottomPanel(self)
         self.editors: list[FilterEditor] = []
-        upper = QWidget(self)
-        grid = QGridLayout(upper)
-        grid.setContentsMargins(2 * theme.STEP, theme.STEP, theme.STEP, 0)
-        grid.setHorizontalSpacing(2 * theme.STEP)
-        grid.setVerticalSpacing(4)
-        self.stage.lay_out(grid)
-        grid.addWidget(self.panel_, 3, 0)
         for slot in range(3):
             editor = FilterEditor(self.bench, slot, self.library, self)
-            editor.failed.connect(self.show_error)
+            editor.failed.connect(self._on_edit_failed)
             editor.focused.connect(self._on_focused)
             editor.brush_picked.connect(self.panel_.set_brush)
             editor.channel_chosen.connect(self.set_channel)
             editor.preset_wanted.connect(self.show_wanted)
-            grid.addWidget(editor, 3, 1 + slot)
             self.editors.append(editor)
-        grid.setRowStretch(1, 5)
-        grid.setRowStretch(3, 4)
-        grid.setRowMinimumHeight(3, 238)
-        self.splitter = QSplitter(Qt.Vertical, self)
-        self.splitter.addWidget(upper)
-        self.splitter.addWidget(self.bottom)
-        self.splitter.setStretchFactor(0, 1)
-        self.splitter.setStretchFactor(1, 0)
-        self.splitter.setCollapsible(0, False)
-        self.splitter.setSizes([548, 188])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.splitter)
+        self.room = Room(self, self.stage, self.panel_, self.bottom)
+        self.room.fill(self.editors)
+        self.room.lower_changed.connect(self._on_lower)
 
         panel = self.panel_
         panel.open_requested.connect(self.choose_picture)
@@ -164,6 +142,7 @@ class FiltersTab(Tab):
 
     def _on_change(self, change: Change) -> None:
         if change.kinds:
+            self.clear_error("edit")
             for editor in self.editors:
                 editor.refresh(change)
             if change.kinds & {"settings", "size"}:
@@ -173,7 +152,7 @@ class FiltersTab(Tab):
                 self.stage.show_input(self.bench.picture, self.bench.settings.mode)
             self._show_kernels()
             self._request()
-        self.bottom.set_code(self.bench.code)
+        self.bottom.set_code(self.bench.code or self.bench.program())
         self.undo_changed.emit()
 
     def _show_kernels(self) -> None:
@@ -199,6 +178,7 @@ class FiltersTab(Tab):
         reports = self.bench.accept(frame.outputs)
         if reports is None:
             return False
+        self.clear_error("outputs")
         self.stage.show_frame(frame, reports)
         self.bottom.show_frame(frame, reports)
         self.pointer.outputs_changed()
@@ -206,7 +186,10 @@ class FiltersTab(Tab):
 
     def _on_frame_failed(self, sentence: str) -> None:
         self.stage.show_problem(sentence)
-        self.show_error(sentence)
+        self.show_error(sentence, "outputs")
+
+    def _on_edit_failed(self, sentence: str) -> None:
+        self.show_error(sentence, "edit")
 
     def _start_full(self) -> None:
         self.full.start(full_frame_job(self.bench.snapshot(), self.look), tr("Filtering"))
@@ -238,11 +221,13 @@ class FiltersTab(Tab):
     def attempt(self, action: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Do something; a refusal is one sentence in the strip, and None is returned."""
         try:
-            return action(*args, **options)
+            result = action(*args, **options)
         except EXPECTED as error:
-            self.show_error(one_sentence(error))
+            self.show_error(one_sentence(error), action.__name__)
             self.panel_.refresh(self.bench)
             return None
+        self.clear_error(action.__name__)
+        return result
 
     def set_size(self, rows: int, columns: int) -> None:
         """Another kernel size."""
@@ -304,6 +289,12 @@ class FiltersTab(Tab):
         """Whatever the clipboard holds."""
         self.files.paste()
 
+    def next_grid(self) -> None:
+        """Put the focus into the first kernel grid, or from one into the next."""
+        focused = [editor.grid.hasFocus() for editor in self.editors]
+        slot = (focused.index(True) + 1) % 3 if any(focused) else 0
+        self.editors[slot].grid.setFocus(Qt.ShortcutFocusReason)
+
     def _on_brush(self) -> None:
         panel = self.panel_
         symmetry = str(panel.symmetry.currentData())
@@ -362,14 +353,17 @@ class FiltersTab(Tab):
             self.show_error(one_sentence(error))
             return
         self._source = picture, source
+        if not source.quiet:
+            self.clear_error()
         if source.kind == "file" and not source.quiet:
             self.opened.emit(source.name)
 
     def set_picture(self, pixels: np.ndarray, title: str) -> None:
         """Make an array the input."""
-        picture = Picture(pixels, title)
+        picture = Picture(pixels, title[:1].upper() + title[1:])
         self.panel_.camera_button.setChecked(False)
         self.bench.set_picture(picture)
+        self.clear_error()
 
     def _on_camera(self, on: bool) -> None:
         if on:
@@ -405,17 +399,7 @@ class FiltersTab(Tab):
 
     def save_state(self) -> dict[str, Any]:
         known = self._source is not None and self._source[0] is self.bench.picture
-        source = self._source[1] if known and self._source is not None else None
-        panel = self.panel_
-        return {
-            "bench": self.bench.session(),
-            "look": asdict(self.look),
-            "source": None if source is None else {"kind": source.kind, "name": source.name},
-            "brush": panel.brush.value(),
-            "step": panel.step.value(),
-            "symmetry": panel.symmetry.currentData(),
-            "page": self.bottom.page,
-        }
+        return session.saved(self, self._source[1] if known and self._source else None)
 
     def restore_state(self, state: dict[str, Any]) -> None:
         bench, kept = FilterBench(), state.get("bench")
@@ -442,6 +426,8 @@ class FiltersTab(Tab):
         self._on_brush()
         if state.get("page") in PAGES:
             self.bottom.show_page(str(state["page"]))
+        lower = state.get("lower")
+        self.room.set_wanted(lower if isinstance(lower, bool) else None)
 
     def hand_over(self) -> dict[str, Any]:
         live = {"live": self.bench, "picture_source": self._source, "active": self.active}
@@ -457,9 +443,25 @@ class FiltersTab(Tab):
     # Around it
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """On a low screen the pictures and the kernels have all of it."""
+        """What there is of height is shared out anew."""
         super().resizeEvent(event)
-        self.bottom.setVisible(self.height() >= _LOW)
+        self.room.update()
+
+    def event(self, event: QEvent) -> bool:
+        """Another width may make the rows higher without a resize."""
+        handled = bool(super().event(event))
+        if event.type() == QEvent.LayoutRequest:
+            self.room.update()
+        return handled
+
+    def hint(self) -> str:
+        if self.room.shown:
+            return tr("F1: what the mouse and the keys do here")
+        return tr("Lower panel, with the products behind a pixel and the pycaffe lines: Ctrl+B")
+
+    def _on_lower(self, shown: bool) -> None:
+        self.actions_.show_lower(shown)
+        self.hint_changed.emit()
 
     def activated(self) -> None:
         if not self._started:

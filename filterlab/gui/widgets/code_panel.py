@@ -57,9 +57,11 @@ class CodePanel(QWidget):
         self._copy.setProperty("flat", True)
         self._copy.setIcon(icon("copy"))
         self._copy.setToolTip(tr("Copy the code"))
+        self._copy.setAccessibleName(tr("Copy the code"))
         self._copy.clicked.connect(self.copy)
         self._text = QPlainTextEdit(self)
         self._text.setReadOnly(True)
+        self._text.setAccessibleName(tr("The same in pycaffe"))
         self._text.setFont(theme.code_font())
         self._text.setLineWrapMode(QPlainTextEdit.NoWrap)
         self._text.setTextInteractionFlags(Qt.TextSelectableByMouse | Qt.TextSelectableByKeyboard)
@@ -83,6 +85,10 @@ class CodePanel(QWidget):
     def code(self) -> str:
         """The code shown."""
         return str(self._text.toPlainText())
+
+    def in_tab_order(self) -> list[QWidget]:
+        """What Tab goes through: the code, the copy button."""
+        return [self._text, self._copy]
 
     def copy(self) -> None:
         """Put the code on the clipboard."""

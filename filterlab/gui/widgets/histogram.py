@@ -33,14 +33,14 @@ class Histogram(QWidget):
         self._counts = np.zeros(0)
         self._edges = np.zeros(1)
         self._before: np.ndarray | None = None
-        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Preferred)
         self.setAccessibleName(tr("Histogram"))
 
     def sizeHint(self) -> QSize:
         return QSize(200, 64)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(80, 48)
+        return QSize(80, 40)
 
     def set_counts(
         self, counts: np.ndarray, edges: np.ndarray, before: np.ndarray | None = None

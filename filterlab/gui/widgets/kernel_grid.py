@@ -93,9 +93,7 @@ class KernelGrid(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.StrongFocus)
         self.setAccessibleName(tr("Kernel"))
-        policy = QSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
 
     # What it shows
 
@@ -172,13 +170,6 @@ class KernelGrid(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(132, 132)
-
-    def hasHeightForWidth(self) -> bool:
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        rows, columns = self._values.shape
-        return round(width * rows / columns) if rows <= columns else width
 
     def cell_rect(self, row: int, column: int) -> QRect:
         """Where a cell lies in the widget, in its pixels."""

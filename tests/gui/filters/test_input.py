@@ -146,7 +146,7 @@ def test_good_kernel_files_are_dropped(window: Any, shared: Path, name: str) -> 
     drop(window, shared / "bad_inputs" / name)
     assert window.strip.text == ""
     assert not np.array_equal(tab.bench.filter(0), before)
-    assert window.undo_action.text() == "Undo Open kernel"
+    assert window.undo_action.text() == "&Undo Open kernel"
     window.undo_action.trigger()
     np.testing.assert_array_equal(tab.bench.filter(0), before)
 
