@@ -218,9 +218,12 @@ class OwnModelDialog(QDialog):
         if all(files) and not (self.title.isModified() and self.title.text()):
             named = replace(found, prototxt=Path(files[0]), weights=Path(files[1]))
             self.title.setText(named.model().title)
-        self.notes.setText("\n".join(self._notes(found)))
-        self.notes.setVisible(bool(self.notes.text()))
+        self._show_notes()
         self._on_problem("")
+
+    def _show_notes(self) -> None:
+        self.notes.setText("\n".join(self._notes(self._found)))
+        self.notes.setVisible(bool(self.notes.text()))
 
     def _notes(self, found: Found) -> list[str]:
         lines = []
@@ -278,11 +281,14 @@ class OwnModelDialog(QDialog):
             return
         self._looking.drop()
         self._on_problem("")
+        self.notes.setText(tr("Opening the files …"))
+        self.notes.setVisible(True)
         self.buttons.button(QDialogButtonBox.Ok).setEnabled(False)
         self._opening.request(_opened, self._found, wanted, self.title.text().strip())
 
     def _on_refused(self, sentence: str) -> None:
         self.buttons.button(QDialogButtonBox.Ok).setEnabled(True)
+        self._show_notes()
         self._on_problem(sentence)
 
     def _on_opened(self, model: Model) -> None:

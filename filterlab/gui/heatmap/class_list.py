@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import (
     QAbstractListModel,
-    QEvent,
     QModelIndex,
     QPoint,
     QRect,
@@ -25,7 +24,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QListView,
     QMenu,
     QStyle,
@@ -36,8 +34,8 @@ from qtpy.QtWidgets import (
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
+from filterlab.gui.heatmap.search_field import SearchField
 from filterlab.gui.i18n import language, tr
-from filterlab.gui.icons import icon
 from filterlab.gui.widgets.colours import lut
 from filterlab.surgery.maps import FIRST, SECOND
 from filterlab.zoo.labels import Labels
@@ -184,15 +182,11 @@ class ClassList(QWidget):
         self._count = 0
         self._thumbs: dict[tuple[int, ...], QImage] = {}
 
-        self.search = QLineEdit(self)
-        self.search.setPlaceholderText(tr("Search: tiger, 282, 281-285"))
-        self.search.setClearButtonEnabled(True)
-        # A file dropped here is meant for the window.
-        self.search.setAcceptDrops(False)
-        self.search.addAction(icon("search"), QLineEdit.LeadingPosition)
+        self.search = SearchField(tr("Search: tiger, 282, 281-285"), self)
         self.search.textChanged.connect(self._on_typed)
         self.search.returnPressed.connect(self._on_return)
-        self.search.installEventFilter(self)
+        self.search.cleared.connect(self._fill)
+        self.search.left.connect(self._on_search_left)
         self.order = QComboBox(self)
         self.order.addItem(tr("by peak"), "peak")
         self.order.addItem(tr("by mean"), "mean")
@@ -420,24 +414,7 @@ class ClassList(QWidget):
         elif picked is compare:
             self._choose(row.classes, True)
 
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        escape = event.type() in (QEvent.ShortcutOverride, QEvent.KeyPress) and (
-            event.key() == Qt.Key_Escape and not event.modifiers()
-        )
-        if watched is self.search and escape and self.search.text():
-            # Claimed before the window's own Esc, which cancels what runs.
-            event.accept()
-            if event.type() == QEvent.KeyPress:
-                self.search.clear()
-                self._fill()
-            return True
-        if (
-            watched is self.search
-            and event.type() == QEvent.KeyPress
-            and event.key() in (Qt.Key_Down, Qt.Key_PageDown)
-            and self._model.rows
-        ):
+    def _on_search_left(self) -> None:
+        if self._model.rows:
             self.view.setFocus()
             self.view.setCurrentIndex(self._model.index(0))
-            return True
-        return False

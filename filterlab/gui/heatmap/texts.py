@@ -385,6 +385,7 @@ def help_html() -> str:
         (tr("PgUp, PgDn"), tr("the folder's previous and next picture")),
         ("Ctrl+T", tr("transplant")),
         ("Ctrl+F", tr("search a class: 282, tiger, 虎猫, 281-285")),
+        ("Ctrl+Z, Ctrl+Shift+Z", tr("undo and redo: classes, pins, the map's look")),
         ("Esc", tr("cancel what runs")),
         ("F11", tr("full screen")),
     )

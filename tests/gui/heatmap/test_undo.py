@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication
 
 from filterlab.gui.heatmap.look import Look
 from filterlab.gui.heatmap.tab import HeatmapTab
@@ -169,12 +168,20 @@ def test_a_rebuilt_window_can_still_undo(qtbot, ready, settled, chinese) -> None
     again.shutdown()
 
 
-def test_ctrl_z_in_the_search_field_is_the_fields(qtbot, window) -> None:
-    """Typing is undone where it was typed; elsewhere the keys are the window's."""
+def test_ctrl_z_in_the_search_field_is_the_fields_while_it_has_something_to_undo(
+    qtbot, window, until
+) -> None:
     tab = window.tabs[0]
+    window.activateWindow()
+    until(window.isActiveWindow)
+    first, search = tab.chosen, tab.classes.search
     tab.choose_classes((1,))
+    search.setFocus()
+    qtbot.keyClicks(search, "x")
+    qtbot.keyClick(search, Qt.Key_Z, Qt.ControlModifier)
+    assert (search.text(), tab.chosen) == ("", (1,))
+    qtbot.keyClick(search, Qt.Key_Z, Qt.ControlModifier)
+    assert tab.chosen == first
     tab.view.setFocus()
-    QApplication.processEvents()
-    qtbot.keyClick(tab.view, Qt.Key_Z, Qt.ControlModifier)
-    QApplication.processEvents()
-    assert tab.chosen != (1,)
+    qtbot.keyClick(tab.view, Qt.Key_Z, Qt.ControlModifier | Qt.ShiftModifier)
+    assert tab.chosen == (1,)
