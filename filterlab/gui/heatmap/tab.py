@@ -139,6 +139,8 @@ class HeatmapTab(Tab):
         self.cells.changed.connect(self.undo_.note)
         self.classes.chosen_changed.connect(self.choose_classes)
         self.progress.cancel_requested.connect(self.cancel)
+        # What works after an error shows that it is over.
+        self.runner.done.connect(self._on_done)
         self.jobs.changed.connect(self.refresh)
         self.jobs.partial.connect(self._preview_maps)
         self.jobs.frame.connect(self._on_live)
@@ -194,7 +196,7 @@ class HeatmapTab(Tab):
             self.runner.start(get_job(self.model), tr("Get weights"), self._on_got)
 
     def _on_got(self, model: Model) -> None:
-        self.list_models(model.name)
+        self.list_models(self.controls.model_key)
         self.show_info(tr("The weights of {name} are here.").format(name=model_title(model)))
 
     # Jobs
@@ -262,6 +264,7 @@ class HeatmapTab(Tab):
     def _on_live(self, live: Live) -> None:
         outcome = live.outcome
         if outcome.transplanted is self.transplanted and outcome.shown and outcome.maps:
+            self.clear_error()
             self.shown, self.preview = outcome.shown, live.preview
             self._set_maps(outcome.maps, outcome.pyramid)
             self.undo_.settle()
@@ -273,6 +276,9 @@ class HeatmapTab(Tab):
         """Draw a map that is still filling in, without taking it over."""
         if self.shown is not None and maps.picture_size == self.shown_size and self.chosen:
             self._draw(maps, pyramid)
+
+    def _on_done(self, _: object) -> None:
+        self.clear_error()
 
     def _on_cancelled(self, say: bool) -> None:
         self.redraw()
