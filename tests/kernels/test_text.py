@@ -79,8 +79,43 @@ def test_fractions_and_single_rows() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "[0 1 0; 1 -4 1; 0 1 0]/4",
+        "k = [0 1 0; 1 -4 1; 0 1 0] ./ 4;",
+        "[[0 1 0]\n [1 -4 1]\n [0 1 0]]/4",
+        "[0 1 0\n 1 -4 1\n 0 1 0] .* 0.25",
+        "[0 1 0; 1 -4 1; 0 1 0] * (1/4)",
+        "-(-1/4) * [0 1 0; 1 -4 1; 0 1 0]",
+        "1/4*[0 1 0; 1 -4 1; 0 1 0];",
+        "k = 2 .* ([0 1 0; 1 -4 1; 0 1 0] / 4) / 2",
+        "[[0, 1, 0], [1, -4, 1], [0, 1, 0]]./4",
+        "{{0, 1, 0}, {1, -4, 1}, {0, 1, 0}} / 4",
+        "[(0) (1/4) 0; 1/4 -1 (1/4); 0 (1/4) 0]",
+    ],
+)
+def test_a_factor_beside_the_brackets_counts_for_every_cell(text: str) -> None:
+    np.testing.assert_array_equal(parse_kernel(text), np.array(LAPLACIAN, np.float32) / 4)
+
+
+def test_rows_of_negative_numbers_are_no_sums() -> None:
+    np.testing.assert_array_equal(parse_block("[1 -2 -1]"), [[1, -2, -1]])
+    np.testing.assert_array_equal(parse_block("[[-1 -1]\n [-1 -1]] / 2"), np.full((2, 2), -0.5))
+    np.testing.assert_array_equal(parse_block("[1 2\n 3]"), [[1, 2, 3]])
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("[1 2 1]'*[1 2 1]", ["beside the brackets"]),
+        ("[1 2 1]/4 + 1", ["'/4 + 1' beside the brackets"]),
+        ("conv([1 2 1])", ["'conv(' beside the brackets"]),
+        ("[1 2 1]/x", ["beside the brackets"]),
+        ("[[1 2 1]/2\n [1 2 1]]", ["between the brackets"]),
+        ("[1 2 1]/0", ["divides by zero"]),
+        ("(1/0)*[1 2 1]", ["divides by zero"]),
+        ("[1 2 1]*1e99", ["row 1, column 1", "too large"]),
+        ("[1, 2, 1] * 3", ["repeated", "numbers"]),
         ("1,2,3\n4,5\n7,8,9", ["row 2", "2 values", "3"]),
         ("1,2,3\n4,cat,6\n7,8,9", ["row 2, column 2", "'cat'"]),
         ("1,2,3\n4,nan,6\n7,8,inf", ["row 2, column 2", "nan", "finite"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -103,8 +104,12 @@ class Preset:
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in parameters:
             if name not in known:
-                can = f"it takes {', '.join(known)}" if known else "it takes none but size"
-                raise FilterLabError(f"{self.key}: no parameter {name!r}; {can}")
+                takes = [*known, "size"]
+                near = get_close_matches(name, takes, 1)
+                meant = f"did you mean {near[0]}? " if near else ""
+                raise FilterLabError(
+                    f"{self.key}: no parameter {name!r}; {meant}it takes {', '.join(takes)}"
+                )
         values = {
             name: parameter.check(parameters.get(name, parameter.default), self.key)
             for name, parameter in known.items()

@@ -100,7 +100,7 @@ def parse_spec_kernel(text: str, size: tuple[int, int] | None = None) -> Kernel:
 def _size(value: str, where: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,4})(?:\s*[x×*]\s*(\d{1,4}))?", value)
     if not match:
-        raise FilterLabError(f"{where}: size {value!r} is none; write size=5 or size=3x7")
+        raise FilterLabError(f"{where}: size {value!r} is no kernel size; write size=5 or size=3x7")
     return check_size((int(match[1]), int(match[2] or match[1])), where)
 
 

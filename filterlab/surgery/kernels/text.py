@@ -2,26 +2,25 @@
 
 Read, whatever program it came from: tab-separated cells of a spreadsheet, CSV, white-space rows
 with ``#`` comments (ImageJ), ``a,b;c,d`` on one line (G'MIC, Matlab), Python and numpy literals,
-JSON. Fractions such as ``1/9`` and decimal commas are understood where they cannot mean anything
-else. Errors name row and column, counted from 1.
+JSON. Brackets may be multiplied or divided by a number. Fractions such as ``1/9`` and decimal
+commas are understood where they cannot mean anything else. Errors name row and column, counted
+from 1.
 """
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from filterlab.caffe.files import atomic_write, open_file
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import Kernel, as_kernel
+from filterlab.surgery.kernels.cells import NotNumberError, read_cell, read_table
+from filterlab.surgery.kernels.literals import read_literal
 
 __all__ = [
     "FORMATS",
@@ -35,44 +34,6 @@ __all__ = [
 ]
 
 _MAX_CHARACTERS = 200_000
-_DECIMAL = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_NUMBER = re.compile(rf"([+-]?{_DECIMAL})(?:/([+-]?{_DECIMAL}))?f?$")
-_NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity|#num!|#div/0!)$", re.IGNORECASE)
-_ARRAY_NAMES = frozenset({"array", "asarray", "matrix", "float32", "float64", "tensor", "Tensor"})
-_JSON_KEYS = ("kernel", "values", "matrix", "data", "weights")
-
-
-class _NotNumberError(ValueError):
-    """A cell that is no number; the message says what it is instead."""
-
-
-def _cell(text: str, decimal_comma: bool = False) -> float:
-    plain = text.strip().strip("\"'").strip().replace("−", "-").replace("⁄", "/")
-    plain = re.sub(r"\s*/\s*", "/", plain)
-    if decimal_comma:
-        plain = plain.replace(",", ".")
-    if not plain:
-        raise _NotNumberError("is empty")
-    if _NOT_FINITE.match(plain):
-        raise _NotNumberError(f"is {plain[:20]}, not a finite number")
-    match = _NUMBER.match(plain)
-    if not match:
-        raise _NotNumberError(f"is {_shorten(plain)!r}, not a number")
-    value = float(match[1])
-    if match[2] is not None:
-        below = float(match[2])
-        if below == 0:
-            raise _NotNumberError(f"is {plain}, a division by zero")
-        value /= below
-    with np.errstate(over="ignore"):
-        fits = bool(np.isfinite(np.float32(value)))
-    if not fits:
-        raise _NotNumberError(f"is {_shorten(plain)}, too large for a float32 number")
-    return value
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 24 else text[:23] + "…"
 
 
 def parse_number(text: str) -> float:
@@ -84,8 +45,8 @@ def parse_number(text: str) -> float:
         If it is none, or not finite.
     """
     try:
-        return _cell(text, decimal_comma=text.count(",") == 1 and "." not in text)
-    except _NotNumberError as error:
+        return read_cell(text, decimal_comma=text.count(",") == 1 and "." not in text)
+    except NotNumberError as error:
         raise FilterLabError(f"the cell {error}; type a number such as 0.5, -2 or 1/9") from None
 
 
@@ -106,9 +67,9 @@ def parse_block(text: str, where: str = "") -> Kernel:
     clean = _clean(text)
     if not clean:
         raise FilterLabError(f"{prefix}no numbers in it; give rows of numbers")
-    rows = _structured(clean, prefix) if any(mark in clean for mark in "[({") else None
+    rows = read_literal(clean, prefix) if any(mark in clean for mark in "[({") else None
     if rows is None:
-        rows = _table(clean, prefix)
+        rows = read_table(clean, prefix)
     _check_rectangle(rows, prefix)
     return np.array(rows, dtype=np.float64).astype(np.float32)
 
@@ -145,168 +106,6 @@ def _check_rectangle(rows: Sequence[Sequence[float]], prefix: str) -> None:
             )
     if not rows or not rows[0]:
         raise FilterLabError(f"{prefix}no numbers in it; give rows of numbers")
-
-
-def _cells(rows: Sequence[Sequence[str]], comma: bool, prefix: str) -> list[list[float]]:
-    result: list[list[float]] = []
-    for row_number, row in enumerate(rows, 1):
-        values = []
-        for col_number, text in enumerate(row, 1):
-            try:
-                values.append(_cell(text, comma))
-            except _NotNumberError as error:
-                raise FilterLabError(
-                    f"{prefix}row {row_number}, column {col_number} {error}; put a number there"
-                ) from None
-        result.append(values)
-    return result
-
-
-def _table(text: str, prefix: str) -> list[list[float]]:
-    """Rows without brackets: find out what separates rows, cells and decimals."""
-    text = re.sub(r"[ ]*([/⁄])[ ]*", r"\1", text)
-    lines = text.split("\n")
-    if ";" in text:
-        inner = [";" in line.strip().rstrip(";") for line in lines]
-        if len(lines) > 1 and all(inner):
-            # A spreadsheet of a country that writes decimals with a comma.
-            rows = [line.rstrip(";").split(";") for line in lines]
-            return _cells(rows, "." not in text, prefix)
-        lines = [part for line in lines for part in line.strip().rstrip(";").split(";")]
-        if any(not line.strip() for line in lines):
-            number = next(i for i, line in enumerate(lines, 1) if not line.strip())
-            raise FilterLabError(f"{prefix}row {number} has no values; remove the extra semicolon")
-    if any("\t" in line for line in lines):
-        rows = [line.split("\t") for line in lines]
-        # Tabs between comma-separated cells are decoration; else the comma is a decimal one.
-        if not re.search(r",\s", text) and not re.search(r"\d,[^\t\n]*,", text):
-            return _cells(rows, "." not in text, prefix)
-    if any("," in line for line in lines):
-        if _commas_are_decimal(lines):
-            return _cells([line.split() for line in lines], True, prefix)
-        return _cells([line.strip().removesuffix(",").split(",") for line in lines], False, prefix)
-    return _cells([line.split() for line in lines], False, prefix)
-
-
-def _commas_are_decimal(lines: Sequence[str]) -> bool:
-    """Whether ``0,5 0,25 1`` is meant: white space between cells, never beside a comma."""
-    tokens = [token for line in lines for token in line.split()]
-    return (
-        any(len(line.split()) > 1 for line in lines)
-        and all(re.fullmatch(r"[+−-]?\d*(,\d+)?([eE][+-]?\d+)?", token) for token in tokens)
-        and not any(token == "," for token in tokens)
-    )
-
-
-def _structured(text: str, prefix: str) -> list[list[float]] | None:
-    """Python, numpy, JSON and C literals; None if the text is a bare table after all."""
-    if text.startswith("{"):
-        found = None
-        try:
-            found = json.loads(text)
-        except json.JSONDecodeError as error:
-            if ":" in text:  # not a list of numbers in braces, as in C
-                raise FilterLabError(
-                    f"{prefix}broken JSON at line {error.lineno}, column {error.colno}; expected "
-                    '{"kernel": [[…], …]}'
-                ) from None
-        except RecursionError:
-            raise FilterLabError(f"{prefix}nested too deeply to be a kernel") from None
-        if isinstance(found, dict):
-            for key in _JSON_KEYS:
-                if key in found:
-                    return _nested(found[key], prefix)
-            raise FilterLabError(
-                f'{prefix}the JSON object has no "kernel"; expected {{"kernel": [[…], …]}}'
-            )
-        text = text.replace("{", "[").replace("}", "]")
-    literal = re.sub(r"(?<=[\d.])f(?=\s*[,\])])", "", text.rstrip("; \n"))
-    literal = re.sub(r"^\w+\s*=\s*(?=[\w\[(])", "", literal)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd literals such as 1if; they are refused below
-            tree = ast.parse(literal, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        tree = None
-    if tree is not None and isinstance(tree, (ast.List, ast.Tuple, ast.Call, ast.BinOp)):
-        return _nested(_literal(tree, prefix), prefix)
-    if text[0] not in "[(":
-        return None
-    # As numpy prints it, or Matlab: brackets, but white space between the numbers.
-    flat = re.sub(r"[\[(\s]*[\])][,;\s]*[\[(]", ";", text)
-    return _table(re.sub(r"[\[\]()]", " ", flat).replace("\n", " ").strip(" ;"), prefix)
-
-
-def _literal(node: ast.AST, prefix: str) -> Any:
-    """The value of a literal of numbers, evaluated node by node: no names, no code."""
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return [_literal(item, prefix) for item in node.elts]
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float, str):
-        return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        value = _literal(node.operand, prefix)
-        if isinstance(value, (int, float)):
-            return -value if isinstance(node.op, ast.USub) else value
-    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Mult)):
-        return _binary(node, prefix)
-    if isinstance(node, (ast.Name, ast.Attribute)):
-        name = node.id if isinstance(node, ast.Name) else node.attr
-        if name.lower() in ("nan", "inf", "infinity"):
-            return name
-    if isinstance(node, ast.Call) and len(node.args) >= 1:
-        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        if name in _ARRAY_NAMES:
-            return _literal(node.args[0], prefix)
-    raise FilterLabError(f"{prefix}holds more than numbers and brackets; give numbers only")
-
-
-def _binary(node: ast.BinOp, prefix: str) -> Any:
-    """``[[1, 1], [1, 1]] / 9``, ``1/9`` and ``1/9 * [[…]]``: numbers, or a list with a number."""
-    left, right = _literal(node.left, prefix), _literal(node.right, prefix)
-    divide = isinstance(node.op, ast.Div)
-    if isinstance(right, list) and not divide:
-        left, right = right, left
-    repeats = isinstance(left, list) and isinstance(right, int) and not divide
-    if isinstance(right, (int, float)) and not isinstance(left, str) and not repeats:
-        if divide and right == 0:
-            raise FilterLabError(f"{prefix}divides by zero; give finite numbers")
-        factor: Callable[[float], float] = (
-            (lambda v: v / right) if divide else (lambda v: v * right)
-        )
-        return _map(left, factor, prefix)
-    raise FilterLabError(f"{prefix}holds more than numbers and brackets; give numbers only")
-
-
-def _map(value: Any, change: Callable[[float], float], prefix: str) -> Any:
-    if isinstance(value, list):
-        return [_map(item, change, prefix) for item in value]
-    if isinstance(value, (int, float)):
-        try:
-            return change(value)
-        except OverflowError:
-            raise FilterLabError(f"{prefix}a number is too large; give finite numbers") from None
-    raise FilterLabError(f"{prefix}holds more than numbers and brackets; give numbers only")
-
-
-def _nested(value: Any, prefix: str) -> list[list[float]]:
-    while isinstance(value, list) and len(value) == 1 and _depth(value) > 2:
-        value = value[0]
-    depth = _depth(value)
-    if depth == 1:
-        value = [value]
-    elif depth != 2 or not all(isinstance(row, list) for row in value):
-        raise FilterLabError(f"{prefix}expected rows of numbers like [[1, 2, 1], [0, 0, 0], …]")
-    # Through the same gate as text, so that "1/9", NaN and huge numbers are told alike.
-    rows = [[repr(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in value]
-    return _cells(rows, False, prefix)
-
-
-def _depth(value: Any) -> int:
-    depth = 0
-    while isinstance(value, list):
-        depth += 1
-        value = value[0] if value else None
-    return depth
 
 
 # --- writing ----------------------------------------------------------------------------------
