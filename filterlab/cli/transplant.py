@@ -25,9 +25,13 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from filterlab.progress import Progress, run_job
+    from filterlab.surgery.targets import net_files, spare_inputs
     from filterlab.surgery.transplant import check_prefix, transplant_job
 
-    check_prefix(args.out)
+    prefix = check_prefix(args.out)
+    onnx = prefix.with_name(f"{prefix.name}.onnx")
+    targets = [*net_files(prefix), *([onnx] if args.onnx else [])]
+    spare_inputs(targets, (args.prototxt, args.weights), f"--out {args.out}")
 
     def show(progress: Progress) -> None:
         if sys.stderr.isatty():
@@ -49,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if args.onnx:
         from filterlab.surgery.onnx_export import export_onnx
 
-        written.append(export_onnx(done, f"{args.out}.onnx"))
+        written.append(export_onnx(done, onnx))
     for path in written:
         print(f"wrote {path}")
     return 0

@@ -37,6 +37,7 @@ from filterlab.surgery.kernels import as_kernel, check_size, transform
 from filterlab.surgery.kernels.library import SavedKernel
 from filterlab.surgery.kernels.presets import find_preset
 from filterlab.surgery.kernels.text import parse_block
+from filterlab.surgery.targets import net_files
 
 __all__ = ["EDIT_NAMES", "TRANSFORMS", "Change", "FilterBench", "Report"]
 
@@ -451,9 +452,7 @@ class FilterBench(BenchCore):
         FilterLabError, CaffeError
             If a file cannot be written.
         """
-        base = Path(prefix)
-        prototxt = base.with_name(base.name + ".prototxt")
-        weights = base.with_name(base.name + ".caffemodel")
+        prototxt, weights = net_files(prefix)
         state = self._state
         planes = state.picture.planes(state.settings.mode)
         parameter = convolve.net_parameter(state.settings, SLOTS, state.size, planes.shape)

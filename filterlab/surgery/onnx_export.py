@@ -13,6 +13,7 @@ from filterlab.caffe.files import atomic_write
 from filterlab.caffe.plan import Plan
 from filterlab.caffe.topology import Topology
 from filterlab.errors import FilterLabError
+from filterlab.surgery.targets import spare_inputs
 from filterlab.surgery.transplant import Transplanted, feed
 
 __all__ = ["export_onnx", "onnx_model"]
@@ -79,13 +80,15 @@ def export_onnx(
     Raises
     ------
     FilterLabError
-        If the model does not answer as the net does, or its folder is missing.
+        If the model does not answer as the net does, its folder is missing, or it would
+        overwrite what the net was read from.
     """
     import onnxruntime
 
     target = Path(path)
     if not target.resolve().parent.is_dir():
         raise FilterLabError(f"{target}: there is no folder {target.parent}; make it first")
+    spare_inputs([target], transplanted.files)
     model = onnx_model(transplanted, size).SerializeToString()
     t = transplanted
     height, width = size or t.rewritten.input_shape[2:]

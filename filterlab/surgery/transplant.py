@@ -28,6 +28,7 @@ from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.rewrite import Change, Rewrite, rewrite
 from filterlab.surgery.spatial import layers_for_test
+from filterlab.surgery.targets import net_files, spare_inputs
 
 __all__ = ["Cast", "Proof", "Transplanted", "transplant", "transplant_job"]
 
@@ -84,7 +85,7 @@ class Proof:
     relative : float
         Largest difference of the scores before the softmax, divided by the largest score.
     top5_before, top5_after : tuple of int
-        The five best classes of the classifier and of the dense net.
+        The five best classes of the classifier and of the dense net, each by its best cell.
     agrees : bool
         The scores are equal but for rounding, and so the five best are the same.
     seconds_before, seconds_after : float
@@ -131,6 +132,8 @@ class Transplanted:
     measured : ((int, int), float) or None
         The input size of the dense net's last pass and its seconds, for estimates; the proof's
         until there has been another.
+    files : tuple of Path
+        What it was read from, never written to.
     """
 
     net: Any
@@ -145,6 +148,7 @@ class Transplanted:
     rewritten: Rewrite
     left: tuple[str, ...] = ()
     measured: tuple[tuple[int, int], float] | None = None
+    files: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Transplanted net '{self.net.name}' of {self.classes} classes: {self.proof}>"
@@ -198,11 +202,11 @@ class Transplanted:
         Raises
         ------
         FilterLabError, OSError, CaffeError
-            If they cannot be written; what was there before is then still whole.
+            If they cannot be written, or would overwrite the classifier's own files; what was
+            there before is then still whole.
         """
-        prefix = check_prefix(prefix)
-        prototxt = prefix.with_name(prefix.name + ".prototxt")
-        weights = prefix.with_name(prefix.name + ".caffemodel")
+        prototxt, weights = net_files(check_prefix(prefix))
+        spare_inputs((prototxt, weights), self.files)
         with atomic_write(prototxt, "w") as stream:
             stream.write(format_net(self.param))
         self.net.save(str(weights))
@@ -263,6 +267,7 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
         plan,
         left,
         (plan.input_shape[2:], proof.seconds_after),
+        tuple(Path(os.path.abspath(path)) for path in (prototxt, *_paths(weights))),
     )
 
 
@@ -288,6 +293,10 @@ def check_prefix(prefix: str | os.PathLike[str]) -> Path:
     if not path.parent.is_dir():
         raise FilterLabError(f"there is no folder {path.parent}; make it first")
     return path
+
+
+def _paths(weights: Weights) -> list[str | os.PathLike[str]]:
+    return [] if weights is None or isinstance(weights, Mapping) else [weights]
 
 
 def _weights_name(weights: Weights) -> str:
@@ -416,6 +425,7 @@ def _proof(plan: Rewrite, plain: Any, dense: Any, total: float) -> Job[Proof]:
     if plan.pooled:
         after = getattr(after, "mean" if plan.pooled == "AVE" else "max")(axis=(-2, -1))
         after_out = softmax(after.reshape(-1)) if plan.activation == "softmax" else after
+    top_before, top_after = _peaks(before), _peaks(after)
     before, after = before.reshape(-1), after.reshape(-1)
     if before.size != after.size:
         raise FilterLabError(
@@ -428,12 +438,17 @@ def _proof(plan: Rewrite, plain: Any, dense: Any, total: float) -> Job[Proof]:
         plan.input_shape,
         float(difference.max()),
         relative,
-        top_classes(before),
-        top_classes(after),
+        top_classes(top_before),
+        top_classes(top_after),
         relative < _AGREE,
         seconds_before,
         seconds_after,
     )
+
+
+def _peaks(score: Array) -> Array:
+    """Each class's largest score over the cells, (classes,): a net may answer with a map."""
+    return np.asarray(score.reshape(score.shape[1], -1).max(axis=1) if score.ndim > 1 else score)
 
 
 def top_classes(values: NDArray[Any], count: int = 5) -> tuple[int, ...]:

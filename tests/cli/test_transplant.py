@@ -60,6 +60,56 @@ def test_bad_input_is_one_line_and_status_2(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("under", ["NAME", "./NAME", "link", "other"])
+def test_its_own_input_is_never_overwritten(
+    shared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    under: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for suffix in (".prototxt", ".caffemodel"):
+        (tmp_path / f"net{suffix}").write_bytes(
+            (shared / f"goldens/nets/small_v1{suffix}").read_bytes()
+        )
+    (tmp_path / "link.caffemodel").symlink_to(tmp_path / "net.caffemodel")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    out = under.replace("NAME", "net")
+    status = main(["transplant", "net.prototxt", "net.caffemodel", "--out", out])
+    written = capsys.readouterr()
+    if out == "other":
+        assert status == 0
+        assert (tmp_path / "other.caffemodel").is_file()
+        return
+    assert status == 2
+    assert written.out == ""
+    assert "this would overwrite its own input" in written.err
+    assert written.err.count("\n") == 1
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_net_that_is_convolutional_already_keeps_its_classes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its answer is a map; the five best are classes, not places in the map."""
+    (tmp_path / "map.prototxt").write_text(
+        """layer { name: "data" type: "Input" top: "data"
+          input_param { shape { dim: 1 dim: 3 dim: 12 dim: 10 } } }
+        layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+          convolution_param { num_output: 7 kernel_size: 3 weight_filler { type: "xavier" } } }
+        layer { name: "prob" type: "Softmax" bottom: "conv" top: "prob" }"""
+    )
+    net = caffe.Net(str(tmp_path / "map.prototxt"), caffe.TEST)
+    net.params["conv"][1].data[...] = np.array([0, 300, 100, 0, 900, 600, 0], np.float32) * 10
+    net.save(str(tmp_path / "map.caffemodel"))
+    files = [str(tmp_path / "map.prototxt"), str(tmp_path / "map.caffemodel")]
+    assert main(["transplant", *files, "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "the net is fully convolutional already" in told
+    assert "five best [4, 5, 1, 2, " in told
+
+
 def test_a_missing_folder_is_said(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

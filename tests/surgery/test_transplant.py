@@ -13,6 +13,7 @@ from filterlab.caffe.caffemodel import read_weights
 from filterlab.caffe.prototxt import parse_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
+from filterlab.surgery.onnx_export import export_onnx
 from filterlab.surgery.transplant import Transplanted, _proof, transplant, transplant_job
 
 
@@ -136,6 +137,22 @@ def test_saved_files_load_and_answer_the_same(thin: Transplanted, tmp_path: Path
     assert read_weights(weights)["fc6-conv"][0].shape == (16, 5, 6, 6)
     with pytest.raises(FilterLabError, match="no folder"):
         thin.save(tmp_path / "nowhere" / "thin")
+
+
+def test_what_it_was_read_from_is_never_written(
+    thin_files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for path, name in zip(thin_files, ("net.prototxt", "net.caffemodel")):
+        (tmp_path / name).write_bytes(path.read_bytes())
+    done = transplant(tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+    before = (tmp_path / "net.prototxt").read_bytes()
+    with pytest.raises(FilterLabError, match=r"own input, .*net\.prototxt, .*net\.caffemodel"):
+        done.double().save(tmp_path / "net")
+    with pytest.raises(FilterLabError, match="own input"):
+        export_onnx(done, tmp_path / "net.caffemodel")
+    assert (tmp_path / "net.prototxt").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.caffemodel", "net.prototxt"]
+    assert done.save(tmp_path / "net.v2")[1] == tmp_path / "net.v2.caffemodel"
 
 
 def test_the_diff_of_the_prototxts(thin: Transplanted) -> None:

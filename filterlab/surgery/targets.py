@@ -1,0 +1,42 @@
+"""The files that saving writes, and a guard over those that were read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from filterlab.errors import FilterLabError
+
+__all__ = ["net_files", "spare_inputs"]
+
+Name = str | os.PathLike[str]
+
+
+def net_files(prefix: Name) -> tuple[Path, Path]:
+    """``PREFIX.prototxt`` and ``PREFIX.caffemodel``; dots in the prefix stay."""
+    path = Path(prefix)
+    return path.with_name(path.name + ".prototxt"), path.with_name(path.name + ".caffemodel")
+
+
+def spare_inputs(targets: Iterable[Name], inputs: Iterable[Name], where: str = "") -> None:
+    """Refuse to write onto a file that was read, under whatever name.
+
+    ``where`` (an option) begins the error message.
+
+    Raises
+    ------
+    FilterLabError
+        Naming the targets that are inputs.
+    """
+    read = [path for path in inputs if os.path.exists(path)]
+    hit = [
+        os.fspath(target)
+        for target in targets
+        if os.path.exists(target) and any(os.path.samefile(target, path) for path in read)
+    ]
+    if hit:
+        prefix = f"{where}: " if where else ""
+        raise FilterLabError(
+            f"{prefix}this would overwrite its own input, {', '.join(hit)}; choose another name"
+        )
