@@ -7,7 +7,7 @@ the picture, so small objects are found; on a reduced copy, large ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,10 @@ SCALES = (0.71, 1.0, 1.41)
 
 @dataclass
 class Pyramid:
-    """Class maps of one picture at several sizes, smallest input first."""
+    """Class maps of one picture at several sizes, smallest input first.
+
+    ``seconds`` of each level is what the passes of all levels took together.
+    """
 
     levels: list[ClassMaps]
 
@@ -139,8 +142,9 @@ def pyramid_job(
     base = choose_size(transplanted.geometry, shown, cells=cells, size=size)
     sizes = pyramid_sizes(transplanted, base, scales)
     levels: list[ClassMaps] = []
+    seconds = 0.0
     for done, level in enumerate(sizes):
-        ready = Pyramid(list(levels)) if levels else None
+        ready = _together(levels, seconds) if levels else None
         message = f"{level[1]}x{level[0]}, level {done + 1} of {len(sizes)}"
         yield PartialPyramid("run the pyramid", done, len(sizes), message, ready)
         maps = heatmap_job(transplanted, picture, size=level, preprocessing=preprocessing)
@@ -149,10 +153,15 @@ def pyramid_job(
                 progress = next(maps)
             except StopIteration as end:
                 levels.append(end.value)
+                seconds += end.value.seconds
                 break
             at = done + progress.fraction
             yield Progress("run the pyramid", at, len(sizes), message)
-    return Pyramid(levels)
+    return _together(levels, seconds)
+
+
+def _together(levels: Sequence[ClassMaps], seconds: float) -> Pyramid:
+    return Pyramid([replace(maps, seconds=seconds) for maps in levels])
 
 
 def pyramid(transplanted: Transplanted, picture: NDArray[Any], *args: Any, **kw: Any) -> Pyramid:

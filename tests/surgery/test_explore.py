@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from filterlab.errors import FilterLabError
-from filterlab.progress import run_job
+from filterlab.progress import Progress, run_job
 from filterlab.surgery.dense import PartialMaps, dense, dense_job, passes_for, strides
 from filterlab.surgery.features import feature_blobs, features, principal_components
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, heatmap, run_dense
@@ -149,6 +149,22 @@ def test_a_window_that_hangs_over_is_filled_with_the_mean(
     np.testing.assert_array_equal(window[:, :, :208, :199], wide.data[:, :, 32:, 32:])
     assert not window[:, :, 208:].any()
     assert not window[:, :, :, 199:].any()
+
+
+def test_a_pyramid_takes_as_long_as_all_its_passes(thin: Transplanted, picture: np.ndarray) -> None:
+    """The maps of each level are told with the seconds of the whole."""
+    passes: dict[tuple[int, int], float] = {}
+
+    def seen(_: Progress) -> None:
+        assert thin.measured is not None
+        passes.update([thin.measured])
+
+    scales = (0.8, 1.0, 1.5)
+    found = run_job(pyramid_job(thin, picture, scales, cells=6, preprocessing=SOFT), seen)
+    seen(Progress("", 0, 0))
+    assert len(found.levels) == 3
+    together = sum(passes[maps.input_size] for maps in found.levels)
+    assert [maps.seconds for maps in found.levels] == [pytest.approx(together)] * 3
 
 
 def test_pyramid(thin: Transplanted, picture: np.ndarray) -> None:
