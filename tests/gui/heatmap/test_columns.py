@@ -56,7 +56,9 @@ def test_what_unfolds_under_more_is_scrolled_into_view(qtbot, tab, until) -> Non
     QApplication.processEvents()
     until(lambda: tab.height() == 560)
     tab.controls.ensureWidgetVisible(more.heading)
+    room = tab.controls.verticalScrollBar().maximum()
     qtbot.mouseClick(more.heading, Qt.LeftButton)
+    until(lambda: tab.controls.verticalScrollBar().maximum() > room)
     port = tab.controls.viewport()
 
     def inside(widget) -> bool:
