@@ -15,6 +15,7 @@ from filterlab.progress import Job, Progress
 from filterlab.surgery.heatmap import Preprocessing, heatmap_job
 from filterlab.surgery.legend import with_legend
 from filterlab.surgery.overlay import Style, compose, lay
+from filterlab.surgery.targets import spare_inputs
 from filterlab.surgery.transplant import Transplanted
 
 __all__ = ["Batch", "batch_job", "pictures_in"]
@@ -105,7 +106,9 @@ def batch_job(
     except OSError as error:
         raise FilterLabError(f"{folder}: cannot be made ({error.strerror or error})") from error
     batch = Batch([], [], [])
-    for done, (path, target) in enumerate(zip(pictures, _names(pictures, folder))):
+    targets = _names(pictures, folder)
+    spare_inputs(targets, pictures)
+    for done, (path, target) in enumerate(zip(pictures, targets)):
         yield Progress("map the pictures", done, len(pictures), path.name)
         try:
             picture = read_picture(path)

@@ -29,14 +29,19 @@ def spare_inputs(targets: Iterable[Name], inputs: Iterable[Name], where: str = "
     FilterLabError
         Naming the targets that are inputs.
     """
-    read = [path for path in inputs if os.path.exists(path)]
-    hit = [
-        os.fspath(target)
-        for target in targets
-        if os.path.exists(target) and any(os.path.samefile(target, path) for path in read)
-    ]
+    read = {_identity(path) for path in inputs} - {None}
+    hit = [os.fspath(target) for target in targets if _identity(target) in read]
     if hit:
         prefix = f"{where}: " if where else ""
         raise FilterLabError(
             f"{prefix}this would overwrite its own input, {', '.join(hit)}; choose another name"
         )
+
+
+def _identity(path: Name) -> tuple[int, int] | None:
+    """What is the same for all names of a file, as ``os.path.samefile`` compares; None if none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino

@@ -15,8 +15,10 @@ from filterlab.gui.filters.net_dialog import NetFiltersDialog
 from filterlab.gui.filters.output_files import image_of, picture_of, save_outputs_job
 from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
 from filterlab.gui.i18n import tr
+from filterlab.gui.saving import NET_ENDINGS, net_prefix, net_targets, save_path
 from filterlab.gui.widgets.colours import lut
 from filterlab.paths import model
+from filterlab.surgery.filterbench import SLOTS
 from filterlab.surgery.kernels.learn import Learned
 from filterlab.surgery.kernels.text import read_kernel, write_kernel
 from filterlab.surgery.layer_filters import LayerFilters, read_layer_filters
@@ -68,13 +70,13 @@ class Transfer(QObject):
     def choose_kernel_file(self, slot: Any = None) -> None:
         """Ask for a name and write a filter's kernel."""
         slot = self._slot(slot)
-        path, _ = QFileDialog.getSaveFileName(
+        path = save_path(
             self.tab, tr("Save kernel"), f"kernel_{slot}.txt",
             f"{tr('Text, ImageJ rows')} (*.txt);;CSV (*.csv);;TSV (*.tsv);;JSON (*.json);;"
             "numpy (*.npy);;G'MIC (*.gmic);;Python (*.py)",
         )  # fmt: skip
-        if path:
-            self.write_kernel(Path(path), slot)
+        if path is not None:
+            self.write_kernel(path, slot)
 
     def write_kernel(self, path: Path, slot: int) -> None:
         """Write a filter's kernel."""
@@ -200,12 +202,13 @@ class Transfer(QObject):
 
     def choose_outputs(self) -> None:
         """Ask for a name and write the three outputs."""
-        path, _ = QFileDialog.getSaveFileName(
+        path = save_path(
             self.tab, tr("Save outputs"), "filter.png",
             f"{tr('As shown')} (*.png *.jpg *.webp);;{tr('Numbers, float32')} (*.npy *.tif)",
+            output_targets,
         )  # fmt: skip
-        if path:
-            self.save_outputs(Path(path))
+        if path is not None:
+            self.save_outputs(path)
 
     def save_outputs(self, path: Path) -> None:
         """Write the three outputs: as shown or raw, as the ending says."""
@@ -220,11 +223,12 @@ class Transfer(QObject):
 
     def choose_net(self) -> None:
         """Ask for a name and write prototxt and caffemodel."""
-        path, _ = QFileDialog.getSaveFileName(
-            self.tab, tr("Save the edited net"), "conv", f"{tr('Caffe nets')} (*.prototxt)"
-        )
-        if path:
-            self.save_net(Path(path).with_suffix(""))
+        path = save_path(
+            self.tab, tr("Save the edited net"), "conv", f"{tr('Caffe nets')} (*.prototxt)",
+            net_targets, endings=NET_ENDINGS,
+        )  # fmt: skip
+        if path is not None:
+            self.save_net(net_prefix(path))
 
     def save_net(self, prefix: Path) -> None:
         """Write ``prefix.prototxt`` and ``prefix.caffemodel``."""
@@ -264,6 +268,11 @@ class Transfer(QObject):
     def shutdown(self) -> None:
         """Stop writing, close what is open."""
         self.runner.shutdown()
+
+
+def output_targets(path: Path) -> list[Path]:
+    """The files that the outputs are saved as under this name."""
+    return [path.with_name(f"{path.stem}_{slot}{path.suffix}") for slot in range(SLOTS)]
 
 
 def _pair(path: Path) -> tuple[Path | None, Path | None]:

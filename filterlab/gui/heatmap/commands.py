@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from filterlab.gui.heatmap.look import with_lines
 from filterlab.gui.heatmap.sliding_window import SlidingWindow
 from filterlab.gui.heatmap.work import Source, alone_job
 from filterlab.gui.i18n import tr
+from filterlab.gui.saving import NET_ENDINGS, may_replace, net_targets, save_path
 from filterlab.gui.tab import MenuItems
 from filterlab.progress import Job
 from filterlab.surgery.sliding import Alone, Sliding, sliding_job
@@ -178,17 +179,14 @@ class Commands(QObject):
 
     # Saving
 
-    def _ask(self, title: str, name: str, pattern: str) -> Path | None:
+    def _ask(self, title: str, name: str, pattern: str, **rules: Any) -> Path | None:
+        """Where to save; ``rules`` are those of :func:`save_path`."""
         tab = self.tab
         start = os.path.join(tab.settings.text("save_folder"), name)
-        path, _ = QFileDialog.getSaveFileName(tab, title, start, pattern)
-        if not path:
-            return None
-        tab.settings.set_text("save_folder", os.path.dirname(path))
-        chosen = Path(path)
-        if not chosen.suffix:
-            chosen = chosen.with_suffix(Path(name).suffix)
-        return chosen
+        path = tab.guard(lambda: save_path(tab, title, start, pattern, **rules))
+        if path is not None:
+            tab.settings.set_text("save_folder", str(path.parent))
+        return path
 
     def _frame(self) -> saving.Frame | None:
         frame = self.tab.frame()
@@ -259,6 +257,9 @@ class Commands(QObject):
             tr("Save transplanted net"),
             "full_conv.prototxt",
             "Prototxt + caffemodel (*.prototxt);;ONNX (*.onnx)",
+            targets=_net_targets,
+            endings=(*NET_ENDINGS, ".onnx"),
+            inputs=done.files,
         )
         if path is not None:
             self.tab.runner.start(saving.net_job(done, path), tr("Save net"), self._on_saved)
@@ -278,7 +279,9 @@ class Commands(QObject):
         if not found:
             tab.show_error(tr("There is no picture in {folder}.").format(folder=source))
             return
-        tab.export.start(Task(found, Path(out), tab.ran_model, tab.transplanted, tab.size, frame))
+        if may_replace(tab, _export_targets(found, Path(out))):
+            done = tab.transplanted
+            tab.export.start(Task(found, Path(out), tab.ran_model, done, tab.size, frame))
 
     # Experiments
 
@@ -392,3 +395,14 @@ class Commands(QObject):
         written = self.tab.guard(lambda: write_npy(path, found.features.values))
         if written is not None:
             self._on_saved(written)
+
+
+def _net_targets(path: Path) -> Sequence[Path]:
+    """What ``saving.net_job`` writes."""
+    return [path] if path.suffix.lower() == ".onnx" else net_targets(path)
+
+
+def _export_targets(pictures: Sequence[Path], out: Path) -> list[Path]:
+    """What ``saving.folder_job`` writes."""
+    ends = ("_overlay.png", "_map.npy")
+    return [out / f"{path.stem}{end}" for path in pictures for end in ends]
