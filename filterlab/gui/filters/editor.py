@@ -46,7 +46,7 @@ _TOOL = 27
 
 #: The tools that give way, in this order, where there is no room for all; the "more" menu and
 #: the keys can do the same.
-_GIVE_WAY = ("flip", "rotate", "paste", "copy")
+_GIVE_WAY = ("flip", "rotate90", "paste", "copy")
 
 
 class FilterEditor(QWidget):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QRect, Qt, Signal
+from qtpy.QtCore import QObject, QRect, Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
@@ -165,11 +165,15 @@ class Room(QObject):
         """Show or hide the lower panel, as asked by the user."""
         self.set_wanted(on)
         if on:
-            area = self.tab.parentWidget()
-            while area is not None and not isinstance(area, QScrollArea):
-                area = area.parentWidget()
-            if area is not None:
-                area.ensureWidgetVisible(self.lower)
+            QTimer.singleShot(0, self._reveal)
+
+    def _reveal(self) -> None:
+        """Scroll to the lower panel if the window is too low for all."""
+        area = self.tab.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None:
+            area.ensureWidgetVisible(self.lower)
 
     def update(self) -> None:
         """Share the tab's height out anew."""

@@ -80,6 +80,7 @@ class FiltersTab(Tab):
         self.stage.scale_button.setMenu(self.actions_.look_menu)
         for editor in self.editors:
             editor.set_menu(self.actions_.tool_menus[editor.slot])
+        self.actions_.show_lower(self.room.shown)
         self._adopt(self.bench)
 
     # Building
