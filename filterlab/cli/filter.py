@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     # Loaded late, so that ``filterlab --help`` is quick.
     from filterlab.pictures import read_picture
     from filterlab.surgery import convolve
+    from filterlab.surgery.targets import spare_inputs
 
     settings = convolve.Settings(
         mode=args.colour,
@@ -99,8 +100,11 @@ def run(args: argparse.Namespace) -> int:
     snapshot = convolve.Snapshot(
         kernels, bias, settings, convolve.Picture(pixels, Path(args.image).name)
     )
+    folder = Path(args.out)
+    names = [f"filter_{k}{end}" for k in range(len(kernels)) for end in (".npy", ".png")]
+    spare_inputs([folder / name for name in names], [args.image, *args.kernel], "--out")
     outputs = convolve.compute(snapshot)
-    _write(Path(args.out), args.kernel, snapshot, outputs, args.look)
+    _write(folder, args.kernel, snapshot, outputs, args.look)
     return 0
 
 

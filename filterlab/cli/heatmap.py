@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ __all__ = ["add_parser", "run"]
 
 _MODES = ("tiles", "smooth", "coverage", "coverage-max", "stretched")
 _MAPS = ("viridis", "inferno", "magma", "turbo", "grey")
+_FILES = ("out", "npy", "csv", "tiff", "report")
 _RANGES = {"prob": (0.0, 1.0), "found": (None, None), "log": (None, 0.0), "score": (None, None)}
 
 
@@ -33,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
         dest="wanted",
         metavar="NAME_OR_INDEX",
         help="a class by name or number, several to sum (281-285), a group (dogs); "
-        "the best found if left out",
+        "the best found if left out, on each picture of a folder its own",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--size", type=int, metavar="N", help="longer side in pixels, shape kept")
@@ -78,7 +80,7 @@ def _check(args: argparse.Namespace) -> None:
             raise FilterLabError(f"--{name} {value}: must lie between 1 and 20000")
     if args.stride is not None and (args.windows or args.compare):
         raise FilterLabError("--stride goes neither with --windows nor with --compare")
-    outputs = (args.out, args.npy, args.csv, args.tiff, args.report)
+    outputs = tuple(getattr(args, name) for name in _FILES)
     for path in outputs:
         if path is not None and not Path(path).resolve().parent.is_dir():
             raise FilterLabError(f"{path}: there is no folder {Path(path).parent}; make it first")
@@ -86,6 +88,22 @@ def _check(args: argparse.Namespace) -> None:
             raise FilterLabError(f"{path}: is a folder; give the name of a file in it")
     if not args.json and not args.compare and not any(outputs):
         raise FilterLabError("nothing to write: give --out OVERLAY.png, --npy, --csv or --json")
+
+
+def _spare_inputs(args: argparse.Namespace, net: _model.Chosen) -> None:
+    """Refuse outputs that are inputs, or one another."""
+    from filterlab.surgery.targets import spare_inputs
+
+    inputs = [args.image, net.prototxt, net.weights, *([args.labels] if args.labels else [])]
+    taken: dict[Path, str] = {}
+    for name in _FILES:
+        path = getattr(args, name)
+        if path is None:
+            continue
+        spare_inputs([path], inputs, f"--{name}")
+        other = taken.setdefault(Path(path).resolve(), name)
+        if other != name:
+            raise FilterLabError(f"--{other} and --{name} name the same file, {path}; choose two")
 
 
 @dataclass
@@ -122,6 +140,7 @@ def run(args: argparse.Namespace) -> int:
     sizes = {"cells": args.cells, "size": args.size, "squash": args.squash}
     if Path(args.image).is_dir():
         return _folder(args, net, sizes)
+    _spare_inputs(args, net)
     from filterlab.pictures import read_picture
 
     picture = read_picture(args.image)
@@ -166,8 +185,8 @@ def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any])
     """Map every picture of a folder into another."""
     from filterlab.pictures.files import PICTURE_SUFFIXES
 
-    if args.out is None or args.wanted is None:
-        raise FilterLabError("for a folder of pictures give --out FOLDER and --class")
+    if args.out is None:
+        raise FilterLabError("for a folder of pictures give --out FOLDER")
     if Path(args.out).suffix.lower() in PICTURE_SUFFIXES:
         raise FilterLabError(f"{args.out}: {args.image} is a folder, so give --out a folder, too")
     if args.stride or args.compare or args.report or args.npy or args.csv or args.tiff:
@@ -179,8 +198,11 @@ def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any])
     pictures = pictures_in(args.image)
     done = transplant(net.prototxt, net.weights)
     labels = net.labels_for(done.classes)
-    chosen = labels.select(args.wanted)
-    caption = " + ".join(str(labels[c]) for c in chosen[:3]) if args.legend else None
+    chosen = None if args.wanted is None else labels.select(args.wanted)
+
+    def title(classes: Sequence[int]) -> str:
+        return " + ".join(str(labels[c]) for c in classes[:3])
+
     job = batch_job(
         done,
         pictures,
@@ -189,7 +211,7 @@ def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any])
         style=_style(args),
         mode=args.map,
         scale=_scale(args),
-        caption=caption,
+        caption=title if args.legend else None,
         preprocessing=net.preprocessing,
         windows=args.windows,
         **sizes,
@@ -199,15 +221,21 @@ def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any])
         told = {
             "written": [str(path) for path in batch.written],
             "peaks": [
-                {"image": str(p), "value": v, "at": [round(x, 1), round(y, 1)]}
-                for p, v, (x, y) in batch.peaks
+                {
+                    "image": str(p),
+                    "classes": [{"index": c, "name": labels[c].english} for c in classes],
+                    "value": v,
+                    "at": [round(x, 1), round(y, 1)],
+                }
+                for (p, v, (x, y)), classes in zip(batch.peaks, batch.classes)
             ],
             "failed": [{"image": str(p), "why": why} for p, why in batch.failed],
         }
         print_json(told)
     else:
-        for path, value, (x, y) in batch.peaks:
-            print(f"{path.name}: at most {value:.4g} at ({x:.0f}, {y:.0f})")
+        for (path, value, (x, y)), classes in zip(batch.peaks, batch.classes):
+            found = "" if chosen is not None else f"{title(classes)}, "
+            print(f"{path.name}: {found}at most {value:.4g} at ({x:.0f}, {y:.0f})")
         for path, why in batch.failed:
             print(f"{path.name}: passed over: {why}", file=sys.stderr)
     if not batch.written:

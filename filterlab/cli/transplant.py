@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     prefix = check_prefix(args.out)
     onnx = prefix.with_name(f"{prefix.name}.onnx")
     targets = [*net_files(prefix), *([onnx] if args.onnx else [])]
-    spare_inputs(targets, (args.prototxt, args.weights), f"--out {args.out}")
+    spare_inputs(targets, (args.prototxt, args.weights), "--out")
 
     def show(progress: Progress) -> None:
         if sys.stderr.isatty():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,14 @@ class Batch:
         For each picture that worked, the map's largest value and where on the picture it is.
     failed : list of (Path, str)
         Pictures that did not work, and the one sentence why; the others went on.
+    classes : list of tuple of int
+        For each of ``peaks``, the classes whose sum is shown.
     """
 
     written: list[Path]
     peaks: list[tuple[Path, float, tuple[float, float]]]
     failed: list[tuple[Path, str]]
+    classes: list[tuple[int, ...]] = field(default_factory=list)
 
 
 def pictures_in(folder: str | os.PathLike[str]) -> list[Path]:
@@ -74,12 +77,12 @@ def batch_job(
     transplanted: Transplanted,
     pictures: Sequence[Path],
     out: str | os.PathLike[str],
-    classes: Sequence[int],
+    classes: Sequence[int] | None,
     *,
     style: Style | None = None,
     mode: str = "tiles",
     scale: str = "prob",
-    caption: str | None = None,
+    caption: Callable[[Sequence[int]], str] | None = None,
     preprocessing: Preprocessing | None = None,
     **choices: Any,
 ) -> Job[Batch]:
@@ -88,16 +91,22 @@ def batch_job(
     Parameters
     ----------
     transplanted, pictures, classes
-        The net, the picture files, the classes whose sum is shown.
+        The net, the picture files, the classes whose sum is shown; None for the best class of
+        each picture.
     out : path
         A folder; made if it is not there.
-    caption : str, optional
-        With it, a colour bar and this caption are added.
+    caption : callable, optional
+        With it, a colour bar and what it says of the classes are added.
     **choices
         ``cells``, ``size``, ``squash``, ``windows`` of
         :func:`filterlab.surgery.heatmap.heatmap_job`.
 
     A picture that fails is noted and passed over.
+
+    Raises
+    ------
+    FilterLabError
+        If the folder cannot be made, or a picture would be overwritten.
     """
     style = style or Style()
     folder = Path(out)
@@ -118,18 +127,21 @@ def batch_job(
                 len(pictures),
                 path.name,
             )
-            values = maps.values(classes, scale)
+            chosen = (int(maps.ranked()[0]),) if classes is None else tuple(classes)
+            values = maps.values(chosen, scale)
             layer = lay(maps, values, mode)
             drawn = compose(picture, layer, style)
             if caption is not None:
                 unit = {"log": "ln probability", "score": "score"}.get(scale, "probability")
-                drawn = with_legend(drawn, style, style.limits(layer), [caption, path.name], unit)
+                lines = [caption(chosen), path.name]
+                drawn = with_legend(drawn, style, style.limits(layer), lines, unit)
             write_picture(target, drawn)
         except (FilterLabError, CaffeError) as error:
             batch.failed.append((path, str(error)))
             continue
         i, j = divmod(int(values.argmax()), maps.cols)
         batch.written.append(target)
+        batch.classes.append(chosen)
         batch.peaks.append((path, float(values.max()), maps.centre_on_picture(i, j)))
     return batch
 

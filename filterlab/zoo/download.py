@@ -253,6 +253,8 @@ class _OneSource:
         except OSError as error:
             raise RefusedError(f"cannot read it ({error.strerror or error})") from error
         with stream:
+            if self.part.exists() and os.path.samefile(path, self.part):
+                raise RefusedError("it is the unfinished download itself; take another file")
             length = os.fstat(stream.fileno()).st_size
             self._expect(length)
             self._need_room(length)

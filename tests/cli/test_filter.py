@@ -165,3 +165,34 @@ def test_an_output_folder_that_cannot_be(
     assert "missing.png" in _fails(
         capsys, str(tmp_path / "missing.png"), "--kernel", "box", "--out", str(tmp_path / "o")
     )
+
+
+@pytest.mark.parametrize("what", ["picture", "kernel"])
+def test_its_own_input_is_never_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    picture, kernel = tmp_path / "filter_1.png", tmp_path / "filter_0.npy"
+    write_picture(picture, RNG.random((20, 30, 3), dtype=np.float32))
+    np.save(kernel, np.ones((3, 3), np.float32))
+    image, spec = (picture, "box") if what == "picture" else (tmp_path / "in.png", str(kernel))
+    if what == "kernel":
+        picture.rename(image)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    error = _fails(capsys, str(image), "--kernel", spec, "box", "--out", str(tmp_path))
+    assert "--out: this would overwrite its own input, " in error
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("gaussian:sigm=1", "no parameter 'sigm'; did you mean sigma? it takes sigma, size"),
+        ("gaussian:sizes=5", "did you mean size? it takes sigma, size"),
+        ("sobel-h:angle=3", "no parameter 'angle'; it takes size"),
+        ("box:size=1e9", "size '1e9' is no kernel size; write size=5 or size=3x7"),
+    ],
+)
+def test_a_wrong_parameter_is_told_with_the_right_ones(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], spec: str, says: str
+) -> None:
+    assert says in _fails(capsys, str(picture), "--kernel", spec, "--out", str(tmp_path / "out"))

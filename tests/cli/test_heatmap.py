@@ -150,9 +150,74 @@ def test_a_folder_of_pictures(
     assert "cat.jpg: at most" in captured.out
     assert captured.err.startswith("broken.jpg: passed over: ")
     assert main(["heatmap", str(tmp_path / "empty"), "--class", "1", *squeeze, "--out", "x"]) == 2
-    assert main(["heatmap", str(folder), *squeeze, "--out", str(out)]) == 2
+    assert main(["heatmap", str(folder), *squeeze]) == 2
     assert main([*arguments[:-1], str(tmp_path / "one.png")]) == 2
     assert not (tmp_path / "one.png").exists()
+
+
+def test_each_picture_of_a_folder_has_its_own_best_class(
+    shared: Path, tmp_path: Path, squeeze: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "maps"
+    folder.mkdir()
+    best = {}
+    for name in ("cat.jpg", "fish-bike.jpg"):
+        (folder / name).write_bytes((shared / "images" / name).read_bytes())
+        assert main(["heatmap", str(folder / name), *squeeze, "--json"]) == 0
+        best[name] = json.loads(capsys.readouterr().out)["classes"]
+    assert best["cat.jpg"] != best["fish-bike.jpg"]
+    arguments = ["heatmap", str(folder), *squeeze, "--out", str(out), "--legend"]
+    assert main([*arguments, "--json"]) == 0
+    peaks = json.loads(capsys.readouterr().out)["peaks"]
+    assert {Path(peak["image"]).name: peak["classes"] for peak in peaks} == best
+    assert main(arguments) == 0
+    told = capsys.readouterr().out
+    assert f"{best['fish-bike.jpg'][0]['name']}, at most " in told.splitlines()[1]
+    # The maps of that run are pictures of their folder now, and not to be written over.
+    assert main(["heatmap", str(folder), *squeeze, "--out", str(folder)]) == 0
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    capsys.readouterr()
+    assert main(["heatmap", str(folder), *squeeze, "--out", str(folder)]) == 2
+    assert "this would overwrite its own input, " in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--out", "cat.jpg"], "--out: this would overwrite its own input, cat.jpg; choose"),
+        (["--npy", "./net.caffemodel"], "--npy: this would overwrite its own input"),
+        (["--csv", "link"], "--csv: this would overwrite its own input, link"),
+        (["--report", "names.txt"], "--report: this would overwrite its own input"),
+        (["--npy", "a", "--csv", "./a"], "--npy and --csv name the same file"),
+    ],
+)
+def test_its_own_input_is_never_overwritten(
+    shared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for source, name in (
+        ("images/cat.jpg", "cat.jpg"),
+        ("goldens/nets/small_v1.prototxt", "net.prototxt"),
+        ("goldens/nets/small_v1.caffemodel", "net.caffemodel"),
+    ):
+        (tmp_path / name).write_bytes((shared / source).read_bytes())
+    (tmp_path / "names.txt").write_text("".join(f"class {n}\n" for n in range(10)))
+    (tmp_path / "link").symlink_to("net.prototxt")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    net = ["--prototxt", "net.prototxt", "--weights", "net.caffemodel", "--labels", "names.txt"]
+    assert main(["heatmap", "cat.jpg", *net, *options]) == 2
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.startswith("filterlab: error: ")
+    assert written.err.count("\n") == 1
+    assert says in written.err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_comparing_with_the_sliding_window(

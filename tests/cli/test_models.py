@@ -6,6 +6,7 @@ import http.server
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from filterlab import caffe, paths
 from filterlab.cli import main
+from filterlab.zoo import catalogue
 from filterlab.zoo.own_models import look, remember
 
 NET = """
@@ -105,6 +107,35 @@ def test_get_and_verify(published: bytes, capsys: pytest.CaptureFixture[str]) ->
     path.write_bytes(published[:-1] + b"\0\0")
     assert main(["models", "verify", "mine"]) == 2
     assert "delete it and get it again" in capsys.readouterr().err
+
+
+def test_verify_says_what_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["models", "verify", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "not got yet are listed as missing and are no failure" in told
+    assert "With NAME, weights that are missing are one" in told
+
+
+def test_what_should_have_come_along_may_not_be_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pocket = replace(catalogue.get("pocket"), weights_path=tmp_path / "gone.caffemodel")
+    monkeypatch.setattr(catalogue, "entries", lambda: [pocket])
+    assert main(["models", "verify"]) == 2
+    assert "pocket: not here" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_net")
+def test_an_unfinished_download_is_not_taken_for_its_own_source(
+    published: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = paths.models_dir() / "mine" / "mine.caffemodel.part"
+    part.parent.mkdir()
+    part.write_bytes(published)
+    assert main(["models", "get", "mine", "--from", str(part)]) == 2
+    assert "unfinished download itself" in capsys.readouterr().err
+    assert part.read_bytes() == published
 
 
 @pytest.mark.usefixtures("no_net")
