@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filterlab import paths
-from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.files import atomic_write
 from filterlab.errors import FilterLabError
 from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model
@@ -111,7 +112,8 @@ def _title(prototxt: Path, weights: Path) -> str:
 def look(path: str | os.PathLike[str]) -> Found:
     """Find what belongs to a prototxt, a caffemodel, or a folder with both.
 
-    What the user chose before for the same file is taken over.
+    What the user chose before for the same file is taken over. Warnings about the files are left
+    to whoever opens them.
 
     Raises
     ------
@@ -120,7 +122,12 @@ def look(path: str | os.PathLike[str]) -> Found:
     CaffeError
         If the prototxt cannot be read.
     """
-    path = Path(os.path.abspath(Path(path).expanduser()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CaffeWarning)
+        return _look(Path(os.path.abspath(Path(path).expanduser())))
+
+
+def _look(path: Path) -> Found:
     known = recall(path)
     if known is not None:
         return _described(_of(known))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -305,3 +306,17 @@ def test_an_own_model_whose_weights_are_gone_says_what_to_do(
     with pytest.raises(FilterLabError, match=r"net\.caffemodel.*put the file back") as error:
         model.need_weights()
     assert "models get" not in str(error.value)
+
+
+@pytest.mark.parametrize("given", ["prototxt", "weights", "folder"])
+def test_looking_is_quiet_and_opening_is_not(write: Write, tmp_path: Path, given: str) -> None:
+    prototxt, weights = write("deploy.prototxt", "net.caffemodel")
+    for path in (prototxt, tmp_path / "other.prototxt"):
+        path.write_text(NET.format(name="x", prefix="", classes=4, channels=3) + "no_such: 1\n")
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        found = look({"prototxt": prototxt, "weights": weights, "folder": tmp_path}[given])
+    assert pair(found) == (prototxt, weights)
+    assert [str(warning.message) for warning in heard] == []
+    with pytest.warns(caffe.CaffeWarning, match="no_such"):
+        caffe.Net(str(prototxt), str(weights), caffe.TEST)
