@@ -180,10 +180,11 @@ class Commands(QObject):
     # Saving
 
     def _ask(self, title: str, name: str, pattern: str, **rules: Any) -> Path | None:
-        """Where to save; ``rules`` are those of :func:`save_path`."""
+        """Where to save, but never onto the loaded net; ``rules`` are those of `save_path`."""
         tab = self.tab
+        inputs = tab.transplanted.files if tab.transplanted is not None else ()
         start = os.path.join(tab.settings.text("save_folder"), name)
-        path = tab.guard(lambda: save_path(tab, title, start, pattern, **rules))
+        path = tab.guard(lambda: save_path(tab, title, start, pattern, inputs=inputs, **rules))
         if path is not None:
             tab.settings.set_text("save_folder", str(path.parent))
         return path
@@ -259,7 +260,6 @@ class Commands(QObject):
             "Prototxt + caffemodel (*.prototxt);;ONNX (*.onnx)",
             targets=_net_targets,
             endings=(*NET_ENDINGS, ".onnx"),
-            inputs=done.files,
         )
         if path is not None:
             self.tab.runner.start(saving.net_job(done, path), tr("Save net"), self._on_saved)

@@ -97,9 +97,15 @@ def test_the_models_own_files_are_never_replaced(ready, settled, asked, save_as,
     model = ready.ran_model
     before = model.prototxt.read_bytes(), model.weights_path.read_bytes()
     seen = asked("Replace")
-    for path in (model.prototxt, model.weights_path, model.prototxt.with_suffix("")):
+    commands = ready.commands
+    for save, path in (
+        (commands.save_net, model.prototxt),
+        (commands.save_net, model.weights_path),
+        (commands.save_net, model.prototxt.with_suffix("")),
+        (commands.save_report, model.prototxt),
+    ):
         save_as(path)
-        ready.commands.save_net()
+        save()
         settled(ready)
         level, sentence = said[-1]
         assert level == "error"
