@@ -98,8 +98,8 @@ def _spare_inputs(args: argparse.Namespace, net: _model.Chosen) -> None:
     taken: dict[Path, str] = {}
     for name in _FILES:
         path = getattr(args, name)
-        if path is None:
-            continue
+        if path is None or (Path(path).exists() and not Path(path).is_file()):
+            continue  # /dev/null takes anything
         spare_inputs([path], inputs, f"--{name}")
         other = taken.setdefault(Path(path).resolve(), name)
         if other != name:
