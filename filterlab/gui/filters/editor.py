@@ -81,7 +81,7 @@ class FilterEditor(QWidget):
         self.presets.failed.connect(self.failed)
         self.presets.wanted.connect(self._on_wanted)
         self.grid = KernelGrid(self)
-        self.grid.setMinimumSize(72, 72)
+        self.grid.setMinimumSize(64, 72)
         self.grid.set_number_parser(parse_number)
         self.grid.edit_started.connect(self._on_edit_started)
         self.grid.values_edited.connect(self._on_values_edited)
@@ -193,16 +193,23 @@ class FilterEditor(QWidget):
         height = max(self._side_height(2, False), self.grid.minimumHeight())
         return QSize(super().minimumSizeHint().width(), self._above() + height)
 
+    def _files(self, width: int) -> int:
+        """In how many files the tools stand: few in a narrow column, so that the grid has room."""
+        return 4 if width >= _NARROW or self._channel_box.isVisibleTo(self) else 2
+
     def height_of(self, width: int) -> int:
         """The height at which the grid of an editor of this width is a square, in pixels."""
-        files = 4 if width >= _NARROW else 2
+        files = self._files(width)
         grid = width - files * _TOOL - theme.STEP
         return self._above() + max(grid, self._side_height(8 // files, files == 4))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow column the tools stand in two files, so that the grid keeps its room."""
         super().resizeEvent(event)
-        files = 4 if self.width() >= _NARROW else 2
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Give the tools the files and rows that there is room for."""
+        files = self._files(self.width())
         room = self.height() - self._above()
         self._bias_name.setVisible(files == 4 and room >= self._side_height(2, True))
         rows = 8 // files
@@ -241,7 +248,9 @@ class FilterEditor(QWidget):
         self.channel = self.channel if three else 0
         self.grid.set_values(self.bench.kernel(self.slot, self.channel))
         self.bias.show_value(self.bench.bias(self.slot))
-        self._channel_box.setVisible(three)
+        if three != self._channel_box.isVisibleTo(self):
+            self._channel_box.setVisible(three)
+            self._arrange()
         if three:
             for channel, thumb in enumerate(self.thumbs):
                 thumb.set_kernel(self.bench.kernel(self.slot, channel))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QRect, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, QRect, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
@@ -25,8 +25,9 @@ _ASPECT = 0.7
 #: The least height of a picture, in pixels.
 _LEAST_PICTURE = 96
 
-#: The lower panel comes by itself only where the pictures keep this share of their full height.
-_STILL_LARGE = 0.75
+#: The lower panel comes by itself where the pictures keep the first share of their full height,
+#: and goes where they have less than the second: a message or a mode must not make it flicker.
+_COMES, _GOES = 0.75, 0.5
 
 #: The lower panel's greatest height of itself, and by how much the grids grow before.
 _HIGH, _GROWN = 264, 140
@@ -112,6 +113,7 @@ class Room(QObject):
         #: Whether the lower panel is wanted; None: as there is room.
         self.wanted: bool | None = None
         self._by_hand = False
+        lower.hide()
         self._stage, self._panel = stage, panel
         upper = QWidget(tab)
         self.rows = UpperRows(upper)
@@ -124,6 +126,7 @@ class Room(QObject):
         self.splitter.splitterMoved.connect(self._on_moved)
         layout = QVBoxLayout(tab)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSizeConstraint(QVBoxLayout.SetNoConstraint)
         layout.addWidget(self.splitter)
 
     def fill(self, editors: list[FilterEditor]) -> None:
@@ -156,9 +159,17 @@ class Room(QObject):
         """Whether the lower panel is shown, or will be with the window."""
         return bool(self.lower.isVisibleTo(self.tab))
 
+    def least_size(self) -> QSize:
+        """What the tab takes at least; a lower panel that came by itself goes before that."""
+        height = self.rows.least()
+        if self.wanted:
+            height += self.splitter.handleWidth() + self.lower.minimumSizeHint().height()
+        return QSize(self.splitter.minimumSizeHint().width(), height)
+
     def set_wanted(self, wanted: bool | None) -> None:
         """Show or hide the lower panel from now on; None leaves it to the room there is."""
         self.wanted = wanted
+        self.tab.updateGeometry()
         self.update()
 
     def show_lower(self, on: bool) -> None:
@@ -181,7 +192,8 @@ class Room(QObject):
         full = self.rows.picture_height(width)
         least, handle = self.rows.least(), self.splitter.handleWidth()
         low = self.lower.minimumSizeHint().height()
-        large = max(_LEAST_PICTURE + 2 * theme.STEP, round(_STILL_LARGE * full))
+        share = _GOES if self.shown else _COMES
+        large = max(_LEAST_PICTURE, round(share * full))
         fits = height >= least - _LEAST_PICTURE + large + handle + low
         shown = fits if self.wanted is None else self.wanted
         if shown != self.shown:

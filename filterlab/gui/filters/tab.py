@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -447,6 +447,9 @@ class FiltersTab(Tab):
         """What there is of height is shared out anew."""
         super().resizeEvent(event)
         self.room.update()
+
+    def minimumSizeHint(self) -> QSize:
+        return self.room.least_size()
 
     def event(self, event: QEvent) -> bool:
         """Another width may make the rows higher without a resize."""

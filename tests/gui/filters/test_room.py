@@ -77,16 +77,21 @@ def test_a_larger_window_has_larger_pictures(tab: FiltersTab, width: int) -> Non
     assert most >= 0.7 * tab.stage.views[0].width() - 2
 
 
+@pytest.mark.parametrize("mode", ["grey", "three"])
 @pytest.mark.parametrize("width", [920, 1016, 1272])
-def test_every_tool_and_field_is_whole_in_a_low_tab(tab: FiltersTab, width: int) -> None:
-    for height in (370, 400, 480, 600, 734):
-        lay_out(tab, width, height)
+def test_every_tool_and_field_is_whole_in_a_low_tab(tab: FiltersTab, width: int, mode: str) -> None:
+    tab.set_mode(mode)
+    for height in (0, 400, 480, 600, 734):
+        lay_out(tab, width, max(height, tab.minimumSizeHint().height()))
         for editor in tab.editors:
             seen = [b for b in editor.tools.values() if b.isVisible()]
             assert editor.tools["more"] in seen
-            for part in (*seen, editor.bias, editor.grid):
+            parts = [*seen, editor.bias, editor.grid]
+            for part in parts:
                 place = part.geometry()
                 assert editor.rect().contains(place), (height, part.toolTip())
+                others = [other.geometry() for other in parts if other is not part]
+                assert not any(place.intersects(other) for other in others), height
         panel = tab.panel_
         for field in (panel.brush, panel.symmetry, panel.rows, panel.pad, panel.mode):
             assert panel.rect().contains(field.geometry()), height
@@ -134,6 +139,18 @@ def test_where_there_is_no_room_the_hint_tells_of_the_lower_panel(
     # It is scrolled to.
     qtbot.waitUntil(lambda: not tab.bottom.product.visibleRegion().isEmpty())
     window.close()
+
+
+def test_the_lower_panel_does_not_flicker(tab: FiltersTab) -> None:
+    tab.room.set_wanted(None)
+    lay_out(tab, 1272, 440)
+    heights_of_its_coming = []
+    while not tab.bottom.isVisible():
+        lay_out(tab, 1272, tab.height() + 4)
+        heights_of_its_coming.append(tab.height())
+    at = heights_of_its_coming[-1]
+    lay_out(tab, 1272, at - 24)  # a message of two lines
+    assert tab.bottom.isVisible()
 
 
 # Tab and the grids
