@@ -398,7 +398,7 @@ def parse_message(
 
 
 def parse_net(
-    text: str | bytes, path: str | os.PathLike[str] | None = None
+    text: str | bytes, path: str | os.PathLike[str] | None = None, quiet: bool = False
 ) -> caffe_pb2.NetParameter:
     """A net's prototxt as a ``NetParameter`` of today's form.
 
@@ -408,6 +408,8 @@ def parse_net(
         The prototxt, of any generation.
     path : path, optional
         Named in errors.
+    quiet : bool
+        Warn of nothing.
 
     Returns
     -------
@@ -432,11 +434,12 @@ def parse_net(
         if unknown.keys() & {"net", "train_net", "base_lr", "test_iter"}:
             raise CaffeError(f"{name}: this is a solver's prototxt; open the net that it names")
         raise CaffeError(f"{name}: no layers; give the prototxt of a net")
-    _warn(unknown, name)
+    if not quiet:
+        _warn(unknown, name)
     return upgrade_net(net, name)
 
 
-def read_net(path: str | os.PathLike[str]) -> caffe_pb2.NetParameter:
+def read_net(path: str | os.PathLike[str], quiet: bool = False) -> caffe_pb2.NetParameter:
     """Read a prototxt file; see :func:`parse_net`.
 
     Raises
@@ -461,7 +464,7 @@ def read_net(path: str | os.PathLike[str]) -> caffe_pb2.NetParameter:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CaffeError(f"{name}: cannot be read ({reason})") from error
-    return parse_net(data, name)
+    return parse_net(data, name, quiet)
 
 
 def format_net(net: caffe_pb2.NetParameter) -> str:

@@ -15,7 +15,7 @@ from filterlab.progress import Job, Progress
 from filterlab.surgery.heatmap import Preprocessing, heatmap_job
 from filterlab.surgery.legend import with_legend
 from filterlab.surgery.overlay import Style, compose, lay
-from filterlab.surgery.targets import spare_inputs
+from filterlab.surgery.targets import distinct_stems, spare_inputs
 from filterlab.surgery.transplant import Transplanted
 
 __all__ = ["Batch", "batch_job", "pictures_in"]
@@ -64,15 +64,6 @@ def pictures_in(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(found, key=lambda path: path.name.casefold())
 
 
-def _names(pictures: Sequence[Path], folder: Path) -> list[Path]:
-    """A name in ``folder`` for each overlay; pictures of one name in two formats stay apart."""
-    stems = [path.stem.casefold() for path in pictures]
-    return [
-        folder / f"{path.stem if stems.count(path.stem.casefold()) == 1 else path.name}-map.png"
-        for path in pictures
-    ]
-
-
 def batch_job(
     transplanted: Transplanted,
     pictures: Sequence[Path],
@@ -115,7 +106,7 @@ def batch_job(
     except OSError as error:
         raise FilterLabError(f"{folder}: cannot be made ({error.strerror or error})") from error
     batch = Batch([], [], [])
-    targets = _names(pictures, folder)
+    targets = [folder / f"{stem}-map.png" for stem in distinct_stems(pictures)]
     spare_inputs(targets, pictures)
     for done, (path, target) in enumerate(zip(pictures, targets)):
         yield Progress("map the pictures", done, len(pictures), path.name)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from filterlab.errors import FilterLabError
 
-__all__ = ["net_files", "spare_inputs"]
+__all__ = ["distinct_stems", "net_files", "spare_inputs"]
 
 Name = str | os.PathLike[str]
 
@@ -17,6 +17,12 @@ def net_files(prefix: Name) -> tuple[Path, Path]:
     """``PREFIX.prototxt`` and ``PREFIX.caffemodel``; dots in the prefix stay."""
     path = Path(prefix)
     return path.with_name(path.name + ".prototxt"), path.with_name(path.name + ".caffemodel")
+
+
+def distinct_stems(paths: Sequence[Path]) -> list[str]:
+    """A name for each file: its stem, or with its ending where two would share a name."""
+    stems = [path.stem.casefold() for path in paths]
+    return [path.stem if stems.count(path.stem.casefold()) == 1 else path.name for path in paths]
 
 
 def spare_inputs(targets: Iterable[Name], inputs: Iterable[Name], where: str = "") -> None:

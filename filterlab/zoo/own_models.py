@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filterlab import paths
-from filterlab.caffe.errors import CaffeError, CaffeWarning
+from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write
 from filterlab.errors import FilterLabError
 from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model
@@ -122,12 +121,7 @@ def look(path: str | os.PathLike[str]) -> Found:
     CaffeError
         If the prototxt cannot be read.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CaffeWarning)
-        return _look(Path(os.path.abspath(Path(path).expanduser())))
-
-
-def _look(path: Path) -> Found:
+    path = Path(os.path.abspath(Path(path).expanduser()))
     known = recall(path)
     if known is not None:
         return _described(_of(known))
@@ -188,7 +182,7 @@ def _layers_of_net(path: Path) -> set[str]:
     from filterlab.caffe.prototxt import read_net
 
     try:
-        return {str(layer.name) for layer in read_net(path).layer}
+        return {str(layer.name) for layer in read_net(path, quiet=True).layer}
     except (CaffeError, OSError):
         return set()
 
@@ -275,8 +269,12 @@ def _described(found: Found) -> Found:
 
 def _with_shapes(found: Found) -> Found:
     from filterlab import caffe
+    from filterlab.caffe.prototxt import read_net
 
-    net = caffe.Net(str(found.prototxt), caffe.TEST)
+    assert found.prototxt is not None
+    param = read_net(found.prototxt, quiet=True)
+    param.name = str(found.prototxt)  # what errors begin with
+    net = caffe.Net(param, caffe.TEST)
     shape = tuple(net.blobs[net.inputs[0]].shape) if net.inputs else ()
     outputs = [tuple(net.blobs[name].shape) for name in net.outputs]
     return replace(

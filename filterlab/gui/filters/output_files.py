@@ -14,11 +14,17 @@ from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
 from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Snapshot
+from filterlab.surgery.filterbench import SLOTS
 
-__all__ = ["image_of", "picture_of", "save_outputs_job"]
+__all__ = ["image_of", "output_targets", "picture_of", "save_outputs_job"]
 
 _SHOWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _RAW = (".npy", ".tif", ".tiff")
+
+
+def output_targets(path: Path) -> list[Path]:
+    """The files that the outputs are saved as under this name."""
+    return [path.with_name(f"{path.stem}_{slot}{path.suffix}") for slot in range(SLOTS)]
 
 
 def save_outputs_job(snapshot: Snapshot, look: Look, path: Path) -> Job[list[Path]]:
@@ -41,8 +47,8 @@ def save_outputs_job(snapshot: Snapshot, look: Look, path: Path) -> Job[list[Pat
     frame = make_frame(snapshot, look, outputs)
     table = lut(look.table)
     written = []
-    for slot, (data, shown) in enumerate(zip(outputs.data, frame.shown)):
-        target = path.with_name(f"{path.stem}_{slot}{path.suffix}")
+    targets = output_targets(path)
+    for slot, (data, shown, target) in enumerate(zip(outputs.data, frame.shown, targets)):
         yield Progress("Writing", slot, len(frame.shown), target.name)
         if suffix in _RAW:
             write_picture(target, np.ascontiguousarray(data))

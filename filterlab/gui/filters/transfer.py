@@ -12,13 +12,17 @@ from qtpy.QtWidgets import QApplication, QDialog, QFileDialog
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.learn_dialog import LearnDialog
 from filterlab.gui.filters.net_dialog import NetFiltersDialog
-from filterlab.gui.filters.output_files import image_of, picture_of, save_outputs_job
+from filterlab.gui.filters.output_files import (
+    image_of,
+    output_targets,
+    picture_of,
+    save_outputs_job,
+)
 from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
 from filterlab.gui.i18n import tr
 from filterlab.gui.saving import NET_ENDINGS, net_prefix, net_targets, save_path
 from filterlab.gui.widgets.colours import lut
 from filterlab.paths import model
-from filterlab.surgery.filterbench import SLOTS
 from filterlab.surgery.kernels.learn import Learned
 from filterlab.surgery.kernels.text import read_kernel, write_kernel
 from filterlab.surgery.layer_filters import LayerFilters, read_layer_filters
@@ -268,11 +272,6 @@ class Transfer(QObject):
     def shutdown(self) -> None:
         """Stop writing, close what is open."""
         self.runner.shutdown()
-
-
-def output_targets(path: Path) -> list[Path]:
-    """The files that the outputs are saved as under this name."""
-    return [path.with_name(f"{path.stem}_{slot}{path.suffix}") for slot in range(SLOTS)]
 
 
 def _pair(path: Path) -> tuple[Path | None, Path | None]:

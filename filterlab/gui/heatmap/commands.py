@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -279,7 +280,7 @@ class Commands(QObject):
         if not found:
             tab.show_error(tr("There is no picture in {folder}.").format(folder=source))
             return
-        if may_replace(tab, _export_targets(found, Path(out))):
+        if may_replace(tab, list(chain(*saving.folder_targets(found, Path(out))))):
             done = tab.transplanted
             tab.export.start(Task(found, Path(out), tab.ran_model, done, tab.size, frame))
 
@@ -400,9 +401,3 @@ class Commands(QObject):
 def _net_targets(path: Path) -> Sequence[Path]:
     """What ``saving.net_job`` writes."""
     return [path] if path.suffix.lower() == ".onnx" else net_targets(path)
-
-
-def _export_targets(pictures: Sequence[Path], out: Path) -> list[Path]:
-    """What ``saving.folder_job`` writes."""
-    ends = ("_overlay.png", "_map.npy")
-    return [out / f"{path.stem}{end}" for path in pictures for end in ends]

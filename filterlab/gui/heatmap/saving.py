@@ -25,6 +25,7 @@ from filterlab.surgery.legend import drawable, with_legend, with_names
 from filterlab.surgery.overlay import Style, as_rgb
 from filterlab.surgery.pyramid import Pyramid
 from filterlab.surgery.report import WIDEST, Drawn, write_report
+from filterlab.surgery.targets import distinct_stems
 from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo.catalogue import Model
 
@@ -33,6 +34,7 @@ __all__ = [
     "Frame",
     "cell_job",
     "folder_job",
+    "folder_targets",
     "map_file_job",
     "net_job",
     "overlay_job",
@@ -209,6 +211,12 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(p for p in found if p.is_file())
 
 
+def folder_targets(pictures: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
+    """The overlay and the map that :func:`folder_job` writes of each picture."""
+    stems = distinct_stems(pictures)
+    return [(out / f"{stem}_overlay.png", out / f"{stem}_map.npy") for stem in stems]
+
+
 def folder_job(
     pictures: Sequence[Path],
     out: Path,
@@ -226,7 +234,7 @@ def folder_job(
     yield Progress(tr("export the folder"), 0, len(pictures))
     transplanted = transplanted.double()
     done, problems = 0, []
-    for k, path in enumerate(pictures):
+    for k, (path, (overlay, values)) in enumerate(zip(pictures, folder_targets(pictures, out))):
         yield Progress(tr("export the folder"), k, len(pictures), path.name)
         try:
             opened = yield from _quiet(open_job(Source(path=str(path)), None, None, size))
@@ -238,8 +246,8 @@ def folder_job(
                 pyramid=outcome.pyramid,
                 caption=(*frame.caption[:1], path.name),
             )
-            yield from _quiet(overlay_job(one, out / f"{path.stem}_overlay.png"))
-            write_npy(out / f"{path.stem}_map.npy", outcome.maps.values(frame.chosen))
+            yield from _quiet(overlay_job(one, overlay))
+            write_npy(values, outcome.maps.values(frame.chosen))
             done += 1
         except (FilterLabError, CaffeError, OSError) as error:
             problems.append(one_sentence(error))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from filterlab.gui.heatmap import saving
 from filterlab.pictures import write_picture
 
 
@@ -146,3 +147,10 @@ def test_an_export_of_a_folder_asks_once(
     for k in range(5):
         assert np.load(out / f"{k}_map.npy").ndim == 2
         assert (out / f"{k}_overlay.png").read_bytes() != b"precious"
+
+
+def test_pictures_of_one_name_in_two_formats_are_exported_apart(tmp_path: Path) -> None:
+    pictures = [tmp_path / "a.png", tmp_path / "a.jpg", tmp_path / "b.png"]
+    targets = [path for pair in saving.folder_targets(pictures, tmp_path / "out") for path in pair]
+    assert len({path.name.casefold() for path in targets}) == 6
+    assert targets[-1].name == "b_map.npy"
