@@ -285,12 +285,16 @@ class BottomPanel(QWidget):
                 value=short_number(float(f"{explained.flipped_result:.4g}"))
             )
         )  # fmt: skip
+        for label in (self.where, self.sentence):  # a narrow panel may cut them
+            label.setToolTip(label.text())
 
     def show_nothing(self, bench: FilterBench | None = None) -> None:
         """Nothing is pointed at."""
         self.product.clear()
         self.where.setText(size_sentence(bench) if bench is not None else "")
         self.sentence.setText("")
+        for label in (self.where, self.sentence):
+            label.setToolTip(label.text())
 
     def set_code(self, code: str) -> None:
         """The pycaffe lines of the last action."""
