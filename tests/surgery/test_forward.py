@@ -86,6 +86,18 @@ def test_leaving_between_pieces_leaves_a_net_that_answers_rightly(
         own.measured = (SIZE, 3.0)
 
 
+def test_one_slow_pass_is_not_expected_of_the_next(own: Transplanted, data: np.ndarray) -> None:
+    own.measured = (SIZE, 1e-6)
+    run_dense(own, data)
+    assert own.measured == (SIZE, 1.25e-6)
+    own.measured = (SIZE, 1e3)
+    _, _, seconds = run_dense(own, data)
+    assert own.measured == (SIZE, seconds)
+    own.measured = ((227, 227), 1e-6)
+    _, _, seconds = run_dense(own, data)
+    assert own.measured == (SIZE, seconds)
+
+
 def test_a_long_heatmap_reports_its_pieces(own: Transplanted) -> None:
     picture = np.random.default_rng(2).random((300, 400, 3)).astype(np.float32)
     own.measured = None
