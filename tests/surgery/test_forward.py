@@ -89,7 +89,7 @@ def test_leaving_between_pieces_leaves_a_net_that_answers_rightly(
 def test_one_slow_pass_is_not_expected_of_the_next(own: Transplanted, data: np.ndarray) -> None:
     own.measured = (SIZE, 1e-6)
     run_dense(own, data)
-    assert own.measured == (SIZE, 1.25e-6)
+    assert own.measured == (SIZE, 1.25 * 1e-6)
     own.measured = (SIZE, 1e3)
     _, _, seconds = run_dense(own, data)
     assert own.measured == (SIZE, seconds)
