@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+import filterlab.caffe as caffe
 from filterlab.caffe import packing, plan
+
+NETS = Path(__file__).resolve().parent.parent / "goldens" / "nets"
+
+
+@pytest.fixture
+def small() -> caffe.Net:
+    """The small net with its weights and its picture."""
+    net = caffe.Net(str(NETS / "small_v2.prototxt"), str(NETS / "small_v2.caffemodel"), caffe.TEST)
+    with np.load(NETS / "small.npz") as golden:
+        net.blobs["data"].data[...] = golden["in_data"]
+    return net
 
 
 @pytest.fixture
