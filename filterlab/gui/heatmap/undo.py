@@ -53,6 +53,11 @@ class Undo:
         self._last: Values = {}
         self._sealed, self._noted = True, 0.0
         self._applying = False
+        self._grid: tuple[int, int] | None = None
+
+    def _grid_now(self) -> tuple[int, int] | None:
+        maps = self._tab.maps
+        return None if maps is None else (maps.rows, maps.cols)
 
     def _values(self) -> Values:
         tab = self._tab
@@ -99,7 +104,11 @@ class Undo:
     def settle(self) -> None:
         """A job has changed what is chosen: that is no edit, but older ones of it are void."""
         _, now = self._changes()
-        self.drop(*(key for key in ("chosen", "second", "pins") if key in now))
+        void = {key for key in ("chosen", "second", "pins") if key in now}
+        if self._grid_now() != self._grid:  # cells of another grid, even if none is pinned now
+            self._grid = self._grid_now()
+            void.add("pins")
+        self.drop(*void)
 
     def drop(self, *keys: str) -> None:
         """Forget the edits of these choices."""
@@ -183,7 +192,7 @@ class Undo:
     def set_state(self, state: tuple[list[_Edit], list[_Edit]]) -> None:
         """Go on as before."""
         self._done, self._undone = list(state[0]), list(state[1])
-        self._last = self._values()
+        self._last, self._grid = self._values(), self._grid_now()
         self._changed()
 
 

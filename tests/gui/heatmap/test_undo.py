@@ -154,6 +154,21 @@ def test_steps_that_a_job_has_overtaken_are_gone(window, settled, bright, set_lo
     assert not window.undo_action.isEnabled(), "classes of another net are none of this one"
 
 
+def test_a_cell_of_another_grid_is_not_pinned_again(window, settled) -> None:
+    """Not even where none was pinned when the grid became smaller."""
+    tab = window.tabs[0]
+    tab.cells.toggle_pin((7, 11))
+    tab.cells.clear_pins()
+    assert window.undo_action.isEnabled()
+    tab.controls.set_size(5, False)
+    tab.run_map()
+    settled(tab)
+    assert tab.maps.cols == 5
+    while window.undo_action.isEnabled():
+        window.undo_action.trigger()
+    assert tab.cells.pins == []
+
+
 def test_a_rebuilt_window_can_still_undo(qtbot, ready, settled, chinese) -> None:
     ready.choose_classes((1,))
     again = HeatmapTab(Settings())
