@@ -16,7 +16,7 @@ import numpy as np
 
 from filterlab.progress import run_job
 from filterlab.surgery import convolve
-from filterlab.surgery.filterbench import FilterBench
+from filterlab.workbench.filter_bench import FilterBench
 
 __all__ = ["main"]
 

@@ -17,8 +17,9 @@ _ALLOWED = {
     "pictures": _BASE | {"caffe", "pictures"},
     "surgery": _BASE | {"caffe", "pictures", "surgery"},
     "zoo": _BASE | {"caffe", "pictures", "zoo"},
-    "cli": _BASE | {"caffe", "pictures", "surgery", "zoo", "cli", "gui"},
-    "gui": _BASE | {"caffe", "pictures", "surgery", "zoo", "gui"},
+    "workbench": _BASE | {"caffe", "pictures", "surgery", "zoo", "workbench"},
+    "cli": _BASE | {"caffe", "pictures", "surgery", "zoo", "workbench", "cli", "gui"},
+    "gui": _BASE | {"caffe", "pictures", "surgery", "zoo", "workbench", "gui"},
 }
 
 

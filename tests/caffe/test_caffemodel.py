@@ -58,7 +58,9 @@ def by_protobuf(data: bytes) -> dict[str, list[Any]]:
             values = blob.double_data or blob.data
             dims = tuple(blob.shape.dim)
             if not blob.HasField("shape"):
-                dims = (blob.num, blob.channels, blob.height, blob.width)
+                # BVLC writes a 0-d weight as one value without any shape.
+                old_dims = (blob.num, blob.channels, blob.height, blob.width)
+                dims = old_dims if any(old_dims) else (len(values),)
             rows.append(np.array(values, np.float32).reshape(dims))
         if rows:
             found[layer.name] = rows

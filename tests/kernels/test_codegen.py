@@ -12,8 +12,8 @@ import pytest
 from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture, write_picture
 from filterlab.surgery import convolve
-from filterlab.surgery.filterbench import FilterBench
 from filterlab.surgery.kernels.codegen import LIBRARIES, Recipe, generate
+from filterlab.workbench.filter_bench import FilterBench
 
 _NEEDS = {"pycaffe": "skimage", "opencv": "cv2", "pytorch": "torch", "numpy": "skimage"}
 

@@ -30,9 +30,9 @@ from filterlab.gui.icons import icon
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.kernel_grid import KernelGrid
 from filterlab.gui.widgets.line import Line
-from filterlab.surgery.filterbench import Change, FilterBench
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import format_kernel, parse_number
+from filterlab.workbench.filter_bench import Change, FilterBench
 
 __all__ = ["FilterEditor"]
 

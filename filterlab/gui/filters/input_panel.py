@@ -24,7 +24,7 @@ from filterlab.gui import theme
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
-from filterlab.surgery.filterbench import FilterBench
+from filterlab.workbench.filter_bench import FilterBench
 
 __all__ = ["InputPanel", "choice_box"]
 

@@ -14,7 +14,7 @@ from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
 from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Snapshot
-from filterlab.surgery.filterbench import SLOTS
+from filterlab.workbench.filter_bench import SLOTS
 
 __all__ = ["image_of", "output_targets", "picture_of", "save_outputs_job"]
 

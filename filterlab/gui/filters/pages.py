@@ -14,8 +14,8 @@ from filterlab.gui.widgets.frequency_view import FrequencyView
 from filterlab.gui.widgets.histogram import Histogram, short_number
 from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.separable_view import SeparableView
-from filterlab.surgery.filterbench import FilterBench, Report
 from filterlab.surgery.kernels.analysis import Facts, frequency_response
+from filterlab.workbench.filter_bench import FilterBench, Report
 
 __all__ = ["HistogramPage", "KernelPage"]
 

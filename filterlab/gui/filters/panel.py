@@ -26,8 +26,8 @@ from filterlab.gui.icons import icon
 from filterlab.gui.widgets.code_panel import CodePanel
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.product_view import ProductView
-from filterlab.surgery.filterbench import FilterBench, Report
 from filterlab.surgery.kernels.analysis import PixelExplanation
+from filterlab.workbench.filter_bench import FilterBench, Report
 
 __all__ = ["PAGES", "BottomPanel"]
 

@@ -22,9 +22,9 @@ from filterlab.gui.filters.preset_popup import PresetPopup
 from filterlab.gui.filters.thumbs import kernel_icon
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.line import Line
-from filterlab.surgery.filterbench import FilterBench
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS, Parameter
+from filterlab.workbench.filter_bench import FilterBench
 
 __all__ = ["PresetBar"]
 

@@ -19,7 +19,7 @@ from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.picture_view import BoxItem, PictureView
 from filterlab.surgery.convolve import Picture
-from filterlab.surgery.filterbench import Report
+from filterlab.workbench.filter_bench import Report
 
 __all__ = ["Stage", "shown_input"]
 

@@ -32,8 +32,8 @@ from filterlab.gui.jobs import Latest
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
 from filterlab.surgery.convolve import Picture
-from filterlab.surgery.filterbench import Change, FilterBench
 from filterlab.surgery.kernels.library import KernelLibrary
+from filterlab.workbench.filter_bench import Change, FilterBench
 
 __all__ = ["FiltersTab"]
 

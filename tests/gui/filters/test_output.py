@@ -217,8 +217,8 @@ def test_every_text_has_a_chinese_one(repo: Path) -> None:
     import ast
     import json
 
-    from filterlab.surgery.filterbench import EDIT_NAMES
     from filterlab.surgery.kernels.presets import CATEGORIES, PRESETS
+    from filterlab.workbench.filter_bench import EDIT_NAMES
 
     table: dict[str, str] = {}
     for path in (repo / "resources" / "translations" / "zh").glob("*.json"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from filterlab.surgery.bench_state import SLOTS, BenchState
 from filterlab.surgery.kernels import Kernel
 from filterlab.surgery.kernels.text import format_number
+from filterlab.workbench.filter_state import SLOTS, BenchState
 
 __all__ = ["bias", "cell", "copy", "difference", "kernel", "picture", "structure", "swap"]
 

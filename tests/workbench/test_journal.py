@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filterlab.surgery.journal import Edit, Journal
+from filterlab.workbench.journal import Edit, Journal
 
 
 def _push(journal: Journal[int], old: int, new: int, name: str = "x", merge: object = None) -> None:

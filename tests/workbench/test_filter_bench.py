@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 import filterlab.caffe as caffe
 from filterlab.errors import FilterLabError
 from filterlab.surgery import convolve
-from filterlab.surgery.bench_core import Change
 from filterlab.surgery.convolve import Outputs
-from filterlab.surgery.filterbench import EDIT_NAMES, TRANSFORMS, FilterBench
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.surgery.layer_filters import read_layer_filters
+from filterlab.workbench.filter_bench import EDIT_NAMES, TRANSFORMS, Change, FilterBench
 
 RNG = np.random.default_rng(8)
 PICTURE = RNG.random((24, 31, 3), dtype=np.float32)
