@@ -61,8 +61,9 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     app.setApplicationDisplayName("FilterLab")
     app.setDesktopFileName("filterlab")
     font = app.font()
-    if font.pointSizeF() < 9.5:
-        font.setPointSizeF(9.5)
+    # 13 pixels is what the layouts are drawn for. Without a desktop nobody has chosen a size.
+    if font.pointSizeF() < 9.75 or app.platformName() == "offscreen":
+        font.setPointSizeF(9.75)
         app.setFont(font)
     return app
 

@@ -14,14 +14,12 @@ from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAction,
     QActionGroup,
-    QButtonGroup,
     QFrame,
-    QHBoxLayout,
     QMainWindow,
     QMenu,
+    QMenuBar,
     QScrollArea,
-    QTabWidget,
-    QToolButton,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +27,7 @@ from qtpy.QtWidgets import (
 import filterlab
 from filterlab.gui import i18n, mnemonics, theme
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.header import Header
 from filterlab.gui.help_window import HelpWindow, window_keys_html
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import app_icon
@@ -97,10 +96,15 @@ class MainWindow(QMainWindow):
         central = QWidget(self)
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.tab_widget = QTabWidget(central)
-        self.tab_widget.setDocumentMode(True)
         layout.setSpacing(0)
-        layout.addWidget(self.tab_widget, 1)
+        # EN and 中文 are what the languages are called on the switch, whatever is in use.
+        self.header = Header([("EN", "en"), ("中文", "zh")], i18n.language(), central)
+        for name, title in i18n.LANGUAGES.items():
+            self.header.languages.button(name).setToolTip(title)
+        self.header.languages.chosen.connect(self.set_language)
+        self.pages = QStackedWidget(central)
+        layout.addWidget(self.header)
+        layout.addWidget(self.pages, 1)
         self.strip = MessageStrip(central)
         layout.addWidget(self.strip)
         self.setCentralWidget(central)
@@ -112,9 +116,9 @@ class MainWindow(QMainWindow):
         for kind in _tab_classes() if tabs is None else tabs:
             self._add_tab(kind(self.settings, self))
         titles = [tab.title() for tab in self.tabs]
-        self.tab_actions = TabActions(self.tab_widget, titles, self)
-        self.tab_widget.currentChanged.connect(self._on_tab_changed)
-        self._on_tab_changed(self.tab_widget.currentIndex())
+        self.tab_actions = TabActions(self.header.tabs, titles, self)
+        self.header.tabs.currentChanged.connect(self._on_tab_changed)
+        self._on_tab_changed(self.header.tabs.currentIndex())
 
     def fit_into_screen(self) -> None:
         """No larger than the screen has room for, with its frame, and all of it on the screen."""
@@ -194,29 +198,14 @@ class MainWindow(QMainWindow):
             self._theme_menu.addAction(action)
         group.triggered.connect(self._on_theme)
 
-        corner = QWidget(bar)
-        row = QHBoxLayout(corner)
-        row.setContentsMargins(0, 0, theme.STEP, 0)
-        row.setSpacing(0)
-        self._language_buttons = QButtonGroup(self)
-        for name, text in (("en", "EN"), ("zh", "中文")):
-            button = QToolButton(corner)
-            button.setText(text)
-            button.setCheckable(True)
-            button.setProperty("flat", True)
-            button.setProperty("corner", True)
-            button.setProperty("language", name)
-            button.setFocusPolicy(Qt.TabFocus)
-            button.setToolTip(i18n.LANGUAGES[name])
-            button.setChecked(i18n.language() == name)
-            self._language_buttons.addButton(button)
-            row.addWidget(button)
-        self._language_buttons.buttonClicked.connect(self._on_language)
-        bar.setCornerWidget(corner, Qt.TopRightCorner)
+    def menuBar(self) -> QMenuBar:
+        """The menus, which stand in the header's row."""
+        return self.header.menu_bar
 
     def _add_tab(self, tab: Tab) -> None:
         self.tabs.append(tab)
-        self.tab_widget.addTab(_Page(tab), tab.title())
+        self.pages.addWidget(_Page(tab))
+        self.header.tabs.addTab(tab.title())
         tab.message.connect(self._on_message)
         tab.hint_changed.connect(self._show_hint)
         tab.undo_changed.connect(self._update_undo)
@@ -240,7 +229,7 @@ class MainWindow(QMainWindow):
     def show_tab(self, name: str) -> Tab:
         """Bring a tab to the front and return it."""
         tab = self.tab(name)
-        self.tab_widget.setCurrentIndex(self.tabs.index(tab))
+        self.header.tabs.setCurrentIndex(self.tabs.index(tab))
         return tab
 
     def _on_tab_changed(self, index: int) -> None:
@@ -249,6 +238,7 @@ class MainWindow(QMainWindow):
         if self._current is not None:
             self._current.deactivated()
         self._current = self.tabs[index] if 0 <= index < len(self.tabs) else None
+        self.pages.setCurrentIndex(index)
         self._fill_menus()
         self._update_undo()
         if self._current is not None:
@@ -280,6 +270,7 @@ class MainWindow(QMainWindow):
                     menu.addAction(item)
             menu.menuAction().setVisible(not menu.isEmpty())
             mnemonics.spread(menu)
+        self.header.arrange()
 
     # Undo
 
@@ -415,9 +406,6 @@ class MainWindow(QMainWindow):
             self.showNormal()
 
     # Language and theme
-
-    def _on_language(self, button: QToolButton) -> None:
-        self.set_language(str(button.property("language")))
 
     def set_language(self, name: str) -> None:
         """Switch the interface's language; the window is rebuilt around its state."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QObject
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QAction, QTabWidget, QWidget
+from qtpy.QtWidgets import QAction, QTabBar, QWidget
 
 from filterlab.gui.i18n import tr
 
@@ -20,7 +20,7 @@ _PREVIOUS = ("Ctrl+Shift+Tab", "Ctrl+PgUp", "Ctrl+Shift+Backtab", "Ctrl+Backtab"
 class TabActions(QObject):
     """An action for each tab (Alt+1 …) and two that go around."""
 
-    def __init__(self, tabs: QTabWidget, titles: Sequence[str], window: QWidget) -> None:
+    def __init__(self, tabs: QTabBar, titles: Sequence[str], window: QWidget) -> None:
         super().__init__(window)
         self._tabs = tabs
         self.choices: list[QAction] = []

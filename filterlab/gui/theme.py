@@ -19,6 +19,7 @@ __all__ = [
     "apply",
     "code_font",
     "current",
+    "font",
     "line_height",
 ]
 
@@ -34,7 +35,8 @@ class Theme:
     ----------
     surface : what is read and edited. backdrop : what lies behind. well : behind pictures.
     text, muted : text and less important text, both at least 4.5 in contrast on surface and
-    backdrop. line : hairlines. accent : the one accent. on_accent : text on it.
+    backdrop. line : hairlines. accent : the one accent. on_accent : text on it. accent_text : the
+    accent as text. selection : behind what is chosen.
     error, warning, good : message colours. input_mark, output_mark : outlines over pictures.
     """
 
@@ -48,6 +50,8 @@ class Theme:
     hover: str
     accent: str
     on_accent: str
+    accent_text: str
+    selection: str
     error: str
     warning: str
     good: str
@@ -69,6 +73,8 @@ LIGHT = Theme(
     hover="#E9EDF4",
     accent="#2F6FDE",
     on_accent="#FFFFFF",
+    accent_text="#1F5BC4",
+    selection="#E6EEFC",
     error="#B3261E",
     warning="#8A5A00",
     good="#1E7B3A",
@@ -84,6 +90,8 @@ DARK = Theme(
     hover="#393C41",
     accent="#6EA8FE",
     on_accent="#10233F",
+    accent_text="#8DBBFF",
+    selection="#2C3A52",
     error="#FF9C94",
     warning="#F0C060",
     good="#7FD49A",
@@ -106,6 +114,14 @@ def code_font() -> QFont:
     font.setStyleHint(QFont.Monospace)
     font.setPointSizeF(max(8.0, QApplication.font().pointSizeF() - 0.5))
     return font
+
+
+def font(pixels: float = 13, bold: bool = False) -> QFont:
+    """The window's font, at a size that is given for its usual text of 13 pixels."""
+    made = QFont(QApplication.font())
+    made.setPointSizeF(made.pointSizeF() * pixels / 13)
+    made.setBold(bold)
+    return made
 
 
 def line_height(metrics: QFontMetrics) -> int:
@@ -150,7 +166,7 @@ def _style_sheet(t: Theme) -> str:
     art = paths.resource("icons", t.name).as_posix()
     return f"""
     QMainWindow, QDialog {{ background: {t.backdrop}; }}
-    QMenuBar {{ background: {t.backdrop}; color: {t.text}; padding: 4px 8px; }}
+    QMenuBar {{ background: {t.surface}; color: {t.text}; padding: 0 8px; }}
     QMenuBar::item {{ padding: 4px 8px; border-radius: 4px; background: transparent; }}
     QMenuBar::item:selected {{ background: {t.hover}; }}
     QMenu {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.line}; padding: 4px; }}
@@ -160,12 +176,6 @@ def _style_sheet(t: Theme) -> str:
     QMenu::separator {{ height: 1px; background: {t.line}; margin: 4px 8px; }}
     QToolTip {{ background: {t.surface}; color: {t.text}; border: 1px solid {t.line};
         padding: 4px 6px; }}
-    QTabWidget::pane {{ border: 0; border-top: 1px solid {t.line}; background: {t.backdrop}; }}
-    QTabBar {{ qproperty-drawBase: 0; }}
-    QTabBar::tab {{ background: transparent; color: {t.muted}; padding: 7px 16px 6px 16px;
-        border: 0; border-bottom: 2px solid transparent; margin-left: 8px; }}
-    QTabBar::tab:selected {{ color: {t.text}; border-bottom: 2px solid {t.accent}; }}
-    QTabBar::tab:hover:!selected {{ color: {t.text}; }}
     QPushButton, QToolButton {{ background: {t.surface}; color: {t.text};
         border: 1px solid {t.line}; border-radius: 5px; padding: 4px 10px; }}
     QToolButton {{ padding: 4px 6px; }}
@@ -183,9 +193,17 @@ def _style_sheet(t: Theme) -> str:
         border-color: transparent; }}
     QToolButton[flat="true"]:hover, QPushButton[flat="true"]:hover {{ background: {t.hover}; }}
     QToolButton[flat="true"]:focus {{ border-color: {t.accent}; }}
-    QToolButton[corner="true"] {{ padding: 2px 8px; }}
     QToolButton[flat="true"]:checked {{ background: {t.hover}; color: {t.text};
         border-color: {t.line}; }}
+    QToolButton[segment] {{ border-radius: 0; color: {t.muted}; padding: 2px 10px; }}
+    QToolButton[segment="middle"], QToolButton[segment="last"] {{ border-left: 0; }}
+    QToolButton[segment="first"] {{ border-top-left-radius: 4px; border-bottom-left-radius: 4px; }}
+    QToolButton[segment="last"] {{ border-top-right-radius: 4px; border-bottom-right-radius: 4px; }}
+    QToolButton[segment="only"] {{ border-radius: 4px; }}
+    QToolButton[segment]:hover {{ color: {t.text}; }}
+    QToolButton[segment]:checked {{ background: {t.selection}; color: {t.accent_text};
+        border-color: {t.line}; font-weight: bold; }}
+    QToolButton[segment]:focus {{ border: 1px solid {t.accent}; }}
     QToolButton::menu-indicator {{ image: none; }}
     QLineEdit, QPlainTextEdit, QTextEdit, QListView, QTreeView, QTableView {{
         background: {t.surface}; border: 1px solid {t.line}; border-radius: 5px; }}

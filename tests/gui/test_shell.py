@@ -278,14 +278,14 @@ def test_language_switch_rebuilds_the_window_around_its_state(qtbot, desk, until
     old = desk.window
     old.tabs[0].step()
     old.show_tab("others")
-    button = next(b for b in old._language_buttons.buttons() if b.property("language") == "zh")
+    button = old.header.languages.button("zh")
     qtbot.mouseClick(button, Qt.LeftButton)
     until(lambda: desk.window is not old)
     new = desk.window
     assert new.isVisible()
     assert new.tabs[0].value == 1
     assert new.current_tab.name == "others"
-    assert new.tab_widget.tabText(0) == "取消"
+    assert new.header.tabs.tabText(0) == "取消"
     assert old.tabs[0].shut == 1
     assert Settings().text("language") == "zh"
 

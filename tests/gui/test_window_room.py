@@ -94,7 +94,7 @@ def test_what_does_not_fit_can_be_scrolled_to(
     window.resize(900, 330)
     until(lambda: window.height() == 330 and tab.settled)
     qapp.processEvents()
-    panel, page = tab.panel_, window.tab_widget.currentWidget()
+    panel, page = tab.panel_, window.pages.currentWidget()
     for field in (panel.dilation, tab.editors[2].grid):
         page.ensureWidgetVisible(field)
         qapp.processEvents()
