@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe.errors import CaffeError
-from filterlab.caffe.wire import mapping_of
+from filterlab.caffe.wire import check_length, mapping_of
 
 __all__ = ["MAX_BLOB_COUNT", "Blob", "Shape", "Storage", "aligned", "check_shape", "shape_text"]
 
@@ -149,8 +149,17 @@ class Blob:
 
     @property
     def data(self) -> Floats:
-        """The values: a writable float32 array of this blob's shape, always the same memory."""
-        return self._storage.flat.reshape(self._shape)
+        """The values: a writable float32 array of this blob's shape, always the same memory.
+
+        Raises
+        ------
+        CaffeError
+            If they are mapped from a file that has been cut short since.
+        """
+        storage = self._storage
+        if storage.mapped is not None:
+            check_length(storage.mapped)
+        return storage.flat.reshape(self._shape)
 
     @data.setter
     def data(self, values: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe.errors import CaffeError
-from filterlab.caffe.wire import Message, Walker, open_buffer
+from filterlab.caffe.wire import Message, Walker, open_bytes
 
 __all__ = ["read_blobproto", "read_mean"]
 
@@ -26,8 +26,8 @@ def read_blobproto(path: str | os.PathLike[str]) -> FloatArray:
         If the file is missing, damaged or no blob.
     """
     name = os.fspath(path)
-    data = open_buffer(path)
-    blob = Walker(data, name, "binaryproto").blob(Message(0, len(data), "the blob"))
+    with open_bytes(path) as data:
+        blob = Walker(data, name, "binaryproto").blob(Message(0, len(data), "the blob"))
     if not blob.size:
         raise CaffeError(f"{name}: holds no values; give a .binaryproto or .npy file here")
     return blob
@@ -76,9 +76,11 @@ def read_mean(path: str | os.PathLike[str]) -> FloatArray:
         If the file is missing or damaged, holds a pickle, or has another number of axes.
     """
     name = os.fspath(path)
-    data = open_buffer(path)
-    mean = _read_npy(path) if data[:6] == _NPY_SIGNATURE else None
-    if mean is None:
+    with open_bytes(path) as data:
+        is_npy = data[:6] == _NPY_SIGNATURE
+    if is_npy:
+        mean = _read_npy(path)
+    else:
         if name.lower().endswith((".npy", ".npz")):
             raise CaffeError(f"{name}: no .npy file; export the mean again")
         mean = read_blobproto(path)

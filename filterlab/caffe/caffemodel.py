@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,21 @@ import numpy.typing as npt
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.proto import caffe_pb2
-from filterlab.caffe.wire import BYTES, VARINT, Message, Walker, open_buffer, shown
+from filterlab.caffe.wire import (
+    BYTES,
+    VARINT,
+    FileBytes,
+    Message,
+    Walker,
+    open_buffer,
+    open_bytes,
+    shown,
+)
 
-__all__ = ["parse_weights", "read_weights", "write_weights"]
+__all__ = ["layers_with_weights", "parse_weights", "read_weights", "reading", "write_weights"]
 
 FloatArray = npt.NDArray[np.float32]
+Steps = Generator[tuple[str, float], None, dict[str, list[FloatArray]]]
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SIGNATURES = {
@@ -42,7 +52,7 @@ _NET_FIELDS: dict[int, tuple[str, tuple[int, ...]]] = {
 }
 
 
-def _refuse_other_files(data: memoryview, path: str) -> None:
+def _refuse_other_files(data: memoryview | FileBytes, path: str) -> None:
     """Name the likeliest mistakes: text, a page saved from the web, a picture, an archive."""
     head = bytes(data[:4096])
     if not head:
@@ -63,16 +73,9 @@ def _refuse_other_files(data: memoryview, path: str) -> None:
             raise CaffeError(f"{path}: {kind}, not weights; give a caffemodel here")
 
 
-def _blobs_of(walker: Walker, ranges: list[tuple[int, int]], name: str) -> list[FloatArray]:
-    return [
-        walker.blob(Message(start, end, f"blob {index} of layer {shown(name)}"))
-        for index, (start, end) in enumerate(ranges)
-    ]
-
-
 def _layer(
     walker: Walker, where: Message, name_field: int, blobs_field: int, v0_field: int | None
-) -> tuple[str, list[FloatArray]]:
+) -> tuple[str, list[Message]]:
     """Name and blobs of a layer; a V0 layer lies within a V1 layer."""
     name, blobs = "", []
     ranges: list[tuple[int, int]] = []
@@ -88,10 +91,13 @@ def _layer(
             walker.expect(wire, (BYTES,), where, "layer")
             name, inner = _layer(walker, Message(start, end, where.what), 1, 50, None)
             blobs += inner
-    return name, blobs + _blobs_of(walker, ranges, name)
+    for index, (start, end) in enumerate(ranges):
+        blobs.append(Message(start, end, f"blob {index} of layer {shown(name)}"))
+    return name, blobs
 
 
-def _layers(walker: Walker, net: Message) -> Iterator[tuple[str, list[FloatArray]]]:
+def _layers(walker: Walker, net: Message) -> Iterator[tuple[str, list[Message], int]]:
+    """Name and blobs of each layer, and the byte where it ends."""
     index = 0
     for number, wire, start, end, _ in walker.fields(net):
         field, wanted = _NET_FIELDS.get(number, ("", (wire,)))
@@ -103,18 +109,26 @@ def _layers(walker: Walker, net: Message) -> Iterator[tuple[str, list[FloatArray
         name_field, blobs_field, v0_field = (1, 7, None) if number == 100 else (4, 6, 1)
         name, blobs = _layer(walker, where, name_field, blobs_field, v0_field)
         net.what = f"the net, after layer {shown(name)}"
-        yield name, blobs
+        yield name, blobs, end
     if not index:
         walker.fail("holds no layers; give a caffemodel here")
 
 
-def read_weights(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
+def read_weights(
+    path: str | os.PathLike[str], mapped: bool = True, only: Collection[str] | None = None
+) -> dict[str, list[FloatArray]]:
     """The weights in a file, by layer name in file order.
 
     Parameters
     ----------
     path : path
         A ``.caffemodel`` of any generation, or HDF5 (``.caffemodel.h5``).
+    mapped : bool
+        Whether a file of 8 MiB or more may be mapped rather than read. A mapped file opens in
+        no time, but whoever writes into it meanwhile changes the weights, and whoever cuts it
+        short ends the process that looks at them.
+    only : collection of str, optional
+        Names of the layers to read; all if not given.
 
     Returns
     -------
@@ -126,31 +140,94 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
     Raises
     ------
     CaffeError
-        If the file is missing, damaged or no weights file.
+        If the file is missing, damaged or no weights file, or changed while it was being read.
     """
+    if not mapped:
+        return _run_out(reading(path, only))
     name = os.fspath(path)
     data = open_buffer(path)
     if data[:8] == _HDF5_SIGNATURE:
-        from filterlab.caffe import hdf5
-
-        return hdf5.read_weights(path)
-    return parse_weights(data, name)
+        return _of_hdf5(path, only)
+    return parse_weights(data, name, only)
 
 
-def parse_weights(data: bytes | memoryview, path: str = "<weights>") -> dict[str, list[FloatArray]]:
+def reading(path: str | os.PathLike[str], only: Collection[str] | None = None) -> Steps:
+    """:func:`read_weights` with ``mapped=False``, a layer a step.
+
+    Each blob is read once, into the memory that it then stays in.
+
+    Yields
+    ------
+    (str, float)
+        The layer read, and the share of the file that lies behind.
+
+    Raises
+    ------
+    CaffeError
+        As :func:`read_weights`.
+    """
+    name = os.fspath(path)
+    with open_bytes(path) as data:
+        if data[:8] != _HDF5_SIGNATURE:
+            return (yield from _parsing(data, name, only))
+    return _of_hdf5(path, only)
+
+
+def _of_hdf5(
+    path: str | os.PathLike[str], only: Collection[str] | None
+) -> dict[str, list[FloatArray]]:
+    from filterlab.caffe import hdf5
+
+    return hdf5.read_weights(path, only)
+
+
+def layers_with_weights(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the layers of which a file holds weights, in file order; their values stay unread.
+
+    Raises
+    ------
+    CaffeError
+        As :func:`read_weights`.
+    """
+    name = os.fspath(path)
+    with open_bytes(path) as data:
+        if data[:8] != _HDF5_SIGNATURE:
+            _refuse_other_files(data, name)
+            walker = Walker(data, name, "caffemodel")
+            layers = _layers(walker, Message(0, len(data), "the net"))
+            return list(dict.fromkeys(layer for layer, blobs, _ in layers if blobs))
+    return list(_of_hdf5(path, None))
+
+
+def parse_weights(
+    data: bytes | memoryview, path: str = "<weights>", only: Collection[str] | None = None
+) -> dict[str, list[FloatArray]]:
     """The weights in the bytes of a ``.caffemodel``; see :func:`read_weights`.
 
     Where the bytes are writable, large arrays are views of them.
     """
-    view = memoryview(data)
-    _refuse_other_files(view, path)
-    walker = Walker(view, path, "caffemodel")
+    return _run_out(_parsing(memoryview(data), path, only))
+
+
+def _parsing(data: memoryview | FileBytes, path: str, only: Collection[str] | None) -> Steps:
+    _refuse_other_files(data, path)
+    walker = Walker(data, path, "caffemodel")
     found: dict[str, list[FloatArray]] = {}
-    for layer, blobs in _layers(walker, Message(0, len(view), "the net")):
+    for layer, blobs, end in _layers(walker, Message(0, len(data), "the net")):
         # Of two layers with one name, as for two phases, the later with blobs counts.
-        if blobs:
-            found[layer] = blobs
+        if blobs and (only is None or layer in only):
+            found[layer] = [walker.blob(blob) for blob in blobs]
+        yield layer, end / len(data)
     return found
+
+
+def _run_out(steps: Steps) -> dict[str, list[FloatArray]]:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: dict[str, list[FloatArray]] = end.value
+            return found
 
 
 def _varint(value: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import stat
 import tempfile
@@ -14,7 +15,7 @@ from typing import IO, Any
 __all__ = ["atomic_write", "open_file"]
 
 
-def open_file(path: str | os.PathLike[str]) -> IO[bytes]:
+def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open an ordinary file to read its bytes; raise at once for what may never answer.
 
     A pipe waits for whoever writes to it, already when it is opened, and a device may have no

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,12 @@ def _read_blob(dataset: Any, where: str) -> FloatArray:
 
 
 def _collect(
-    group: Any, prefix: str, path: str, found: dict[str, list[FloatArray]], depth: int
+    group: Any,
+    prefix: str,
+    path: str,
+    found: dict[str, list[FloatArray]],
+    only: Collection[str] | None,
+    depth: int = 0,
 ) -> None:
     import h5py
 
@@ -54,7 +59,9 @@ def _collect(
         item = group[key]
         name = f"{prefix}/{key}" if prefix else key
         if isinstance(item, h5py.Group):
-            _collect(item, name, path, found, depth + 1)
+            _collect(item, name, path, found, only, depth + 1)
+        elif only is not None and prefix not in only:
+            continue
         elif isinstance(item, h5py.Dataset) and key.isascii() and key.isdigit() and prefix:
             blobs[int(key)] = _read_blob(item, f"{path}: blob {key} of layer {prefix!r}")
     if blobs:
@@ -66,10 +73,13 @@ def _collect(
         found[prefix] = [blobs[index] for index in range(len(blobs))]
 
 
-def read_weights(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
+def read_weights(
+    path: str | os.PathLike[str], only: Collection[str] | None = None
+) -> dict[str, list[FloatArray]]:
     """The weights in an HDF5 file by layer name, in the file's (alphabetical) order.
 
-    A layer name with slashes, as ``inception_3a/1x1``, is a nested group.
+    A layer name with slashes, as ``inception_3a/1x1``, is a nested group. ``only`` names the
+    layers to read; all if not given.
 
     Raises
     ------
@@ -87,7 +97,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, list[FloatArray]]:
             data = file.get("data") if "data" in file else None
             if not isinstance(data, h5py.Group):
                 raise CaffeError(f"{name}: has no group 'data'; give a .caffemodel.h5 here")
-            _collect(data, "", name, found, 0)
+            _collect(data, "", name, found, only)
     except CaffeError:
         raise
     except MemoryError as error:

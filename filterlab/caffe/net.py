@@ -50,6 +50,8 @@ class Net(Weighted):
         ``TEST`` or ``TRAIN``.
     level, stages : int, list of str
         For the layers' include and exclude rules.
+    mapped : bool
+        Whether a large weights file may be mapped rather than read into memory (an extension).
 
     Raises
     ------
@@ -72,6 +74,7 @@ class Net(Weighted):
         weights: str | os.PathLike[str] | None = None,
         level: int = 0,
         stages: Sequence[str] | None = None,
+        mapped: bool = True,
     ) -> None:
         # pycaffe's orders: (phase, level, stages, weights) and (weights, phase).
         rest = list(args)
@@ -114,7 +117,7 @@ class Net(Weighted):
         except CaffeError as err:
             raise CaffeError(f"{source}: {err}") from None
         if weights is not None:
-            self.copy_from(weights)
+            self.copy_from(weights, mapped=mapped)
 
     def _set_up(self, topology: Topology, plans: PlanCache) -> None:
         self._topology = topology
@@ -408,7 +411,7 @@ class Net(Weighted):
         compiled = plan.compiled()
         if compiled is None:
             return
-        self._check_files()
+        self.check_files()
         bound = self._bindings.get(key)
         if bound is None or bound.compiled is not compiled:
             if len(self._bindings) >= 6:
@@ -441,6 +444,7 @@ class Net(Weighted):
         forward.
         """
         with self._lock:
+            self.check_files()
             twin: Net = type(self).__new__(type(self))
             twin._set_up(self._topology, self._plans)
             twin.filled = self.filled

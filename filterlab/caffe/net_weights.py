@@ -16,7 +16,7 @@ from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fixed import BlobRow
 from filterlab.caffe.net_structure import Structure
 from filterlab.caffe.weights import Filled, match, nothing_filled, pair
-from filterlab.caffe.wire import check_mapped
+from filterlab.caffe.wire import check_mapped, mapping_of
 
 __all__ = ["Weighted", "no_training", "path_of"]
 
@@ -30,18 +30,30 @@ class Weighted(Structure):
     _weights: list[BlobRow[Blob]]
     filled: Filled
 
-    def copy_from(self, weights: str | os.PathLike[str] | Mapping[str, Sequence[Any]]) -> None:
+    def copy_from(
+        self,
+        weights: str | os.PathLike[str] | Mapping[str, Sequence[Any]],
+        *,
+        mapped: bool = True,
+        source: str = "the weights",
+    ) -> None:
         """Take the weights of all layers that a file has under the same names.
 
         Parameters
         ----------
         weights : path, or mapping of layer name to arrays (an extension)
-            A caffemodel of any generation or HDF5. Large files are mapped, not read.
+            A caffemodel of any generation or HDF5.
+        mapped : bool
+            Whether a large file may be mapped rather than read (an extension). A net that reads
+            is safe from whatever becomes of the file.
+        source : str
+            What errors call a mapping (an extension).
 
         Raises
         ------
         CaffeError
-            If the file is no weights file or a layer's shapes differ; the net is unchanged then.
+            If the file is no weights file or a layer's shapes differ, or somebody wrote into a
+            file that the net has mapped; the net is unchanged then.
 
         Warns
         -----
@@ -49,15 +61,17 @@ class Weighted(Structure):
             If not a single layer was filled. :attr:`filled` tells what was.
         """
         if isinstance(weights, Mapping):
-            source = "the weights"
             found: Mapping[str, Sequence[Any]] = weights
         else:
             from filterlab.caffe import caffemodel
 
             source = path_of(weights, "weights file")
-            found = caffemodel.read_weights(source)
+            found = caffemodel.read_weights(source, mapped)
         with self._lock:
-            pairs, self.filled = match(self._params, found, source)
+            self.check_files()
+            pairs, filled = match(self._params, found, source)
+            check_mapped(mapping_of(np.asarray(array)) for _, array in pairs)
+            self.filled = filled
             for blob, array in pairs:
                 blob._set_values(np.asarray(array))
         if self._params and not self.filled.layers:
@@ -93,17 +107,23 @@ class Weighted(Structure):
         from filterlab.caffe import hdf5
 
         path = path_of(path, "weights file")
-        try:
-            self.copy_from(hdf5.read_weights(path))
-        except CaffeError as err:
-            raise CaffeError(str(err).replace("the weights", path, 1)) from None
+        self.copy_from(hdf5.read_weights(path), source=path)
 
-    def _check_files(self) -> None:
-        """Raise CaffeError if a weights file that the net computes with was cut short."""
+    def check_files(self) -> None:
+        """Make sure that nobody wrote into a file that the net's weights are mapped from.
+
+        An extension; computing, saving and copying ask it first. A file that was replaced or
+        deleted is no harm.
+
+        Raises
+        ------
+        CaffeError
+            Naming the file.
+        """
         check_mapped(blob._storage.mapped for row in self._weights for blob in row)
 
     def _arrays(self) -> dict[str, list[Floats]]:
-        self._check_files()
+        self.check_files()
         return {name: [blob.data for blob in row] for name, row in self._params.items()}
 
     def share_with(self, other: Weighted) -> None:

@@ -2,18 +2,21 @@
 
 A caffemodel has some hundred headers and millions of values. The headers are read here in
 Python; the values of a packed field become an array over the same memory (a file mapped
-copy-on-write, or bytes), so that opening a large file takes milliseconds.
+copy-on-write, or bytes), so that opening a large file takes milliseconds. Or they are read from
+the file straight into memory of their own, which no change of the file reaches.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import mmap
 import os
 import sys
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +24,7 @@ import numpy.typing as npt
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import open_file
 
-__all__ = ["Message", "Walker", "open_buffer", "shape_text", "shown"]
+__all__ = ["FileBytes", "Message", "Walker", "open_buffer", "open_bytes", "shape_text", "shown"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -29,11 +32,26 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _WIDTHS = {FIXED64: 8, FIXED32: 4}
 _LEGACY = ("num", "channels", "height", "width")
 _AXES_LIMIT = 32  # Caffe's own
+_VALUES_LIMIT = 2**31 - 1  # of a blob, also Caffe's own
 # No net has nearly as many; noise may. A run of unpacked values counts as one.
 _HEADERS_LIMIT = 500_000
 _MAP_FROM = 8 << 20  # smaller files are read
-_mapped: weakref.WeakKeyDictionary[mmap.mmap, str] = weakref.WeakKeyDictionary()
 _COPY_BELOW = 64 << 10  # smaller blobs get memory of their own, which is aligned
+_RECORDS = 1 << 20  # unpacked values looked at together
+_BLOCK = 64 << 10  # bytes of a file read at once where headers are walked
+
+
+class _Origin(NamedTuple):
+    """What a mapping was made from: the file's name and length, when it was last written to, and
+    a descriptor, which names the file even after it has been renamed or deleted."""
+
+    name: str
+    handle: int
+    size: int
+    written: int
+
+
+_mapped: weakref.WeakKeyDictionary[mmap.mmap, _Origin] = weakref.WeakKeyDictionary()
 
 
 def shape_text(shape: Sequence[int]) -> str:
@@ -44,6 +62,13 @@ def shape_text(shape: Sequence[int]) -> str:
 def shown(name: str) -> str:
     """A name from a file in quotes, cut where noise makes it long."""
     return repr(name if len(name) <= 60 else name[:57] + "...")
+
+
+def _refused(name: str, error: Exception) -> CaffeError:
+    if isinstance(error, FileNotFoundError):
+        return CaffeError(f"{name}: no such file; check the path")
+    reason = getattr(error, "strerror", None) or str(error)
+    return CaffeError(f"{name}: cannot be read ({reason})")
 
 
 def open_buffer(path: str | os.PathLike[str]) -> memoryview:
@@ -60,20 +85,107 @@ def open_buffer(path: str | os.PathLike[str]) -> memoryview:
     name = os.fspath(path)
     try:
         with open_file(path) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if size >= _MAP_FROM and sys.platform != "win32":
+            found = os.fstat(stream.fileno())
+            if found.st_size >= _MAP_FROM and sys.platform != "win32":
                 mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)
-                _mapped[mapped] = name
+                handle = os.dup(stream.fileno())
+                weakref.finalize(mapped, os.close, handle)
+                _mapped[mapped] = _Origin(name, handle, found.st_size, found.st_mtime_ns)
                 return memoryview(mapped)
             data = np.fromfile(stream, np.uint8).data
-    except FileNotFoundError as error:
-        raise CaffeError(f"{name}: no such file; check the path") from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CaffeError(f"{name}: cannot be read ({reason})") from error
+        raise _refused(name, error) from error
     if not len(data):
         raise CaffeError(f"{name}: the file is empty; copy or download it again")
     return data
+
+
+class FileBytes:
+    """An open file as bytes that are read when somebody looks, and values in memory of their own.
+
+    Parameters
+    ----------
+    stream : binary file
+        Open for reading; stays the caller's to close.
+    name : str
+        Named in errors.
+    """
+
+    def __init__(self, stream: io.BufferedReader, name: str) -> None:
+        self._stream, self.name = stream, name
+        found = os.fstat(stream.fileno())
+        self._size, self._written = found.st_size, found.st_mtime_ns
+        self._block, self._at = b"", 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, where: Any) -> Any:
+        """A byte as a number, or a range of bytes; only short ranges are asked for."""
+        if isinstance(where, slice):
+            start, stop, _ = where.indices(self._size)
+            return self.array("u1", max(0, stop - start), start).tobytes()
+        at = where - self._at
+        if not 0 <= at < len(self._block):
+            self._at = where
+            self._block = self.array("u1", min(_BLOCK, self._size - where), where).tobytes()
+            at = 0
+        return self._block[at]
+
+    def array(self, kind: str, count: int, start: int) -> npt.NDArray[Any]:
+        """``count`` values of a numpy type from byte ``start`` on, in memory of their own."""
+        values = np.empty(count, kind)
+        room = values.view(np.uint8).data
+        try:
+            self._stream.seek(start)
+            while len(room):
+                got = self._stream.readinto(room)
+                if not got:
+                    raise self._changed()
+                room = room[got:]
+        except OSError as error:
+            raise _refused(self.name, error) from error
+        return values
+
+    def check(self) -> None:
+        """Make sure that nobody wrote to the file since it was opened.
+
+        Raises
+        ------
+        CaffeError
+            If so: what was read may be half old and half new.
+        """
+        found = os.fstat(self._stream.fileno())
+        if (found.st_size, found.st_mtime_ns) != (self._size, self._written):
+            raise self._changed()
+
+    def _changed(self) -> CaffeError:
+        return CaffeError(
+            f"{self.name}: the file was changed while it was being read; open it again when the "
+            "other program has done with it"
+        )
+
+
+@contextlib.contextmanager
+def open_bytes(path: str | os.PathLike[str]) -> Iterator[FileBytes]:
+    """A file's bytes, read as they are asked for; at the end known not to have changed.
+
+    Raises
+    ------
+    CaffeError
+        If the file is missing, unreadable or empty, or was changed meanwhile.
+    """
+    name = os.fspath(path)
+    try:
+        stream = open_file(path)
+    except (OSError, ValueError) as error:
+        raise _refused(name, error) from error
+    with stream:
+        data = FileBytes(stream, name)
+        if not len(data):
+            raise CaffeError(f"{name}: the file is empty; copy or download it again")
+        yield data
+        data.check()
 
 
 def mapping_of(array: npt.NDArray[Any]) -> mmap.mmap | None:
@@ -85,11 +197,30 @@ def mapping_of(array: npt.NDArray[Any]) -> mmap.mmap | None:
     return owner if isinstance(owner, mmap.mmap) else None
 
 
-def check_mapped(mappings: Iterable[mmap.mmap | None]) -> None:
-    """Make sure that mapped files are still as long as they were.
+def check_length(mapped: mmap.mmap) -> None:
+    """Make sure that a mapped file is still as long as it was.
 
-    Reading past the end of a mapped file that has been cut short kills the process, so a run of
-    a net asks first. A file that was deleted or replaced stays whole for whoever mapped it.
+    Reading past the end of a mapped file that has been cut short kills the process.
+
+    Raises
+    ------
+    CaffeError
+        Naming the file.
+    """
+    if mapped.size() < len(mapped):
+        origin = _mapped.get(mapped)
+        raise CaffeError(
+            f"{origin.name if origin else 'a mapped file'}: the file was cut short while a net "
+            f"was using it ({mapped.size()} of {len(mapped)} bytes are left); restore it, then "
+            "open it again"
+        )
+
+
+def check_mapped(mappings: Iterable[mmap.mmap | None]) -> None:
+    """Make sure that nobody wrote to mapped files since they were opened.
+
+    What is written into a mapped file shows in those pages that no one has touched yet. A file
+    that was deleted or replaced by another of its name stays whole for whoever mapped it.
 
     Raises
     ------
@@ -97,11 +228,15 @@ def check_mapped(mappings: Iterable[mmap.mmap | None]) -> None:
         Naming the file.
     """
     for mapped in {m for m in mappings if m is not None}:
-        if mapped.size() < len(mapped):
+        check_length(mapped)
+        origin = _mapped.get(mapped)
+        if origin is None:
+            continue
+        found = os.fstat(origin.handle)
+        if (found.st_size, found.st_mtime_ns) != (origin.size, origin.written):
             raise CaffeError(
-                f"{_mapped.get(mapped, 'a mapped file')}: the file was cut short while a net was "
-                f"using it ({mapped.size()} of {len(mapped)} bytes are left); restore it, then "
-                "open it again"
+                f"{origin.name}: another program wrote into the file while a net was using it; "
+                "open it again, with Net(…, mapped=False) if that may happen any time"
             )
 
 
@@ -119,20 +254,26 @@ class Walker:
 
     Parameters
     ----------
-    data : memoryview
-        Bytes, writable if the arrays are to be.
+    data : memoryview or FileBytes
+        Bytes; arrays of values lie in them, and are writable if they are. Those of a file are
+        read into memory of their own.
     path : str
         Named in errors.
     kind : str
         What the file should be, such as ``"caffemodel"``; named in errors.
     """
 
-    def __init__(self, data: memoryview, path: str, kind: str) -> None:
+    def __init__(self, data: memoryview | FileBytes, path: str, kind: str) -> None:
         self.data, self.path, self.kind = data, path, kind
         self._headers = 0
 
     def fail(self, message: str) -> NoReturn:
         raise CaffeError(f"{self.path}: {message}")
+
+    def _array(self, kind: str, count: int, start: int) -> npt.NDArray[Any]:
+        if isinstance(self.data, FileBytes):
+            return self.data.array(kind, count, start)
+        return np.frombuffer(self.data, kind, count, start)
 
     def malformed(self, where: Message, what: str) -> NoReturn:
         self.fail(f"no valid {self.kind}: {what} in {where.what}; copy or download the file again")
@@ -208,13 +349,13 @@ class Walker:
             records = min(chunk, (end - at) // step)
             if records == 0:
                 return count
-            tags = np.frombuffer(self.data, np.uint8, records * step, at)[::step]
+            tags = self._array("u1", records * step, at)[::step]
             other = np.flatnonzero(tags != tag)
             if other.size:
                 return count + int(other[0])
             count += records
             at += records * step
-            chunk = min(2 * chunk, 1 << 20)
+            chunk = min(2 * chunk, _RECORDS)
 
     def expect(self, wire: int, wanted: tuple[int, ...], where: Message, field: str) -> None:
         """Complain if a known field has the wire type of another one."""
@@ -247,12 +388,15 @@ class Walker:
         if wire == BYTES:
             if (end - start) % width:
                 self.malformed(where, f"{end - start} bytes of {width}-byte values")
-            return np.frombuffer(self.data, kind, (end - start) // width, start)
+            return self._array(kind, (end - start) // width, start)
         # Unpacked: strip the tag before each value.
-        records = np.frombuffer(self.data, np.uint8, count * (width + 1) - 1, start)
         joined = np.empty((count, width), np.uint8)
-        joined[-1] = records[-width:]
-        joined[:-1] = records[:-width].reshape(count - 1, width + 1)[:, :width]
+        for begin in range(0, count, _RECORDS):
+            part = joined[begin : begin + _RECORDS]
+            size = len(part) * (width + 1) - 1
+            records = self._array("u1", size, start + begin * (width + 1))
+            part[-1] = records[-width:]
+            part[:-1] = records[:-width].reshape(len(part) - 1, width + 1)[:, :width]
         return joined.reshape(-1).view(kind)
 
     def blob(self, where: Message) -> FloatArray:
@@ -302,6 +446,11 @@ class Walker:
             self.fail(
                 f"{where.what}: its shape {shape_text(shape)} says {wanted} values, but {found} "
                 "are there; copy or download the file again"
+            )
+        if math.prod(dim for dim in shape if dim) > _VALUES_LIMIT:  # numpy has no room for it
+            self.fail(
+                f"{where.what} has the shape {shape_text(shape)}, which passes the "
+                f"{_VALUES_LIMIT} values of a blob; copy or download the file again"
             )
         return _joined(chunks).reshape(shape)
 

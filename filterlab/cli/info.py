@@ -124,7 +124,7 @@ def _check_weights(net: dict[str, Any], path: str) -> dict[str, Any]:
 
     from filterlab.caffe.caffemodel import read_weights
 
-    stored = read_weights(path)
+    stored = read_weights(path, mapped=False)
     wanted = {layer["name"]: layer["weights"] for layer in net["layers"] if layer["weights"]}
 
     def plain(shape: Sequence[int]) -> list[int]:

@@ -56,7 +56,7 @@ def read_layer_filters(
     names = [layer.name for layer in net.layer if layer.type == "Convolution"]
     if not names:
         raise FilterLabError(f"{os.fspath(prototxt)}: has no Convolution layer; open another net")
-    blobs = read_weights(os.fspath(weights)).get(names[0])
+    blobs = read_weights(os.fspath(weights), mapped=False, only=names[:1]).get(names[0])
     if not blobs:
         raise FilterLabError(
             f"{os.fspath(weights)}: has no weights for layer {names[0]!r}; open the file that "

@@ -44,6 +44,7 @@ def onnx_model(transplanted: Transplanted, size: tuple[int, int] | None = None) 
     if weights * 4 > _LIMIT * 0.95:
         raise FilterLabError("the weights are over 2 GB, more than one ONNX file can hold")
     topology = Topology(t.param, TEST)
+    t.net.check_files()
     plan = Plan(topology, {t.input: shape}, 0, len(topology.layers) - 1, None)
     values = {
         name: t.net.params[topology.layers[index].name][i].data

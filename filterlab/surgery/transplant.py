@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import filterlab.caffe as caffe
-from filterlab.caffe.caffemodel import read_weights
+from filterlab.caffe.caffemodel import reading
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.prototxt import format_net, read_net
 from filterlab.errors import FilterLabError
@@ -234,10 +234,13 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
     yield Progress("read the prototxt", 0, total, Path(prototxt).name)
     plain_param = read_net(prototxt)
     plain = caffe.Net(str(prototxt), caffe.TEST)  # says what is wrong with it before the weights
-    yield Progress("read the weights", 1, total, _weights_name(weights))
-    left = _check_names(plain_param, weights)
+    left: tuple[str, ...] = ()
     if weights is not None:
-        plain.copy_from(weights if isinstance(weights, Mapping) else str(weights))
+        found = yield from _read(weights, total)
+        left = _check_names(plain_param, weights, found)
+        named = "the weights" if isinstance(weights, Mapping) else os.fspath(weights)
+        plain.copy_from(found, source=named)
+        del found
     yield Progress("rewrite the layers", 2, total)
     shapes = {name: tuple(blob.shape) for name, blob in plain.blobs.items()}
     plan = rewrite(plain_param, shapes)
@@ -305,11 +308,24 @@ def _weights_name(weights: Weights) -> str:
     return "given" if isinstance(weights, Mapping) else Path(weights).name
 
 
-def _check_names(param: Any, weights: Weights) -> tuple[str, ...]:
+def _read(weights: Any, total: float) -> Job[Mapping[str, Sequence[Any]]]:
+    """The weights by layer, in memory of their own: what becomes of the file is no matter then."""
+    name, step = _weights_name(weights), "read the weights"
+    yield Progress(step, 1, total, name)
+    if isinstance(weights, Mapping):
+        return weights
+    steps = reading(weights)
+    while True:
+        try:
+            layer, share = next(steps)
+        except StopIteration as end:
+            found: Mapping[str, Sequence[Any]] = end.value
+            return found
+        yield Progress(step, 1 + share, total, f"{name}: {layer}")
+
+
+def _check_names(param: Any, weights: Weights, found: Mapping[str, Any]) -> tuple[str, ...]:
     """The layers with weights that a weights file does not have; refuse one that has none."""
-    if weights is None:
-        return ()
-    found = weights if isinstance(weights, Mapping) else read_weights(weights)
     stored = [name for name, arrays in found.items() if len(arrays)]
     wanted = [layer.name for layer in layers_for_test(param) if layer.type in _HAVE_WEIGHTS]
     if wanted and not set(stored).intersection(wanted):

@@ -190,7 +190,7 @@ def _misfit(model: Model) -> str:
     from filterlab import caffe
 
     try:
-        net = caffe.Net(str(model.prototxt), str(model.weights_path), caffe.TEST)
+        net = caffe.Net(str(model.prototxt), str(model.weights_path), caffe.TEST, mapped=False)
     except caffe.CaffeError as error:
         return str(error)
     left: Sequence[str] = net.filled.left

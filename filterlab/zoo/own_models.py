@@ -188,10 +188,10 @@ def _layers_of_net(path: Path) -> set[str]:
 
 
 def _layers_of_weights(path: Path) -> set[str]:
-    from filterlab.caffe.caffemodel import read_weights
+    from filterlab.caffe.caffemodel import layers_with_weights
 
     try:
-        return {name for name, blobs in read_weights(path).items() if blobs}
+        return set(layers_with_weights(path))
     except (CaffeError, OSError):
         return set()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +37,28 @@ def both_layouts(request: pytest.FixtureRequest) -> None:
     """Run a test twice: with fed weights as they are, and laid out for ONNX Runtime."""
     if request.param == "weights laid out":
         request.getfixturevalue("packed")
+
+
+@pytest.fixture
+def zeros_file() -> Callable[..., Path]:
+    """Makes a caffemodel of one layer with zeros of a shape, which takes no room on the disk."""
+
+    def varint(value: int) -> bytes:
+        low, rest = value & 127, value >> 7
+        return bytes([low | 128]) + varint(rest) if rest else bytes([low])
+
+    def field(number: int, content: bytes, more: int = 0) -> bytes:
+        """A field of these bytes and so many more that follow."""
+        return varint(number << 3 | 2) + varint(len(content) + more) + content
+
+    def make(path: Path, layer: str, *shape: int) -> Path:
+        size = 4 * math.prod(shape)
+        dims = field(7, field(1, b"".join(map(varint, shape))))
+        blob = field(7, dims + field(5, b"", size), size)
+        head = field(100, field(1, layer.encode()) + blob, size)
+        with path.open("wb") as stream:
+            stream.write(head)
+            stream.truncate(len(head) + size)
+        return path
+
+    return make

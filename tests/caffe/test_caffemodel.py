@@ -18,7 +18,13 @@ from hypothesis.extra import numpy as hnp
 
 import filterlab.caffe as caffe
 from filterlab.caffe import CaffeError
-from filterlab.caffe.caffemodel import parse_weights, read_weights, write_weights
+from filterlab.caffe.caffemodel import (
+    layers_with_weights,
+    parse_weights,
+    read_weights,
+    reading,
+    write_weights,
+)
 from filterlab.caffe.hdf5 import write_weights as write_hdf5
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.prototxt import read_net
@@ -161,21 +167,42 @@ DOUBLES = b"".join(b"\x41" + struct.pack("<d", value) for value in range(6))
         shape(2, 3) + b"\x2a\x98\x80\x00" + VALUES,
     ],
 )
-def test_all_ways_to_write_a_blob(blob: bytes) -> None:
-    (array,) = parse_weights(weights_file(blob))["ip"]
-    np.testing.assert_array_equal(array, [[0, 1, 2], [3, 4, 5]])
-    assert array.dtype == np.float32
-    array[0, 0] = 7
-    assert array[0, 0] == 7
+def test_all_ways_to_write_a_blob(blob: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "w.caffemodel"
+    path.write_bytes(weights_file(blob))
+    for found in (parse_weights(weights_file(blob)), read_weights(path, mapped=False)):
+        (array,) = found["ip"]
+        np.testing.assert_array_equal(array, [[0, 1, 2], [3, 4, 5]])
+        assert array.dtype == np.float32
+        array[0, 0] = 7
+        assert array[0, 0] == 7
+    assert path.read_bytes() == weights_file(blob)
 
 
-def test_a_long_run_of_unpacked_values() -> None:
-    count = 50_000
+@pytest.mark.parametrize("count", [50_000, (1 << 20) + 1])  # less and more than is read at once
+def test_a_long_run_of_unpacked_values(count: int, tmp_path: Path) -> None:
     records = np.zeros((count, 5), np.uint8)
     records[:, 0] = 0x2D
     records[:, 1:] = np.arange(count, dtype="<f4").view(np.uint8).reshape(-1, 4)
-    (array,) = parse_weights(weights_file(records.tobytes() + shape(count)))["ip"]
-    np.testing.assert_array_equal(array, np.arange(count))
+    data = weights_file(records.tobytes() + shape(count))
+    path = tmp_path / "w.caffemodel"
+    path.write_bytes(data)
+    for found in (parse_weights(data), read_weights(path, mapped=False)):
+        np.testing.assert_array_equal(found["ip"][0], np.arange(count))
+
+
+def test_some_layers_only(tmp_path: Path) -> None:
+    path = tmp_path / "w.caffemodel"
+    blob = field(FIELD_DATA, VALUES)
+    path.write_bytes(
+        weights_file(blob, blob, name=b"a") + weights_file(name=b"b") + weights_file(blob)
+    )
+    assert layers_with_weights(path) == ["a", "ip"]
+    for mapped in (False, True):
+        found = read_weights(path, mapped, only=["ip", "b"])
+        assert {name: len(blobs) for name, blobs in found.items()} == {"ip": 1}
+    assert [layer for layer, _ in reading(path)] == ["a", "b", "ip"]
+    assert [share for _, share in reading(path)][-1] == 1
 
 
 def test_blobs_without_a_shape_and_of_no_axes() -> None:
@@ -198,6 +225,7 @@ def test_the_later_of_two_layers_of_one_name_counts() -> None:
         (weights_file(shape(2, -3)), "negative dimension"),
         (weights_file(shape(*[1] * 33)), "a shape of more than 32 axes"),
         (weights_file(shape(6) + field(FIELD_DATA, VALUES[:-1])), "23 bytes of 4-byte values"),
+        (weights_file(shape(2**62, 4, 0)), "which passes the 2147483647 values of a blob"),
         (weights_file(shape(6)), "says 6 values, but 0 are there"),
         (field(100, field(1, b"ip") + b"\x3a"), "cut off in layer 'ip'"),
         (field(100, field(1, b"ip") + b"\x3a\x09"), "needs 9 bytes, 0 are left"),
@@ -213,11 +241,17 @@ def test_the_later_of_two_layers_of_one_name_counts() -> None:
         (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     ],
 )
-def test_errors(data: bytes, message: str) -> None:
+def test_errors(data: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(CaffeError) as caught:
         parse_weights(data, "w.caffemodel")
     assert message in str(caught.value)
     assert str(caught.value).startswith("w.caffemodel: ")
+    if data:
+        path = tmp_path / "w.caffemodel"
+        path.write_bytes(data)
+        with pytest.raises(CaffeError) as read:
+            read_weights(path, mapped=False)
+        assert str(read.value) == str(caught.value).replace("w.caffemodel", str(path), 1)
 
 
 def test_noise_of_very_many_fields_ends_soon() -> None:
@@ -296,21 +330,9 @@ def test_protobufs_limit(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["hole"]
 
 
-def _large_file(path: Path, values: int) -> None:
-    """A caffemodel of zeros that takes no room on the disk."""
-    blob = shape(values) + varint(FIELD_DATA << 3 | 2) + varint(4 * values)
-    blob_size = len(blob) + 4 * values
-    layer = field(1, b"fc") + varint(7 << 3 | 2) + varint(blob_size) + blob
-    head = varint(100 << 3 | 2) + varint(len(layer) + 4 * values) + layer
-    with path.open("wb") as stream:
-        stream.write(head)
-        stream.truncate(len(head) + 4 * values)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="read, not mapped, on Windows")
-def test_a_large_file_is_mapped_and_never_changed(tmp_path: Path) -> None:
-    path = tmp_path / "large.caffemodel"
-    _large_file(path, 61_000_000)
+def test_a_large_file_is_mapped_and_never_changed(tmp_path: Path, zeros_file: Any) -> None:
+    path = zeros_file(tmp_path / "large.caffemodel", "fc", 61_000_000)
     tracemalloc.start()
     try:
         (array,) = read_weights(path)["fc"]
@@ -359,6 +381,7 @@ def test_random_weights_survive_writing_and_reading(
     write_weights(path, net, weights)
     expected: dict[str, list[Any]] = {name: list(row) for name, row in weights.items() if row}
     assert same(read_weights(path), expected)
+    assert same(read_weights(path, mapped=False), expected)
     assert same(by_protobuf(path.read_bytes()), expected)
 
 
@@ -368,3 +391,6 @@ def test_hdf5_by_content(tmp_path: Path, shared: Path) -> None:
     path = tmp_path / "named.caffemodel"
     write_hdf5(path, net, weights)
     assert same(read_weights(path), weights)
+    assert same(read_weights(path, mapped=False), weights)
+    assert layers_with_weights(path) == list(weights)
+    assert list(read_weights(path, only=["fc6"])) == ["fc6"]

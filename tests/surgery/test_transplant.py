@@ -106,7 +106,7 @@ def test_each_cell_is_the_classifier_on_its_window_where_nothing_pads(
 def test_progress_names_every_step(thin_files: tuple[Path, Path]) -> None:
     seen: list[Progress] = []
     assert isinstance(run_job(transplant_job(*thin_files), seen.append), Transplanted)
-    names = [p.step for p in seen]
+    names = list(dict.fromkeys(p.step for p in seen))
     assert names[:3] == ["read the prototxt", "read the weights", "rewrite the layers"]
     assert "fc6 → fc6-conv" in names
     assert names[-1].startswith("proof")
