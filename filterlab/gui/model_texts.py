@@ -62,7 +62,12 @@ def progress_texts(progress: Progress, title: str) -> tuple[str, str, float | No
         left = progress.seconds_left
         if not waiting:
             detail = _detail(progress)
-    for english in ("Getting ", "Checking ", "Making random weights for "):
+    for english in (
+        "Getting ",
+        "Checking ",
+        "Making random weights for ",
+        "Making the weights of ",
+    ):
         if progress.step.startswith(english):
             step = tr(english + "{name}").format(name=title)
             return step + tr(": waiting to try again") if waiting else step, detail, left

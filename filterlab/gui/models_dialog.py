@@ -105,13 +105,14 @@ class _Row(QFrame):
             self.button.setText(tr("Make") + size)
         else:
             self.button.setText(tr("Get") + size)
-        self._usable = model.ready or model.kind in ("download", "random")
+        self._usable = model.ready or model.kind in ("download", "package", "random")
         self.menu.clear()
-        if model.kind == "download":
+        if model.kind == "download" or (model.kind == "package" and model.weights is None):
             self._offer(tr("From a file …"), "from_file")
             self._offer(tr("From a folder or USB stick …"), "from_folder")
+        if model.kind == "download":
             self._offer(tr("From another address …"), "from_address")
-        if model.ready:
+        if model.weights is not None:
             self._offer(tr("Check the file"), "check")
         if model.kind == "own":
             self._offer(tr("Forget (its files stay)"), "forget")
@@ -127,7 +128,7 @@ class _Row(QFrame):
         facts = [tr(model.state), f"{height} × {width} px"]
         if model.licence:
             facts.append(tr(model.licence))
-        if model.ready and model.kind in ("download", "random"):
+        if model.weights is not None and model.kind in ("download", "package", "random"):
             facts.append(str(model.weights))
         return facts
 
@@ -264,7 +265,8 @@ class ModelsDialog(QDialog):
         """Choose a model, and close."""
         try:
             model = catalogue.get(name)
-            model.need_weights()
+            if not model.ready:
+                model.need_weights()
         except EXPECTED as error:
             self._say(one_sentence(error), "error")
             self.refresh()

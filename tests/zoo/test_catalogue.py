@@ -10,8 +10,9 @@ import pytest
 from filterlab import paths
 from filterlab.errors import FilterLabError
 from filterlab.zoo import catalogue
-from filterlab.zoo.catalogue import read_catalogue
+from filterlab.zoo.catalogue import Model, read_catalogue
 from filterlab.zoo.digest import Digest
+from filterlab.zoo.own_models import remember
 
 ENTRY = """
 [[model]]
@@ -26,6 +27,7 @@ def test_the_shipped_models() -> None:
     models = {model.name: model for model in catalogue.entries()}
     assert next(iter(models)) == "pocket"
     assert set(models) >= {"caffenet", "alexnet", "googlenet", "squeezenet", "caffenet-random"}
+    assert models["efficientnet-lite0"].kind == "package"
     for model in models.values():
         assert model.title
         assert model.title_zh
@@ -104,6 +106,20 @@ def test_a_model_is_added_without_code() -> None:
     assert model.state == "files missing"
 
 
+ORIGIN = """
+[model.origin]
+converter = "efficientnet-lite"
+file = "x.onnx"
+urls = ["http://x.invalid/x.onnx"]
+"""
+PACKAGE = """
+[model.origin]
+converter = "efficientnet-lite"
+file = "a/b.pth"
+package = "nets==1.0"
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -114,7 +130,24 @@ def test_a_model_is_added_without_code() -> None:
         (ENTRY + 'digest = "sha1:00"', "'00' is no sha1 digest"),
         (ENTRY + "mean_bgr = [1, 2]", "entry 1: .*unpack"),
         (ENTRY + 'order = "GBR"', "must be BGR or RGB"),
-        (ENTRY.replace('"mine.caffemodel"', '"../../x"'), "plain file name"),
+        (ENTRY.replace('"mine.caffemodel"', '"../../x"'), "weights is .*plain file name"),
+        (ENTRY.replace('"mine"', '"../../autostart"'), "name is .*plain file name"),
+        (ENTRY.replace('"mine"', "'C:\\boot'"), "name is .*plain file name"),
+        (ENTRY.replace('"mine"', '".."'), "name is .*plain file name"),
+        (ENTRY.replace('"mine"', '""'), "name is .*plain file name"),
+        (ENTRY.replace('"mine"', '"NUL.txt"'), "name is .*plain file name"),
+        (ENTRY.replace('"mine"', '"a\\nb"'), "name is .*plain file name"),
+        (ENTRY.replace('"mine"', f'"{"a" * 101}"'), "name is .*plain file name"),
+        (ENTRY + "[model.origin]\nconverter = 'x'", "entry 1: converter is 'x', must be one of"),
+        (ENTRY + ORIGIN.replace("urls", "links"), "either a package or urls"),
+        (ENTRY + ORIGIN + "package = 'a==1'", "either a package or urls"),
+        (ENTRY + ORIGIN.replace("file", "name"), "entry 1 lacks 'file'"),
+        (ENTRY + ORIGIN.replace("x.onnx", "../x.onnx"), "file is .*plain file name"),
+        (ENTRY + PACKAGE.replace("a/b.pth", "a/../../b"), "file is .*plain file name"),
+        *(
+            (ENTRY + PACKAGE.replace("nets==1.0", bad), "package is .*must be NAME==VERSION")
+            for bad in ("nets", "--pre==1", "nets==1.0 evil", "nets @ http://x", "../nets==1")
+        ),
     ],
 )
 def test_a_bad_catalogue(tmp_path: Path, text: str, message: str) -> None:
@@ -151,3 +184,58 @@ def test_digest_of_git(tmp_path: Path) -> None:
             data
         )
         assert found == [value]
+
+
+def test_a_package_that_is_missing_is_told() -> None:
+    folder = paths.models_dir()
+    folder.mkdir(parents=True)
+    (folder / "mine.prototxt").write_text("")
+    (folder / "catalogue.toml").write_text(ENTRY + PACKAGE)
+    model = catalogue.get("mine")
+    assert (model.kind, model.state, model.ready, model.makeable) == (
+        "package",
+        "not installed",
+        False,
+        False,
+    )
+    with pytest.raises(FilterLabError, match=r"package nets==1\.0, .*filterlab models get mine"):
+        model.need_weights()
+
+
+def ready(name: str) -> None:
+    """Put a file of the right length where the model's weights belong."""
+    model = catalogue.get(name)
+    model.weights_path.parent.mkdir(parents=True, exist_ok=True)
+    with open(model.weights_path, "wb") as stream:
+        stream.truncate(model.size)
+
+
+def test_what_to_begin_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one used, else CaffeNet, else EfficientNet-Lite0, else the pocket net."""
+    for package in (True, False):
+        where = Path(__file__) if package else None
+        monkeypatch.setattr(catalogue, "installed_file", lambda *names, where=where: where)
+        monkeypatch.setenv("FILTERLAB_MODELS", str(tmp_path / str(package)))
+        best = "efficientnet-lite0" if package else "pocket"
+        assert catalogue.default_model().name == best
+        for last in ("squeezenet", "caffenet-random", "gone", "caffenet"):
+            assert catalogue.default_model(last).name == best, last
+        assert catalogue.default_model("pocket").name == "pocket"
+        ready("squeezenet")
+        assert catalogue.default_model().name == best
+        assert catalogue.default_model("squeezenet").name == "squeezenet"
+        ready("caffenet")
+        assert catalogue.default_model().name == "caffenet"
+        assert catalogue.default_model("efficientnet-lite0").name == (
+            "efficientnet-lite0" if package else "caffenet"
+        )
+
+
+def test_an_own_model_is_begun_with_again(tmp_path: Path) -> None:
+    for name in ("deploy.prototxt", "net.caffemodel"):
+        (tmp_path / name).write_text("x")
+    mine = Model("net", "Net", "own", tmp_path / "deploy.prototxt", tmp_path / "net.caffemodel")
+    remember(mine)
+    assert catalogue.default_model("net").title == "Net"
+    mine.weights_path.unlink()
+    assert catalogue.default_model("net").title != "Net"

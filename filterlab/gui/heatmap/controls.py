@@ -167,7 +167,7 @@ class Controls(QScrollArea):
             self.get_button.setVisible(False)
             return
         self.model_combo.setToolTip(model_about(model) or str(model.weights_path))
-        missing = model.kind == "download" and not model.ready
+        missing = model.kind in ("download", "package") and not model.ready
         size = f" ({model.size / 1e6:.0f} MB)" if missing and model.size else ""
         self.model_note.setText(f"{tr('The weights are not here yet')}{size}." if missing else "")
         self.model_note.setVisible(missing)

@@ -22,7 +22,7 @@ from filterlab.surgery.pyramid import Pyramid, pyramid_job
 from filterlab.surgery.sliding import Alone, classify_window
 from filterlab.surgery.transplant import Transplanted, transplant_job
 from filterlab.zoo.catalogue import Model
-from filterlab.zoo.getting import get_job
+from filterlab.zoo.getting import prepare_job
 
 __all__ = [
     "Live",
@@ -244,11 +244,11 @@ def open_job(
 def transplant_and_map_job(model: Model, shown: Shown | None, size: Size) -> Job[Outcome]:
     """Transplant, and map the picture that is there.
 
-    Random weights are drawn first if need be; nothing is downloaded without being asked for.
+    Weights are made first if need be; nothing is downloaded without being asked for.
     """
     at = 0.0
-    if not model.ready and model.kind == "random":
-        yield from part(get_job(model), 0.0, 0.5)
+    if model.weights is None and model.makeable:
+        yield from part(prepare_job(model), 0.0, 0.5)
         at = 0.5
     weights = model.need_weights()
     end = 0.85 if shown is not None else 1.0
