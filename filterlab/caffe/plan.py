@@ -117,23 +117,26 @@ class Plan:
             self._packable.update(more)
             self._work += sum(math.prod(top) for top in tops) * math.prod(shape[1:])
 
-    def compiled(self) -> Compiled | None:
+    def compiled(self, packing: str = "later") -> Compiled | None:
         """What is to be run now; None if there is nothing to compute.
 
         At first all weights are fed as they are, which takes no preparation. Once that has cost
-        as much as laying out those of the convolutions does, it is done.
+        as much as laying out those of the convolutions does, it is done: with ``packing``
+        ``"later"``. With ``"first"`` it is done before the first run, with ``"never"`` never.
         """
         if not self.outputs:
             return None
         key = device.providers()
         with self._lock:
-            if self._packable and len(key) == 1:
+            if self._packable and len(key) == 1 and packing != "never":
                 self._done += self._work
                 values = sum(math.prod(shape) for shape in self._packable.values())
-                if self._done >= USES_BEFORE_PACKING * values:
+                if packing == "first" or self._done >= USES_BEFORE_PACKING * values:
                     packed, self._packable = self._packed(key), {}
                     if packed:
-                        self._compiled[key] = packed
+                        self._compiled[key, "packed"] = packed
+            if packing != "never" and (key, "packed") in self._compiled:
+                return self._compiled[key, "packed"]
             if key not in self._compiled:
                 self._compiled[key] = Compiled(make_session(self._graph.model(), key))
             return self._compiled[key]

@@ -60,11 +60,6 @@ def add_parser(subparsers: Any) -> None:
     draw.add_argument("--threshold", type=float, default=0.0, metavar="0..1", help="(0)")
     draw.add_argument("--gamma", type=float, default=1.0, metavar="G", help="(1)")
     draw.add_argument("--legend", action="store_true", help="add a colour bar and a caption")
-    parser.add_argument(
-        "--windows",
-        action="store_true",
-        help="of a net that ends in a global pooling: pool over windows of its own size",
-    )
     parser.add_argument("--stride", type=int, metavar="S", help="denser map: 16 or 8 pixels, say")
     _model.add_arguments(parser)
 
@@ -78,8 +73,8 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and not 1 <= value <= 20_000:
             raise FilterLabError(f"--{name} {value}: must lie between 1 and 20000")
-    if args.stride is not None and (args.windows or args.compare):
-        raise FilterLabError("--stride goes neither with --windows nor with --compare")
+    if args.stride is not None and args.compare:
+        raise FilterLabError("--stride does not go with --compare")
     outputs = tuple(getattr(args, name) for name in _FILES)
     for path in outputs:
         if path is not None and not Path(path).resolve().parent.is_dir():
@@ -176,9 +171,7 @@ def _maps(
     prepared = net.preprocessing
     if args.stride is not None:
         return run_job(dense_job(done, picture, args.stride, preprocessing=prepared, **sizes))
-    return run_job(
-        heatmap_job(done, picture, preprocessing=prepared, windows=args.windows, **sizes)
-    )
+    return run_job(heatmap_job(done, picture, preprocessing=prepared, **sizes))
 
 
 def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any]) -> int:
@@ -213,7 +206,6 @@ def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any])
         scale=_scale(args),
         caption=title if args.legend else None,
         preprocessing=net.preprocessing,
-        windows=args.windows,
         **sizes,
     )
     batch = run_job(job)

@@ -89,8 +89,7 @@ def batch_job(
     caption : callable, optional
         With it, a colour bar and what it says of the classes are added.
     **choices
-        ``cells``, ``size``, ``squash``, ``windows`` of
-        :func:`filterlab.surgery.heatmap.heatmap_job`.
+        ``cells``, ``size``, ``squash`` of :func:`filterlab.surgery.heatmap.heatmap_job`.
 
     A picture that fails is noted and passed over.
 

@@ -15,8 +15,20 @@ from typing import Any
 from filterlab.errors import FilterLabError
 from filterlab.surgery.spatial import SpatialGraph, layers_for_test
 
-__all__ = ["Cost", "available_memory", "check_memory", "estimate", "layer_work", "macs"]
+__all__ = [
+    "Cost",
+    "available_memory",
+    "check_memory",
+    "estimate",
+    "fits",
+    "layer_work",
+    "macs",
+    "nominal_seconds",
+]
 
+#: Multiplications a second of a small computer, for choices that must not depend on the one that
+#: makes them: which method is the default, how a pass is cut into pieces.
+NOMINAL_SPEED = 8e10
 # Beside the blobs the engine keeps work space (unrolled patches of the largest convolution).
 _OVERHEAD = 1.6
 _SHARE = 0.85  # of the free memory that one run may take
@@ -64,7 +76,11 @@ def _channels(net: Any) -> dict[str, int]:
 
 
 def _macs_of(layer: Any, net: Any, sizes: Mapping[str, tuple[int, int]]) -> int:
-    if layer.name not in net.params or layer.type not in ("Convolution", "Deconvolution"):
+    if layer.name not in net.params:
+        return 0
+    if layer.type == "InnerProduct":
+        return math.prod(int(n) for n in net.params[layer.name][0].shape)
+    if layer.type not in ("Convolution", "Deconvolution"):
         return 0
     where = layer.top[0] if layer.type == "Convolution" else layer.bottom[0]
     rows, cols = sizes[where]
@@ -93,6 +109,11 @@ def layer_work(net_param: Any, net: Any, size: tuple[int, int]) -> list[tuple[st
         )
         work.append((str(layer.name), float(_macs_of(layer, net, sizes) + 20 * values)))
     return work
+
+
+def nominal_seconds(net_param: Any, net: Any, size: tuple[int, int]) -> float:
+    """Seconds of one pass at an input size by :data:`NOMINAL_SPEED`, the same on any computer."""
+    return sum(amount for _, amount in layer_work(net_param, net, size)) / NOMINAL_SPEED
 
 
 def estimate(
@@ -167,6 +188,12 @@ def _mac() -> int | None:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
+def fits(cost: Cost, free: int | None = None) -> bool:
+    """Whether there is memory for a run (what is free is asked from the system if not given)."""
+    free = available_memory() if free is None else free
+    return free is None or cost.bytes <= free * _SHARE
+
+
 def check_memory(cost: Cost, size: tuple[int, int], free: int | None = None) -> None:
     """Refuse a run that does not fit.
 
@@ -176,7 +203,7 @@ def check_memory(cost: Cost, size: tuple[int, int], free: int | None = None) -> 
         If ``cost`` takes more than what is free (asked from the system if not given).
     """
     free = available_memory() if free is None else free
-    if free is not None and cost.bytes > free * _SHARE:
+    if free is not None and not fits(cost, free):
         raise FilterLabError(
             f"an input of {size[1]}x{size[0]} pixels would take about {amount(cost.bytes)} of "
             f"memory, but only {amount(free)} are free; take fewer cells"

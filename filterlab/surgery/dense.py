@@ -29,7 +29,15 @@ from filterlab.surgery.heatmap import (
 )
 from filterlab.surgery.transplant import Transplanted
 
-__all__ = ["PartialMaps", "dense", "dense_job", "passes_for", "strides"]
+__all__ = [
+    "PartialMaps",
+    "dense",
+    "dense_job",
+    "factors",
+    "passes_for",
+    "spread",
+    "strides",
+]
 
 
 @dataclass(frozen=True)
@@ -63,11 +71,18 @@ def passes_for(geometry: MapGeometry, stride: int) -> int:
     FilterLabError
         If the stride is no whole fraction of the net's jump.
     """
-    fy, fx = _factors(geometry, stride)
+    fy, fx = factors(geometry, stride)
     return fy * fx
 
 
-def _factors(geometry: MapGeometry, stride: int) -> tuple[int, int]:
+def factors(geometry: MapGeometry, stride: int) -> tuple[int, int]:
+    """How many times denser, along rows and columns, a map of this stride is.
+
+    Raises
+    ------
+    FilterLabError
+        If the stride is no whole fraction of the net's jump.
+    """
     jy, jx = geometry.jump
     if stride < 1 or jy % stride or jx % stride:
         possible = ", ".join(str(s) for s in strides(geometry, 1))
@@ -112,7 +127,7 @@ def dense_job(
         If the stride cannot be reached, the size has no cell, or memory does not suffice.
     """
     t = transplanted
-    fy, fx = _factors(t.geometry, stride)
+    fy, fx = factors(t.geometry, stride)
     picture = as_picture(picture)
     shown = (int(picture.shape[0]), int(picture.shape[1]))
     chosen = choose_size(t.geometry, shown, cells=cells, size=size, squash=squash)
@@ -128,7 +143,16 @@ def dense_job(
     score = np.zeros_like(prob)
     filled = np.zeros((rows, cols), np.bool_)
     result = ClassMaps(
-        prob, score, chosen, shown, fine, Placement.resized(shown, chosen), data, 0.0
+        prob,
+        score,
+        chosen,
+        shown,
+        fine,
+        Placement.resized(shown, chosen),
+        data,
+        0.0,
+        None,
+        t.quick_method,
     )
     seconds = 0.0
     for done, (sy, sx) in enumerate(_order(fy, fx)):
@@ -150,8 +174,8 @@ def dense_job(
             yield Progress("run the shifted copies", done + 1 + share, passes + 1, message)
         seconds += took
         if done == 0:
-            _spread(prob, p, fy, fx)
-            _spread(score, s, fy, fx)
+            spread(prob, p, fy, fx)
+            spread(score, s, fy, fx)
         h, w = filled[sy::fy, sx::fx].shape
         prob[:, sy::fy, sx::fx] = p[:, :h, :w]
         score[:, sy::fy, sx::fx] = s[:, :h, :w]
@@ -159,7 +183,7 @@ def dense_job(
     return replace(result, seconds=seconds)
 
 
-def _spread(target: NDArray[Any], coarse: NDArray[Any], fy: int, fx: int) -> None:
+def spread(target: NDArray[Any], coarse: NDArray[Any], fy: int, fx: int) -> None:
     """Fill all fine cells with the coarse cell whose centre is nearest."""
     _, rows, cols = target.shape
     i = np.minimum((np.arange(rows) + fy // 2) // fy, coarse.shape[1] - 1)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
-from filterlab.surgery.cost import estimate, layer_work
+from filterlab.surgery.cost import layer_work, nominal_seconds
 from filterlab.surgery.transplant import Transplanted, feed, not_finite, softmax
 
 __all__ = ["Answer", "pieces", "run_dense", "run_dense_steps"]
@@ -24,20 +25,22 @@ Array = NDArray[np.float32]
 Answer = tuple[Array, Array, float]
 """Probabilities and scores (classes, rows, cols), and the seconds of the pass."""
 
-_PIECE = 0.25  # seconds that a piece should take: half of what a Cancel may take
+_PIECE = 0.15  # nominal seconds of a piece, so that a Cancel waits for less than half a second
 _MOST = 24
 
 
 def pieces(
-    transplanted: Transplanted, size: tuple[int, int], seconds: float | None
+    param: Any, net: Any, size: tuple[int, int], seconds: float | None = None
 ) -> list[tuple[str, str, float]]:
     """First layer, last layer and share of the work done behind it, for each piece of a pass.
 
-    One piece where the pass is expected to be short, or where nothing is known of it.
+    One piece where the pass is short. How long it takes is reckoned by a nominal speed, not
+    measured, so that a pass is always cut alike: the cuts may change the last bits of an answer.
     """
-    work = layer_work(transplanted.param, transplanted.net, size)
+    seconds = nominal_seconds(param, net, size) if seconds is None else seconds
+    work = layer_work(param, net, size)
     names = [name for name, _ in work]
-    count = min(_MOST, math.ceil((seconds or 0.0) / _PIECE))
+    count = min(_MOST, math.ceil(seconds / _PIECE))
     if count <= 1 or len(names) < 2:
         return [(names[0], names[-1], 1.0)]
     total = sum(amount for _, amount in work)
@@ -61,11 +64,10 @@ def run_dense_steps(transplanted: Transplanted, data: Array) -> Generator[float,
     """
     t, net = transplanted, transplanted.net
     size = (int(data.shape[2]), int(data.shape[3]))
-    expected = estimate(t.param, net, size, t.measured).seconds
     seconds = 0.0
     try:
         feed(net, t.input, data)
-        todo = pieces(t, size, expected)
+        todo = pieces(t.param, net, size)
         for first, last, share in todo:
             start = time.perf_counter()
             if len(todo) == 1:

@@ -167,9 +167,8 @@ class MapGeometry:
     """Where the cells of a class map lie, in pixels of the dense net's input.
 
     Cell (i, j) answers for the *window* x in [origin + j*jump, … + window): for a transplanted
-    classifier the box it was trained on, as large as its input. Where a net's map has several
-    cells at the classifier's own size already (a net that ends in a global pooling), the window
-    is the cell's receptive field.
+    classifier the box it was trained on, as large as its input. Where a net has a map of several
+    cells at its own size already, the window is the cell's receptive field.
 
     Attributes
     ----------
@@ -189,9 +188,6 @@ class MapGeometry:
         The dense net.
     refined : (int, int)
         How many times denser than the net's own map this one is (see :meth:`denser`).
-    merged : (int, int)
-        How many of the net's own cells, rows and columns, one cell averages (see
-        :meth:`windowed`).
     """
 
     window_size: tuple[int, int]
@@ -202,7 +198,6 @@ class MapGeometry:
     blob: Geometry
     graph: SpatialGraph
     refined: tuple[int, int] = (1, 1)
-    merged: tuple[int, int] = (1, 1)
 
     @classmethod
     def of(
@@ -257,18 +252,6 @@ class MapGeometry:
             refined=(self.refined[0] * fy, self.refined[1] * fx),
         )
 
-    def windowed(self) -> MapGeometry:
-        """The geometry of a map whose cells average all that a window of the own size holds.
-
-        A net that ends in a global pooling has several cells at its own size; their average is
-        what the classifier answers to a window of that size, so each cell of this map has the
-        classifier's own window.
-        """
-        if self.refined != (1, 1):
-            raise FilterLabError("a denser map cannot be averaged over windows")
-        cells = self.cells(*self.own_size)
-        return replace(self, window_size=self.own_size, origin=(0, 0), merged=cells)
-
     @property
     def field_start(self) -> tuple[int, int]:
         """Where the receptive field of cell (0, 0) starts, rows and columns."""
@@ -277,16 +260,13 @@ class MapGeometry:
     @property
     def field_size(self) -> tuple[int, int]:
         """Height and width of a receptive field that no edge cuts."""
-        return (
-            self.blob.y.field + (self.merged[0] - 1) * self.blob.y.jump,
-            self.blob.x.field + (self.merged[1] - 1) * self.blob.x.jump,
-        )
+        return self.blob.y.field, self.blob.x.field
 
     def cells_along(self, axis: int, n: int) -> int:
         """Cells along one axis (0 rows, 1 columns) for an input of n pixels; 0 if none."""
         factor = self.refined[axis]
         if factor == 1:
-            return max(0, self.graph.size_of(self.output, axis, n) - self.merged[axis] + 1)
+            return self.graph.size_of(self.output, axis, n)
         # Phase f of a denser map is the net's own map of the input without its first pixels.
         counts = [
             self.graph.size_of(self.output, axis, n - f * self.jump[axis]) for f in range(factor)
@@ -333,7 +313,7 @@ class MapGeometry:
             raise FilterLabError(f"a map of {count} cells has no size; take 1 or more")
         own = self.own_size[axis]
         length = own + (count - self.cells_along(axis, own)) * self.jump[axis]
-        if length > 0 and self.cells_along(axis, length) == count:
+        if 0 < length <= _LARGEST and self.cells_along(axis, length) == count:
             return length
         lo, hi = 1, _LARGEST
         while lo < hi:
@@ -350,11 +330,13 @@ class MapGeometry:
         """The input size that fits whole windows exactly and is nearest to this one."""
         return self._near(0, height), self._near(1, width)
 
-    def _near(self, axis: int, length: float) -> int:
+    def cells_near(self, axis: int, length: float) -> int:
+        """Cells along one axis (0 rows, 1 columns) of the fitting size nearest to a length."""
         own = self.own_size[axis]
-        own_cells = self.cells_along(axis, own)
-        count = max(1, own_cells + round((length - own) / self.jump[axis]))
-        return self._length_for(axis, count)
+        return max(1, self.cells_along(axis, own) + round((length - own) / self.jump[axis]))
+
+    def _near(self, axis: int, length: float) -> int:
+        return self._length_for(axis, self.cells_near(axis, length))
 
     def keeping_shape(self, picture: tuple[int, int], longer: int) -> tuple[int, int]:
         """The input size for a picture (height, width) with ``longer`` cells on its longer side.
@@ -383,7 +365,7 @@ class MapGeometry:
     def _field_along(self, axis: int, i: int, n: int) -> tuple[int, int]:
         cell, phase = divmod(i, self.refined[axis])
         shift = phase * self.jump[axis]
-        lo, hi = self.graph.pixels(self.output, axis, cell, cell + self.merged[axis], n - shift)
+        lo, hi = self.graph.pixels(self.output, axis, cell, cell + 1, n - shift)
         return lo + shift, hi + shift
 
     def centre(self, i: int, j: int) -> tuple[float, float]:

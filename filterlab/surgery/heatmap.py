@@ -18,7 +18,8 @@ from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.cost import Cost, check_memory, estimate
 from filterlab.surgery.forward import run_dense, run_dense_steps
 from filterlab.surgery.geometry import MapGeometry
-from filterlab.surgery.transplant import Transplanted, softmax, top_classes
+from filterlab.surgery.sizes import choose_size
+from filterlab.surgery.transplant import Transplanted, top_classes
 
 __all__ = [
     "ClassMaps",
@@ -30,13 +31,10 @@ __all__ = [
     "heatmap",
     "heatmap_job",
     "run_dense",
-    "windowed",
 ]
 
 Array = NDArray[np.float32]
 FloatBox = tuple[float, float, float, float]
-
-_LARGEST_BY_DEFAULT = 3  # times the classifier's own size: about twenty cells
 
 
 def as_picture(picture: ArrayLike) -> Array:
@@ -188,7 +186,10 @@ class ClassMaps:
     seconds : float
         What the forward passes took.
     filled : ndarray (rows, cols) bool or None
-        Of a map that is still filling in, which cells are computed; the others show the nearest.
+        Of a map that is still filling in, which cells are computed; the others show the nearest,
+        or what a quicker method says of them.
+    method : str
+        How it was computed, one of :data:`filterlab.surgery.methods.METHODS`.
     """
 
     prob: Array
@@ -200,6 +201,7 @@ class ClassMaps:
     data: Array
     seconds: float = 0.0
     filled: NDArray[np.bool_] | None = None
+    method: str = "dense"
 
     @property
     def classes(self) -> int:
@@ -295,74 +297,6 @@ class ClassMaps:
         return (i, j) if 0 <= i < self.rows and 0 <= j < self.cols else None
 
 
-def choose_size(
-    geometry: MapGeometry,
-    picture: tuple[int, int],
-    *,
-    cells: int | None = None,
-    size: int | tuple[int, int] | None = None,
-    squash: int | tuple[int, int] | None = None,
-) -> tuple[int, int]:
-    """The net's input size (height, width) for a picture (height, width).
-
-    Parameters
-    ----------
-    cells : int, optional
-        Cells on the longer side; the picture keeps its shape.
-    size : int or (int, int), optional
-        Pixels on the longer side, the picture keeps its shape and both sides are moved to the
-        nearest size that whole windows fit; or (height, width), taken as it is.
-    squash : int or (int, int), optional
-        The picture is squashed to exactly this size, as in the tutorial (451).
-
-    If nothing is given, the picture's own size, moved to the nearest that fits, between one and
-    three times the classifier's own.
-
-    Raises
-    ------
-    FilterLabError
-        For a size at which there is no cell, or a picture too small; the message says what works.
-    """
-    if sum(choice is not None for choice in (cells, size, squash)) > 1:
-        raise FilterLabError("give only one of cells, size and squash")
-    smallest = geometry.smallest()
-    h, w = picture
-    exact = squash if squash is not None else size if isinstance(size, tuple) else None
-    if exact is not None:
-        chosen = (exact, exact) if isinstance(exact, int) else (int(exact[0]), int(exact[1]))
-    elif cells is not None:
-        chosen = geometry.keeping_shape(picture, cells)
-    else:
-        own = geometry.own_size
-        axis = 1 if w >= h else 0
-        if not isinstance(size, int):
-            if h < smallest[0] or w < smallest[1]:
-                raise FilterLabError(
-                    f"the picture is {w}x{h} pixels, smaller than one window "
-                    f"(at least {smallest[1]}x{smallest[0]}); choose a size to enlarge it"
-                )
-            longer = float(min(max(max(h, w), own[axis]), _LARGEST_BY_DEFAULT * own[axis]))
-        else:
-            longer = float(size)
-            if longer < smallest[axis]:
-                raise _too_small(f"{size} pixels", smallest)
-        ratio = longer / max(h, w)
-        chosen = geometry.size_near(h * ratio, w * ratio)
-        if size is None:
-            # The nearest size of a long, narrow picture may have no room for one window.
-            chosen = (max(chosen[0], smallest[0]), max(chosen[1], smallest[1]))
-    if 0 in geometry.cells(*chosen):
-        raise _too_small(f"{chosen[1]}x{chosen[0]} pixels", smallest)
-    return chosen
-
-
-def _too_small(what: str, smallest: tuple[int, int]) -> FilterLabError:
-    return FilterLabError(
-        f"an input of {what} is too small for one cell of the map; "
-        f"the smallest that works is {smallest[1]}x{smallest[0]}"
-    )
-
-
 def cost_of(transplanted: Transplanted, size: tuple[int, int], passes: int = 1) -> Cost:
     """What the dense net costs at an input size; the time from its last measured pass."""
     cost = estimate(transplanted.param, transplanted.net, size, transplanted.measured)
@@ -377,12 +311,10 @@ def heatmap_job(
     size: int | tuple[int, int] | None = None,
     squash: int | tuple[int, int] | None = None,
     preprocessing: Preprocessing | None = None,
-    windows: bool = False,
 ) -> Job[ClassMaps]:
     """Run the dense net on a picture; the result holds the maps of all classes.
 
-    See :func:`choose_size` for ``cells``, ``size`` and ``squash``. ``windows`` averages the map
-    over the classifier's own windows (see :func:`windowed`).
+    See :func:`choose_size` for ``cells``, ``size`` and ``squash``.
 
     Raises
     ------
@@ -392,8 +324,7 @@ def heatmap_job(
     preprocessing = preprocessing or Preprocessing()
     picture = as_picture(picture)
     shown = (int(picture.shape[0]), int(picture.shape[1]))
-    geometry = transplanted.geometry.windowed() if windows else transplanted.geometry
-    chosen = choose_size(geometry, shown, cells=cells, size=size, squash=squash)
+    chosen = choose_size(transplanted.geometry, shown, cells=cells, size=size, squash=squash)
     cost = cost_of(transplanted, chosen)
     check_memory(cost, chosen)
     text = f"{chosen[1]}x{chosen[0]}"
@@ -415,7 +346,7 @@ def heatmap_job(
             f"the net gave {prob.shape[1]}x{prob.shape[2]} cells where {rows}x{cols} were "
             "expected, so their place is unknown"
         )
-    maps = ClassMaps(
+    return ClassMaps(
         prob,
         score,
         chosen,
@@ -424,45 +355,8 @@ def heatmap_job(
         Placement.resized(shown, chosen),
         data,
         seconds,
+        method=transplanted.quick_method,
     )
-    return windowed(transplanted, maps) if windows else maps
-
-
-def windowed(transplanted: Transplanted, maps: ClassMaps) -> ClassMaps:
-    """A map read before a global pooling, pooled over each window of the classifier's own size.
-
-    Each cell is then what the classifier says of its window (but for what padding adds at the
-    window's edge). A map that has one cell per window already is returned as it is.
-
-    Raises
-    ------
-    FilterLabError
-        If the picture is smaller than one window, or the map is a denser one.
-    """
-    geometry = maps.geometry.windowed()
-    ky, kx = geometry.merged
-    if (ky, kx) == (1, 1):
-        return maps
-    rows, cols = maps.rows - ky + 1, maps.cols - kx + 1
-    if rows < 1 or cols < 1:
-        raise FilterLabError(
-            f"the map of {maps.cols}x{maps.rows} cells holds no window of {kx}x{ky} cells; take a "
-            f"size of at least {geometry.own_size[1]}x{geometry.own_size[0]}"
-        )
-    if transplanted.rewritten.pooled == "MAX":
-        views = np.lib.stride_tricks.sliding_window_view(maps.score, (ky, kx), (1, 2))
-        score = views.max(axis=(3, 4))
-    else:
-        total = np.zeros((maps.classes, maps.rows + 1, maps.cols + 1))
-        total[:, 1:, 1:] = maps.score.cumsum(1, dtype=np.float64).cumsum(2)
-        score = (
-            total[:, ky:, kx:] - total[:, :-ky, kx:] - total[:, ky:, :-kx] + total[:, :-ky, :-kx]
-        )
-        score = score / (ky * kx)
-    score = np.asarray(score, np.float32)
-    sigmoid = transplanted.rewritten.activation == "sigmoid"
-    prob = np.asarray(1 / (1 + np.exp(-score)), np.float32) if sigmoid else softmax(score)
-    return replace(maps, prob=prob, score=score, geometry=geometry)
 
 
 def heatmap(transplanted: Transplanted, picture: NDArray[Any], **choices: Any) -> ClassMaps:

@@ -1,4 +1,4 @@
-"""The dense net on copies of the picture at several sizes, joined in picture coordinates.
+"""The net on copies of the picture at several sizes, joined in picture coordinates.
 
 The net knows objects about as large as its window. On an enlarged copy a window covers less of
 the picture, so small objects are found; on a reduced copy, large ones.
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
+from filterlab.surgery.exact import exact_job
 from filterlab.surgery.heatmap import (
     ClassMaps,
     Preprocessing,
@@ -134,12 +135,18 @@ def pyramid_job(
     *,
     cells: int | None = None,
     size: int | tuple[int, int] | None = None,
+    squash: int | tuple[int, int] | None = None,
     preprocessing: Preprocessing | None = None,
+    exact: bool = False,
 ) -> Job[Pyramid]:
-    """Run the dense net at several scales of the chosen size; yields :class:`PartialPyramid`."""
+    """Run the net at several scales of the chosen size; yields :class:`PartialPyramid`.
+
+    ``exact`` classifies every window of every level, see
+    :func:`filterlab.surgery.exact.exact_job`; else each level is one pass of the dense net.
+    """
     picture = as_picture(picture)
     shown = (int(picture.shape[0]), int(picture.shape[1]))
-    base = choose_size(transplanted.geometry, shown, cells=cells, size=size)
+    base = choose_size(transplanted.geometry, shown, cells=cells, size=size, squash=squash)
     sizes = pyramid_sizes(transplanted, base, scales)
     levels: list[ClassMaps] = []
     seconds = 0.0
@@ -147,7 +154,8 @@ def pyramid_job(
         ready = _together(levels, seconds) if levels else None
         message = f"{level[1]}x{level[0]}, level {done + 1} of {len(sizes)}"
         yield PartialPyramid("run the pyramid", done, len(sizes), message, ready)
-        maps = heatmap_job(transplanted, picture, size=level, preprocessing=preprocessing)
+        one = exact_job if exact else heatmap_job
+        maps = one(transplanted, picture, size=level, preprocessing=preprocessing)
         while True:
             try:
                 progress = next(maps)

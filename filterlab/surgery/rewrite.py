@@ -7,9 +7,8 @@ What is rewritten:
 * an InnerProduct that reads a blob with rows and columns becomes a Convolution whose kernel is
   as large as that blob; the InnerProducts behind it become 1x1 convolutions;
 * Flatten and Reshape in front of them go, since a convolution keeps the place;
-* a pooling that sees its whole bottom and has weights behind it (GoogLeNet's, ResNet's) slides
-  with stride 1 instead;
-* a pooling that ends the net (SqueezeNet's) goes: the map is read before it;
+* a pooling that sees its whole bottom (GoogLeNet's, ResNet's, SqueezeNet's) slides over windows of
+  that size with stride 1 instead;
 * Softmax works over channels; ArgMax without an axis, losses and accuracies go.
 """
 
@@ -35,7 +34,6 @@ _DROPPED = frozenset(
     "Accuracy SoftmaxWithLoss EuclideanLoss HingeLoss InfogainLoss SigmoidCrossEntropyLoss "
     "MultinomialLogisticLoss ContrastiveLoss HDF5Output Silence".split()
 )
-_WEIGHED = frozenset("InnerProduct Convolution Deconvolution".split())
 _PLACELESS = {
     "LSTM": "it reads its input as a sequence",
     "RNN": "it reads its input as a sequence",
@@ -55,8 +53,7 @@ class Change:
     old, new : str
         Layer name before and after; ``new`` is empty for a layer that is gone.
     kind : str
-        ``"fc->conv"``, ``"pool->stride 1"``, ``"pool removed"``, ``"flatten removed"`` or
-        ``"removed"``.
+        ``"fc->conv"``, ``"pool->stride 1"``, ``"flatten removed"`` or ``"removed"``.
     kernel : (int, int)
         Rows and columns of the new kernel; (0, 0) for a layer that is gone.
     transposed : bool
@@ -86,8 +83,8 @@ class Rewrite:
     activation : str
         What makes ``output`` of ``score``: ``"softmax"``, ``"sigmoid"`` or ``"none"``.
     pooled : str
-        ``"AVE"`` or ``"MAX"`` if a pooling at the end was taken away, else empty: the
-        classifier's score is that of the map.
+        ``"AVE"`` or ``"MAX"`` if the classifier pools all it sees of a window into one place, else
+        empty.
     input : str
         The picture's blob, with ``input_shape`` (1, channels, height, width).
     """
@@ -313,18 +310,6 @@ def _text(shape: Sequence[int]) -> str:
     return "x".join(str(n) for n in shape)
 
 
-def _leads_to_weights(state: _State, layer: Any) -> bool:
-    """Whether any layer with weights reads, however far behind, what ``layer`` makes."""
-    reached = set(layer.top)
-    at = next(i for i, other in enumerate(state.layers) if other is layer)
-    for other in state.layers[at + 1 :]:
-        if reached & set(other.bottom):
-            if other.type in _WEIGHED:
-                return True
-            reached |= set(other.top)
-    return False
-
-
 def _pool(state: _State, layer: Any) -> None:
     p = layer.pooling_param
     bottom, top = layer.bottom[0], layer.top[0]
@@ -333,10 +318,7 @@ def _pool(state: _State, layer: Any) -> None:
     if not seen_whole or (not p.global_pooling and _pads(p)):
         _keep(state, layer, [state.forms[bottom]])
         return
-    if not _leads_to_weights(state, layer):
-        state.pooled = "MAX" if p.pool == 0 else "AVE"
-        _take_away(state, layer, "pool removed")
-        return
+    state.pooled = "MAX" if p.pool == 0 else "AVE"
     (kh, sh, _), (kw, sw, _) = pool_axis(p)
     _keep(state, layer, [state.forms[bottom]])
     if not p.global_pooling and (kh, kw, sh, sw) == (rows, cols, 1, 1):

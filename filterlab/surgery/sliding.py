@@ -20,8 +20,9 @@ from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.forward import run_dense
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.surgery.transplant import Transplanted, feed, softmax, top_classes
+from filterlab.surgery.windows import cut
 
-__all__ = ["Alone", "Sliding", "classify_window", "cut", "sliding", "sliding_job"]
+__all__ = ["Alone", "Sliding", "classify_window", "sliding", "sliding_job"]
 
 Array = NDArray[np.float32]
 
@@ -99,21 +100,6 @@ class Sliding:
             f"{self.times_the_output}x the output in {self.times_the_time:.1f}x the time: "
             f"{self.gain:.0f} times faster than sliding"
         )
-
-
-def cut(maps: ClassMaps, i: int, j: int) -> Array:
-    """The window of cell (i, j) of what the net saw; 0 (the mean) where it hangs over the edge."""
-    if not (0 <= i < maps.rows and 0 <= j < maps.cols):
-        raise FilterLabError(f"the map has no cell ({i}, {j}); it has {maps.rows}x{maps.cols}")
-    x0, y0, x1, y1 = maps.geometry.window(i, j)
-    _, channels, height, width = maps.data.shape
-    window = np.zeros((1, channels, y1 - y0, x1 - x0), np.float32)
-    top, left = max(y0, 0), max(x0, 0)
-    bottom, right = min(y1, height), min(x1, width)
-    window[:, :, top - y0 : bottom - y0, left - x0 : right - x0] = maps.data[
-        :, :, top:bottom, left:right
-    ]
-    return window
 
 
 def _classify(t: Transplanted, window: Array) -> tuple[Array, Array, float]:

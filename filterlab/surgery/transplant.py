@@ -51,8 +51,7 @@ class Cast:
     old_shape, new_shape : tuple of int
         Shape of its weights; of a pooling, its kernel; empty if it has none.
     kind : str
-        ``"fc->conv"``, ``"pool->stride 1"``, ``"pool removed"``, ``"flatten removed"``,
-        ``"removed"``.
+        ``"fc->conv"``, ``"pool->stride 1"``, ``"flatten removed"``, ``"removed"``.
     shares_memory : bool
         Whether old and new weights are one and the same memory.
     """
@@ -132,6 +131,8 @@ class Transplanted:
     measured : ((int, int), float) or None
         The input size of the dense net's last pass and its seconds, for estimates; the proof's
         until there has been another.
+    measured_window : float or None
+        Seconds of a window in the last batches of the plain classifier, for estimates.
     files : tuple of Path
         What it was read from, never written to.
     """
@@ -149,6 +150,7 @@ class Transplanted:
     left: tuple[str, ...] = ()
     measured: tuple[tuple[int, int], float] | None = None
     files: tuple[Path, ...] = ()
+    measured_window: float | None = None
 
     def __repr__(self) -> str:
         return f"<Transplanted net '{self.net.name}' of {self.classes} classes: {self.proof}>"
@@ -167,6 +169,11 @@ class Transplanted:
     def input(self) -> str:
         """The picture's blob."""
         return self.rewritten.input
+
+    @property
+    def quick_method(self) -> str:
+        """What a pass of the dense net gives: ``"pooled"`` where a global pooling slides along."""
+        return "pooled" if self.rewritten.pooled else "dense"
 
     def double(self) -> Transplanted:
         """The same with a dense net of its own on the same weights, to run on another thread."""
@@ -234,6 +241,7 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
     yield Progress("read the prototxt", 0, total, Path(prototxt).name)
     plain_param = read_net(prototxt)
     plain = caffe.Net(str(prototxt), caffe.TEST)  # says what is wrong with it before the weights
+    plain.packing = "never"
     left: tuple[str, ...] = ()
     if weights is not None:
         found = yield from _read(weights, total)
@@ -349,9 +357,11 @@ def _one_picture_a_time(net: Any, picture: str) -> None:
 
 def _dense_net(plan: Rewrite) -> Any:
     try:
-        return caffe.Net(plan.param, caffe.TEST)
+        net = caffe.Net(plan.param, caffe.TEST)
     except caffe.CaffeError as error:
         raise FilterLabError(f"the net cannot be made fully convolutional: {error}") from error
+    net.packing = "never"  # one map, the same bits whatever ran before
+    return net
 
 
 def _carry(change: Change, plain: Any, dense: Any) -> Cast:
@@ -438,9 +448,6 @@ def _proof(plan: Rewrite, plain: Any, dense: Any, total: float) -> Job[Proof]:
         raise not_finite(plain, "the net's answer")
     yield Progress("proof: the fully convolutional net", 5, total, size)
     after_out, after, seconds_after = _answer(dense, plan.input, data, plan.output, plan.score)
-    if plan.pooled:
-        after = getattr(after, "mean" if plan.pooled == "AVE" else "max")(axis=(-2, -1))
-        after_out = softmax(after.reshape(-1)) if plan.activation == "softmax" else after
     top_before, top_after = _peaks(before), _peaks(after)
     before, after = before.reshape(-1), after.reshape(-1)
     if before.size != after.size:

@@ -144,7 +144,7 @@ def _transplanted(text: str, folder: Path) -> Transplanted:
     [
         (RESIDUAL, ["pool->stride 1", "fc->conv"], "prob", (32, 32)),
         (SEPARABLE, ["pool->stride 1"], "prob", (32, 32)),
-        (POOLED, ["pool removed"], "prob", (5, 5)),
+        (POOLED, [], "prob", (32, 32)),
         (TWO_HEADS, ["fc->conv", "fc->conv"], "prob", (32, 32)),
         (UPSAMPLED, [], "prob", (14, 14)),
         (WITH_LOSSES, ["fc->conv", "removed", "removed"], "a-conv", (8, 8)),

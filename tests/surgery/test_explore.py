@@ -24,8 +24,9 @@ from filterlab.surgery.maps import (
 from filterlab.surgery.onnx_export import export_onnx, onnx_model
 from filterlab.surgery.overlay import Layer, colormap, lay
 from filterlab.surgery.pyramid import PartialPyramid, pyramid, pyramid_job, pyramid_sizes
-from filterlab.surgery.sliding import classify_window, cut, sliding, sliding_job
+from filterlab.surgery.sliding import classify_window, sliding, sliding_job
 from filterlab.surgery.transplant import Transplanted, transplant
+from filterlab.surgery.windows import cut
 
 # Scales the drawn net's scores so that probabilities are neither flat nor all or nothing.
 SOFT = Preprocessing((110.0, 120.0, 125.0), 255.0)
@@ -361,14 +362,15 @@ def test_onnx_with_the_weights_inside(thin: Transplanted, maps: ClassMaps, tmp_p
 
 
 def test_squeezenet_alone_and_exported(shared: Path, tmp_path: Path) -> None:
-    """A net without fc layers: windows are its fields, and the export is its map."""
+    """A net without fc layers, and its export."""
     from filterlab.pictures import read_picture
 
     folder = shared / "squeezenet"
     t = transplant(folder / "deploy.prototxt", folder / "squeezenet_v1.0.caffemodel")
     cat = read_picture(shared / "images/cat.jpg")
     maps = heatmap(t, cat, squash=227, preprocessing=Preprocessing((104, 117, 123)))
-    alone = classify_window(t, maps, 7, 7)
+    alone = classify_window(t, maps, 0, 0)
+    np.testing.assert_allclose(alone.prob, maps.prob[:, 0, 0], atol=1e-4)
     height, width = t.geometry.window_size
     assert alone.window.shape == (1, 3, height, width)
     assert alone.prob.shape == (1000,)

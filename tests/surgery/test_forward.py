@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from filterlab.surgery import cost
 from filterlab.surgery.cost import layer_work, macs
 from filterlab.surgery.forward import pieces, run_dense, run_dense_steps
 from filterlab.surgery.heatmap import heatmap, heatmap_job
@@ -35,12 +36,22 @@ def test_the_work_of_the_layers_is_the_work_of_the_pass(own: Transplanted) -> No
     assert dict(work)["conv1"] > dict(work)["relu1"]
 
 
-@pytest.mark.parametrize("seconds", [None, 0.1, 0.6, 2.0, 100.0])
-def test_pieces_hold_every_layer_once_in_order(own: Transplanted, seconds: float | None) -> None:
+@pytest.fixture
+def slow(own: Transplanted, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``slow(seconds)`` has a pass at SIZE reckoned at so many nominal seconds."""
+    work = sum(amount for _, amount in layer_work(own.param, own.net, SIZE))
+    return lambda seconds: monkeypatch.setattr(cost, "NOMINAL_SPEED", work / seconds)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.6, 2.0, 100.0])
+def test_pieces_hold_every_layer_once_in_order(
+    own: Transplanted, seconds: float, slow: Any
+) -> None:
     names = [layer.name for layer in own.param.layer]
-    found = pieces(own, SIZE, seconds)
+    slow(seconds)
+    found = pieces(own.param, own.net, SIZE)
     assert len(found) <= len(names)
-    assert (len(found) > 1) == (seconds is not None and seconds > 0.25)
+    assert (len(found) > 1) == (seconds > 0.15)
     covered: list[str] = []
     for first, last, _ in found:
         covered += names[names.index(first) : names.index(last) + 1]
@@ -51,10 +62,11 @@ def test_pieces_hold_every_layer_once_in_order(own: Transplanted, seconds: float
 
 
 @pytest.mark.parametrize("expected", [0.6, 3.0, 60.0])
-def test_the_answer_is_the_same(own: Transplanted, data: np.ndarray, expected: float) -> None:
-    own.measured = None
+def test_the_answer_is_the_same(
+    own: Transplanted, data: np.ndarray, expected: float, slow: Any
+) -> None:
     prob, score, _ = run_dense(own, data)
-    own.measured = (SIZE, expected)
+    slow(expected)
     steps = run_dense_steps(own, data)
     shares = []
     while True:
@@ -70,20 +82,20 @@ def test_the_answer_is_the_same(own: Transplanted, data: np.ndarray, expected: f
 
 
 def test_leaving_between_pieces_leaves_a_net_that_answers_rightly(
-    own: Transplanted, data: np.ndarray
+    own: Transplanted, data: np.ndarray, slow: Any
 ) -> None:
-    own.measured = None
+    slow(0.01)
     prob, _, _ = run_dense(own, data)
-    own.measured = (SIZE, 3.0)
-    count = len(pieces(own, SIZE, 3.0))
+    slow(3.0)
+    count = len(pieces(own.param, own.net, SIZE))
     for stop in range(1, count):
+        slow(3.0)
         steps = run_dense_steps(own, data)
         for _ in range(stop):
             next(steps)
         steps.close()
-        own.measured = None
+        slow(0.01)
         np.testing.assert_array_equal(run_dense(own, data)[0], prob)
-        own.measured = (SIZE, 3.0)
 
 
 def test_one_slow_pass_is_not_expected_of_the_next(own: Transplanted, data: np.ndarray) -> None:
@@ -98,11 +110,18 @@ def test_one_slow_pass_is_not_expected_of_the_next(own: Transplanted, data: np.n
     assert own.measured == (SIZE, seconds)
 
 
-def test_a_long_heatmap_reports_its_pieces(own: Transplanted) -> None:
+def test_a_pass_is_cut_alike_however_long_the_last_one_took(own: Transplanted) -> None:
+    found = []
+    for seconds in (1e-4, 50.0):
+        own.measured = (SIZE, seconds)
+        found.append(pieces(own.param, own.net, SIZE))
+    assert found[0] == found[1]
+
+
+def test_a_long_heatmap_reports_its_pieces(own: Transplanted, slow: Any) -> None:
     picture = np.random.default_rng(2).random((300, 400, 3)).astype(np.float32)
-    own.measured = None
     plain = heatmap(own, picture, size=SIZE)
-    own.measured = (SIZE, 3.0)
+    slow(3.0)
     job = heatmap_job(own, picture, size=SIZE)
     done = []
     while True:

@@ -47,7 +47,10 @@ def test_default_size_keeps_the_pictures_shape(thin: Transplanted) -> None:
     assert choose_size(g, (360, 480), size=(300, 301)) == (300, 301)
     assert choose_size(g, (3000, 4000)) == (515, 675)
     assert choose_size(g, (200, 210)) == (227, 227)
-    assert choose_size(g, (250, 6000)) == (227, 675)
+    assert choose_size(g, (250, 6000)) == (227, 5443)
+    assert choose_size(g, (360, 4000)) == (227, 2531)
+    assert choose_size(g, (4000, 360)) == (2531, 227)
+    assert choose_size(g, (40, 60)) == (227, 355)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,6 @@ def test_default_size_keeps_the_pictures_shape(thin: Transplanted) -> None:
         ((360, 480), {"squash": 198}, "smallest that works is 199x199"),
         ((360, 480), {"size": 150}, "smallest that works is 199x199"),
         ((360, 480), {"size": (451, 198)}, "198x451 pixels is too small"),
-        ((40, 60), {}, "the picture is 60x40 pixels, smaller than one window"),
         ((360, 480), {"cells": 0}, "0 cells"),
         ((360, 480), {"cells": 3, "squash": 451}, "only one of"),
     ],
@@ -68,10 +70,10 @@ def test_sizes_that_are_refused(
         choose_size(thin.geometry, picture, **choice)
 
 
-def test_a_tiny_picture_is_enlarged_only_when_asked(thin: Transplanted, rng: Any) -> None:
+def test_a_tiny_picture_is_enlarged(thin: Transplanted, rng: Any) -> None:
     tiny = rng.random((20, 30, 3)).astype(np.float32)
-    with pytest.raises(FilterLabError, match="choose a size to enlarge it"):
-        heatmap(thin, tiny)
+    whole = heatmap(thin, tiny)
+    assert (whole.rows, whole.cols) == (1, 5)
     maps = heatmap(thin, tiny, cells=3)
     assert (maps.rows, maps.cols) == (1, 3)
 
@@ -118,7 +120,8 @@ def test_squeezenet_against_bvlc(shared: Path) -> None:
     golden = np.load(shared / "goldens/nets/squeezenet_cat.npz")
     for size in ("227x227", "451x451", "360x480"):
         data = golden[f"data_{size}"].astype(np.float32)[None]
-        _, score, _ = run_dense(t, data)
+        run_dense(t, data)
+        score = t.net.blobs["conv_final"].data[0]
         cats = golden[f"conv_final_281_285_{size}"]
         assert np.abs(score[281:286] - cats).max() < 1e-3 * np.abs(cats).max()
         best = golden[f"argmax_{size}"]
@@ -135,7 +138,7 @@ def test_squeezenet_against_bvlc(shared: Path) -> None:
 
 def test_the_tiger_cat_lies_on_the_cat(cat_maps: ClassMaps) -> None:
     cats = cat_maps.values(range(281, 286))
-    assert cats.max() > 0.9
+    assert cats.max() > 0.25
     # The cat of cat.jpg sits within x 165 to 350, y 15 to 355.
     for values in (cat_maps.values(282, "score"), cat_maps.values(range(281, 286), "score")):
         i, j = np.unravel_index(values.argmax(), values.shape)
@@ -143,14 +146,14 @@ def test_the_tiger_cat_lies_on_the_cat(cat_maps: ClassMaps) -> None:
         assert 165 < x < 350
         assert 15 < y < 355
     weights = cats / cats.sum()
-    centres = [[cat_maps.centre_on_picture(i, j) for j in range(cat_maps.cols)] for i in range(24)]
+    centres = [[cat_maps.centre_on_picture(i, j) for j in range(cat_maps.cols)] for i in range(10)]
     x, y = (weights[..., None] * np.array(centres)).sum(axis=(0, 1))
     assert 165 < x < 350
     assert 15 < y < 355
 
 
 def test_maps_of_all_classes_are_kept(cat_maps: ClassMaps) -> None:
-    assert cat_maps.prob.shape == (1000, 24, 31)
+    assert cat_maps.prob.shape == (1000, 10, 17)
     np.testing.assert_allclose(cat_maps.prob.sum(axis=0), 1, atol=1e-4)
     assert (cat_maps.winners() == cat_maps.prob.argmax(axis=0)).mean() > 0.99
     peak = cat_maps.ranked("peak")
@@ -158,10 +161,10 @@ def test_maps_of_all_classes_are_kept(cat_maps: ClassMaps) -> None:
     assert cat_maps.prob[peak[0]].max() >= cat_maps.prob[peak[1]].max()
     by_mean = cat_maps.ranked("mean")
     assert cat_maps.prob[by_mean[0]].mean() == cat_maps.prob.mean(axis=(1, 2)).max()
-    best = cat_maps.best(10, 15)
+    best = cat_maps.best(5, 10)
     assert len(best) == 5
     assert [p for _, p in best] == sorted((p for _, p in best), reverse=True)
-    assert best[0][0] == cat_maps.prob[:, 10, 15].argmax()
+    assert best[0][0] == cat_maps.prob[:, 5, 10].argmax()
     total = cat_maps.values([281, 282])
     np.testing.assert_allclose(total, cat_maps.prob[281] + cat_maps.prob[282], rtol=1e-6)
     np.testing.assert_allclose(
@@ -279,24 +282,20 @@ def test_maps_pooled_over_windows_are_the_classifiers_answers(shared: Path) -> N
     golden = np.load(shared / "goldens/nets/squeezenet_cat.npz")
     cat = read_picture(shared / "images/cat.jpg")
     bgr = Preprocessing((104, 117, 123))
-    one = heatmap(t, cat, squash=227, preprocessing=bgr, windows=True)
+    one = heatmap(t, cat, squash=227, preprocessing=bgr)
     assert (one.rows, one.cols) == (1, 1)
     stored = golden["pool_final_227x227"]
     assert np.abs(one.score[:, 0, 0] - stored).max() < 1e-3 * stored.max()
-    wide = heatmap(t, cat, squash=451, preprocessing=bgr, windows=True)
-    plain = heatmap(t, cat, squash=451, preprocessing=bgr)
+    wide = heatmap(t, cat, squash=451, preprocessing=bgr)
+    places = t.net.blobs["conv_final"].data[0]
     assert (wide.rows, wide.cols) == wide.geometry.cells(451, 451) == (15, 15)
     np.testing.assert_allclose(
-        wide.score[:, 3, 5], plain.score[:, 3:18, 5:20].mean(axis=(1, 2)), rtol=1e-4, atol=1e-4
+        wide.score[:, 3, 5], places[:, 3:18, 5:20].mean(axis=(1, 2)), rtol=1e-4, atol=1e-4
     )
     assert wide.geometry.window(3, 5) == (80, 48, 307, 275)
-    x0, _, x1, _ = plain.geometry.field(3, 5, 451, 451)
-    _, _, x2, _ = plain.geometry.field(3, 19, 451, 451)
-    assert wide.geometry.field(3, 5, 451, 451)[::2] == (x0, x2)
-    assert x1 < x2
     np.testing.assert_allclose(wide.prob.sum(axis=0), 1, atol=1e-5)
     with pytest.raises(FilterLabError, match="smallest that works is 213x213"):
-        heatmap(t, cat, squash=200, windows=True)
+        heatmap(t, cat, squash=200)
 
 
 def test_a_net_without_softmax_gets_one(

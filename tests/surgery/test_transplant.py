@@ -224,11 +224,12 @@ def test_a_net_of_vggs_shape(tmp_path: Path) -> None:
     assert t.net.blobs["p"].shape == (1, 9, 2, 5) == (1, 9, *t.geometry.cells(256, 352))
 
 
-def test_a_net_that_ends_in_global_pooling_is_read_before_it(repo: Path) -> None:
+def test_a_global_pooling_at_the_end_slides_over_windows(repo: Path) -> None:
     t = transplant(repo / "models/squeezenet_v1.1/deploy.prototxt", None)
-    assert [(c.old, c.kind) for c in t.casts] == [("pool10", "pool removed")]
-    assert (t.score, t.output) == ("conv10", "prob")
-    assert "fully convolutional already" in t.account()
+    assert [(c.old, c.kind) for c in t.casts] == [("pool10", "pool->stride 1")]
+    assert (t.score, t.output) == ("pool10", "prob")
+    assert t.quick_method == "pooled"
+    assert t.geometry.window_size == (227, 227)
     assert t.proof.agrees
     t.net.blobs["data"].reshape(1, 3, 250, 333)
     t.net.reshape()

@@ -112,8 +112,8 @@ def test_map_sizes_known_from_the_formulas() -> None:
         "alexnet": {(451, 451): (8, 8), (230, 258): (1, 2)},
         # 224 gives 7x7 before the pooling of 7 at stride 1.
         "googlenet": {(224, 224): (1, 1), (256, 320): (2, 4), (448, 448): (8, 8)},
-        # 227 gives 14x14, each pooling of 3 at stride 2 halves.
-        "squeezenet_v1.1": {(227, 227): (14, 14), (451, 451): (28, 28)},
+        # 227 gives 14x14 before the pooling over all of them, 451 gives 28x28.
+        "squeezenet_v1.1": {(227, 227): (1, 1), (451, 451): (15, 15)},
     }
     for name, sizes in expected.items():
         param = read_net(deploy(name))

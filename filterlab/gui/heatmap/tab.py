@@ -335,8 +335,6 @@ class HeatmapTab(Tab):
         self.cells.set_maps(maps, self.labels)
         if not self.user_cells and self.transplanted is not None:
             geometry = self.transplanted.geometry
-            if self.controls.how == "windows":
-                geometry = maps.geometry
             cells = max(geometry.cells(*maps.input_size))
             self.controls.set_size(cells, self.controls.squash)
 

@@ -171,18 +171,9 @@ def pycaffe_code(tab: HeatmapTab) -> str:
 
 def _prob_code(done: Transplanted, maps: ClassMaps) -> tuple[str, list[str]]:
     """What holds the probabilities, and the lines that make it of what the net has given."""
-    ky, kx = maps.geometry.merged
-    pooled = (ky, kx) != done.geometry.merged
-    if not pooled and done.rewritten.activation != "none":
+    if done.rewritten.activation != "none":
         return f"out[{done.output!r}][0]", []
     lines = [f"score = net_full.blobs[{done.score!r}].data[0]"]
-    if pooled:
-        kind = "max" if done.rewritten.pooled == "MAX" else "mean"
-        lines.append("views = np.lib.stride_tricks.sliding_window_view(")
-        lines.append(f"    score, ({ky}, {kx}), (1, 2))")
-        lines.append(f"score = views.{kind}((3, 4))")
-    if done.rewritten.activation == "sigmoid":
-        return "prob", [*lines, "prob = 1 / (1 + np.exp(-score))"]
     return "prob", [*lines, "prob = np.exp(score - score.max(0))", "prob /= prob.sum(0)"]
 
 
@@ -192,8 +183,6 @@ def passes(done: Transplanted) -> list[tuple[str, str]]:
 
 
 def _pass_name(done: Transplanted, how: str) -> str:
-    if how == "windows":
-        return tr("pooled over whole windows")
     if how == "pyramid":
         return tr("three scales joined")
     if not how:
@@ -301,7 +290,7 @@ def last_word(maps: ClassMaps | None) -> str:
 def _planned(tab: HeatmapTab, done: Transplanted) -> tuple[Pair, Pair, Cost]:
     """Cells (rows, columns), input size and cost of a run as asked for; refuses as the run will."""
     how, cells = tab.controls.how, tab.controls.cells
-    geometry = done.geometry.windowed() if how == "windows" else done.geometry
+    geometry = done.geometry
     if tab.controls.squash:
         size = geometry.size_for_cells(cells, cells)
     else:

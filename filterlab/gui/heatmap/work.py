@@ -76,8 +76,7 @@ class Size:
     cells : cells of the net's own stride on the longer side; 0 leaves the choice to the picture.
     squash : whether the picture is squashed to a square.
     how : ``""`` one pass; ``"stride:16"`` shifted copies; ``"pyramid"`` several scales joined;
-        ``"windows"`` pooled over windows of the classifier's own size; None as suits the net, see
-        :func:`hows`.
+        None as suits the net, see :func:`hows`.
     """
 
     cells: int = 0
@@ -116,17 +115,12 @@ def preprocessing_of(model: Model | None) -> Preprocessing:
 
 def hows(transplanted: Transplanted) -> list[str]:
     """What a net can be run as, see ``Size.how``; its default first."""
-    found = ["", *(f"stride:{n}" for n in strides(transplanted.geometry)[1:3]), "pyramid"]
-    # A net that ends in global pooling was trained on the mean over its window: single places
-    # before that pooling are sure of anything (on a cat: house finch, king penguin, 100 %).
-    return ["windows", *found] if transplanted.rewritten.pooled else found
+    return ["", *(f"stride:{n}" for n in strides(transplanted.geometry)[1:3]), "pyramid"]
 
 
 def choices(transplanted: Transplanted, picture: Array, size: Size) -> dict[str, Any]:
     """The size as :func:`filterlab.surgery.heatmap.heatmap_job` takes it."""
     geometry = transplanted.geometry
-    if size.how == "windows":
-        geometry = geometry.windowed()
     shape = (int(picture.shape[0]), int(picture.shape[1]))
     if size.squash:
         cells = size.cells or 8
@@ -175,9 +169,7 @@ def map_job(
         )
         outcome.maps = outcome.pyramid.levels[len(outcome.pyramid.levels) // 2]
         return outcome
-    outcome.maps = yield from heatmap_job(
-        transplanted, picture, preprocessing=ready, windows=how == "windows", **chosen
-    )
+    outcome.maps = yield from heatmap_job(transplanted, picture, preprocessing=ready, **chosen)
     return outcome
 
 
