@@ -6,19 +6,31 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 os.environ.setdefault("QT_API", "pyqt5")
 
 from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication
 
 from filterlab.gui import i18n, theme
+from filterlab.gui.autosave import Autosave, State
+from filterlab.gui.ending import Ending, end_within
 from filterlab.gui.errors import one_sentence
+from filterlab.gui.i18n import tr
+from filterlab.gui.session_menu import SessionMenu, told_time
+from filterlab.gui.sessions import Left, Session, Sessions
 from filterlab.gui.settings import Settings
 
 __all__ = ["Desk", "make_application", "run_window"]
+
+#: After a signal, threads that are still at work are given up after so many seconds.
+_END_S = 0.7
+
+_MOST_NAMED = 6
 
 
 class _Uncaught(QObject):
@@ -35,9 +47,6 @@ class _Uncaught(QObject):
     def _on_exception(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        if issubclass(kind, KeyboardInterrupt):
-            QApplication.quit()
-            return
         traceback.print_exception(kind, error, trace)
         self.caught.emit(one_sentence(error))
 
@@ -76,12 +85,20 @@ def preferred_theme(app: QApplication, setting: str) -> str:
 
 
 class Desk(QObject):
-    """Keeps the one window and rebuilds it when the language or the theme changes."""
+    """Keeps the one window and rebuilds it when the language or the theme changes.
+
+    Attributes
+    ----------
+    autosave : Autosave or None
+        Keeps the session, once the window was opened.
+    """
 
     def __init__(self, app: QApplication, settings: Settings | None = None) -> None:
         super().__init__()
         self.app = app
         self.settings = settings or Settings()
+        self.sessions = Sessions(self.settings.folder)
+        self.autosave: Autosave | None = None
         i18n.set_language(i18n.preferred_language(self.settings.text("language")))
         self._theme = preferred_theme(app, self.settings.text("theme"))
         theme.apply(app, self._theme)
@@ -93,19 +110,86 @@ class Desk(QObject):
 
         window = MainWindow(self.settings)
         window.rebuild_requested.connect(self._on_rebuild, Qt.QueuedConnection)
+        window.closing.connect(self._on_closing)
+        window.add_to_menu("file", SessionMenu(self.sessions, self.open_session, window))
         return window
+
+    # The session
 
     def open(self, picture: str | None = None) -> None:
         """Show the window as it was left, and a picture in it."""
-        geometry = self.settings.bytes("geometry")
+        geometry = self.settings.data("geometry")
         if geometry is not None:
             self.window.restoreGeometry(geometry)
         # Also what is found again: it may be from a larger screen, which Qt does not look at.
         self.window.fit_into_screen()
-        self.window.restore_state(self.settings.load_session())
+        session = self.sessions.claim()
+        self._restore(session)
         self.window.show()
         if picture is not None:
             self.window.open_paths([picture])
+
+    def open_session(self, left: Left) -> None:
+        """Go on with a session that was left behind; the present one is kept among those."""
+        session = self.sessions.take(left)
+        if session is None:
+            self.window.show_error(tr("Another window has this session open."))
+            return
+        if self.autosave is not None:
+            self.autosave.finish()
+        self._restore(session)
+
+    def _restore(self, session: Session) -> None:
+        state = session.load()
+        left_out = list(session.left_out)
+        in_tabs = self.window.restore_state(state)
+        if in_tabs:
+            session.set_aside()
+        self.autosave = Autosave(self._state, session, self.settings, self)
+        self.autosave.failed.connect(self._on_not_saved)
+        self.autosave.start(now=bool(left_out or in_tabs))
+        sentence = _damage(self.settings, session, in_tabs)
+        if sentence:
+            self.window.show_warning(sentence)
+        elif not session.ended and session.when is not None:
+            self.window.show_warning(
+                tr("FilterLab was ended from outside; this is your work as of {time}.").format(
+                    time=told_time(session.when)
+                )
+            )
+
+    def _state(self) -> State:
+        return self.window.save_state(), self.window.save_pictures()
+
+    def _on_not_saved(self, sentence: str) -> None:
+        self.window.show_warning(
+            tr("Your work cannot be kept for the next start: {why}").format(why=sentence)
+        )
+
+    def save(self) -> None:
+        """Save everything now (the desktop's session ends, and perhaps the program)."""
+        self.settings.set_data("geometry", self.window.saveGeometry())
+        if self.autosave is not None:
+            self.autosave.save()
+
+    def _on_closing(self) -> None:
+        if self.autosave is not None:
+            self.autosave.finish()
+
+    def end(self, signal_number: int) -> None:
+        """Save, cancel what runs, and end within a second; the shell's status of a signal."""
+        status = 128 + signal_number
+        end_within(_END_S, status)
+        self.save()
+        self.window.hide()
+        self.app.exit(status)
+
+    def close(self) -> None:
+        """Stop all work, and let go of the session."""
+        self._on_closing()
+        self.window.shutdown()
+
+    # Rebuilding
 
     def rebuild(self) -> None:
         """Build the window anew around its state."""
@@ -131,15 +215,37 @@ class Desk(QObject):
         self.window.show_error(sentence)
 
 
+def _damage(settings: Settings, session: Session, in_tabs: Sequence[str]) -> str:
+    """One sentence about all that could not be read; empty if all is well."""
+    told = []
+    for file, aside, left_out in (
+        ("settings.json", settings.aside, settings.left_out),
+        ("session.json", session.aside, [*session.left_out, *in_tabs]),
+    ):
+        if left_out:
+            named = ", ".join(dict.fromkeys(left_out[:_MOST_NAMED]))
+            text = tr("{file} is damaged, left out: {what}").format(file=file, what=named)
+            if aside is not None:
+                text += tr(" (kept as {name})").format(name=aside.name)
+            told.append(text)
+    settings.left_out.clear()  # said once
+    return "; ".join(told) + "." if told else ""
+
+
 def run_window(picture: str | None = None) -> int:
     """Open the window and run until it is closed; returns the exit status."""
     uncaught = _Uncaught()
     uncaught.install()
     app = make_application()
     desk = Desk(app)
+    ending = Ending()
+    ending.asked.connect(desk.end)
+    # Qt would close the windows at logout, which may yet be called off.
+    QGuiApplication.setFallbackSessionManagementEnabled(False)
+    app.commitDataRequest.connect(desk.save, Qt.DirectConnection)
     uncaught.caught.connect(desk.show_error, Qt.QueuedConnection)
     desk.open(picture)
     status = int(app.exec_())
-    desk.window.shutdown()
-    desk.settings.sync()
+    desk.close()
+    ending.close()
     return status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,12 +32,15 @@ from filterlab.gui.header import Header
 from filterlab.gui.help_window import HelpWindow, window_keys_html
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import app_icon
+from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MenuItems, Tab
 from filterlab.gui.tab_actions import TabActions
 from filterlab.gui.widgets.message_strip import MessageStrip
 
 __all__ = ["MainWindow"]
+
+_log = logging.getLogger(__name__)
 
 #: Key, module and class of each tab, in their order.
 _TABS = (
@@ -53,6 +57,18 @@ def _tab_classes() -> list[type[Tab]]:
         if importlib.util.find_spec(package) and importlib.util.find_spec(module):
             found.append(getattr(importlib.import_module(module), name))
     return found
+
+
+def _restored(tab: Tab, state: dict[str, Any]) -> Sequence[str]:
+    """Let a tab show a saved state; returns what of it was left out."""
+    try:
+        tab.restore_state(state)
+    except Exception:
+        # Whatever a stranger's file holds, the window opens.
+        _log.info("%s: its saved state was left out", tab.name, exc_info=True)
+        tab.restore_state({})
+        return ["*"]
+    return tab.left_out
 
 
 class _Page(QScrollArea):
@@ -74,9 +90,11 @@ class MainWindow(QMainWindow):
     Signals
     -------
     rebuild_requested() : the language or the theme has changed; see :mod:`filterlab.gui.app`
+    closing() : the user closes the window; its state can still be taken
     """
 
     rebuild_requested = Signal()
+    closing = Signal()
 
     def __init__(
         self, settings: Settings | None = None, tabs: Sequence[type[Tab]] | None = None
@@ -86,6 +104,7 @@ class MainWindow(QMainWindow):
         self._shut = False
         self._current: Tab | None = None
         self._help: HelpWindow | None = None
+        self._more: dict[str, list[QAction | QMenu]] = {}
         self.setWindowTitle("FilterLab")
         self.setWindowIcon(app_icon())
         self.setAcceptDrops(True)
@@ -261,7 +280,8 @@ class MainWindow(QMainWindow):
         for key, menu in self.menus.items():
             before, after = around.get(key, ((), ()))
             menu.clear()
-            for item in (*before, *mine.get(key, ()), *after):
+            more = self._more.get(key, ())
+            for item in (*before, *mine.get(key, ()), *more, *after):
                 if item is None:
                     menu.addSeparator()
                 elif isinstance(item, QMenu):
@@ -271,6 +291,11 @@ class MainWindow(QMainWindow):
             menu.menuAction().setVisible(not menu.isEmpty())
             mnemonics.spread(menu)
         self.header.arrange()
+
+    def add_to_menu(self, menu: str, item: QAction | QMenu) -> None:
+        """Put what belongs to the program, not to a tab, into one of the menus."""
+        self._more.setdefault(menu, []).append(item)
+        self._fill_menus()
 
     # Undo
 
@@ -358,6 +383,11 @@ class MainWindow(QMainWindow):
         self._message_of = None
         self.strip.show_message(sentence, "error")
 
+    def show_warning(self, sentence: str) -> None:
+        """Say something that the user should know, until it is read."""
+        self._message_of = None
+        self.strip.show_message(sentence, "warning")
+
     def _on_message(self, text: str, level: str) -> None:
         """A tab takes back its own message only; the window's goes with any tab's."""
         tab = self.sender()
@@ -432,16 +462,34 @@ class MainWindow(QMainWindow):
             "tabs": {tab.name: tab.save_state() for tab in self.tabs},
         }
 
-    def restore_state(self, state: dict[str, Any], live: bool = False) -> None:
-        """Show a saved state, or (``live``) go on with a window's that is being rebuilt."""
-        kept = state.get("tabs")
+    def save_pictures(self) -> dict[str, Kept]:
+        """The pictures of that state that are in no file: by ``TAB/NAME``."""
+        return {
+            f"{tab.name}/{name}": picture
+            for tab in self.tabs
+            for name, picture in tab.save_pictures().items()
+        }
+
+    def restore_state(self, state: dict[str, Any], live: bool = False) -> list[str]:
+        """Show a saved state, or (``live``) go on with a window's that is being rebuilt.
+
+        Returns what of a saved state could not be used, ``filters.look``.
+        """
+        kept, left_out = state.get("tabs"), []
         for tab in self.tabs:
             mine = kept.get(tab.name) if isinstance(kept, dict) else None
-            if isinstance(mine, dict):
-                (tab.take_over if live else tab.restore_state)(mine)
+            if live and isinstance(mine, dict):
+                tab.take_over(mine)
+            elif isinstance(mine, dict):
+                left_out += [f"{tab.name}.{what}" for what in _restored(tab, mine)]
+            elif kept is not None and mine is not None:
+                left_out.append(tab.name)
+        if kept is not None and not isinstance(kept, dict):
+            left_out.append("tabs")
         if any(tab.name == state.get("current") for tab in self.tabs):
             self.show_tab(state["current"])
         self._update_undo()
+        return left_out
 
     def hand_over(self) -> dict[str, Any]:
         """The state for a rebuilt window, live objects included."""
@@ -460,9 +508,8 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._shut:
-            self.settings.set_bytes("geometry", self.saveGeometry())
-            self.settings.save_session(self.save_state())
-            self.settings.sync()
+            self.settings.set_data("geometry", self.saveGeometry())
+            self.closing.emit()
             # The window goes at once; a step that still runs is waited for behind it.
             self.hide()
             self.shutdown()

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QAction, QMenu, QWidget
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
+from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 
 __all__ = ["KERNEL_SUFFIXES", "MODEL_SUFFIXES", "PICTURE_SUFFIXES", "MenuItems", "Tab"]
@@ -51,6 +52,8 @@ class Tab(QWidget):
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.settings = settings
+        #: What of the state that was restored could not be used.
+        self.left_out: list[str] = []
         #: What the error that was shown last is about; None if it is over.
         self._error_about: str | None = None
         self._error_is_new = False
@@ -110,8 +113,17 @@ class Tab(QWidget):
         """What to find again at the next start; plain JSON data."""
         return {}
 
+    def save_pictures(self) -> dict[str, Kept]:
+        """The pictures shown that are in no file of the user's, by any name.
+
+        Arrays, float32 (H, W) or (H, W, 3), that nobody changes; the same object for the same
+        picture. :meth:`restore_state` finds the copies' paths under ``pictures``. Called once a
+        second, as :meth:`save_state` is: neither may take a millisecond.
+        """
+        return {}
+
     def restore_state(self, state: dict[str, Any]) -> None:
-        """Show a saved state; whatever in it no longer fits is passed over."""
+        """Show a saved state; whatever of it cannot be used joins :attr:`left_out`."""
 
     def hand_over(self) -> dict[str, Any]:
         """Everything a rebuilt window's tab goes on with, live objects included."""

@@ -222,8 +222,11 @@ def from_session(session: Mapping[str, Any], picture: Picture) -> BenchState:
     """
     try:
         settings = Settings(**session["settings"])
-        kernels = np.array(session["kernels"], dtype=np.float32)
-        bias = np.array(session["bias"], dtype=np.float32)
+        if type(settings.stride) is not int or type(settings.dilation) is not int:
+            raise ValueError
+        with np.errstate(over="ignore"):
+            kernels = np.array(session["kernels"], dtype=np.float32)
+            bias = np.array(session["bias"], dtype=np.float32)
         check_size(kernels.shape[2:])
         presets = tuple(_choice(entry, kernels.shape[2:]) for entry in session["presets"])
         good = kernels.shape[:2] == (SLOTS, settings.channels) and bias.shape == (SLOTS,)
@@ -233,7 +236,7 @@ def from_session(session: Mapping[str, Any], picture: Picture) -> BenchState:
         state.check()
         if not np.isfinite(bias).all():
             raise ValueError
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
         raise FilterLabError(
             "the filters of the last session cannot be read; the tutorial's are shown instead"
         ) from None

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from qtpy.QtWidgets import QApplication
 
 from filterlab.gui import i18n, theme
 from filterlab.gui.app import make_application
+
+_spec = importlib.util.spec_from_file_location("gui_child", Path(__file__).with_name("child.py"))
+assert _spec is not None
+assert _spec.loader is not None
+_child = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = _child
+_spec.loader.exec_module(_child)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QByteArray, QPoint, QRect
+from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QApplication
 
 from filterlab.gui import app as gui_app
@@ -58,7 +58,7 @@ def test_a_window_found_again_lies_on_the_screen(
     qtbot: QtBot, open_desk: Any, place: QRect
 ) -> None:
     settings = Settings()
-    settings.set_bytes("geometry", QByteArray(saved_geometry(qtbot, place)))
+    settings.set_data("geometry", saved_geometry(qtbot, place))
     settings.sync()
     window = open_desk().window
     room = window.screen().availableGeometry()
@@ -72,7 +72,7 @@ def test_a_window_left_on_another_screen_fits_this_one(qtbot: QtBot, open_desk: 
     assert width == QApplication.primaryScreen().size().width()
     struct.pack_into(">i", kept, _SCREEN_WIDTH_AT, 2 * width)
     settings = Settings()
-    settings.set_bytes("geometry", QByteArray(bytes(kept)))
+    settings.set_data("geometry", kept)
     settings.sync()
     window = open_desk().window
     assert window.screen().availableGeometry().contains(window.frameGeometry())

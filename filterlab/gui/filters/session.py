@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filterlab.gui.filters.look import COLOURS, SCALES, Look
@@ -11,22 +12,30 @@ from filterlab.gui.filters.sources import Source
 if TYPE_CHECKING:
     from filterlab.gui.filters.tab import FiltersTab
 
-__all__ = ["look_from", "saved", "source_from"]
+__all__ = ["look_from", "odd", "saved", "source_from"]
 
 
 def saved(tab: FiltersTab, source: Source | None) -> dict[str, Any]:
-    """A tab's state; ``source`` is where its picture came from, if that can be found again."""
+    """A tab's state; ``source`` is where its picture came from, None if it is in no file."""
     panel = tab.panel_
+    picture = tab.bench.picture
+    copy = {"kind": "copy", "title": picture.title} if picture.title else None
     return {
         "bench": tab.bench.session(),
         "look": asdict(tab.look),
-        "source": None if source is None else {"kind": source.kind, "name": source.name},
+        "source": copy if source is None else _plain(source),
         "brush": panel.brush.value(),
         "step": panel.step.value(),
         "symmetry": panel.symmetry.currentData(),
         "page": tab.bottom.page,
         "lower": tab.room.wanted,
     }
+
+
+def _plain(source: Source) -> dict[str, Any]:
+    if source.kind == "copy":
+        return {"kind": "copy", "title": source.label}
+    return {"kind": source.kind, "name": source.name}
 
 
 def look_from(plain: Any) -> Look:
@@ -42,11 +51,35 @@ def look_from(plain: Any) -> Look:
     )
 
 
-def source_from(plain: Any) -> Source | None:
-    """Where the input came from, if that is known."""
+def source_from(state: dict[str, Any]) -> Source | None:
+    """Where a saved state's input came from, if that is known."""
+    plain = state.get("source")
     if not isinstance(plain, dict):
         return None
-    kind, name = plain.get("kind"), plain.get("name")
-    if kind in ("file", "sample", "pattern") and isinstance(name, str):
+    kind, name, title = plain.get("kind"), plain.get("name"), plain.get("title")
+    if kind in ("file", "sample", "pattern") and isinstance(name, str) and name:
         return Source(str(kind), name, quiet=True)
+    copies = state.get("pictures")
+    copy = copies.get("input") if isinstance(copies, dict) else None
+    if kind == "copy" and isinstance(copy, str):
+        label = title if isinstance(title, str) and title else Path(copy).stem
+        return Source("copy", copy, quiet=True, label=label)
     return None
+
+
+def odd(state: dict[str, Any]) -> list[str]:
+    """The keys of a saved state whose values cannot be meant."""
+    found = []
+    look = state.get("look", {})
+    if not isinstance(look, dict) or asdict(look_from(look)) != {**asdict(Look()), **look}:
+        found.append("look")
+    if state.get("source") is not None and source_from(state) is None:
+        found.append("source")
+    for key in ("brush", "step"):
+        value = state.get(key, 0.0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            found.append(key)
+    found += [key for key in ("symmetry", "page") if not isinstance(state.get(key, ""), str)]
+    if not isinstance(state.get("lower"), bool | None):
+        found.append("lower")
+    return found

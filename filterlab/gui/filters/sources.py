@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from filterlab.gui.i18n import tr
@@ -21,16 +22,20 @@ __all__ = ["Source", "Sources", "neighbour"]
 class Source:
     """What to read: ``file`` with a path, ``sample`` or ``pattern`` with a name.
 
-    ``quiet``: it becomes the input without an undo step, as at the start.
+    ``copy`` is a picture of the last session that is in no file of the user's: a path, and its
+    title as ``label``. ``quiet``: it becomes the input without an undo step, as at the start.
     """
 
     kind: str
     name: str
     quiet: bool = False
+    label: str = ""
 
     @property
     def title(self) -> str:
         """How the picture is called under its view."""
+        if self.label:
+            return self.label
         if self.kind == "file":
             return Path(self.name).name
         if self.kind == "sample":
@@ -51,6 +56,8 @@ def neighbour(source: Source, by: int) -> Source | None:
             )
         except OSError:
             return None
+    elif source.kind == "copy":
+        return None
     else:
         names = sample_names() if source.kind == "sample" else list(PATTERNS)
     if source.name not in names:
@@ -75,8 +82,8 @@ class Sources(QObject):
         self._runner = JobRunner(self)
         self._runner.done.connect(self._on_done)
         self._runner.failed.connect(self.failed)
-        #: What the present picture was read from, by picture, for the saved session.
-        self.last: Source | None = None
+        #: What was asked for last.
+        self.asked: Source | None = None
 
     @property
     def busy(self) -> bool:
@@ -85,6 +92,7 @@ class Sources(QObject):
 
     def open(self, source: Source) -> None:
         """Read a picture; it arrives later."""
+        self.asked = source
         self._runner.start(_read(source), source.title)
 
     def cancel(self) -> bool:
@@ -98,7 +106,6 @@ class Sources(QObject):
         self._runner.shutdown()
 
     def _on_done(self, result: tuple[Source, Picture]) -> None:
-        self.last = result[0]
         self.arrived.emit(*result)
 
 
@@ -106,6 +113,10 @@ def _read(source: Source) -> Job[tuple[Source, Picture]]:
     yield Progress("Reading the picture", 0, 2)
     if source.kind == "file":
         pixels = read_picture(source.name)
+    elif source.kind == "copy":
+        pixels = read_picture(source.name)
+        if Path(source.name).stem.endswith("-grey"):
+            pixels = np.ascontiguousarray(pixels[:, :, 0])
     elif source.kind == "sample":
         pixels = sample(source.name)
     else:

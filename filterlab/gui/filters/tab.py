@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
+from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
 from filterlab.surgery.convolve import Picture
@@ -54,6 +55,10 @@ class FiltersTab(Tab):
         self.active = 0
         self._started = False
         self._source: tuple[Picture, Source] | None = None
+        #: What the last session's picture is read from, until another is opened: it may be on a
+        #: disk that is not there today.
+        self._waiting: Source | None = None
+        self._camera_copy: tuple[object, Picture] | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._build()
         self.live = Latest(self)
@@ -341,6 +346,13 @@ class FiltersTab(Tab):
         self.open_source(source or Source("sample", "chelsea"))
 
     def _on_source_failed(self, sentence: str) -> None:
+        source = self.sources.asked
+        if source is not None and source is self._waiting and source.kind == "file":
+            path = Path(source.name)
+            if not os.path.lexists(path):
+                sentence = tr(
+                    "{name} is not in {folder} any more; open it again. The cat stands in for it."
+                ).format(name=path.name, folder=path.parent)
         self.show_error(sentence)
         if not self.bench.picture.title:
             # The last session's picture is gone; there must be something to filter.
@@ -353,7 +365,10 @@ class FiltersTab(Tab):
         except EXPECTED as error:
             self.show_error(one_sentence(error))
             return
-        self._source = picture, source
+        # A copy goes when another picture comes, and could not be read again after an undo.
+        self._source = None if source.kind == "copy" else (picture, source)
+        if source is self._waiting or not source.quiet:
+            self._waiting = None
         if not source.quiet:
             self.clear_error()
         if source.kind == "file" and not source.quiet:
@@ -399,20 +414,47 @@ class FiltersTab(Tab):
     # State
 
     def save_state(self) -> dict[str, Any]:
-        known = self._source is not None and self._source[0] is self.bench.picture
-        return session.saved(self, self._source[1] if known and self._source else None)
+        return session.saved(self, self._known_source())
+
+    def _known_source(self) -> Source | None:
+        """What the picture can be read from again; None if it is in no file."""
+        known = self._source if self._source and self._source[0] is self.bench.picture else None
+        if self._waiting is not None and (known or not self.bench.picture.title):
+            return self._waiting
+        return known[1] if known else None
+
+    def save_pictures(self) -> dict[str, Kept]:
+        source, picture = self._known_source(), self.bench.picture
+        if source is not None and source.kind == "copy":  # it is being read, or cannot be
+            return {"input": Path(source.name)}
+        if source is not None or not picture.title:
+            return {}
+        if picture.passing and self.camera.running:
+            # One of a camera's frames, not each of them: a new one with every edit.
+            edit = self.bench.journal.undo_edit
+            if self._camera_copy is None or self._camera_copy[0] is not edit:
+                self._camera_copy = edit, picture
+            picture = self._camera_copy[1]
+        return {"input": picture.pixels}
 
     def restore_state(self, state: dict[str, Any]) -> None:
         bench, kept = FilterBench(), state.get("bench")
+        self.left_out = session.odd(state)
         if isinstance(kept, dict):
-            # A session written by hand or by another version: begin anew.
-            with contextlib.suppress(*EXPECTED):
+            try:
                 bench.restore(kept)
-        source = session.source_from(state.get("source"))
+            except EXPECTED:  # written by hand or by another version: begin anew
+                self.left_out.append("bench")
+        elif kept is not None:
+            self.left_out.append("bench")
+        source = session.source_from(state)
         self._adopt(bench)
         self._restore_ways(state)
+        self._waiting = source
         if source is not None:
             self.open_source(source)
+        elif self._started:
+            self.sources.open(Source("sample", "chelsea", quiet=True))
 
     def _restore_ways(self, state: dict[str, Any]) -> None:
         """Look, brush and page."""
@@ -421,22 +463,24 @@ class FiltersTab(Tab):
         for field, key in ((panel.brush, "brush"), (panel.step, "step")):
             value = state.get(key)
             if isinstance(value, (int, float)):
-                field.show_value(float(value))
-        at = panel.symmetry.findData(state.get("symmetry"))
+                field.show_value(min(field.maximum(), max(field.minimum(), float(value))))
+        at = panel.symmetry.findData(str(state.get("symmetry")))
         panel.symmetry.setCurrentIndex(max(0, at))
         self._on_brush()
-        if state.get("page") in PAGES:
-            self.bottom.show_page(str(state["page"]))
+        page = state.get("page")
+        if isinstance(page, str) and page in PAGES:
+            self.bottom.show_page(page)
         lower = state.get("lower")
         self.room.set_wanted(lower if isinstance(lower, bool) else None)
 
     def hand_over(self) -> dict[str, Any]:
         live = {"live": self.bench, "picture_source": self._source, "active": self.active}
-        return {**self.save_state(), **live}
+        return {**self.save_state(), **live, "waiting": self._waiting}
 
     def take_over(self, state: dict[str, Any]) -> None:
         self._started = bool(state["live"].picture.title)
         self._source = state["picture_source"]
+        self._waiting = state["waiting"]
         self.active = state["active"]
         self._adopt(state["live"])
         self._restore_ways(state)

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 import filterlab.caffe as caffe
 from filterlab.gui.filters.tab import FiltersTab
-from filterlab.gui.settings import Settings
+from filterlab.gui.sessions import Sessions
 from filterlab.gui.widgets.colours import lut
 from filterlab.pictures import read_picture, write_picture
 from filterlab.surgery.kernels.text import read_kernel
@@ -163,7 +163,7 @@ def test_pictures_that_do_not_match_are_said(qtbot: QtBot, tab: FiltersTab, tmp_
 
 
 def test_the_session_is_found_again(
-    qtbot: QtBot, tab: FiltersTab, make_tab: Callable[[], FiltersTab], hands: Any
+    qtbot: QtBot, tab: FiltersTab, make_tab: Callable[[], FiltersTab], hands: Any, tmp_path: Path
 ) -> None:
     tab.set_size(3, 5)
     tab.editors[1].presets.choose("gabor")
@@ -174,11 +174,21 @@ def test_the_session_is_found_again(
     tab.panel_.brush.setValue(0.75)
     tab.actions_.look_action("colours", "viridis").trigger()
     tab.bottom.show_page("kernels")
-    settings = Settings(Path(tab.settings.folder) / "again")
-    settings.save_session({"filters": tab.save_state()})
-    state = settings.load_session()["filters"]
+    sessions = Sessions(tmp_path / "again")
+    kept = sessions.claim()
+    kept.save(
+        {"tabs": {"filters": tab.save_state()}},
+        {f"filters/{name}": picture for name, picture in tab.save_pictures().items()},
+    )
+    kept.close()
+    found = sessions.claim()
+    state = found.load()["tabs"]["filters"]
     other = make_tab()
     other.restore_state(state)
+    assert (found.left_out, other.left_out) == ([], [])
+    found.close()
+    qtbot.waitUntil(lambda: other.bench.picture.title == tab.bench.picture.title, timeout=15000)
+    np.testing.assert_array_equal(other.bench.picture.pixels, tab.bench.picture.pixels)
     np.testing.assert_array_equal(other.bench.state.kernels, tab.bench.state.kernels)
     np.testing.assert_array_equal(other.bench.state.bias, tab.bench.state.bias)
     assert other.bench.settings == tab.bench.settings
