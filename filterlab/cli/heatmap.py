@@ -12,11 +12,10 @@ from typing import Any
 from filterlab.cli import _model
 from filterlab.cli._json import print_json
 from filterlab.errors import FilterLabError
+from filterlab.surgery.choices import COLORMAPS, MODES
 
 __all__ = ["add_parser", "run"]
 
-_MODES = ("tiles", "smooth", "coverage", "coverage-max", "stretched")
-_MAPS = ("viridis", "inferno", "magma", "turbo", "grey")
 _FILES = ("out", "npy", "csv", "tiff", "report")
 _RANGES = {"prob": (0.0, 1.0), "found": (None, None), "log": (None, 0.0), "score": (None, None)}
 
@@ -53,8 +52,8 @@ def add_parser(subparsers: Any) -> None:
         help="run the plain classifier window by window as well, and time both",
     )
     draw = parser.add_argument_group("drawing")
-    draw.add_argument("--map", choices=_MODES, default="tiles", help="how the map is laid (tiles)")
-    draw.add_argument("--colormap", choices=_MAPS, default="inferno", help="(inferno)")
+    draw.add_argument("--map", choices=MODES, default="tiles", help="how the map is laid (tiles)")
+    draw.add_argument("--colormap", choices=COLORMAPS, default="inferno", help="(inferno)")
     draw.add_argument("--range", choices=list(_RANGES), default="prob", help="0-1 (prob) or …")
     draw.add_argument("--opacity", type=float, default=0.6, metavar="0..1", help="(0.6)")
     draw.add_argument("--threshold", type=float, default=0.0, metavar="0..1", help="(0)")

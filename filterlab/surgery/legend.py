@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filterlab.surgery.overlay import Style, as_rgb, colormap
+from filterlab.surgery.overlay import Style, as_rgb, table
 
 __all__ = ["cjk_font", "drawable", "middle", "number", "with_legend", "with_names"]
 
@@ -141,9 +141,9 @@ def with_legend(
     canvas, draw = _canvas(rgb, right, below)
     top, bottom = int(size * 2.2), h - size
     steps = np.linspace(1, 0, max(bottom - top, 2))
-    if style.gamma != 1:
-        steps = steps**style.gamma
-    colours = colormap(style.colormap)[(steps * 255 + 0.5).astype(np.uint8)]
+    rgba = table(style)[(steps * 255 + 0.5).astype(np.uint8)]
+    surface = np.array(_SURFACE, np.float32) / np.float32(255)
+    colours = surface + (rgba[:, :3] - surface) * rgba[:, 3:]
     strip = np.repeat(colours[:, None, :], bar, axis=1)
     canvas.paste(Image.fromarray((strip * 255 + 0.5).astype(np.uint8)), (w + margin, top))
     draw.text((w + margin, size // 2), unit, fill=_FAINT, font=small)

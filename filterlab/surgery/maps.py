@@ -124,9 +124,7 @@ def lay_colours(
     return np.stack([layer.value for layer in layers], axis=2), layers[0].cover
 
 
-def two_classes(
-    picture: NDArray[Any], first: Layer, second: Layer, opacity: float = 0.8, dim: bool = True
-) -> Array:
+def two_classes(picture: NDArray[Any], first: Layer, second: Layer, opacity: float = 0.8) -> Array:
     """Two layers of probabilities at once: the first in orange, the second in blue.
 
     Where both are strong the colours mix; where both are weak the picture shows.
@@ -146,7 +144,7 @@ def two_classes(
     )
     cover = np.maximum(first.cover, second.cover)
     weight = np.asarray(opacity * cover * np.maximum(a, b), np.float32)
-    return blend(rgb, np.asarray(colours, np.float32), weight, cover, dim)
+    return blend(rgb, np.asarray(colours, np.float32), weight)
 
 
 def thumbnail(

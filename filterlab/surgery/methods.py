@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job
+from filterlab.surgery.choices import METHODS
 from filterlab.surgery.cost import Cost, check_memory, fits
 from filterlab.surgery.dense import dense_job, factors, passes_for, strides
 from filterlab.surgery.exact import exact_cost, exact_job
@@ -53,9 +54,6 @@ __all__ = [
 ]
 
 Size = tuple[int, int]
-
-#: The methods, as they are named on the screen and on the command line.
-METHODS = ("dense", "pooled", "exact")
 
 _AT_ONCE = 3.0  # nominal seconds up to which the exact map is the default
 _SQUARE = 8  # cells of a squashed picture if nothing is said: the tutorial's

@@ -10,18 +10,22 @@ Four honest ways and one for teaching:
   what :func:`stretch_error` says.
 
 A layer is computed at the size of the picture or at any other, in units of the picture.
+
+Nothing is ever darkened: where nothing is found, and where no cell looks, the picture stays as it
+is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
+from filterlab.surgery.choices import COLORMAPS, MODES
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import Placement
 
@@ -35,16 +39,19 @@ __all__ = [
     "colormap",
     "compose",
     "contours",
+    "corners",
+    "end_of_scale",
     "lay",
     "normalised",
     "stretch_error",
+    "table",
 ]
 
 Array = NDArray[np.float32]
 Points = NDArray[np.float64]
-MODES = ("tiles", "smooth", "coverage", "coverage-max", "stretched")
-COLORMAPS = ("viridis", "inferno", "magma", "turbo", "grey")
-_DIM = 0.35  # what is left of the picture's light where no cell looks
+_ENDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # of a scale of probabilities
+_FULL = 0.55  # of the scale, from which on the colour has its full opacity
+_ARM = 0.06  # of the map's shorter side: a corner mark's length
 
 
 class Placed(Protocol):
@@ -259,11 +266,9 @@ class Style:
         Exponent on the normalised value; below 1 lifts what is weak.
     low, high : float or None
         The values at the two ends of the scale; None takes what is found.
-    dim : bool
-        Whether the margins, where no cell looks, are dimmed.
-    fade : float
-        How far low values let the picture through: 0 draws all values with the same opacity, 1
-        leaves the picture untouched where the value is at the low end.
+    opacity_follows : bool
+        Whether the opacity grows with the value, from none at the low end to full from 0.55 of
+        the scale; else all values are drawn with the same.
     """
 
     colormap: str = "inferno"
@@ -272,8 +277,7 @@ class Style:
     gamma: float = 1.0
     low: float | None = 0.0
     high: float | None = 1.0
-    dim: bool = True
-    fade: float = 0.7
+    opacity_follows: bool = True
 
     def limits(self, layer: Layer) -> tuple[float, float]:
         """The values at the two ends of the colour bar."""
@@ -292,15 +296,50 @@ def normalised(layer: Layer, style: Style) -> Array:
     return np.asarray(value, np.float32)
 
 
-def blend(picture: Array, colours: Array, weight: Array, cover: Array, dim: bool) -> Array:
-    """Mix colours (h, w, 3) into an RGB picture by weight (h, w); dim where nothing covers."""
-    base = picture
+def table(style: Style) -> Array:
+    """Colour and opacity of 256 values evenly spread over the scale, (256, 4) RGBA in 0..1.
+
+    The picture is drawn with it, and its colour bar.
+    """
+    share = np.linspace(0, 1, 256)
+    lifted = share**style.gamma
+    rgba = np.empty((256, 4), np.float32)
+    rgba[:, :3] = colormap(style.colormap)[(lifted * 255 + 0.5).astype(np.uint8)]
+    rgba[:, 3] = style.opacity * (share >= style.threshold)
+    if style.opacity_follows:
+        rgba[:, 3] *= np.minimum(1, lifted / _FULL)
+    return rgba
+
+
+def end_of_scale(peak: float) -> float:
+    """Where a scale of probabilities ends for a map of this peak: 1, 2, 5, 10, 20, 40 … 100 %."""
+    return next((end for end in _ENDS if peak <= end * (1 + 1e-6)), 1.0)
+
+
+def corners(maps: Placed) -> list[Points]:
+    """Marks where the map ends: four polylines (3, 2) of (x, y) in pixels of the picture.
+
+    From the upper left corner clockwise.
+    """
+    rect = maps.geometry.tiles_rect(maps.rows, maps.cols)
+    x0, y0, x1, y1 = maps.placement.box(rect)
+    h, w = maps.picture_size
+    x0, x1 = max(x0, 0.0), min(x1, float(w))
+    y0, y1 = max(y0, 0.0), min(y1, float(h))
+    arm = _ARM * min(x1 - x0, y1 - y0)
+    marks = [(x0, y0, 1, 1), (x1, y0, -1, 1), (x1, y1, -1, -1), (x0, y1, 1, -1)]
+    return [
+        np.array([(x, y + sy * arm), (x, y), (x + sx * arm, y)], np.float64)
+        for x, y, sx, sy in marks
+    ]
+
+
+def blend(picture: Array, colours: Array, weight: Array) -> Array:
+    """Mix colours (h, w, 3) into an RGB picture by weight (h, w)."""
     # Spelt out over the channels: arithmetic with a last axis of three is many times slower.
-    if dim:
-        base = picture * _threefold(_DIM + (1 - _DIM) * cover)
-    mixed = np.subtract(colours, base, dtype=np.float32)
+    mixed = np.subtract(colours, picture, dtype=np.float32)
     mixed *= _threefold(weight)
-    mixed += base
+    mixed += picture
     return np.asarray(np.clip(mixed, 0, 1, out=mixed))
 
 
@@ -326,15 +365,10 @@ def compose(picture: NDArray[Any], layer: Layer, style: Style | None = None) -> 
         raise FilterLabError(
             f"a layer of {layer.value.shape} does not fit a picture of {rgb.shape[:2]}"
         )
-    value = normalised(layer, style)
-    index = (value * 255 + 0.5).astype(np.uint8)
-    colours = np.take(colormap(style.colormap), index, axis=0)
-    low, high = style.limits(layer)
-    share = (layer.value - low) / max(high - low, 1e-12)
-    # From half of the scale upwards the colour is full, so that the bar can be read off.
-    strength = 1 - style.fade * (1 - np.minimum(1, 2 * value))
-    weight = style.opacity * layer.cover * (share >= style.threshold) * strength
-    return blend(rgb, colours, _float(weight), layer.cover, style.dim)
+    index = (normalised(layer, replace(style, gamma=1)) * 255 + 0.5).astype(np.uint8)
+    rgba = table(style)
+    weight = np.take(rgba[:, 3], index) * layer.cover
+    return blend(rgb, np.take(rgba[:, :3], index, axis=0), _float(weight))
 
 
 def as_rgb(picture: NDArray[Any]) -> Array:

@@ -25,10 +25,10 @@ from filterlab.surgery.overlay import (
     Style,
     as_rgb,
     blend,
-    colormap,
     compose,
     lay,
     stretch_error,
+    table,
 )
 
 __all__ = ["WIDEST", "Drawn", "report_html", "write_report"]
@@ -114,10 +114,11 @@ def _shown(picture: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _scale(style: Style, limits: tuple[float, float], log: bool = False) -> str:
-    table = colormap(style.colormap)
+    rgba = table(style)
     stops = []
-    for share in np.linspace(0, 1, 17):
-        stops.append(f"{_rgb(table[int(share**style.gamma * 255 + 0.5)])} {share * 100:.1f}%")
+    for k in np.linspace(0, 255, 17).round().astype(int):
+        red, green, blue = (round(255 * float(v)) for v in rgba[k, :3])
+        stops.append(f"rgba({red},{green},{blue},{rgba[k, 3]:.3f}) {k / 2.55:.1f}%")
     half = middle(limits, log)
     return (
         f'<div class="scale" style="background:linear-gradient(90deg,{",".join(stops)})"></div>'
@@ -212,10 +213,10 @@ def report_html(
     names = _names(labels, chosen, tr)
     won = winner_map(maps)
     colours, cover = lay_colours(maps, won.colours, "tiles", shape)
-    winners = blend(shown, colours, np.asarray(0.65 * cover, np.float32), cover, True)
+    winners = blend(shown, colours, np.asarray(0.65 * cover, np.float32))
     bits = lay(maps, entropy(maps), "tiles", shape)
     highest = float(np.log2(max(maps.classes, 2)))
-    unsure = compose(shown, bits, Style("viridis", 0.65, low=0.0, high=highest, fade=0.0))
+    unsure = compose(shown, bits, Style("viridis", 0.65, low=0.0, high=highest))
     legend = "".join(
         _swatch(
             _rgb(e.colour),
@@ -229,7 +230,7 @@ def report_html(
     if drawn.limits is not None:
         key = _scale(style, drawn.limits, drawn.log)
     where = (
-        tr("Laid where each cell of the map really looks; what no cell is centred on is dimmed.")
+        tr("Laid where each cell of the map really looks.")
         if mode != "stretched"
         else tr(
             "Stretched over the whole picture, as in most tutorials, which puts the cells up to "
@@ -251,8 +252,8 @@ def report_html(
         _figure(winners, tr("each cell's best class")),
         legend,
         "</div><div>",
-        _figure(unsure, tr("entropy in bits: dark is sure")),
-        _scale(Style("viridis"), (0.0, highest)),
+        _figure(unsure, tr("entropy in bits: where nothing is drawn it is sure")),
+        _scale(Style("viridis", 0.65), (0.0, highest)),
         "</div></div>",
         f"<h2>{tr('Best class of each cell')}</h2>",
         f"<pre>{html.escape(grid_text(maps, labels))}</pre>",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from filterlab.errors import FilterLabError
 from filterlab.surgery.heatmap import ClassMaps, heatmap
 from filterlab.surgery.legend import with_legend
+from filterlab.surgery.maps import two_classes
 from filterlab.surgery.overlay import (
     COLORMAPS,
     MODES,
@@ -18,9 +20,12 @@ from filterlab.surgery.overlay import (
     colormap,
     compose,
     contours,
+    corners,
+    end_of_scale,
     lay,
     normalised,
     stretch_error,
+    table,
 )
 from filterlab.surgery.transplant import Transplanted
 
@@ -162,22 +167,77 @@ def test_scale_gamma_and_threshold() -> None:
     assert Style(low=None, high=None).limits(found) == (-2.0, 2.0)
     assert normalised(found, Style(low=None, high=None))[0, 1] == 0.5
     grey = np.full((1, 3, 3), 0.5, np.float32)
-    drawn = compose(grey, layer, Style("viridis", 1.0, threshold=0.5, fade=0.0))
+    drawn = compose(grey, layer, Style("viridis", 1.0, threshold=0.5, opacity_follows=False))
     assert drawn[0, 1] == pytest.approx(grey[0, 1])
     assert drawn[0, 2] == pytest.approx(colormap("viridis")[255])
-    through = compose(grey, layer, Style("viridis", 1.0, fade=1.0))
-    assert through[0, 0] == pytest.approx(grey[0, 0])
-    half = compose(grey, layer, Style("viridis", 0.5, fade=0.0))
+    half = compose(grey, layer, Style("viridis", 0.5, opacity_follows=False))
     assert half[0, 2] == pytest.approx((colormap("viridis")[255] + 0.5) / 2)
 
 
-def test_margins_are_dimmed(maps: ClassMaps, values: np.ndarray) -> None:
+@pytest.mark.parametrize("gamma", [1.0, 0.5])
+def test_opacity_follows_the_value(gamma: float) -> None:
+    """Plain numbers: opacity x min(1, v / (0.55 x end of the scale)), of the lifted value."""
+    values = [0.0, 0.05, 0.11, 0.2, 0.4]
+    style = Style("viridis", 0.8, gamma=gamma, high=0.4)
+    picture = np.full((1, 5, 3), 0.25, np.float32)
+    drawn = compose(picture, _flat([values]), style)
+    for x, value in enumerate(values):
+        share = (round(255 * value / 0.4) / 255) ** gamma
+        weight = 0.8 * min(1, share / 0.55)
+        colour = colormap("viridis")[int(share * 255 + 0.5)]
+        assert drawn[0, x] == pytest.approx(0.25 + (colour - 0.25) * weight, abs=1e-5), value
+    np.testing.assert_array_equal(drawn[0, 0], picture[0, 0])
+    rgba = table(style)
+    assert rgba.shape == (256, 4)
+    assert rgba[0, 3] == 0
+    assert rgba[255].tolist() == pytest.approx([*colormap("viridis")[255], 0.8])
+    assert (np.diff(rgba[:, 3]) >= 0).all()
+    assert table(replace(style, threshold=0.5))[:128, 3].max() == 0
+
+
+def test_nothing_goes_dark(maps: ClassMaps, values: np.ndarray) -> None:
     white = np.ones((*SHAPE, 3), np.float32)
-    layer = lay(maps, values)
-    assert compose(white, layer, Style())[0, 0] == pytest.approx(0.35)
-    assert compose(white, layer, Style(dim=False))[0, 0] == pytest.approx(1.0)
-    grey = compose(np.ones(SHAPE, np.float32), layer, Style())
-    assert grey.shape == (*SHAPE, 3)
+    for mode in MODES:
+        layer = lay(maps, values, mode)
+        drawn = compose(white, layer, Style())
+        np.testing.assert_array_equal(drawn[layer.cover == 0], 1.0)
+        nothing = compose(white, Layer(np.zeros_like(layer.value), layer.cover), Style())
+        np.testing.assert_array_equal(nothing, white)
+    one = lay(maps, values)
+    both = two_classes(white, one, Layer(np.zeros_like(one.value), one.cover))
+    np.testing.assert_array_equal(both[one.cover == 0], 1.0)
+    assert compose(np.ones(SHAPE, np.float32), one, Style()).shape == (*SHAPE, 3)
+
+
+@pytest.mark.parametrize(
+    ("peak", "end"),
+    [
+        *((0, 0.01), (0.01, 0.01), (0.011, 0.02), (0.03, 0.05), (0.07, 0.1), (0.2, 0.2)),
+        *((0.21, 0.4), (0.5, 0.6), (0.61, 0.8), (0.97, 1.0), (1.0, 1.0), (1.0000001, 1.0)),
+        (7.0, 1.0),
+    ],
+)
+def test_the_scale_ends_at_a_round_number_above_the_peak(peak: float, end: float) -> None:
+    assert end_of_scale(peak) == end
+    assert end_of_scale(np.float32(end)) == end
+
+
+def test_corner_marks_stand_where_the_map_ends(maps: ClassMaps) -> None:
+    sx, sy = 200 / 451, 150 / 300
+    left, top = 97.5 * sx, 97.5 * sy
+    right, bottom = (97.5 + 8 * 32) * sx, (97.5 + 4 * 32) * sy
+    found = corners(maps)
+    assert [tuple(line[1]) for line in found] == [
+        pytest.approx(at) for at in ((left, top), (right, top), (right, bottom), (left, bottom))
+    ]
+    for line in found:
+        assert line.shape == (3, 2)
+        (x0, y0), (x1, y1), (x2, y2) = line
+        assert x0 == x1
+        assert y1 == y2
+        assert abs(y0 - y1) == pytest.approx(abs(x2 - x1)) == pytest.approx(0.06 * (bottom - top))
+        assert left <= min(x0, x2) <= max(x0, x2) <= right
+        assert top <= min(y0, y2) <= max(y0, y2) <= bottom
 
 
 def test_contours_follow_the_level(maps: ClassMaps, values: np.ndarray) -> None:
@@ -192,17 +252,20 @@ def test_contours_follow_the_level(maps: ClassMaps, values: np.ndarray) -> None:
 
 def test_the_legend_leaves_the_picture_where_it_is(maps: ClassMaps, values: np.ndarray) -> None:
     picture = np.random.default_rng(1).integers(0, 256, (*SHAPE, 3)).astype(np.float32) / 255
-    style = Style("viridis")
+    style = Style("viridis", 1.0)
     drawn = with_legend(picture, style, (0.0, 1.0), ["282 虎猫 tiger cat", "thin"], "probability")
     h, w = SHAPE
     assert drawn.shape[0] > h
     assert drawn.shape[1] > w
     np.testing.assert_allclose(drawn[:h, :w], picture, atol=1 / 255)
     bar = drawn[:h, w:]
-    for end in (colormap("viridis")[0], colormap("viridis")[255]):
-        assert (np.abs(bar - end).max(axis=2) < 0.02).any()
-    bright = np.where((np.abs(bar - colormap("viridis")[250]).max(axis=2) < 0.03).any(axis=1))[0]
-    dark = np.where((np.abs(bar - colormap("viridis")[5]).max(axis=2) < 0.03).any(axis=1))[0]
-    assert bright.mean() < dark.mean()
+    assert (np.abs(bar - colormap("viridis")[255]).max(axis=2) < 0.02).any()
+    surface = np.array((30, 31, 34), np.float32) / 255
+    heights = []
+    for index in (250, 60):
+        colour, opacity = table(style)[index, :3], table(style)[index, 3]
+        seen = surface + (colour - surface) * opacity
+        heights.append(np.where((np.abs(bar - seen).max(axis=2) < 0.02).any(axis=1))[0].mean())
+    assert heights[0] < heights[1]
     tiny = with_legend(picture[:20, :30], style, (0.0, 1.0), ["a very long caption" * 5])
     np.testing.assert_allclose(tiny[:20, :30], picture[:20, :30], atol=1 / 255)

@@ -55,7 +55,7 @@ def features_job(
     shape = (picture.shape[0], picture.shape[1])
     colours, cover = lay_colours(found, parts.colours, "tiles", shape)
     weight = np.asarray(opacity * cover, np.float32)
-    mixed = blend(picture, colours, weight, cover, True)
+    mixed = blend(picture, colours, weight)
     image = (mixed * 255 + 0.5).astype(np.uint8)
     return FalseColours(found, image, tuple(float(v) for v in parts.explained))
 

@@ -205,7 +205,7 @@ def _shape(scene: Scene) -> tuple[int, int]:
 
 
 def _style(look: Look, low: float | None, high: float | None) -> Style:
-    return Style(look.colours, look.opacity, look.threshold, look.gamma, low, high, look.dim)
+    return Style(look.colours, look.opacity, look.threshold, look.gamma, low, high)
 
 
 def _draw_values(
@@ -283,9 +283,7 @@ def _mixed(
     weight = overlay.lay(maps, weights, lay, shape)
     rgb = np.stack([layer.value for layer in layers], axis=-1)
     share = scene.look.opacity * weight.cover * np.clip(weight.value, 0, 1)
-    image = overlay.blend(
-        scene.picture, rgb, np.asarray(share, np.float32), weight.cover, scene.look.dim
-    )
+    image = overlay.blend(scene.picture, rgb, np.asarray(share, np.float32))
     return Drawing(_bytes(image), legend=legend)
 
 

@@ -77,7 +77,7 @@ class Frame:
 def style_of(look: Look) -> Style:
     """The look as the core's style for one class."""
     low, high = (0.0, 1.0) if look.scale in ("unit", "log") else (None, None)
-    return Style(look.colours, look.opacity, look.threshold, look.gamma, low, high, look.dim)
+    return Style(look.colours, look.opacity, look.threshold, look.gamma, low, high)
 
 
 def full_drawing(frame: Frame) -> Drawing:

@@ -1,0 +1,15 @@
+"""The names that window, command line and code share, without what stands behind them.
+
+This module imports nothing, so that a command line may list them before anything is loaded.
+"""
+
+__all__ = ["COLORMAPS", "METHODS", "MODES"]
+
+#: How a map is computed, see :mod:`filterlab.surgery.methods`.
+METHODS = ("dense", "pooled", "exact")
+
+#: How a map is laid on its picture, see :mod:`filterlab.surgery.overlay`.
+MODES = ("tiles", "smooth", "coverage", "coverage-max", "stretched")
+
+#: What it is coloured with.
+COLORMAPS = ("viridis", "inferno", "magma", "turbo", "grey")
