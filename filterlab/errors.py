@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["FilterLabError"]
+__all__ = ["FilterLabError", "one_line"]
+
+_LONGEST = 300  # characters of someone else's text that are passed on
 
 
 class FilterLabError(Exception):
@@ -11,3 +13,10 @@ class FilterLabError(Exception):
     The command line prints it after ``filterlab: error:``; the window shows it in its message
     strip. Errors of the engine are :class:`filterlab.caffe.CaffeError` and are treated alike.
     """
+
+
+def one_line(text: str) -> str:
+    """A text of someone else's as part of a sentence: one line, not too long."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    words = " ".join(printable.split())
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]} …"

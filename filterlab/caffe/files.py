@@ -6,13 +6,18 @@ import contextlib
 import errno
 import io
 import os
+import re
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["atomic_write", "open_file"]
+__all__ = ["atomic_write", "open_file", "sweep"]
+
+_DEAD = 3600.0  # seconds without a change after which nobody writes a temporary file any more
 
 
 def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:
@@ -32,6 +37,25 @@ def open_file(path: str | os.PathLike[str]) -> io.BufferedReader:
             errno.EINVAL, "a pipe or a device; save what comes from it as a file", os.fspath(path)
         )
     return open(path, "rb")
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files of :func:`atomic_write` that dead processes left in a folder.
+
+    Those are removed, files and folders, that have not changed for an hour; what cannot be removed
+    stays.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if not re.fullmatch(r"\..+\.\w{8}\.part", entry.name):
+                    continue
+                if time.time() - entry.stat(follow_symlinks=False).st_mtime < _DEAD:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    os.unlink(entry.path)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,9 @@ A model that is added to that file is known at once; so is one in the user's own
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filterlab import paths
+from filterlab.caffe.files import sweep
 from filterlab.errors import FilterLabError
 from filterlab.zoo.convert import CONVERTERS
 from filterlab.zoo.digest import Digest
@@ -200,7 +203,8 @@ class Model:
             return _SUMMARIES[self.kind] if self.ready else "files missing"
         if self.weights is None:
             return _SUMMARIES["random" if self.makeable else self.kind]
-        return "downloaded" if self.kind == "download" else "made"
+        published = self.kind == "download" and self.weights == self.weights_path
+        return "downloaded" if published else "made"
 
     def need_weights(self) -> Path:
         """Path of the weights.
@@ -360,12 +364,24 @@ def _own_catalogue() -> tuple[list[Model], str]:
         return [], str(error)
 
 
+@functools.lru_cache(maxsize=1)
+def _sweep_once(folder: Path) -> None:
+    """Remove what dead processes left in the models folder, when it is first used."""
+    from filterlab.zoo.download import sweep_downloads
+
+    with contextlib.suppress(OSError):
+        for place in (folder, *(path for path in folder.glob("*") if path.is_dir())):
+            sweep(place)
+        sweep_downloads(folder)
+
+
 def entries() -> list[Model]:
     """All models known by name: the shipped ones, then those of the user's own catalogue.
 
     An own catalogue that cannot be read counts as empty, so that it stops nobody from using the
     shipped models; :func:`problem` says what is wrong with it.
     """
+    _sweep_once(paths.models_dir())
     models = {model.name: model for model in read_catalogue(paths.model("catalogue.toml"))}
     models.update({model.name: model for model in _own_catalogue()[0]})
     return list(models.values())

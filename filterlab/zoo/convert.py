@@ -6,6 +6,8 @@ told. Whether each blob has its shape is left to whoever calls it.
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from filterlab.caffe.files import open_file
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
 from filterlab.zoo.torch_file import read_tensors
@@ -25,6 +28,7 @@ Blobs = dict[str, list[Array]]
 Shapes = Mapping[str, list[tuple[int, ...]]]
 
 _BN_EPSILON = 1e-3
+_ONNX_HEADS = 4 << 20  # bytes of an ONNX file beside the values
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,75 @@ def _tensor(path: Path, tensors: Mapping[str, Array], name: str) -> Array:
     return np.asarray(tensors[name], np.float64)
 
 
+def _onnx(path: Path, shapes: Shapes, step: str) -> Job[Blobs]:
+    """The initializers of an ONNX file, by shape and order.
+
+    Each blob of the net, in the net's order, takes the first array of its shape that is left, in
+    the order in which the file's nodes use them; no array of floats may be left over. What a node
+    multiplies by without transposing it lies the other way round.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    yield Progress(step, 0, len(shapes))
+    wanted = sum(math.prod(shape) for row in shapes.values() for shape in row)
+    try:
+        with open_file(path) as stream:
+            if os.fstat(stream.fileno()).st_size > 4 * wanted + _ONNX_HEADS:
+                raise FilterLabError(f"{path}: too large for the weights of this net")
+            graph = onnx.ModelProto.FromString(stream.read()).graph
+    except OSError as error:
+        raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error
+    except DecodeError as error:
+        raise FilterLabError(f"{path}: no ONNX file, or a damaged one") from error
+    yield Progress(step, 0, len(shapes))
+    used: dict[str, tuple[int, bool]] = {}
+    for place, node in enumerate(graph.node):
+        straight = node.op_type == "MatMul" or (
+            node.op_type == "Gemm" and not any(a.name == "transB" and a.i for a in node.attribute)
+        )
+        for name in node.input:
+            used.setdefault(name, (place, straight))
+    arrays = [t for t in graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+    arrays.sort(key=lambda tensor: used.get(tensor.name, (len(graph.node), False))[0])
+    left = []
+    for tensor in arrays:
+        turned = len(tensor.dims) == 2 and used.get(tensor.name, (0, False))[1]
+        left.append((tuple(tensor.dims)[:: -1 if turned else 1], turned, tensor))
+    blobs: Blobs = {}
+    for done, (layer, row) in enumerate(shapes.items(), start=1):
+        blobs[layer] = []
+        for shape in row:
+            at = next((at for at, (found, *_) in enumerate(left) if found == shape), None)
+            if at is None:
+                raise FilterLabError(
+                    f"{path}: it holds no array of the shape {shape} for {layer}, so it is no file "
+                    "of this net"
+                )
+            _, turned, tensor = left.pop(at)
+            values = _values(path, tensor)
+            blobs[layer].append(values.T if turned else values)
+        yield Progress(step, done, len(shapes), layer)
+    if left:
+        raise FilterLabError(
+            f"{path}: it holds {len(left)} more arrays than this net, so it is no file of it"
+        )
+    return blobs
+
+
+def _values(path: Path, tensor: Any) -> Array:
+    """An initializer's values; never those of another file that it may point to."""
+    if tensor.HasField("raw_data"):
+        values = np.frombuffer(tensor.raw_data, "<f4")
+    else:
+        values = np.array(tensor.float_data, np.float32)
+    if tensor.data_location or values.size != math.prod(tensor.dims):
+        raise FilterLabError(f"{path}: the array {tensor.name[:80]!r} is cut short, or elsewhere")
+    return values.reshape(tuple(tensor.dims))
+
+
 #: The converters by the names that a catalogue gives them.
 CONVERTERS = {
     "efficientnet-lite": Converter(_efficientnet_lite, exact=True),
+    "onnx": Converter(_onnx, exact=False),
 }

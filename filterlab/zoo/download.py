@@ -20,10 +20,16 @@ from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from filterlab.caffe.files import atomic_write, open_file
-from filterlab.errors import FilterLabError
+from filterlab.errors import FilterLabError, one_line
 from filterlab.progress import Job, Progress
 from filterlab.zoo.digest import Digest
-from filterlab.zoo.fetch import Answer, BrokenOffError, Fetch, RefusedError, UnreachableError
+from filterlab.zoo.fetch import (
+    Answer,
+    BrokenOffError,
+    Fetch,
+    RefusedError,
+    UnreachableError,
+)
 from filterlab.zoo.locks import Held, locked
 
 __all__ = [
@@ -35,6 +41,7 @@ __all__ = [
     "is_url",
     "path_of",
     "speaking_of",
+    "sweep_downloads",
 ]
 
 _ATTEMPTS = 5  # in a row without getting on
@@ -42,6 +49,7 @@ _GETTING_ON = 64 << 10  # bytes that count as getting on
 _WAIT = 0.2  # seconds between two looks at the network: how promptly a job can be left
 _SPARE = 32 << 20  # bytes to leave free on the disk
 _COPY = 4 << 20
+_MOST = 2 << 30  # bytes taken of a file whose length nobody tells; a caffemodel has no more
 
 
 class Clock(Protocol):
@@ -137,6 +145,7 @@ def download_job(
     digest: Digest | None = None,
     clock: Clock | None = None,
     timeout: float = 30.0,
+    most: int = _MOST,
 ) -> Job[Path]:
     """Job that brings a file from the first source that has it.
 
@@ -156,6 +165,8 @@ def download_job(
         Time, for tests.
     timeout : float
         Seconds of silence after which a source is asked anew.
+    most : int
+        Bytes after which a source is left that does not say how many it will send.
 
     Returns
     -------
@@ -181,7 +192,7 @@ def download_job(
     try:
         with speaking_of(target.parent, part), locked(part.with_name(part.name + ".lock")):
             for source in sources:
-                one = _OneSource(source, target, part, title, size, digest, clock, timeout)
+                one = _OneSource(source, target, part, title, size, digest, clock, timeout, most)
                 try:
                     yield from one.job()
                     return target
@@ -224,7 +235,9 @@ def _told(failures: list[tuple[str, str]]) -> str:
     sources: dict[str, list[str]] = {}
     for source, said in failures:
         sources.setdefault(said, []).append(source)
-    return "; ".join(f"{' and '.join(theirs)}: {said}" for said, theirs in sources.items())
+    return "; ".join(
+        f"{' and '.join(map(one_line, theirs))}: {said}" for said, theirs in sources.items()
+    )
 
 
 @contextlib.contextmanager
@@ -244,6 +257,28 @@ def speaking_of(folder: Path, part: Path | None = None) -> Iterator[None]:
             f"cannot write in {folder} ({error.strerror or error}): allow it, or set "
             "FILTERLAB_MODELS to a folder that can be written"
         ) from error
+
+
+def sweep_downloads(folder: Path) -> None:
+    """Remove what dead processes left of downloads in a folder and those in it.
+
+    The part of a file that is not there yet stays, to go on from.
+    """
+    for lock in [*folder.glob("*.part.lock"), *folder.glob("*/*.part.lock")]:
+        with contextlib.suppress(Held, OSError), locked(lock):
+            pass  # removed, as nobody held it
+    for end in (".part", ".part.json"):
+        for path in [*folder.glob(f"*{end}"), *folder.glob(f"*/*{end}")]:
+            target = path.with_name(path.name.removesuffix(end))
+            part = target.with_name(f"{target.name}.part")
+            if path.is_file() and not path.name.startswith("."):
+                # Under the lock: someone else may be about to use it.
+                with (
+                    contextlib.suppress(Held, OSError),
+                    locked(part.with_name(part.name + ".lock")),
+                ):
+                    if target.is_file() or not part.is_file():
+                        path.unlink(missing_ok=True)
 
 
 def _note(part: Path) -> Path:
@@ -269,6 +304,7 @@ class _OneSource:
         digest: Digest | None,
         clock: Clock,
         timeout: float,
+        most: int,
     ) -> None:
         self.source = source
         self.target = target
@@ -279,6 +315,7 @@ class _OneSource:
         self.digest = digest
         self.clock = clock
         self.timeout = timeout
+        self.most = most
         self.resumed = False  # the part holds bytes of an earlier request
         self.expected: int | None = size  # length, as known so far
 
@@ -463,6 +500,7 @@ class _OneSource:
         speed = _Speed(self.clock)
         speed.mark(start)
         done = start
+        most = self.most if self.expected is None else self.expected
         with speaking_of(self.target.parent, self.part), self._opened(start) as out:
             if not start:
                 _write_note(self.part, self.source, answer)
@@ -472,14 +510,14 @@ class _OneSource:
                     break
                 if data is not None:
                     assert isinstance(data, bytes)
-                    if self.expected is not None and done + len(data) > self.expected:
+                    if done + len(data) > most:
                         break
                     out.write(data)
                     out.flush()
                     done += len(data)
                 yield _progress(self.step, done, self.expected, speed.mark(done))
         if data:
-            raise self._wrong(f"it sent more than {self.expected:,} bytes")
+            raise self._wrong(f"it sent more than {most:,} bytes")
         if self.expected is not None and done < self.expected:
             raise BrokenOffError(f"it broke off after {done:,} of {self.expected:,} bytes")
 

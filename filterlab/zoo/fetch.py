@@ -14,12 +14,14 @@ import socket
 import ssl
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import filterlab
+from filterlab.errors import one_line
 
 __all__ = ["Answer", "BrokenOffError", "Fetch", "RefusedError", "UnreachableError"]
 
@@ -27,7 +29,12 @@ _CHUNK = 256 << 10
 _AHEAD = 16  # chunks held between the thread and the job: 4 MB
 
 
-class RefusedError(Exception):
+class _SaidError(Exception):
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+class RefusedError(_SaidError):
     """The source will not give the file, and asking again will not help."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -35,7 +42,7 @@ class RefusedError(Exception):
         self.status = status
 
 
-class UnreachableError(Exception):
+class UnreachableError(_SaidError):
     """No answer, or one that may be better next time.
 
     ``retry_after`` is in seconds, if the server gave it; ``weight`` says for how many failures
@@ -48,7 +55,7 @@ class UnreachableError(Exception):
         self.weight = weight
 
 
-class BrokenOffError(Exception):
+class BrokenOffError(_SaidError):
     """The answer ended before its end."""
 
 
@@ -74,8 +81,8 @@ class Fetch:
     Parameters
     ----------
     url : str
-        ``http:`` or ``https:``. Redirects are followed; the proxies of the environment and of
-        the system are used.
+        ``http:`` or ``https:``. Redirects to such addresses are followed; the proxies of the
+        environment and of the system are used.
     headers : mapping
         Request headers, such as ``Range``.
     timeout : float
@@ -162,7 +169,18 @@ class Fetch:
             def https_open(self, request: urllib.request.Request) -> Any:
                 return self.do_open(Secure, request, context=ssl.create_default_context())
 
-        opener = urllib.request.build_opener(PlainHandler, SecureHandler)
+        # Not build_opener(): that also opens ftp:, file: and data: addresses.
+        opener = urllib.request.OpenerDirector()
+        for handler in (
+            urllib.request.ProxyHandler,
+            urllib.request.HTTPDefaultErrorHandler,
+            urllib.request.HTTPErrorProcessor,
+            urllib.request.UnknownHandler,
+            _Redirects,
+            PlainHandler,
+            SecureHandler,
+        ):
+            opener.add_handler(handler())
         response: http.client.HTTPResponse = opener.open(self._request, timeout=self._timeout)
         return response
 
@@ -173,8 +191,22 @@ class Fetch:
                 sock.shutdown(socket.SHUT_RDWR)
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects from the web to the web only."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        scheme = urllib.parse.urlsplit(newurl).scheme.lower()
+        if scheme not in ("http", "https"):
+            raise RefusedError(f"it leads on to {newurl}, an address that is not followed")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _explained(error: BaseException, url: str, timeout: float) -> Exception:
     """The three things that can go wrong, with a sentence for each."""
+    if isinstance(error, RefusedError):
+        return error
     if isinstance(error, urllib.error.HTTPError):
         with error:
             said = f"the server answered {error.code} {error.reason}"

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from filterlab.errors import FilterLabError
+from filterlab.errors import FilterLabError, one_line
 from filterlab.progress import Job, Progress
 
 __all__ = ["check_requirement", "install_job", "installed_file"]
@@ -69,7 +69,8 @@ def install_job(requirement: str, title: str) -> Job[None]:
             pip = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "pip", "install", "--no-deps", "--no-input"),
-                    *("--only-binary=:all:", "--disable-pip-version-check", requirement),
+                    *("--only-binary=:all:", "--disable-pip-version-check"),
+                    *("--retries=2", requirement),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -87,11 +88,7 @@ def install_job(requirement: str, title: str) -> Job[None]:
         finally:
             _end(pip)
         if status != 0:
-            said = [line for line in _lines(log) if line.startswith("ERROR: ")]
-            why = said[-1].removeprefix("ERROR: ") if said else next(_lines(log), "")
-            raise FilterLabError(
-                f"pip cannot install {requirement} ({why[:300] or f'status {status}'})"
-            )
+            raise FilterLabError(f"pip cannot install {requirement} ({_why(log)})")
     importlib.invalidate_caches()
 
 
@@ -105,7 +102,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
+def _why(log: Path) -> str:
+    """What went wrong, from what pip said."""
+    lines = list(_lines(log))
+    if any("Retrying (Retry" in line for line in lines):
+        return "the package index cannot be reached: is this computer online?"
+    said = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return one_line([*said, *lines, "it says nothing"][0])
+
+
 def _lines(log: Path) -> Iterator[str]:
     """What was said so far, a line at a time, the last one first."""
     text = log.read_text(encoding="utf-8", errors="replace")
-    return (" ".join(line.split()) for line in reversed(text.splitlines()) if line.strip())
+    return (one_line(line) for line in reversed(text.splitlines()) if line.strip())

@@ -10,12 +10,20 @@ from typing import Any
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("zoo_server", Path(__file__).with_name("server.py"))
-assert _spec is not None
-assert _spec.loader is not None
-_server = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = _server
-_spec.loader.exec_module(_server)
+
+def _beside(file: str, name: str) -> Any:
+    """A module of helpers in this folder, which the tests can then import by its name."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(file))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_server = _beside("server.py", "zoo_server")
+_beside("torch_maker.py", "torch_maker")
 
 
 class TestClock:

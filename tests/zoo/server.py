@@ -29,7 +29,9 @@ class Site:
     claim : int or None
         The Content-Length to claim instead of the true one.
     chunked : bool
-        Send without a length.
+        Send without a length, in chunks.
+    untold : bool
+        Send without a length, up to the connection's end.
     stall_after : int
         Send so many bytes, then nothing until the server stops; -1 for not.
     answers : list
@@ -44,6 +46,7 @@ class Site:
     break_after: list[int] = field(default_factory=list)
     claim: int | None = None
     chunked: bool = False
+    untold: bool = False
     stall_after: int = -1
     silent: bool = False
     answers: list[int] = field(default_factory=list)
@@ -120,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
         if site.chunked:
             headers["Transfer-Encoding"] = "chunked"
-        else:
+        elif not site.untold:
             length = len(body) - start if site.claim is None else site.claim
             headers["Content-Length"] = str(length)
         self._head(status, headers)

@@ -44,18 +44,29 @@ def test_the_shipped_models() -> None:
             assert model.digest
             assert all(url.startswith("http") for url in model.urls)
     published = {
-        "caffenet": "sha1 4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46",
+        "caffenet": "sha256 472d4a06035497b180636d8a82667129960371375bd10fcb6df5c6c7631f25e0",
         "alexnet": "sha1 9116a64c0fbe4459d18f4bb6b56d647b63920377",
         "googlenet": "sha1 405fc5acd08a3bb12de8ee5e23a96bec22f08204",
         "squeezenet": "git-blob 9d2fc33abf653a6e8b2ee6cc63ede0e72ec67f44",
     }
     assert {name: str(models[name].digest) for name in published} == published
+    mirror = "https://storage.openvinotoolkit.org/repositories/open_model_zoo/public/2022.1/"
     for name in published:
         model = models[name]
+        assert model.urls[0].startswith(mirror)
+        assert model.urls[0].endswith(f"/{model.weights_path.name}")
+        assert len(model.urls) >= 2, "the authors' own address is the next one"
         assert (model.scale, model.order) == (255.0, "BGR")
         assert all(104 <= value < 124 for value in model.mean_bgr)
         assert model.input_size == ((224, 224) if name == "googlenet" else (227, 227))
         assert len(model.labels) == 1000
+    origin = models["caffenet"].origin
+    assert origin is not None
+    assert (origin.size, len(origin.urls)) == (243_863_553, 1)
+    assert origin.urls[0].endswith(origin.file)
+    assert str(origin.digest) == (
+        "sha256 802138332cf3e423c82a9a80c76e4f9227dd4effb3aba55413601fa4345cfd36"
+    )
     assert models["caffenet-random"].knows_nothing
     assert "knows nothing" in models["caffenet-random"].title
 

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from filterlab.caffe.files import sweep
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
+from filterlab.zoo import catalogue
 from filterlab.zoo.digest import Digest
-from filterlab.zoo.download import DownloadProgress, download_job
+from filterlab.zoo.download import DownloadProgress, download_job, sweep_downloads
 
 BODY = np.random.default_rng(7).bytes(700_000)
 DIGEST = Digest("sha1", hashlib.sha1(BODY).hexdigest())
@@ -480,3 +482,158 @@ def test_fifty_megabytes_killed_at_half_and_resumed(site: Any, target: Path) -> 
     assert site.requests[-1][1]["Range"] == f"bytes={len(body) // 2}-"
     assert site.sent == [len(body) // 2]
     assert hashlib.sha1(target.read_bytes()).hexdigest() == digest.value
+
+
+# What a stranger's server may try.
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "FTP", "gopher", "data"])
+def test_redirects_lead_from_the_web_to_the_web_only(
+    site: Any, target: Path, clock: Any, scheme: str
+) -> None:
+    """Someone listens there, so that following would be seen."""
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        there.listen()
+        there.setblocking(False)
+        site.redirects["/net.caffemodel"] = f"{scheme}://127.0.0.1:{there.getsockname()[1]}/net"
+        with pytest.raises(FilterLabError, match=r"not followed|not allowed") as caught:
+            get(site, target, clock, timeout=2.0)
+        with pytest.raises(BlockingIOError):
+            there.accept()
+    assert len(str(caught.value).splitlines()) == 1
+    assert nothing(target)
+    assert clock.now == 0, "asking again would not help"
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_an_endless_body_is_left(site: Any, target: Path, clock: Any, chunked: bool) -> None:
+    """Nobody says how long it is: no size in the catalogue, no length from the server."""
+    site.files["/net.caffemodel"] = BODY
+    site.chunked = chunked
+    site.untold = not chunked
+    with pytest.raises(FilterLabError, match="it sent more than 500,000 bytes"):
+        get(site, target, clock, size=None, digest=None, most=500_000)
+    assert nothing(target)
+    get(site, target, clock, size=None, digest=None, most=700_000)
+    assert alone(target)
+
+
+def test_what_a_server_says_stays_one_line(site: Any, target: Path, clock: Any) -> None:
+    site.redirects["/net.caffemodel"] = "/net.caffemodel"  # Python's sentence on it has three
+    with pytest.raises(FilterLabError, match="302") as caught:
+        get(site, target, clock)
+    assert len(str(caught.value).splitlines()) == 1
+    site.redirects.clear()
+    site.files["/net.caffemodel"] = BODY
+    site.headers = {"Content-Encoding": "x" * 5000 + "\x1b[2J"}
+    with pytest.raises(FilterLabError, match="packed") as caught:
+        get(site, target, clock)
+    assert len(str(caught.value)) < 500
+    assert str(caught.value).isprintable()
+    with pytest.raises(FilterLabError) as caught:
+        run_job(download_job(["http://127.0.0.1:1/a\nb"], target, clock=clock))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(("said", "waited"), [("59", 59), ("61", 60), ("86400", 60), ("soon", 1)])
+def test_retry_after_has_an_end(
+    site: Any, target: Path, clock: Any, said: str, waited: int
+) -> None:
+    site.files["/net.caffemodel"] = BODY
+    site.answers = [503]
+    site.headers = {"Retry-After": said}
+    seen = get(site, target, clock)
+    assert clock.now == pytest.approx(waited)
+    waiting = [p.message for p in seen if "again in" in p.message]
+    assert waiting[0].endswith(f"again in {waited} s")
+
+
+def test_a_part_goes_where_the_server_says_it_belongs(site: Any, target: Path, clock: Any) -> None:
+    """No digest would tell: bytes from another place must not be put behind the part."""
+    site.files["/net.caffemodel"] = BODY
+    site.break_after = [300_000]
+    site.wrong_range = True
+    get(site, target, clock, size=None, digest=None)
+    assert alone(target)
+    asked = [headers.get("Range") for _, headers in site.requests]
+    assert asked == [None, "bytes=300000-", None]
+
+
+def test_some_of_the_disk_stays_free(
+    site: Any, target: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """32 MiB beside the file."""
+    site.files["/net.caffemodel"] = BODY
+    free = len(BODY) + (32 << 20) - 1
+    usage = shutil.disk_usage(target.parent.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=free))
+    with pytest.raises(FilterLabError, match=r"needs 1 MB more in .*, which has 34 MB free"):
+        get(site, target, clock)
+    free += 1
+    get(site, target, clock)
+    assert alone(target)
+
+
+# What dead processes left.
+
+
+def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    folder = models / "net"
+    folder.mkdir(parents=True)
+    old = time.time() - 4000
+    stays = [folder / "a.caffemodel.part", folder / "a.caffemodel.part.json"]  # to go on from
+    goes = [
+        folder / "b.caffemodel.part",  # b is there
+        folder / "b.caffemodel.part.json",
+        folder / "c.caffemodel.part.json",
+        folder / "c.caffemodel.part.lock",
+        models / "flat.caffemodel.part.lock",
+    ]
+    stays.append(folder / "b.caffemodel")
+    for path in [*stays, *goes]:
+        path.write_bytes(b"x")
+    sweep_downloads(models)
+    assert sorted(p for p in models.rglob("*") if p.is_file()) == sorted(stays)
+    # Temporary files that are written in one go, by their age; nothing else of such a name.
+    young, dead = folder / ".net.h5.ab_d1234.part", folder / ".net.h5.zb_d1234.part"
+    made = models / ".net.ab_d1234.part"
+    made.mkdir()
+    for path in (young, dead, made / "x", folder / ".x.part", folder / "x.ab_d1234.part"):
+        path.write_bytes(b"x")
+        if path is not young:
+            os.utime(path, (old, old))
+    os.utime(made, (old, old))
+    sweep(models)
+    sweep(folder)
+    left = {path.name for path in (*models.iterdir(), *folder.iterdir())}
+    assert not left & {dead.name, made.name}
+    assert left >= {young.name, ".x.part", "x.ab_d1234.part"}
+    sweep(tmp_path / "nowhere")
+
+
+def test_a_download_under_way_is_not_swept(site: Any, target: Path, clock: Any) -> None:
+    site.files["/net.caffemodel"] = BODY
+    target.parent.mkdir()
+    target.write_bytes(b"an older one")
+    job = download_job([f"{site.url}/net.caffemodel"], target, digest=DIGEST, clock=clock)
+    for progress in job:
+        if progress.done:
+            break
+    sweep_downloads(target.parent.parent)
+    run_job(job)
+    assert alone(target)
+
+
+def test_the_models_folder_is_swept_when_it_is_first_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FILTERLAB_MODELS", str(tmp_path))
+    dead = [tmp_path / ".catalogue.toml.ab_d1234.part", tmp_path / "net" / ".n.ab_d1234.part"]
+    dead[1].parent.mkdir()
+    for path in dead:
+        path.write_bytes(b"x")
+        os.utime(path, (1e9, 1e9))
+    catalogue.entries()
+    assert not any(path.exists() for path in dead)
