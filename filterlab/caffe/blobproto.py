@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
 from filterlab.caffe.wire import Message, Walker, open_bytes
 
 __all__ = ["read_blobproto", "read_mean"]
 
 FloatArray = npt.NDArray[np.float32]
-
-_NPY_SIGNATURE = b"\x93NUMPY"
 
 
 def read_blobproto(path: str | os.PathLike[str]) -> FloatArray:
@@ -31,30 +30,6 @@ def read_blobproto(path: str | os.PathLike[str]) -> FloatArray:
     if not blob.size:
         raise CaffeError(f"{name}: holds no values; give a .binaryproto or .npy file here")
     return blob
-
-
-def _read_npy(path: str | os.PathLike[str]) -> FloatArray:
-    name = os.fspath(path)
-    try:
-        # Mapped, so that a header's claim is checked against the file before memory is taken;
-        # and never unpickled, since a pickle can run any code.
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # numpy parses the header with ast and raises of many kinds
-        words = " ".join(str(error).split())
-        if "object" in words.lower() or "pickle" in words.lower():
-            raise CaffeError(
-                f"{name}: holds pickled Python objects, which could run any code, and is not "
-                "loaded; save the mean as a plain float array"
-            ) from None
-        raise CaffeError(
-            f"{name}: no readable .npy file ({words[:200]}); export it again"
-        ) from None
-    if not isinstance(array, np.ndarray):
-        raise CaffeError(f"{name}: an archive of arrays; give one .npy array")
-    if array.dtype.kind not in "fiub":
-        raise CaffeError(f"{name}: holds {array.dtype}, not numbers; save a float array")
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.array(array, np.float32)
 
 
 def read_mean(path: str | os.PathLike[str]) -> FloatArray:
@@ -77,9 +52,11 @@ def read_mean(path: str | os.PathLike[str]) -> FloatArray:
     """
     name = os.fspath(path)
     with open_bytes(path) as data:
-        is_npy = data[:6] == _NPY_SIGNATURE
+        is_npy = data[: len(NPY_SIGNATURE)] == NPY_SIGNATURE
+        whole = data[:] if is_npy else b""
     if is_npy:
-        mean = _read_npy(path)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = parse_npy(whole, name).astype(np.float32)
     else:
         if name.lower().endswith((".npy", ".npz")):
             raise CaffeError(f"{name}: no .npy file; export the mean again")

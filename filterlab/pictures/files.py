@@ -15,15 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..caffe.errors import CaffeError
 from ..caffe.files import atomic_write, open_file
+from ..caffe.npy import NPY_SIGNATURE, parse_npy
+from ..caffe.quiet import quiet_opencv
 from ..errors import FilterLabError
-from .headers import Header, read_header
+from .headers import Header, plain_png, read_header
 
 __all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "grey_of", "read_picture", "write_picture"]
 
 #: The largest picture that is read, in pixels: 100 megapixels, 1.2 GB as float32 RGB.
 MAX_PIXELS = 100_000_000
 _MAX_BYTES = 1 << 30
+_BLOCK = 1 << 18  # pixels that are converted together
 
 #: Endings by which a file dialog or a folder listing knows pictures.
 PICTURE_SUFFIXES = ".png .jpg .jpeg .tif .tiff .bmp .gif .webp .pgm .ppm .pbm .pnm .npy".split()
@@ -37,7 +41,8 @@ def read_picture(path: str | os.PathLike[str], grey: bool = False) -> NDArray[np
 
     Any path that the system can open works (OpenCV alone cannot read a Chinese path on Windows).
     An EXIF turn is carried out, transparency is laid over white, 16 bits keep their depth. The
-    size is read from the header first: more than :data:`MAX_PIXELS` is refused undecoded.
+    size is read from the header first: more than :data:`MAX_PIXELS` is refused undecoded. At its
+    peak, reading takes less than three times the memory of the RGB picture as float32.
 
     Parameters
     ----------
@@ -52,13 +57,24 @@ def read_picture(path: str | os.PathLike[str], grey: bool = False) -> NDArray[np
         If the file cannot be read, is no picture, is cut off, or is too large.
     """
     path = Path(path)
-    data = _bytes_of(path)
-    pixels = _npy(path, data) if data.startswith(b"\x93NUMPY") else _decoded(path, data)
-    if grey:
-        return grey_of(pixels)
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-    return pixels
+    pixels, blue_first = _stored(path, _bytes_of(path))
+    height, width = pixels.shape[:2]
+    picture = np.empty((height, width) if grey else (height, width, 3), np.float32)
+    # Block by block: the float picture is several times as large as what was decoded, and one
+    # more copy of it in each step would take gigabytes.
+    rows = max(1, _BLOCK // max(1, width))
+    for top in range(0, height, rows):
+        for left in range(0, width, _BLOCK):
+            part = np.s_[top : top + rows, left : left + _BLOCK]
+            values = _flat(_as_float(pixels[part]), blue_first)
+            if not np.isfinite(values).all():
+                raise FilterLabError(
+                    f"{path}: holds values that are not finite; replace NaN and inf."
+                )
+            if grey:
+                values = grey_of(values)
+            picture[part] = values[:, :, None] if values.ndim < picture.ndim else values
+    return picture
 
 
 def grey_of(picture: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -124,8 +140,9 @@ def write_picture(path: str | os.PathLike[str], picture: ArrayLike) -> None:
 
 
 def _as_float(array: NDArray[Any]) -> NDArray[np.float32]:
-    scale = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}.get(array.dtype)
-    out = array.astype(np.float32)
+    scale = {"u1": 255.0, "u2": 65535.0}.get(array.dtype.str[1:])  # in either byte order
+    with np.errstate(over="ignore"):
+        out = array.astype(np.float32)
     return out if scale is None else out / np.float32(scale)
 
 
@@ -179,7 +196,10 @@ def _check_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def _decoded(path: Path, data: bytes) -> NDArray[np.float32]:
+def _stored(path: Path, data: bytes) -> tuple[NDArray[Any], bool]:
+    """The pixels as the file has them, upright, mostly a view; and whether blue comes first."""
+    if data.startswith(NPY_SIGNATURE):
+        return _npy(path, data), False
     header = read_header(data)
     if header is None:
         raise FilterLabError(
@@ -192,50 +212,41 @@ def _decoded(path: Path, data: bytes) -> NDArray[np.float32]:
         raise FilterLabError(
             f"{path}: this {header.format} file is cut off or damaged; get a fresh copy of it."
         )
-    values = _upright(_flat(_as_float(pixels)), header)
-    if not np.isfinite(values).all():
-        raise FilterLabError(f"{path}: holds values that are not finite; replace NaN and inf.")
-    return values
-
-
-def _without_profile(data: bytes) -> bytes:
-    """A PNG without its colour profile: OpenCV ignores it, but grumbles on stderr at odd ones."""
-    at = data.find(b"iCCP", 0, max(0, data.find(b"IDAT"))) - 4
-    if not data.startswith(b"\x89PNG") or at < 8:
-        return data
-    return data[:at] + data[at + 12 + int.from_bytes(data[at : at + 4], "big") :]
+    return _upright(pixels, header), True
 
 
 def _imdecode(data: bytes) -> NDArray[Any] | None:
     import cv2
 
-    data = _without_profile(data)
+    if data.startswith(b"\x89PNG"):
+        data = plain_png(data)
     try:
         # "Unchanged" keeps depth and transparency and leaves the EXIF turn to us.
-        pixels: NDArray[Any] | None = cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED
-        )
+        with quiet_opencv():
+            pixels: NDArray[Any] | None = cv2.imdecode(
+                np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED
+            )
     except cv2.error:
         return None
     return pixels
 
 
-def _flat(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """OpenCV's BGR(A) or grey as RGB or grey, transparency laid over white."""
+def _flat(pixels: NDArray[np.float32], blue_first: bool) -> NDArray[np.float32]:
+    """RGB or BGR or grey, with or without alpha, as RGB or grey, transparency laid over white."""
     if pixels.ndim == 2:
         return pixels
-    if pixels.shape[2] in (1, 2):
-        colour, alpha = pixels[:, :, 0], pixels[:, :, 1:]
-        return colour if alpha.size == 0 else colour * alpha[:, :, 0] + 1 - alpha[:, :, 0]
-    colour = pixels[:, :, 2::-1]
-    if pixels.shape[2] == 4:
-        alpha = pixels[:, :, 3:]
+    count = pixels.shape[2]
+    colour = pixels[:, :, : count - 1 + count % 2]
+    if colour.shape[2] == 3 and blue_first:
+        colour = colour[:, :, ::-1]
+    if count % 2 == 0:
+        alpha = pixels[:, :, -1:]
         colour = colour * alpha + (1 - alpha)
-    return np.ascontiguousarray(colour)
+    return colour if colour.shape[2] == 3 else colour[:, :, 0]
 
 
-def _upright(pixels: NDArray[np.float32], header: Header) -> NDArray[np.float32]:
-    """Carry out an EXIF turn (tag 274): 2-4 in place, 5-8 with the sides exchanged."""
+def _upright(pixels: NDArray[Any], header: Header) -> NDArray[Any]:
+    """Carry out an EXIF turn (tag 274): 2-4 in place, 5-8 with the sides exchanged; a view."""
     how = header.orientation
     if how >= 5:
         pixels = pixels.swapaxes(0, 1)
@@ -243,38 +254,19 @@ def _upright(pixels: NDArray[np.float32], header: Header) -> NDArray[np.float32]
         pixels = pixels[::-1]
     if how in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+    return pixels
 
 
-def _npy(path: Path, data: bytes) -> NDArray[np.float32]:
-    stream = io.BytesIO(data)
+def _npy(path: Path, data: bytes) -> NDArray[Any]:
     try:
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0
-        if version != (1, 0):
-            read = np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(stream)
-    except ValueError as error:
-        raise FilterLabError(f"{path}: this .npy file is damaged; save it again.") from error
-    if dtype.hasobject:
-        raise FilterLabError(
-            f"{path}: holds Python objects (a pickle), which are never run; save plain numbers."
-        )
+        array = parse_npy(data, str(path))
+    except CaffeError as error:
+        raise FilterLabError(f"{error}.") from None
+    shape = array.shape
     if len(shape) not in (2, 3) or 0 in shape or shape[2:] not in ((), (1,), (3,), (4,)):
         raise FilterLabError(
             f"{path}: an array of shape {shape} is no picture; "
             "give (height, width) or (height, width, 3)."
         )
     _check_size(path, shape[1], shape[0])
-    if dtype.kind not in "uifb":
-        raise FilterLabError(f"{path}: holds {dtype}, not numbers; save it as float32.")
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except ValueError as error:
-        raise FilterLabError(f"{path}: this .npy file is cut off; save it again.") from error
-    pixels = _as_float(array)
-    if not np.isfinite(pixels).all():
-        raise FilterLabError(f"{path}: holds values that are not finite; replace NaN and inf.")
-    if pixels.ndim == 3 and pixels.shape[2] == 4:
-        pixels = pixels[:, :, :3] * pixels[:, :, 3:] + (1 - pixels[:, :, 3:])
-    return pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    return array

@@ -6,12 +6,13 @@ is found here from the bytes alone.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Header", "read_header"]
+__all__ = ["Header", "plain_png", "read_header"]
 
 
 @dataclass(frozen=True)
@@ -52,26 +53,48 @@ def read_header(data: bytes) -> Header | None:
 
 
 def _png(data: bytes) -> Header:
+    if data[12:16] != b"IHDR":
+        raise ValueError("no header")
     width, height = struct.unpack_from(">II", data, 16)
-    orientation, at, ended = 1, 8, False
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        kind = data[at + 4 : at + 8]
-        end = at + 8 + length
-        if end + 4 > len(data):
-            break
+    orientation, ended = 1, False
+    for kind, start, end in _png_chunks(data):
         # Lower-case first letter: an ancillary chunk, whose damage harms no pixel.
-        if kind[:1].isupper() and zlib.crc32(memoryview(data)[at + 4 : end]) != int.from_bytes(
-            data[end : end + 4], "big"
+        if kind[:1].isupper() and zlib.crc32(memoryview(data)[start + 4 : end - 4]) != (
+            int.from_bytes(data[end - 4 : end], "big")
         ):
             break
         if kind == b"eXIf":
-            orientation = _orientation(data[at + 8 : end])
-        if kind == b"IEND":
-            ended = True
-            break
-        at = end + 4
+            orientation = _orientation(data[start + 8 : end - 4])
+        ended = kind == b"IEND"
     return Header("PNG", width, height, orientation, ended)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk that is there whole, to the closing one."""
+    at = 8
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kind, end = data[at + 4 : at + 8], at + 12 + length
+        if end > len(data):
+            return
+        yield kind, at, end
+        if kind == b"IEND":
+            return
+        at = end
+
+
+def plain_png(data: bytes) -> bytes:
+    """A PNG with nothing but its pixels, palette and transparency.
+
+    OpenCV ignores the colour profile, but grumbles at odd ones, and a damaged animation makes it
+    read where nothing is, which ends the process (seen in OpenCV 5.0).
+    """
+    view = memoryview(data)
+    kept = [view[start:end] for kind, start, end in _png_chunks(data) if kind in _PNG_PIXELS]
+    return b"".join([view[:8], *kept])
+
+
+_PNG_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 
 
 def _jpeg(data: bytes) -> Header:
@@ -91,7 +114,8 @@ def _jpeg(data: bytes) -> Header:
         if marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
             orientation = _orientation(data[at + 10 : at + 2 + length])
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
+            # A second frame is none of JPEG's; whichever a decoder takes, the larger one counts.
+            height, width = map(max, (height, width), struct.unpack_from(">HH", data, at + 5))
         at += 2 + length
         if marker == 0xDA:  # the picture's data; a thumbnail's end marker lies before it
             complete = width > 0 and data.find(b"\xff\xd9", at) >= 0
@@ -128,22 +152,36 @@ def _webp(data: bytes) -> Header | None:
     if kind == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
         return Header("WebP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), 1, complete)
+    if kind != b"VP8 ":
+        raise ValueError("no picture first")
     width, height = struct.unpack_from("<HH", data, 26)
     return Header("WebP", width & 0x3FFF, height & 0x3FFF, 1, complete)
 
 
+# After white space and comments; a comment ends with its line, however that ends.
+_NUMBER = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*(\d{1,10})(?=\s)")
+_PNM_HEAD = 1 << 16  # bytes of comments and size
+
+
 def _pnm(data: bytes) -> Header:
     numbers: list[int] = []
-    for line in data[2:4096].split(b"\n"):
-        numbers += [int(word) for word in line.partition(b"#")[0].split()[: 2 - len(numbers)]]
-        if len(numbers) >= 2:
-            return Header("PNM", numbers[0], numbers[1])
-    raise ValueError("no size")
+    at = 2
+    while len(numbers) < 2:
+        found = _NUMBER.match(data, at, _PNM_HEAD)
+        if found is None:
+            raise ValueError("no size")
+        numbers.append(int(found.group(1)))
+        at = found.end()
+    return Header("PNM", numbers[0], numbers[1])
 
 
 def _tiff(data: bytes) -> Header:
     tags = _tiff_tags(data)
     width, height = tags.get(256, 0), tags.get(257, 0)
+    # A tile is decoded whole, so one that is larger than its picture counts as the picture.
+    tile = tags.get(322, 0) * tags.get(323, 0)
+    if tile > max(width * height, _SMALL_TILE):
+        width, height = max(width, tags[322]), max(height, tags[323])
     # The decoder turns a TIFF by its own tag 274, so that it counts as upright here.
     return Header("TIFF", width, height, 1, width > 0 and height > 0)
 
@@ -158,21 +196,31 @@ def _orientation(exif: bytes) -> int:
 
 
 def _tiff_tags(data: bytes) -> dict[int, int]:
-    """The single-valued short and long tags of a TIFF's first directory."""
+    """The single whole numbers of a TIFF's first directory.
+
+    Where a tag stands twice, decoders differ in which they take: the larger one counts. A tag of
+    a size that is no such number counts as damage.
+    """
     order = {b"II": "<", b"MM": ">"}[data[:2]] if data[:2] in (b"II", b"MM") else ""
     if not order:
         raise ValueError("no byte order")
     (at,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, at)
-    tags = {}
+    tags: dict[int, int] = {}
     for i in range(count):
         tag, kind, n = struct.unpack_from(order + "HHI", data, at + 2 + 12 * i)
-        if n == 1 and kind in (3, 4):
-            (tags[tag],) = struct.unpack_from(
-                order + ("H" if kind == 3 else "I"), data, at + 10 + 12 * i
-            )
+        if n == 1 and kind in _TIFF_NUMBERS:
+            (value,) = struct.unpack_from(order + _TIFF_NUMBERS[kind], data, at + 10 + 12 * i)
+            tags[tag] = max(value, tags.get(tag, 0))
+        elif tag in _TIFF_SIZES:
+            raise ValueError("no number")
     return tags
 
+
+_SMALL_TILE = 1 << 22  # pixels
+_TIFF_SIZES = (256, 257, 322, 323)
+#: TIFF's types of whole numbers: byte, short, long and the signed ones.
+_TIFF_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 
 _READERS: tuple[tuple[bytes, Callable[[bytes], Header | None]], ...] = (
     (b"\x89PNG\r\n\x1a\n", _png),

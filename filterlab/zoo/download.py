@@ -562,7 +562,7 @@ def _read_note(part: Path) -> dict[str, str]:
     try:
         note = json.loads(_note(part).read_text(encoding="utf-8"))
         return {str(key): str(value) for key, value in note.items()}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
 
 

@@ -177,6 +177,8 @@ def _from_json(text: str, path: Path) -> list[Row]:
         data: Any = json.loads(text)
     except ValueError as error:
         raise FilterLabError(f"{path}: not valid JSON: {error}") from error
+    except RecursionError:
+        raise FilterLabError(f"{path}: nested too deeply to be class names") from None
     try:
         items = (
             list(enumerate(data))
@@ -186,10 +188,11 @@ def _from_json(text: str, path: Path) -> list[Row]:
     except ValueError as error:
         raise FilterLabError(f"{path}: its keys must be class indices: {error}") from error
     rows = []
-    for index, value in sorted(items):
-        if isinstance(value, list):
-            value = " ".join(str(part) for part in value)
-        rows.append(_row(index, str(value)))
+    for index, value in sorted(items, key=lambda item: item[0]):
+        parts = value if isinstance(value, list) else [value]
+        if any(isinstance(part, (list, dict)) for part in parts):
+            raise FilterLabError(f"{path}: class {index} has lists in lists; give names as text")
+        rows.append(_row(index, " ".join(map(str, parts))))
     return rows
 
 

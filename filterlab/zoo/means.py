@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.blobproto import read_blobproto
+from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import open_file
+from filterlab.caffe.npy import parse_npy
 from filterlab.errors import FilterLabError
 
 __all__ = ["read_mean"]
@@ -60,28 +63,17 @@ def _averaged(image: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _binaryproto(path: Path) -> NDArray[np.float64]:
-    from google.protobuf.message import DecodeError
-
-    from filterlab.caffe.proto import caffe_pb2
-
-    proto = caffe_pb2.BlobProto()
     try:
-        proto.ParseFromString(path.read_bytes())
-    except DecodeError as error:
-        raise FilterLabError(f"{path}: not a mean file that Caffe wrote") from error
-    dims = list(proto.shape.dim) or [proto.num, proto.channels, proto.height, proto.width]
-    data = np.array(proto.data or proto.double_data, np.float64)
-    if not data.size or data.size != np.prod([max(0, int(n)) for n in dims], dtype=np.float64):
-        raise FilterLabError(f"{path}: not a mean file that Caffe wrote, or cut short")
-    return _averaged(data.reshape([int(n) for n in dims]))
+        return _averaged(read_blobproto(path))
+    except CaffeError as error:
+        raise FilterLabError(str(error)) from error
 
 
 def _npy(path: Path) -> NDArray[np.float64]:
     try:
-        # A pickle could run anything it likes.
-        return _averaged(np.load(path, allow_pickle=False))
-    except (ValueError, TypeError, EOFError) as error:
-        raise FilterLabError(f"{path}: not a mean array that can be read: {error}") from error
+        return _averaged(parse_npy(path.read_bytes(), str(path)))
+    except CaffeError as error:
+        raise FilterLabError(str(error)) from error
 
 
 def _text(path: Path) -> NDArray[np.float64]:

@@ -327,7 +327,7 @@ def own_models() -> list[Model]:
     try:
         stored = json.loads(_store().read_text(encoding="utf-8"))
         return [_from_json(item) for item in stored]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return []
 
 

@@ -29,5 +29,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             return dict(tomllib.load(stream))
     except OSError as error:
         raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError:
+        raise FilterLabError(f"{path}: not valid TOML: nested too deeply") from None
+    except ValueError as error:  # also of a number of thousands of digits
         raise FilterLabError(f"{path}: not valid TOML: {error}") from error

@@ -50,7 +50,9 @@ _FOR_CALLERS = (
     "'7' is no path of a 7",
     "Caffe's net surgery tutorial",  # who described a preset
     "7x the output in 7x the time",  # the command line's
-    "no marker",  # read as a sign of a damaged picture
+    "no marker",  # read as signs of a damaged picture
+    "no header",
+    "no picture first",
     "row col value",  # the head of a table
 )
 

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write, open_file
+from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import Kernel, as_kernel
 from filterlab.surgery.kernels.cells import NotNumberError, read_cell, read_table
@@ -194,7 +196,7 @@ def read_kernel(path: str | os.PathLike[str]) -> Kernel:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FilterLabError(f"cannot read the kernel file {file}: {reason}") from None
-    if raw[:6] == b"\x93NUMPY" or file.suffix.lower() == ".npy":
+    if raw.startswith(NPY_SIGNATURE) or file.suffix.lower() == ".npy":
         return _read_npy(raw, file.name)
     return parse_kernel(_decode(raw, file.name), file.name)
 
@@ -213,18 +215,10 @@ def _decode(raw: bytes, name: str) -> str:
 
 
 def _read_npy(raw: bytes, name: str) -> Kernel:
-    import io
-
     try:
-        array = np.load(io.BytesIO(raw), allow_pickle=False)
-    except Exception:  # numpy raises many kinds for a broken header
-        raise FilterLabError(
-            f"{name}: not a plain .npy file of numbers (pickled objects are never opened); save "
-            "the kernel with numpy.save"
-        ) from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-        raise FilterLabError(f"{name}: holds no real numbers; save the kernel as float32")
-    return as_kernel(array, name)
+        return as_kernel(parse_npy(raw, name), name)
+    except CaffeError as error:
+        raise FilterLabError(str(error)) from None
 
 
 def write_kernel(path: str | os.PathLike[str], kernel: Kernel) -> None:
