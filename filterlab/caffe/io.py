@@ -50,7 +50,7 @@ Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
 
 # Rec. 709 luminance of red, green and blue, as scikit-image's rgb2gray.
-_LUMINANCE = (0.2125, 0.7154, 0.0721)
+LUMINANCE = (0.2125, 0.7154, 0.0721)
 
 
 def _two(sizes: Any, what: str) -> tuple[int, int]:
@@ -338,7 +338,7 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> FloatArr
         wide = np.broadcast_to(single, (*single.shape[:2], 3))
         return np.ascontiguousarray(wide)
     if single.shape[2] == 3:
-        luminance = single.astype(np.float64) @ np.array(_LUMINANCE)
+        luminance = single.astype(np.float64) @ np.array(LUMINANCE)
         single = luminance.astype(np.float32)[:, :, np.newaxis]
     return np.ascontiguousarray(single)
 

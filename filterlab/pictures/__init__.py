@@ -6,12 +6,13 @@ width)``, 0 to 1, row-major with y down.
 
 from __future__ import annotations
 
-from .files import MAX_PIXELS, PICTURE_SUFFIXES, grey_of, read_picture, write_picture
+from .files import LUMA, MAX_PIXELS, PICTURE_SUFFIXES, grey_of, read_picture, write_picture
 from .patterns import PATTERNS, pattern
 from .samples import COMPOSED, Composed, Sample, composed, sample, sample_names, samples
 
 __all__ = [
     "COMPOSED",
+    "LUMA",
     "MAX_PIXELS",
     "PATTERNS",
     "PICTURE_SUFFIXES",

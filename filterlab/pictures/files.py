@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..caffe.errors import CaffeError
 from ..caffe.files import atomic_write, open_file
+from ..caffe.io import LUMINANCE
 from ..caffe.npy import NPY_SIGNATURE, parse_npy
 from ..caffe.quiet import quiet_opencv
 from ..errors import FilterLabError
 from .headers import Header, plain_png, read_header
 
-__all__ = ["MAX_PIXELS", "PICTURE_SUFFIXES", "grey_of", "read_picture", "write_picture"]
+__all__ = ["LUMA", "MAX_PIXELS", "PICTURE_SUFFIXES", "grey_of", "read_picture", "write_picture"]
 
 #: The largest picture that is read, in pixels: 100 megapixels, 1.2 GB as float32 RGB.
 MAX_PIXELS = 100_000_000
@@ -32,8 +33,8 @@ _BLOCK = 1 << 18  # pixels that are converted together
 #: Endings by which a file dialog or a folder listing knows pictures.
 PICTURE_SUFFIXES = ".png .jpg .jpeg .tif .tiff .bmp .gif .webp .pgm .ppm .pbm .pnm .npy".split()
 
-# scikit-image's luma, which caffe.io.load_image(color=False) uses.
-_LUMA = np.array([0.2125, 0.7154, 0.0721], np.float32)
+#: Shares of red, green and blue in grey: scikit-image's, which caffe.io uses, too.
+LUMA = np.array(LUMINANCE)
 
 
 def read_picture(path: str | os.PathLike[str], grey: bool = False) -> NDArray[np.float32]:
@@ -81,7 +82,7 @@ def grey_of(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """A picture as grey float32 ``(height, width)``, by scikit-image's luma; grey stays itself."""
     if picture.ndim == 2:
         return picture
-    grey: NDArray[np.float32] = np.ascontiguousarray(picture, np.float32) @ _LUMA
+    grey: NDArray[np.float32] = np.ascontiguousarray(picture, np.float32) @ LUMA.astype(np.float32)
     return grey
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from filterlab.progress import Job, Progress
 from filterlab.surgery.kernels.analysis import PixelExplanation, explain_pixel, output_size
 
 __all__ = [
+    "EDGES",
     "MODES",
     "PADS",
     "Outputs",
@@ -47,7 +48,11 @@ MODES = ("grey", "each", "three")
 ``three``: a true three-channel kernel, one grid a channel, order RGB."""
 
 PADS = ("valid", "same")
-"""``valid``: only where the kernel fits, as the tutorial's net. ``same``: zeros around it."""
+"""``valid``: only where the kernel fits, as the tutorial's net. ``same``: padded around it."""
+
+EDGES = {"zero": "constant", "reflect": "reflect", "replicate": "edge", "wrap": "wrap"}
+"""What padding holds, to numpy's name of it. Zeros are the net's own padding; with the others the
+picture is padded before the net, which then has none."""
 
 MAX_STRIDE = 4
 MAX_DILATION = 3
@@ -65,7 +70,7 @@ class Picture:
     The array is copied, unless it is float32 and read-only already.
     """
 
-    __slots__ = ("_grey", "_lock", "passing", "pixels", "title")
+    __slots__ = ("_grey", "_lock", "_padded", "passing", "pixels", "title")
 
     def __init__(self, pixels: Any, title: str = "") -> None:
         array = np.asarray(pixels, dtype=np.float32, order="C")
@@ -83,6 +88,7 @@ class Picture:
         #: One of a camera's many frames: every edit made over it keeps another one alive.
         self.passing = False
         self._grey: Floats | None = None
+        self._padded: tuple[Any, Floats] | None = None
         self._lock = threading.Lock()
 
     @property
@@ -119,6 +125,22 @@ class Picture:
         chw = np.moveaxis(rgb, -1, 0)
         return chw[:, None] if mode == "each" else chw[None]
 
+    def padded(self, mode: str, edge: str, margins: tuple[int, int]) -> Floats:
+        """:meth:`planes` with rows and columns around them (``edge`` of :data:`EDGES`).
+
+        The last one is kept.
+        """
+        key = (mode, edge, margins)
+        with self._lock:
+            if self._padded is not None and self._padded[0] == key:
+                return self._padded[1]
+        (y, x), planes = margins, self.planes(mode)
+        wide: Floats = np.pad(planes, ((0, 0), (0, 0), (y, y), (x, x)), EDGES[edge])  # type: ignore[call-overload]
+        wide.flags.writeable = False
+        with self._lock:
+            self._padded = key, wide
+        return wide
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -134,6 +156,8 @@ class Settings:
         1 to 4, and 1 to 3.
     scale : float
         What the picture's 1.0 is fed as: 1, or 255 as when the tutorial's numbers were printed.
+    edge : str
+        One of :data:`EDGES`; without padding it says nothing.
     """
 
     mode: str = "grey"
@@ -141,8 +165,11 @@ class Settings:
     stride: int = 1
     dilation: int = 1
     scale: float = 1.0
+    edge: str = "zero"
 
     def __post_init__(self) -> None:
+        if self.edge not in EDGES:
+            raise FilterLabError(f"no edge {self.edge!r}; choose one of {', '.join(EDGES)}")
         if self.mode not in MODES:
             raise FilterLabError(f"no colour mode {self.mode!r}; choose one of {', '.join(MODES)}")
         if self.pad not in PADS:
@@ -167,6 +194,10 @@ class Settings:
             return 0, 0
         return self.dilation * (size[0] // 2), self.dilation * (size[1] // 2)
 
+    def net_margins(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The part of :meth:`margins` that is the net's own padding."""
+        return self.margins(size) if self.edge == "zero" else (0, 0)
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
@@ -180,6 +211,7 @@ class Snapshot:
     bias : float32 (N,), read-only
     settings : Settings
     picture : Picture
+    sizes : (rows, columns) of each filter, in the middle of the blob's; empty: all of the blob's
     """
 
     kernels: Floats
@@ -187,6 +219,7 @@ class Snapshot:
     settings: Settings
     picture: Picture
     revision: int = 0
+    sizes: tuple[tuple[int, int], ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -209,6 +242,14 @@ class Snapshot:
             self.settings.stride,
             self.settings.dilation,
         )
+
+    def fed(self) -> Floats:
+        """What the net is fed before scaling, (batch, channels, H, W): with the edges that the
+        net cannot make itself."""
+        settings, margins = self.settings, self.settings.margins(self.size)
+        if settings.edge == "zero" or margins == (0, 0):
+            return self.picture.planes(settings.mode)
+        return self.picture.padded(settings.mode, settings.edge, margins)
 
     @property
     def preview_step(self) -> int:
@@ -313,7 +354,7 @@ def net_parameter(
         what.kernel_size.append(size[0])
     else:
         what.kernel_h, what.kernel_w = size
-    margins = settings.margins(size)
+    margins = settings.net_margins(size)
     if margins != (0, 0):
         if margins[0] == margins[1]:
             what.pad.append(margins[0])
@@ -388,7 +429,8 @@ def _whole(snapshot: Snapshot, step: int) -> Outputs:
     """One forward over the whole picture, with the stride times ``step``."""
     _ = snapshot.output_size  # says so if the kernel does not fit
     settings, size, count = snapshot.settings, snapshot.size, len(snapshot.kernels)
-    planes = snapshot.picture.planes(settings.mode)
+    planes = snapshot.fed()
+    margins = settings.net_margins(size)
     stride = settings.stride * step
 
     def build() -> Any:
@@ -396,10 +438,11 @@ def _whole(snapshot: Snapshot, step: int) -> Outputs:
         net.layer[1].convolution_param.stride[:] = [stride]
         return net
 
-    key = (count, size, settings.margins(size), stride, settings.dilation, planes.shape[1])
+    key = (count, size, margins, stride, settings.dilation, planes.shape[1])
     with _borrowed("whole", key, build) as loaded:
         # A picture stays in its net while only numbers of the kernels change.
-        loaded.feed(planes, settings.scale, (snapshot.picture, settings.mode, settings.scale))
+        source = (snapshot.picture, settings.mode, settings.scale, settings.edge, planes.shape)
+        loaded.feed(planes, settings.scale, source)
         planar = loaded.run(snapshot.kernels, snapshot.bias).copy()
     return _outputs(snapshot, planar, step)
 
@@ -439,9 +482,10 @@ def compute_job(snapshot: Snapshot) -> Job[Outputs]:
         yield Progress("Filtering", 0, 1)
         return _whole(snapshot, 1)
     settings, size, count = snapshot.settings, snapshot.size, len(snapshot.kernels)
-    planes = snapshot.picture.planes(settings.mode)
+    yield Progress("Filtering", 0, rows)
+    planes = snapshot.fed()
     batch, channels, height, _width = planes.shape
-    margin_y, margin_x = settings.margins(size)
+    margin_y, margin_x = settings.net_margins(size)
     reach = settings.dilation * (size[0] - 1) + 1
     band = max(1, _TILE_PIXELS // (cols * batch * max(1, count // 3)))
     planar = np.empty((batch, count, rows, cols), dtype=np.float32)
@@ -477,13 +521,17 @@ def explain(
 
     ``channel`` (0 red, 1 green, 2 blue) matters only in mode ``each`` on a colour picture.
     """
-    settings = snapshot.settings
-    planes = snapshot.picture.planes(settings.mode)
+    settings, size = snapshot.settings, snapshot.size
+    own = snapshot.sizes[slot] if snapshot.sizes else size
+    top, left = (size[0] - own[0]) // 2, (size[1] - own[1]) // 2
+    planes = snapshot.fed()
     source = planes[channel if planes.shape[0] > 1 else 0]
-    margins = settings.margins(snapshot.size)
-    return explain_pixel(
+    # What the filter does not see of the blob's window, it leaves out on every side.
+    down, across = settings.net_margins(size)
+    margins = down - settings.dilation * top, across - settings.dilation * left
+    explained = explain_pixel(
         source,
-        snapshot.kernels[slot],
+        snapshot.kernels[slot, :, top : top + own[0], left : left + own[1]],
         float(snapshot.bias[slot]),
         row,
         column,
@@ -491,4 +539,16 @@ def explain(
         settings.stride,
         settings.dilation,
         settings.scale,
+    )
+    around = np.subtract(settings.margins(size), settings.net_margins(size))
+    if not around.any():
+        return explained
+    # Places are the picture's own, not those of the padded one.
+    y, x = int(around[0]), int(around[1])
+    x0, y0, x1, y1 = explained.box
+    return replace(
+        explained,
+        rows=explained.rows - y,
+        columns=explained.columns - x,
+        box=(x0 - x, y0 - y, x1 - x, y1 - y),
     )

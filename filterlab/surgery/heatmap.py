@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from filterlab.errors import FilterLabError
+from filterlab.pictures import grey_of
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.cost import Cost, check_memory, estimate
 from filterlab.surgery.forward import run_dense, run_dense_steps
@@ -94,7 +95,7 @@ class Preprocessing:
         resized = resize(picture, size, self.quick)
         if channels == 1:
             if resized.ndim == 3:
-                resized = resized @ np.array([0.2125, 0.7154, 0.0721], np.float32)
+                resized = grey_of(resized)
             data = resized * np.float32(self.scale) - np.float32(np.mean(self.mean_bgr))
             return np.ascontiguousarray(data[None, None], np.float32)
         if channels != 3:

@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,12 @@ from filterlab.surgery.kernels.text import parse_block
 from filterlab.surgery.targets import net_files
 from filterlab.workbench import filter_code as code
 from filterlab.workbench.filter_state import (
-    LUMA,
     SLOTS,
+    Applied,
     BenchState,
     PresetChoice,
     from_session,
+    on_channels,
     start_state,
     to_session,
     with_mode,
@@ -77,14 +79,22 @@ EDIT_NAMES = (
     "Take filter from net",
     "Take own kernel",
     "Change bias",
+    "Change divisor",
     "Change size",
+    "Link sizes",
     "Change padding",
+    "Change edge",
     "Change stride",
     "Change dilation",
     "Change colour mode",
     "Change input scale",
     "Swap filters",
     "Copy filter",
+    "Compose filters",
+    "Apply and go on",
+    "Take a step back",
+    "Open filters",
+    "Open project",
     "Open picture",
     "Draw on picture",
     "Start anew",
@@ -100,7 +110,8 @@ class Change:
     Attributes
     ----------
     kinds : frozenset of str
-        Of ``kernels``, ``bias``, ``size``, ``settings``, ``picture``, ``presets``; empty if only
+        Of ``kernels``, ``bias``, ``divisor``, ``size``, ``settings``, ``picture``, ``presets``,
+        ``stack``; empty if only
         the history changed (saved, undo forgotten).
     slots : frozenset of int
         The filters whose numbers or preset changed.
@@ -165,8 +176,17 @@ class FilterBench:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Rows and columns of the kernels."""
+        """Rows and columns of the blob: those of the largest kernel."""
         return self._state.size
+
+    def size_of(self, slot: int) -> tuple[int, int]:
+        """Rows and columns of one filter."""
+        return self._state.sizes[slot]
+
+    @property
+    def linked(self) -> bool:
+        """Whether the three filters keep one size."""
+        return self._state.linked
 
     @property
     def channels(self) -> int:
@@ -187,43 +207,55 @@ class FilterBench:
         return self.snapshot().output_size
 
     def kernel(self, slot: int, channel: int = 0) -> Kernel:
-        """The numbers of one grid, (kh, kw), read-only."""
-        return self._state.kernels[slot, channel]
+        """The cells of one grid at its own size, (rows, columns), read-only."""
+        return self._state.own(slot)[channel]
 
     def filter(self, slot: int) -> Floats:
-        """The numbers of a whole filter, (C, kh, kw), read-only."""
-        return self._state.kernels[slot]
+        """The cells of a whole filter at its own size, (C, rows, columns), read-only."""
+        return self._state.own(slot)
+
+    def weights(self, slot: int) -> Floats:
+        """A filter as it works: its cells divided, (C, rows, columns)."""
+        own = self._state.own(slot)
+        divisor = self.divisor(slot)
+        return own if divisor == 1 else (own.astype(np.float64) / divisor).astype(np.float32)
 
     def bias(self, slot: int) -> float:
         return float(self._state.bias[slot])
+
+    def divisor(self, slot: int) -> float:
+        """What a filter's cells are divided by before they are the net's."""
+        return float(self._state.divisors[slot])
 
     def preset(self, slot: int) -> PresetChoice | None:
         """The preset a filter is, with its parameters; None once its cells were edited."""
         return self._state.presets[slot]
 
     def facts(self, slot: int, channel: int = 0) -> Facts:
-        """Sum, norm, symmetry, rank and separability of one grid."""
-        return facts(self.kernel(slot, channel))
+        """Sum, norm, symmetry, rank and separability of one grid, divided."""
+        return facts(self.weights(slot)[channel])
 
     @property
     def net(self) -> Any:
         """The caffe net (TEST): ``params['conv'][0].data`` holds the kernels, ``[1]`` the bias."""
         state = self._state
-        planes = state.picture.planes(state.settings.mode)
-        key = (state.settings, state.size, planes.shape)
+        shape = self.snapshot().fed().shape
+        key = (state.settings, state.size, shape)
         if self._net is None or key != self._net_key:
-            parameter = convolve.net_parameter(state.settings, SLOTS, state.size, planes.shape)
+            parameter = convolve.net_parameter(state.settings, SLOTS, state.size, shape)
             self._net = caffe.Net(parameter, caffe.TEST)
             self._net_key = key
         weights = self._net.params["conv"]
-        weights[0].data[...] = state.kernels
+        weights[0].data[...] = state.weights
         weights[1].data[...] = state.bias
         return self._net
 
     def snapshot(self) -> Snapshot:
         """What an output depends on, for :func:`convolve.preview` and the like on any thread."""
         state = self._state
-        return Snapshot(state.kernels, state.bias, state.settings, state.picture, self._revision)
+        return Snapshot(
+            state.weights, state.bias, state.settings, state.picture, self._revision, state.sizes
+        )
 
     @property
     def code(self) -> str:
@@ -234,13 +266,14 @@ class FilterBench:
         """A program in pycaffe, opencv, pytorch or numpy that gives the present outputs."""
         state, settings = self._state, self._state.settings
         recipe = Recipe(
-            state.kernels,
+            state.weights,
             state.bias,
             settings.mode,
             settings.margins(state.size),
             settings.stride,
             settings.dilation,
             settings.scale,
+            settings.edge,
         )
         return generate(library, recipe, picture)
 
@@ -395,7 +428,8 @@ class FilterBench:
         name: str = "Set cell",
     ) -> str:
         """One cell, and its mirror images under ``symmetry`` (see transform.SYMMETRIES)."""
-        cells = transform.mirror_cells(self.size, row, column, symmetry)
+        self._check(slot, channel)
+        cells = transform.mirror_cells(self.size_of(slot), row, column, symmetry)
         return self.set_cells(slot, dict.fromkeys(cells, value), channel, name)
 
     def paint(
@@ -420,10 +454,12 @@ class FilterBench:
         symmetry: str = "none",
     ) -> str:
         """A cell (and its mirror images) changed by ``delta``; turns of the wheel are one step."""
-        cells = transform.mirror_cells(self.size, row, column, symmetry)
+        self._check(slot, channel)
+        cells = transform.mirror_cells(self.size_of(slot), row, column, symmetry)
         kernel = self.kernel(slot, channel)
-        # Rounded, so that ten steps of 0.1 are 1 and not 1.0000001.
-        values = {cell: round(float(kernel[cell]) + delta, 6) for cell in cells}
+        # In decimals, so that as many steps back as forth end where they began.
+        step = Decimal(f"{delta:.10g}")
+        values = {cell: float(Decimal(str(kernel[cell])) + step) for cell in cells}
         merge = ("nudge", slot, channel, row, column)
         return self.set_cells(slot, values, channel, "Nudge", merge)
 
@@ -443,17 +479,21 @@ class FilterBench:
             If a value is not finite or a cell lies outside.
         """
         self._check(slot, channel)
-        kernels = self._state.kernels.copy()
+        values = self._state.own(slot).copy()
+        rows, cols = self.size_of(slot)
+        top, left = self._state.offset(slot)
         lines = []
         for (row, column), value in cells.items():
-            if not (0 <= row < self.size[0] and 0 <= column < self.size[1]):
+            if not (0 <= row < rows and 0 <= column < cols):
                 raise FilterLabError(
-                    f"no cell at row {row + 1}, column {column + 1} in a kernel of "
-                    f"{self.size[0]} x {self.size[1]}"
+                    f"no cell at row {row}, column {column} in a kernel of {rows} x {cols}; "
+                    "both count from 0"
                 )
-            kernels[slot, channel, row, column] = _finite(value)
-            lines.append(code.cell(slot, channel, row, column, float(value)))
-        state = self._state.with_kernels(kernels, slot)
+            values[channel, row, column] = _finite(value)
+            lines.append(
+                code.cell(slot, channel, row + top, column + left, value, self.divisor(slot))
+            )
+        state = self._state.with_filter(slot, values)
         return self._commit(name, state, "\n".join(lines), slot, merge)
 
     def set_kernel(
@@ -463,11 +503,13 @@ class FilterBench:
         name: str = "Open kernel",
         channel: int | None = None,
         grow: bool = True,
+        keep_size: bool = False,
     ) -> str:
         """A whole filter: (kh, kw) for one grid, or (3, kh, kw) for all three.
 
-        A kernel smaller than the net's is centred in it. A larger one makes the net grow
-        (``grow``), else it is cut. A three-channel kernel in a one-channel mode is summed over
+        The filter takes the kernel's size; with ``keep_size``, or while the three are linked, a
+        smaller one is centred in zeros instead and a larger one makes the filter grow (``grow``)
+        or is cut. A three-channel kernel in a one-channel mode is summed over
         its channels; one grid without ``channel`` in mode ``three`` goes onto the luma.
 
         Raises
@@ -477,17 +519,21 @@ class FilterBench:
         """
         self._check(slot, channel or 0)
         values = _filter_values(kernel)
-        size = self.size
-        if grow:
-            size = (max(size[0], values.shape[-2]), max(size[1], values.shape[-1]))
-        state = self._state.with_size(size)
-        kernels = state.kernels.copy()
-        resized = transform.resize(values, size)
-        if channel is not None and resized.shape[0] == 1:
-            kernels[slot, channel] = resized[0]
+        size, theirs = self.size_of(slot), (int(values.shape[-2]), int(values.shape[-1]))
+        one_grid = channel is not None and values.shape[0] == 1 and self.channels > 1
+        if keep_size or self.linked or one_grid or not grow:
+            if grow:
+                size = (max(size[0], theirs[0]), max(size[1], theirs[1]))
         else:
-            kernels[slot] = _on_channels(resized, self.channels)
-        state = state.with_kernels(kernels, slot)
+            size = theirs
+        state = self._resized(slot, size)
+        resized = transform.resize(values, size)
+        if one_grid:
+            filter_ = state.own(slot).copy()
+            filter_[channel] = resized[0]
+        else:
+            filter_ = on_channels(resized, self.channels)
+        state = state.with_filter(slot, filter_)
         lines = code.difference(self._state, state)
         return self._commit(name, state, lines, slot)
 
@@ -496,20 +542,20 @@ class FilterBench:
     ) -> str:
         """Numbers as text in any form: over the cells from ``at`` on, or the whole kernel.
 
-        Without ``at`` a block with odd sides replaces the kernel. What would reach beyond the
-        grid is cut.
+        Without ``at`` a block with odd sides replaces the kernel, centred in zeros if it is
+        smaller. What would reach beyond the grid is cut.
         """
         block = parse_block(text)
         if at is None:
             check_size(block.shape, "pasted")
-            return self.set_kernel(slot, block, "Paste", channel)
+            return self.set_kernel(slot, block, "Paste", channel, keep_size=True)
         return self.paste_block(slot, block, channel, at)
 
     def paste_block(
         self, slot: int, block: Floats, channel: int = 0, at: tuple[int, int] = (0, 0)
     ) -> str:
         """A rectangle of numbers over the cells whose upper left is ``at``; the rest is cut."""
-        rows, cols = self.size
+        rows, cols = self.size_of(slot)
         cells = {
             (at[0] + y, at[1] + x): float(value)
             for (y, x), value in np.ndenumerate(block)
@@ -553,8 +599,8 @@ class FilterBench:
         block: tuple[slice, slice] | None,
     ) -> str:
         self._check(slot, channel or 0)
-        kernels = self._state.kernels.copy()
-        grids = kernels[slot] if channel is None else kernels[slot, channel]
+        values = self._state.own(slot).copy()
+        grids = values if channel is None else values[channel]
         old = grids if block is None else grids[..., block[0], block[1]]
         new = function(old)
         if new.shape != old.shape:
@@ -563,14 +609,22 @@ class FilterBench:
                 raise FilterLabError(
                     f"a block of {rows} x {cols} would become {cols} x {rows}; select a square one"
                 )
-            raise FilterLabError(
-                f"a kernel of {rows} x {cols} would become {cols} x {rows}, but the three filters "
-                "share one size; make it square first"
-            )
+            if self.linked:
+                raise FilterLabError(
+                    f"a kernel of {rows} x {cols} would become {cols} x {rows}, but the three "
+                    "filters share one size; make it square first"
+                )
+            if channel is not None and self.channels > 1:
+                raise FilterLabError(
+                    f"a grid of {rows} x {cols} would become {cols} x {rows}, unlike those of the "
+                    "other channels; make it square first"
+                )
+            values = new if channel is None else new[None]
         if not np.isfinite(new).all():
             raise FilterLabError(f"{name} would make numbers that are not finite; nothing changed")
-        old[...] = new
-        state = self._state.with_kernels(kernels, slot)
+        if new.shape == old.shape:
+            old[...] = new
+        state = self._state.with_filter(slot, values)
         return self._commit(name, state, code.difference(self._state, state), slot)
 
     # --- presets, bias, slots -----------------------------------------------------------------
@@ -578,19 +632,19 @@ class FilterBench:
     def apply_preset(
         self, slot: int, key: str, channel: int | None = None, **parameters: float
     ) -> str:
-        """A preset at the net's size; moving one of its sliders goes on being one step."""
+        """A preset at the filter's size; moving one of its sliders goes on being one step."""
         self._check(slot, channel or 0)
         preset = find_preset(key)
-        kernel = preset.make(self.size, **parameters)
+        kernel = preset.make(self.size_of(slot), **parameters)
         values = preset.defaults() | {name: float(value) for name, value in parameters.items()}
         before = self.preset(slot)
         again = before is not None and before.key == preset.key
-        kernels = self._state.kernels.copy()
         if channel is None:
-            kernels[slot] = _on_channels(kernel[None], self.channels)
+            filter_ = on_channels(kernel[None], self.channels)
         else:
-            kernels[slot, channel] = kernel
-        state = self._state.with_kernels(kernels, slot)
+            filter_ = self._state.own(slot).copy()
+            filter_[channel] = kernel
+        state = self._state.with_filter(slot, filter_)
         if channel is None or self.channels == 1:
             state = state.with_preset(slot, PresetChoice(preset.key, tuple(values.items())))
         lines = f"# {preset.describe(values)}\n" + code.difference(self._state, state)
@@ -615,6 +669,28 @@ class FilterBench:
         lines = code.bias(slot, float(bias[slot]))
         return self._commit("Change bias", state, lines, slot, ("bias", slot))
 
+    def set_divisor(self, slot: int, value: float) -> str:
+        """The number that the filter's cells are divided by, as in GIMP and ImageJ.
+
+        Raises
+        ------
+        FilterLabError
+            If it is 0 or not finite, or would make weights that are not finite.
+        """
+        self._check(slot, 0)
+        divisors = self._state.divisors.copy()
+        divisors[slot] = _finite(value)
+        if divisors[slot] == 0:
+            raise FilterLabError("nothing can be divided by 0; type another divisor, such as 1")
+        divisors.flags.writeable = False
+        state = replace(self._state, divisors=divisors)
+        if not np.isfinite(state.weights).all():
+            raise FilterLabError(
+                f"divided by {value:g} the cells would not be finite; type a larger divisor"
+            )
+        lines = code.difference(self._state, state)
+        return self._commit("Change divisor", state, lines, slot, ("divisor", slot))
+
     def swap(self, first: int, second: int) -> str:
         """Exchange two filters with their biases."""
         order = list(range(SLOTS))
@@ -633,16 +709,74 @@ class FilterBench:
         state = self._state.reordered(order)
         return self._commit("Copy filter", state, code.copy(source, target), target)
 
+    def composed(self, first: int, second: int) -> tuple[Floats, float]:
+        """The one filter (C, rows, columns) and bias that do what two do one after the other.
+
+        Raises
+        ------
+        FilterLabError
+            If there is none: the first has three channels, pixels are skipped between the two,
+            or it would be larger than a kernel can be.
+        """
+        self._check(first, 0)
+        self._check(second, 0)
+        if self.channels > 1:
+            raise FilterLabError(
+                "filters over three channels cannot follow each other; choose grey or each channel"
+            )
+        if self.settings.stride > 1:
+            raise FilterLabError(
+                "with a stride the second filter skips pixels, and no one kernel does that; "
+                "set the stride to 1"
+            )
+        one, two = (self.weights(slot)[0].astype(np.float64) for slot in (first, second))
+        values = transform.compose(one, two)
+        bias = self.bias(first) * float(two.sum()) + self.bias(second)
+        return as_kernel(values)[None], float(bias)
+
+    def compose(self, first: int, second: int, target: int) -> str:
+        """Put :meth:`composed` into a filter."""
+        values, bias = self.composed(first, second)
+        with self.group("Compose filters"):
+            changed = self.set_divisor(target, 1)
+            changed = self.set_kernel(target, values, "Compose filters") or changed
+            changed = self.set_bias(target, bias) or changed
+        return "Compose filters" if changed else ""
+
     # --- the net ------------------------------------------------------------------------------
 
-    def set_size(self, size: int | Sequence[int]) -> str:
-        """Another kernel size, (rows, columns) or one number; kernels stay centred."""
-        state = self._state.with_size(check_size(size))
-        return self._commit("Change size", state, code.difference(self._state, state))
+    def set_size(self, size: int | Sequence[int], slot: int | None = None) -> str:
+        """Another kernel size, (rows, columns) or one number, of one filter or of all.
+
+        A preset stays one, made anew; other kernels stay centred. While the three are linked
+        the others follow.
+        """
+        checked = check_size(size)
+        state = self._state.with_sizes([checked] * SLOTS)
+        if slot is not None:
+            self._check(slot, 0)
+            state = self._resized(slot, checked)
+        return self._commit("Change size", state, code.difference(self._state, state), slot)
+
+    def _resized(self, slot: int, size: tuple[int, int]) -> BenchState:
+        sizes = list(self._state.sizes)
+        sizes[slot] = size
+        return self._state.with_sizes([size] * SLOTS if self.linked else sizes)
+
+    def set_linked(self, linked: bool) -> str:
+        """Whether the three keep one size from now on; linking takes the largest."""
+        state = replace(self._state, linked=bool(linked))
+        if linked:
+            state = state.with_sizes([state.size] * SLOTS)
+        return self._commit("Link sizes", state, code.difference(self._state, state))
 
     def set_pad(self, pad: str) -> str:
         """``valid`` or ``same``."""
         return self._set("Change padding", pad=pad)
+
+    def set_edge(self, edge: str) -> str:
+        """What the padding holds: ``zero``, ``reflect``, ``replicate`` or ``wrap``."""
+        return self._set("Change edge", edge=edge)
 
     def set_stride(self, stride: int) -> str:
         return self._set("Change stride", stride=int(stride))
@@ -666,7 +800,7 @@ class FilterBench:
 
     def reset(self) -> str:
         """The filters, size and settings the bench begins with; the picture stays."""
-        state = replace(start_state(None, ""), picture=self._state.picture)
+        state = replace(start_state(None, ""), picture=self._state.picture, stack=self._state.stack)
         return self._commit("Start anew", state, code.difference(self._state, state))
 
     # --- picture ------------------------------------------------------------------------------
@@ -676,16 +810,55 @@ class FilterBench:
     ) -> str:
         """Another input: float32 (H, W) or (H, W, 3) RGB, 0 to 1."""
         picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
-        state = replace(self._state, picture=picture)
+        kept = self._state.stack if name == "Draw on picture" else ()
+        state = replace(self._state, picture=picture, stack=kept)
         return self._commit(name, state, code.picture(state))
 
     def show_frame(self, pixels: ArrayLike | Picture, title: str = "") -> None:
         """A camera's frame as input, without an undo step of its own."""
         picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
         picture.passing = picture is not pixels
-        state = replace(self._state, picture=picture)
+        state = replace(self._state, picture=picture, stack=())
         state.check()
         self._put(state)
+
+    def apply(self, slot: int, outputs: Outputs | None = None) -> str:
+        """Go on with an output as the input; what led there is kept on the stack.
+
+        Parameters
+        ----------
+        outputs : Outputs, optional
+            Those of the present state, all of them, if they are known; else they are computed.
+
+        Raises
+        ------
+        FilterLabError
+            If the output is not finite, or too small for the kernels.
+        """
+        self._check(slot, 0)
+        if outputs is None or outputs.revision != self._revision or outputs.step != 1:
+            outputs = convolve.compute(self.snapshot())
+        state, settings = self._state, self._state.settings
+        pixels = np.ascontiguousarray(outputs.data[slot]) / np.float32(settings.scale)
+        if not np.isfinite(pixels).all():
+            raise FilterLabError("the output is not finite, so nothing can go on from it; undo")
+        pixels.flags.writeable = False
+        choice = self.preset(slot)
+        applied = Applied(
+            state.picture, state.weights[slot], state.sizes[slot], self.bias(slot), settings, slot,
+            find_preset(choice.key).title if choice else "own kernel",
+        )  # fmt: skip
+        picture = Picture(pixels, state.picture.title)
+        new = replace(state, picture=picture, stack=(*state.stack, applied))
+        return self._commit("Apply and go on", new, code.applied(new, slot))
+
+    def step_back(self) -> str:
+        """Take the input again that the last applied filter looked at."""
+        state = self._state
+        if not state.stack:
+            return ""
+        new = replace(state, picture=state.stack[-1].picture, stack=state.stack[:-1])
+        return self._commit("Take a step back", new, code.picture(new))
 
     def draw_on_picture(
         self,
@@ -736,8 +909,8 @@ class FilterBench:
         """
         prototxt, weights = net_files(prefix)
         state = self._state
-        planes = state.picture.planes(state.settings.mode)
-        parameter = convolve.net_parameter(state.settings, SLOTS, state.size, planes.shape)
+        shape = self.snapshot().fed().shape
+        parameter = convolve.net_parameter(state.settings, SLOTS, state.size, shape)
         try:
             self.net.save(str(weights))
             with atomic_write(prototxt, "w") as stream:
@@ -769,15 +942,6 @@ def _filter_values(kernel: ArrayLike) -> Floats:
     if array.ndim == 3 and array.shape[0] == 3:
         return np.stack([as_kernel(grid) for grid in array])
     return as_kernel(array)[None]
-
-
-def _on_channels(values: Floats, channels: int) -> Floats:
-    """(1 or 3, kh, kw) as (channels, kh, kw)."""
-    if values.shape[0] == channels:
-        return values
-    if channels == 1:
-        return values.sum(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
-    return (values.astype(np.float64) * LUMA[:, None, None]).astype(np.float32)
 
 
 def _kept_bytes(edit: Edit[BenchState]) -> int:

@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import numpy as np
 
+from filterlab.surgery.convolve import EDGES
 from filterlab.surgery.kernels import Kernel
 from filterlab.surgery.kernels.text import format_number
 from filterlab.workbench.filter_state import SLOTS, BenchState
 
-__all__ = ["bias", "cell", "copy", "difference", "kernel", "picture", "structure", "swap"]
+__all__ = [
+    "applied", "bias", "cell", "copy", "difference", "kernel", "picture", "structure", "swap",
+]  # fmt: skip
 
 _WEIGHTS = "net.params['conv'][0].data"
 _BIAS = "net.params['conv'][1].data"
 
 
-def cell(slot: int, channel: int, row: int, column: int, value: float) -> str:
-    """One cell of a kernel."""
-    return f"{_WEIGHTS}[{slot}, {channel}, {row}, {column}] = {format_number(value)}"
+def cell(slot: int, channel: int, row: int, column: int, value: float, divisor: float = 1.0) -> str:
+    """One cell of the blob, divided."""
+    share = "" if divisor == 1 else f" / {format_number(divisor)}"
+    return f"{_WEIGHTS}[{slot}, {channel}, {row}, {column}] = {format_number(value)}{share}"
 
 
-def kernel(slot: int, channel: int, values: Kernel) -> str:
-    """A whole grid."""
+def _rows(values: Kernel, indent: str) -> str:
     rows = [", ".join(format_number(value) for value in row) for row in values]
+    return f",\n{indent}".join(f"[{row}]" for row in rows)
+
+
+def kernel(state: BenchState, slot: int, channel: int) -> str:
+    """A whole grid: where it lies in the blob, and divided."""
+    values, place = state.own(slot)[channel], f"{slot}, {channel}"
     if not values.any():
-        return f"{_WEIGHTS}[{slot}, {channel}] = 0"
-    inner = ",\n    ".join(f"[{row}]" for row in rows)
-    return f"{_WEIGHTS}[{slot}, {channel}] = [\n    {inner},\n]"
+        return f"{_WEIGHTS}[{place}] = 0"
+    divisor = float(state.divisors[slot])
+    share = "" if divisor == 1 else f" / {format_number(divisor)}"
+    numbers = f"[\n    {_rows(values, '    ')},\n]"
+    numbers = f"np.array({numbers}){share}" if share else numbers
+    if state.sizes[slot] == state.size:
+        return f"{_WEIGHTS}[{place}] = {numbers}"
+    (top, left), (rows, cols) = state.offset(slot), state.sizes[slot]
+    return (
+        f"w = {_WEIGHTS}\nw[{place}] = 0\n"
+        f"w[{place}, {top}:{top + rows}, {left}:{left + cols}] = {numbers}"
+    )
 
 
 def bias(slot: int, value: float) -> str:
@@ -47,7 +65,7 @@ def structure(state: BenchState) -> str:
     rows, cols = state.size
     settings = state.settings
     words = [f"kernel_size: {rows}" if rows == cols else f"kernel_h: {rows} kernel_w: {cols}"]
-    down, across = settings.margins(state.size)
+    down, across = settings.net_margins(state.size)
     if (down, across) != (0, 0):
         words.append(f"pad: {down}" if down == across else f"pad_h: {down} pad_w: {across}")
     words.append(f"stride: {settings.stride}")
@@ -59,18 +77,42 @@ def structure(state: BenchState) -> str:
 
 
 def picture(state: BenchState) -> str:
-    """The picture put into the net."""
-    shape = state.picture.planes(state.settings.mode).shape
-    times = " * 255" if state.settings.scale == 255 else ""
+    """The picture put into the net; edges that the net cannot make are made before."""
     how = {
-        "grey": "caffe.io.load_image(name, color=False)[:, :, 0]",
+        "grey": "caffe.io.load_image(name, color=False)[:, :, 0][np.newaxis, np.newaxis]",
         "each": "caffe.io.load_image(name).transpose(2, 0, 1)[:, np.newaxis]",
-        "three": "caffe.io.load_image(name).transpose(2, 0, 1)",
-    }["grey" if shape[:2] == (1, 1) else state.settings.mode]
-    return (
-        f"net.blobs['data'].reshape({', '.join(str(n) for n in shape)})\n"
-        f"net.blobs['data'].data[...] = {how}{times}"
-    )
+        "three": "caffe.io.load_image(name).transpose(2, 0, 1)[np.newaxis]",
+    }["grey" if _single(state) else state.settings.mode]
+    return f"x = {how}\n{_fed(state)}"
+
+
+def _single(state: BenchState) -> bool:
+    mode = state.settings.mode
+    return mode == "grey" or (mode == "each" and not state.picture.colour)
+
+
+def _fed(state: BenchState) -> str:
+    """``x`` (batch, channels, H, W) put into the net."""
+    settings = state.settings
+    lines = []
+    down, across = settings.margins(state.size)
+    if settings.edge != "zero" and (down, across) != (0, 0):
+        lines.append(
+            f"x = np.pad(x, ((0, 0), (0, 0), ({down}, {down}), ({across}, {across})), "
+            f"'{EDGES[settings.edge]}')"
+        )
+    times = " * 255" if settings.scale == 255 else ""
+    lines += ["net.blobs['data'].reshape(*x.shape)", f"net.blobs['data'].data[...] = x{times}"]
+    return "\n".join(lines)
+
+
+def applied(state: BenchState, slot: int) -> str:
+    """An output put into the net as its input."""
+    by = " / 255" if state.settings.scale == 255 else ""
+    lines = ["net.forward()", f"x = net.blobs['conv'].data[:, {slot}:{slot + 1}].copy(){by}"]
+    if state.settings.channels > 1:
+        lines.append(f"x = x.repeat({state.settings.channels}, axis=1)")
+    return "\n".join([*lines, _fed(state)])
 
 
 def difference(old: BenchState, new: BenchState) -> str:
@@ -80,18 +122,22 @@ def difference(old: BenchState, new: BenchState) -> str:
     if rebuilt and (
         old.size != new.size
         or old.settings.channels != new.settings.channels
-        or (old.settings.pad, old.settings.stride, old.settings.dilation)
-        != (new.settings.pad, new.settings.stride, new.settings.dilation)
+        or old.settings.net_margins(old.size) != new.settings.net_margins(new.size)
+        or (old.settings.stride, old.settings.dilation)
+        != (new.settings.stride, new.settings.dilation)
     ):
         lines.append(structure(new))
         everything = True
     else:
         everything = False
     for slot in range(SLOTS):
+        divided = new.divisors[slot] != old.divisors[slot]
         for channel in range(new.kernels.shape[1]):
-            values = new.kernels[slot, channel]
-            if everything or not np.array_equal(values, old.kernels[slot, channel]):
-                lines.append(kernel(slot, channel, values))
+            same = not (everything or divided) and np.array_equal(
+                new.own(slot)[channel], old.own(slot)[channel]
+            )
+            if not same:
+                lines.append(kernel(new, slot, channel))
         if (everything and new.bias[slot]) or new.bias[slot] != old.bias[slot]:
             lines.append(bias(slot, float(new.bias[slot])))
     if everything or new.picture is not old.picture or rebuilt:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from filterlab.errors import FilterLabError
+from filterlab.pictures import LUMA
 from filterlab.surgery.convolve import Picture, Settings
 from filterlab.surgery.kernels import check_size
 from filterlab.surgery.kernels.analysis import output_size
@@ -17,11 +19,12 @@ from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.surgery.kernels.transform import resize
 
 __all__ = [
-    "LUMA",
     "SLOTS",
+    "Applied",
     "BenchState",
     "PresetChoice",
     "from_session",
+    "on_channels",
     "start_state",
     "to_session",
     "with_mode",
@@ -32,8 +35,7 @@ Floats = NDArray[np.float32]
 SLOTS = 3
 """Filters of the bench."""
 
-LUMA = np.array([0.2125, 0.7154, 0.0721])
-"""Shares of red, green and blue in the grey picture (scikit-image's, as caffe.io's)."""
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,52 @@ class PresetChoice:
 
 
 @dataclass(frozen=True, eq=False)
+class Applied:
+    """A filter whose output became the input.
+
+    Attributes
+    ----------
+    picture : Picture
+        The input it looked at.
+    weights : float32 (C, kh, kw), read-only
+        The filter as the net had it: in the blob's size, divided.
+    size : (rows, columns)
+        Its own, in the middle of these.
+    bias : float
+    settings : Settings
+    slot : int
+    name : str
+        What it was called: a preset's title, or "own kernel".
+    """
+
+    picture: Picture
+    weights: Floats
+    size: Size
+    bias: float
+    settings: Settings
+    slot: int
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
 class BenchState:
     """Everything the bench shows.
 
     Attributes
     ----------
     kernels : float32 (3, C, kh, kw), read-only
+        The cells in one blob: of the size of the largest, the smaller ones centred in zeros.
     bias : float32 (3,), read-only
     presets : tuple of three PresetChoice or None
     settings : Settings
     picture : Picture
+    sizes : tuple of three (rows, columns)
+    divisors : float32 (3,), read-only
+        What the cells are divided by before they are the net's weights; never 0.
+    linked : bool
+        Whether the three keep one size.
+    stack : tuple of Applied
+        The outputs that became inputs on the way to ``picture``, the first first.
     """
 
     kernels: Floats
@@ -71,10 +109,33 @@ class BenchState:
     presets: tuple[PresetChoice | None, ...]
     settings: Settings
     picture: Picture
+    sizes: tuple[Size, ...]
+    divisors: Floats
+    linked: bool = False
+    stack: tuple[Applied, ...] = ()
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
+        """Rows and columns of the blob."""
         return int(self.kernels.shape[2]), int(self.kernels.shape[3])
+
+    @cached_property
+    def weights(self) -> Floats:
+        """What the net gets: the cells divided, float32 (3, C, kh, kw), read-only."""
+        if (self.divisors == 1).all():
+            return self.kernels
+        exact = self.kernels.astype(np.float64) / self.divisors[:, None, None, None]
+        return _frozen(exact.astype(np.float32))
+
+    def offset(self, slot: int) -> Size:
+        """Where a filter's own cells begin in the blob."""
+        (rows, cols), (all_rows, all_cols) = self.sizes[slot], self.size
+        return (all_rows - rows) // 2, (all_cols - cols) // 2
+
+    def own(self, slot: int) -> Floats:
+        """A filter's cells at its own size: (C, rows, columns), read-only."""
+        (top, left), (rows, cols) = self.offset(slot), self.sizes[slot]
+        return self.kernels[slot, :, top : top + rows, left : left + cols]
 
     def check(self) -> None:
         """FilterLabError if the kernels do not fit into the picture even once."""
@@ -94,18 +155,21 @@ class BenchState:
     def difference(self, old: BenchState) -> tuple[frozenset[str], frozenset[int]]:
         """Kinds of what changed since ``old``, and the slots concerned; see Change."""
         kinds, slots = set(), set()
-        if self.kernels.shape != old.kernels.shape:
-            kinds |= {"kernels"} | ({"size"} if self.size != old.size else set())
-            slots |= set(range(SLOTS))
-        elif self.kernels is not old.kernels:
-            changed = (self.kernels != old.kernels).any(axis=(1, 2, 3))
-            if changed.any():
+        if self.sizes != old.sizes or self.linked != old.linked:
+            kinds.add("size")
+        if self.kernels is not old.kernels or self.sizes != old.sizes:
+            changed = {s for s in range(SLOTS) if not np.array_equal(self.own(s), old.own(s))}
+            if changed or self.kernels.shape != old.kernels.shape:
                 kinds.add("kernels")
-                slots |= {int(slot) for slot in np.flatnonzero(changed)}
-        changed_bias = np.flatnonzero(self.bias != old.bias)
-        if len(changed_bias):
-            kinds.add("bias")
-            slots |= {int(slot) for slot in changed_bias}
+            slots |= changed
+        for kind, mine_, theirs_ in (
+            ("bias", self.bias, old.bias),
+            ("divisor", self.divisors, old.divisors),
+        ):
+            other = np.flatnonzero(mine_ != theirs_)
+            if len(other):
+                kinds.add(kind)
+                slots |= {int(slot) for slot in other}
         for slot, (mine, theirs) in enumerate(zip(self.presets, old.presets)):
             if mine != theirs:
                 kinds.add("presets")
@@ -116,51 +180,73 @@ class BenchState:
             kinds.add("picture")
         return frozenset(kinds), frozenset(slots)
 
-    def with_kernels(self, kernels: Floats, slot: int | None = None) -> BenchState:
-        """Other numbers; a ``slot`` whose numbers changed is no preset any more."""
-        presets = list(self.presets)
-        if slot is not None and not np.array_equal(kernels[slot], self.kernels[slot]):
-            presets[slot] = None
-        return replace(self, kernels=_frozen(kernels), presets=tuple(presets))
+    def with_filter(self, slot: int, values: Floats) -> BenchState:
+        """Other cells (C, rows, columns); a filter whose numbers changed is no preset any more."""
+        if np.array_equal(values, self.own(slot)):
+            return self
+        sizes = _put(self.sizes, slot, (int(values.shape[-2]), int(values.shape[-1])))
+        filters = [values if n == slot else self.own(n) for n in range(SLOTS)]
+        presets = _put(self.presets, slot, None)
+        return replace(self, kernels=_blob(filters), sizes=sizes, presets=presets)
 
     def with_preset(self, slot: int, choice: PresetChoice | None) -> BenchState:
-        presets = list(self.presets)
-        presets[slot] = choice
-        return replace(self, presets=tuple(presets))
+        return replace(self, presets=_put(self.presets, slot, choice))
 
     def with_bias(self, bias: Floats) -> BenchState:
         return replace(self, bias=_frozen(bias))
 
-    def with_size(self, size: tuple[int, int]) -> BenchState:
-        """Kernels centred in another size; a preset stays one if it looks the same there."""
-        if size == self.size:
+    def with_sizes(self, sizes: Sequence[Size]) -> BenchState:
+        """Filters of other sizes: a preset is made anew there, other kernels stay centred."""
+        if tuple(sizes) == self.sizes:
             return self
-        kernels = resize(self.kernels, size)
-        presets: list[PresetChoice | None] = []
-        for slot, choice in enumerate(self.presets):
-            if choice is not None:
+        filters = []
+        for slot, size in enumerate(sizes):
+            choice, values = self.presets[slot], self.own(slot)
+            if size == self.sizes[slot]:
+                filters.append(values)
+            elif choice is None:
+                filters.append(resize(values, size))
+            else:
                 made = PRESETS[choice.key].make(size, **choice.values)
-                if self.settings.channels != 1 or not np.array_equal(kernels[slot, 0], made):
-                    choice = None
-            presets.append(choice)
-        return replace(self, kernels=_frozen(kernels), presets=tuple(presets))
+                filters.append(on_channels(made[None], self.settings.channels))
+        return replace(self, kernels=_blob(filters), sizes=tuple(sizes))
 
     def reordered(self, order: Sequence[int]) -> BenchState:
         """Slot i becomes what slot ``order[i]`` was."""
-        index = list(order)
         return replace(
             self,
-            kernels=_frozen(self.kernels[index]),
-            bias=_frozen(self.bias[index]),
-            presets=tuple(self.presets[i] for i in index),
+            kernels=_blob([self.own(i) for i in order]),
+            bias=_frozen(self.bias[list(order)]),
+            presets=tuple(self.presets[i] for i in order),
+            sizes=tuple(self.sizes[i] for i in order),
+            divisors=_frozen(self.divisors[list(order)]),
         )
 
 
+def on_channels(values: Floats, channels: int) -> Floats:
+    """A filter (1 or 3, rows, columns) as (channels, rows, columns), with the same answer."""
+    if values.shape[0] == channels:
+        return values
+    if channels == 1:
+        return values.sum(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
+    return (values.astype(np.float64) * LUMA[:, None, None]).astype(np.float32)
+
+
+def _put(values: tuple[Any, ...], slot: int, value: Any) -> tuple[Any, ...]:
+    return (*values[:slot], value, *values[slot + 1 :])
+
+
+def _blob(filters: Sequence[Floats]) -> Floats:
+    """Filters of their own sizes in one array, the smaller ones centred in zeros."""
+    size = tuple(max(values.shape[axis] for values in filters) for axis in (1, 2))
+    return _frozen(np.stack([resize(values, size) for values in filters]))
+
+
 def _frozen(array: Floats) -> Floats:
-    result = np.ascontiguousarray(array, dtype=np.float32)
-    if result.flags.writeable:
-        result = result.copy() if result is array else result
-        result.flags.writeable = False
+    if array.dtype == np.float32 and not array.flags.writeable and array.flags.c_contiguous:
+        return array
+    result = np.asarray(array, dtype=np.float32) + np.float32(0)  # a copy, and no -0 in it
+    result.flags.writeable = False
     return result
 
 
@@ -183,20 +269,22 @@ def with_mode(state: BenchState, mode: str) -> BenchState:
 
 
 def start_state(picture: ArrayLike | None, title: str) -> BenchState:
-    """The tutorial's designed filters, 5 x 5, over a picture (default: a grey ramp)."""
+    """The tutorial's designed filters in a blob of 5 x 5 over a picture (default: a grey ramp)."""
     choices = (
         PresetChoice("gaussian", (("sigma", 1.0),)),
         PresetChoice("sobel-h"),
         PresetChoice("sobel-v"),
     )
-    kernels = np.stack([PRESETS[c.key].make((5, 5), **c.values)[None] for c in choices])
+    sizes = ((5, 5), (3, 3), (3, 3))
+    kernels = _blob(
+        [PRESETS[c.key].make(size, **c.values)[None] for c, size in zip(choices, sizes)]
+    )
     if picture is None:
         ramp = np.linspace(0, 1, 480, dtype=np.float32)
         picture = np.broadcast_to(ramp, (360, 480))
     pixels = picture if isinstance(picture, Picture) else Picture(picture, title)
-    return BenchState(
-        _frozen(kernels), _frozen(np.zeros(SLOTS, np.float32)), choices, Settings(), pixels
-    )
+    zeros, ones = np.zeros(SLOTS, np.float32), np.ones(SLOTS, np.float32)
+    return BenchState(kernels, _frozen(zeros), choices, Settings(), pixels, sizes, _frozen(ones))
 
 
 def to_session(state: BenchState) -> dict[str, Any]:
@@ -204,6 +292,9 @@ def to_session(state: BenchState) -> dict[str, Any]:
     return {
         "kernels": state.kernels.tolist(),
         "bias": state.bias.tolist(),
+        "sizes": [list(size) for size in state.sizes],
+        "divisors": state.divisors.tolist(),
+        "linked": state.linked,
         "settings": asdict(state.settings),
         "presets": [
             None if choice is None else {"key": choice.key, "parameters": choice.values}
@@ -227,15 +318,26 @@ def from_session(session: Mapping[str, Any], picture: Picture) -> BenchState:
         with np.errstate(over="ignore"):
             kernels = np.array(session["kernels"], dtype=np.float32)
             bias = np.array(session["bias"], dtype=np.float32)
-        check_size(kernels.shape[2:])
-        presets = tuple(_choice(entry, kernels.shape[2:]) for entry in session["presets"])
+            divisors = np.array(session.get("divisors", [1.0] * SLOTS), dtype=np.float32)
+        blob = check_size(kernels.shape[2:])
+        # Sessions of an earlier version know one size for all, and no divisors.
+        sizes = tuple(check_size(size) for size in session.get("sizes", [blob] * SLOTS))
         good = kernels.shape[:2] == (SLOTS, settings.channels) and bias.shape == (SLOTS,)
-        if not good or len(presets) != SLOTS or not np.isfinite(kernels).all():
+        good = good and divisors.shape == (SLOTS,) and len(sizes) == SLOTS
+        finite = all(np.isfinite(numbers).all() for numbers in (kernels, bias, divisors))
+        fits = all(rows <= blob[0] and cols <= blob[1] for rows, cols in sizes)
+        if not (good and finite and fits and divisors.all()):
             raise ValueError
-        state = BenchState(_frozen(kernels), _frozen(bias), presets, settings, picture)
+        presets = tuple(_choice(entry, sizes[n]) for n, entry in enumerate(session["presets"]))
+        if len(presets) != SLOTS:
+            raise ValueError
+        filters = [resize(kernels[n], sizes[n]) for n in range(SLOTS)]
+        linked = session.get("linked", len(set(sizes)) == 1) is True
+        state = BenchState(
+            _blob(filters), _frozen(bias), presets, settings, picture, sizes, _frozen(divisors),
+            linked,
+        )  # fmt: skip
         state.check()
-        if not np.isfinite(bias).all():
-            raise ValueError
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
         raise FilterLabError(
             "the filters of the last session cannot be read; the tutorial's are shown instead"

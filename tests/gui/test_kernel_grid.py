@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QColor, QImage, QMouseEvent, QWheelEvent
-from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtGui import QColor, QImage, QKeySequence, QMouseEvent, QWheelEvent
+from qtpy.QtWidgets import QApplication, QLineEdit, QShortcut, QVBoxLayout, QWidget
 
 from filterlab.gui.widgets.kernel_grid import KernelGrid, cell_colour, format_cell, text_colour
 
@@ -125,11 +125,76 @@ def test_symmetric_drawing(
 ) -> None:
     grid.set_symmetry(symmetry)
     grid.set_brush(1)
+    grid.set_click_paints(True)
     drag(qtbot, grid, [(0, 1)], Qt.LeftButton)
     assert {(int(r), int(c)) for r, c in np.argwhere(grid.values())} == cells
 
 
-def test_typing_moves_down_and_tab_moves_right(qtbot: QtBot, grid: KernelGrid) -> None:
+def test_a_click_selects_and_paints_only_if_asked(qtbot: QtBot, grid: KernelGrid) -> None:
+    log = Log(grid)
+    qtbot.mouseClick(grid, Qt.LeftButton, pos=centre(grid, 0, 3))
+    assert grid.current() == (0, 3)
+    with qtbot.waitSignal(grid.menu_requested):
+        qtbot.mouseClick(grid, Qt.RightButton, pos=centre(grid, 4, 4))
+    assert log.edits == []
+    grid.set_click_paints(True)
+    qtbot.mouseClick(grid, Qt.LeftButton, pos=centre(grid, 1, 1))
+    assert grid.values()[1, 1] == 0.5
+    qtbot.mouseClick(grid, Qt.RightButton, pos=centre(grid, 1, 1))
+    assert not grid.values().any()
+    assert [name for name, _ in log.edits] == ["Paint", "Erase"]
+
+
+def test_a_double_click_edits_what_was_there(qtbot: QtBot, grid: KernelGrid) -> None:
+    values = np.zeros((5, 5), np.float32)
+    values[1, 2] = -2
+    grid.set_values(values)
+    qtbot.mouseClick(grid, Qt.LeftButton, pos=centre(grid, 1, 2))
+    qtbot.mouseDClick(grid, Qt.LeftButton, pos=centre(grid, 1, 2))
+    assert grid.findChild(QLineEdit).text() == "-2"
+    np.testing.assert_array_equal(grid.values(), values)
+
+
+def test_as_many_notches_back_as_forth_end_where_they_began(qtbot: QtBot, grid: KernelGrid) -> None:
+    for start in (0.0, 0.3):
+        grid.set_values(np.full((5, 5), start))
+        for notch in (1, -1):
+            for _ in range(30):
+                wheel(grid, 1, 3, notch)
+        assert grid.values()[1, 3] == np.float32(start)
+        assert not np.signbit(grid.values()[1, 3])
+    grid.set_values(np.full((5, 5), -0.0))
+    assert not np.signbit(grid.values()).any()
+
+
+def test_parts_of_a_notch_add_up(qtbot: QtBot, grid: KernelGrid) -> None:
+    for _ in range(8):  # a fine wheel
+        pos = QPointF(centre(grid, 2, 2))
+        event = QWheelEvent(
+            pos, QPointF(grid.mapToGlobal(pos.toPoint())), QPoint(), QPoint(0, 30),
+            Qt.NoButton, Qt.NoModifier, Qt.NoScrollPhase, False,
+        )  # fmt: skip
+        QApplication.sendEvent(grid, event)
+    assert grid.values()[2, 2] == np.float32(0.2)
+
+
+def test_escape_is_the_grids_before_it_is_the_windows(qtbot: QtBot, grid: KernelGrid) -> None:
+    host = grid.window()
+    escaped: list[bool] = []
+    shortcut = QShortcut(QKeySequence("Esc"), host)
+    shortcut.activated.connect(lambda: escaped.append(True))
+    qtbot.keyClicks(grid, "7")
+    qtbot.keyClick(grid.findChild(QLineEdit), Qt.Key_Escape)
+    assert not grid.values().any()
+    grid.select(slice(0, 2), slice(0, 2))
+    qtbot.keyClick(grid, Qt.Key_Escape)
+    assert grid.selection() == (slice(1, 2), slice(1, 2))
+    assert escaped == []
+    qtbot.keyClick(grid, Qt.Key_Escape)
+    assert escaped == [True]
+
+
+def test_typing_moves_down_and_tab_leaves_the_grid(qtbot: QtBot, grid: KernelGrid) -> None:
     qtbot.mouseClick(grid, Qt.LeftButton, Qt.ControlModifier, centre(grid, 0, 0))
     assert not grid.values().any(), "Ctrl and a click only move"
     qtbot.keyClicks(grid, "4")
@@ -138,9 +203,18 @@ def test_typing_moves_down_and_tab_moves_right(qtbot: QtBot, grid: KernelGrid) -
     qtbot.keyClick(editor, Qt.Key_Return)
     assert grid.values()[0, 0] == 4.5
     assert grid.current() == (1, 0)
-    qtbot.keyClick(grid, Qt.Key_Tab)
-    assert grid.current() == (1, 1)
+    qtbot.keyClicks(grid, "2")
+    qtbot.keyClick(grid.findChildren(QLineEdit)[-1], Qt.Key_Tab)
+    assert grid.current() == (1, 1), "while a row is typed, Tab goes along it"
     qtbot.keyClick(grid, Qt.Key_Up)
+    assert grid.current() == (0, 1)
+    other = QLineEdit(grid.window())
+    other.show()
+    QWidget.setTabOrder(grid, other)
+    qtbot.keyClick(grid, Qt.Key_Tab)
+    assert other.hasFocus()
+    qtbot.keyClick(other, Qt.Key_Backtab)
+    assert grid.hasFocus()
     assert grid.current() == (0, 1)
 
 

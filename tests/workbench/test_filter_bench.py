@@ -50,6 +50,11 @@ EDITS: list[tuple[str, Callable[[FilterBench], str]]] = [
     ("Change preset", lambda b: b.apply_preset(0, "gaussian", sigma=2)),
     ("Change bias", lambda b: b.set_bias(1, 0.5)),
     ("Change size", lambda b: b.set_size((3, 7))),
+    ("Change size", lambda b: b.set_size(3, 1)),
+    ("Change divisor", lambda b: b.set_divisor(1, 3)),
+    ("Change edge", lambda b: b.set_edge("wrap")),
+    ("Compose filters", lambda b: b.compose(0, 1, 2)),
+    ("Apply and go on", lambda b: b.apply(0)),
     ("Change padding", lambda b: b.set_pad("same")),
     ("Change stride", lambda b: b.set_stride(2)),
     ("Change dilation", lambda b: b.set_dilation(3)),
@@ -66,6 +71,7 @@ EDITS: list[tuple[str, Callable[[FilterBench], str]]] = [
 @pytest.fixture
 def bench() -> FilterBench:
     made = FilterBench(PICTURE)
+    made.set_size(5)
     made.transform(0, "rounded", 2)  # so that no edit below happens to change nothing
     made.journal.clear()
     return made
@@ -79,6 +85,10 @@ def _key(bench: FilterBench) -> tuple[object, ...]:
         state.bias.tobytes(),
         state.presets,
         state.settings,
+        state.sizes,
+        state.divisors.tobytes(),
+        state.linked,
+        len(state.stack),
         state.picture.pixels.tobytes(),
     )
 
@@ -100,11 +110,12 @@ def test_every_edit_has_a_name_an_undo_and_a_line(
     assert name in EDIT_NAMES
     after = _key(bench)
     assert after != before
-    assert len(told) == 1
-    assert told[0].kinds
-    assert told[0].revision == bench.revision == revision + 1
+    steps = [change for change in told if change.kinds]
+    assert steps
+    assert steps[-1].revision == bench.revision == revision + len(steps)
+    assert len(steps) == 1 or name == "Compose filters"
     line = bench.code
-    assert "net." in line
+    assert "net." in line or name == "Change edge"  # no padding, so no edge is seen
     _net_holds_the_state(bench)
     assert bench.undo() == name
     assert _key(bench) == before
@@ -112,21 +123,25 @@ def test_every_edit_has_a_name_an_undo_and_a_line(
     assert bench.redo() == name
     assert _key(bench) == after
     assert bench.code == line
-    assert len(told) == 3
+    count = len(told)
     stop()
     bench.undo()
-    assert len(told) == 3
+    assert len(told) == count
 
 
 def _net_holds_the_state(bench: FilterBench) -> None:
     net = bench.net
-    np.testing.assert_array_equal(net.params["conv"][0].data, bench.state.kernels)
+    np.testing.assert_array_equal(net.params["conv"][0].data, bench.state.weights)
     np.testing.assert_array_equal(net.params["conv"][1].data, bench.state.bias)
 
 
 @pytest.mark.parametrize(
     "edit",
-    [e for n, e in EDITS if n not in ("Change colour mode", "Open picture", "Draw on picture")],
+    [
+        e
+        for n, e in EDITS
+        if n not in ("Change colour mode", "Open picture", "Draw on picture", "Apply and go on")
+    ],
 )
 def test_the_pycaffe_lines_do_what_the_edit_did(
     bench: FilterBench, edit: Callable[[FilterBench], str]
@@ -140,9 +155,9 @@ def test_the_pycaffe_lines_do_what_the_edit_did(
         net.params["conv"][0].data[...] = 7
         net.params["conv"][1].data[...] = bench.state.bias
     lines = [line for line in bench.code.splitlines() if "blobs['data']" not in line]
-    lines = [line for line in lines if not line.startswith("net = caffe.Net(")]
+    lines = [line for line in lines if not line.startswith(("net = caffe.Net(", "x = "))]
     exec("\n".join(lines), {"net": net, "np": np})
-    np.testing.assert_array_equal(net.params["conv"][0].data, bench.state.kernels)
+    np.testing.assert_array_equal(net.params["conv"][0].data, bench.state.weights)
     np.testing.assert_array_equal(net.params["conv"][1].data, bench.state.bias)
 
 
@@ -242,8 +257,14 @@ def test_bad_input_changes_nothing(bench: FilterBench) -> None:
     assert len(bench.journal) == 0
 
 
-def test_quarter_turns_need_a_square(bench: FilterBench) -> None:
+def test_quarter_turns_need_a_square_in_linked_sizes(bench: FilterBench) -> None:
     bench.set_size((3, 5))
+    kernel = bench.kernel(1).copy()
+    bench.transform(1, "rotate90")
+    np.testing.assert_array_equal(bench.kernel(1), np.rot90(kernel, -1))
+    assert bench.size == (5, 5), "the blob takes both"
+    bench.undo()
+    bench.set_linked(True)
     for what in ("transpose", "rotate90", "rotate45"):
         with pytest.raises(FilterLabError, match="square"):
             bench.transform(1, what)
@@ -255,8 +276,10 @@ def test_size_keeps_kernels_centred_and_known_presets(bench: FilterBench) -> Non
     bench.set_size((7, 9))
     np.testing.assert_array_equal(bench.kernel(1), PRESETS["sobel-h"].make((7, 9)))
     assert bench.preset(1) is not None
-    assert bench.preset(0) is None, "a 5 x 5 bell in a 7 x 9 frame is no 7 x 9 bell"
+    np.testing.assert_array_equal(bench.kernel(0), PRESETS["gaussian"].make((7, 9)))
+    assert bench.preset(0) is not None, "a preset follows the size"
     bench.set_size(3)
+    assert bench.kernel(0).sum() == pytest.approx(1, abs=1e-6)
     np.testing.assert_array_equal(bench.kernel(1), PRESETS["sobel-h"].make(3))
     bench.set_kernel(2, np.eye(5))
     assert bench.size == (5, 5)
@@ -281,6 +304,127 @@ def test_colour_modes_keep_the_answer(bench: FilterBench) -> None:
     bench.set_kernel(2, RNG.normal(size=(3, 3, 3)).astype(np.float32))
     bench.set_kernel(2, np.ones((3, 3)), channel=1)
     assert bench.kernel(2, 1).sum() == 9
+
+
+def test_each_filter_has_its_own_size_in_the_one_blob() -> None:
+    bench = FilterBench(PICTURE)
+    assert bench.state.sizes == ((5, 5), (3, 3), (3, 3))
+    alone = bench.kernel(1).copy()
+    before = convolve.compute(bench.snapshot()).data[1]
+    bench.set_size(11, 0)
+    assert bench.size == (11, 11)
+    np.testing.assert_array_equal(bench.kernel(1), alone)
+    weights = bench.net.params["conv"][0].data
+    np.testing.assert_array_equal(weights[1, 0, 4:7, 4:7], alone)
+    assert np.count_nonzero(weights[1]) == np.count_nonzero(alone)
+    # Three cells less on every side, the same numbers.
+    np.testing.assert_allclose(
+        convolve.compute(bench.snapshot()).data[1], before[3:-3, 3:-3], atol=1e-6
+    )
+    explained = bench.explain(1, 4, 6)
+    assert explained.patch.shape == (1, 3, 3)
+    assert explained.box == (10, 8, 13, 11)
+    result = convolve.compute(bench.snapshot()).data[1, 4, 6]
+    assert explained.result == pytest.approx(float(result), abs=1e-5)
+    bench.set_linked(True)
+    assert bench.state.sizes == ((11, 11),) * 3
+    bench.set_size(3, 2)
+    assert bench.state.sizes == ((3, 3),) * 3
+
+
+@pytest.mark.parametrize("edge", ["reflect", "replicate", "wrap"])
+@pytest.mark.parametrize("mode", ["grey", "each", "three"])
+def test_edges_are_numpys(bench: FilterBench, edge: str, mode: str) -> None:
+    """The picture padded before the net, against the padded picture without padding."""
+    bench.set_mode(mode)
+    bench.set_dilation(2)
+    bench.set_pad("same")
+    zero = convolve.compute(bench.snapshot()).data
+    bench.set_edge(edge)
+    seen = convolve.compute(bench.snapshot()).data
+    assert seen.shape == zero.shape
+    assert not np.allclose(seen, zero)
+    name = {"reflect": "reflect", "replicate": "edge", "wrap": "wrap"}[edge]
+    source = bench.picture.grey if mode == "grey" else PICTURE
+    around = ((4, 4), (4, 4), (0, 0))[: source.ndim]
+    wide = FilterBench(np.pad(source, around, name))  # type: ignore[call-overload]
+    wide.restore(bench.session())
+    wide.set_edge("zero")
+    wide.set_pad("valid")
+    np.testing.assert_array_equal(seen, convolve.compute(wide.snapshot()).data)
+    assert f"'{name}'" in bench.code
+    value = seen[1, 0, 0, 0] if mode == "each" else seen[1, 0, 0]
+    assert bench.explain(1, 0, 0).result == pytest.approx(float(value), abs=1e-5)
+    assert bench.explain(1, 0, 0).box[:2] == (-4, -4)
+
+
+def test_a_divisor_divides_the_nets_weights_alone(bench: FilterBench) -> None:
+    bench.set_kernel(0, np.ones((3, 3)))
+    bench.set_divisor(0, 9)
+    assert (bench.kernel(0) == 1).all()
+    assert bench.net.params["conv"][0].data[0].sum() == pytest.approx(1, abs=1e-6)
+    bench.set_cell(0, 0, 0, 2)
+    assert bench.code.endswith("= 2 / 9")
+    for bad in (0, float("nan")):
+        with pytest.raises(FilterLabError):
+            bench.set_divisor(0, bad)
+
+
+def test_composed_filters_do_what_two_do() -> None:
+    bench = FilterBench(PICTURE)
+    bench.set_bias(0, 0.25)
+    bench.set_bias(1, -0.5)
+    bench.set_divisor(1, 4)
+    values, bias = bench.composed(0, 1)
+    assert values.shape == (1, 7, 7)
+    bench.apply(0)
+    two = convolve.compute(bench.snapshot()).data[1]
+    once = FilterBench(PICTURE)
+    once.set_kernel(0, values)
+    once.set_bias(0, bias)
+    one = convolve.compute(once.snapshot()).data[0]
+    # Two blobs of 5 x 5 take eight rows, one of 7 x 7 six.
+    np.testing.assert_allclose(one[1:-1, 1:-1], two, atol=1e-5)
+    bench.set_stride(2)
+    with pytest.raises(FilterLabError, match="stride"):
+        bench.composed(0, 1)
+    bench.set_stride(1)
+    bench.set_size(7)
+    bench.transform(0, "fill", 1)
+    bench.transform(1, "fill", 1)
+    with pytest.raises(FilterLabError, match="13 x 13"):
+        bench.composed(0, 1)
+
+
+def test_applied_filters_make_a_stack(bench: FilterBench) -> None:
+    first = bench.picture
+    output = convolve.compute(bench.snapshot()).data[0]
+    bench.apply(0)
+    np.testing.assert_array_equal(bench.picture.pixels, output)
+    bench.apply(1)
+    assert [step.name for step in bench.state.stack] == ["own kernel", "Sobel ─"]
+    assert bench.step_back() == "Take a step back"
+    np.testing.assert_array_equal(bench.picture.pixels, output)
+    assert bench.undo() == "Take a step back"
+    bench.step_back()
+    bench.step_back()
+    assert bench.picture is first
+    assert bench.step_back() == ""
+    bench.set_scale(255)
+    fed = convolve.compute(bench.snapshot()).data[0]
+    bench.apply(0)
+    np.testing.assert_allclose(bench.picture.pixels * 255, fed, rtol=1e-6)
+
+
+def test_nudges_are_decimal(bench: FilterBench) -> None:
+    for step in (0.1, -0.1):
+        for _ in range(30):
+            bench.nudge(1, 0, 0, step)
+    assert bench.kernel(1)[0, 0] == 0
+    assert not np.signbit(bench.kernel(1)[0, 0])
+    bench.set_cell(1, 0, 1, -0.0)
+    bench.transform(1, "negate")
+    assert not np.signbit(bench.state.kernels[bench.state.kernels == 0]).any()
 
 
 def test_reports_of_overtaken_results_are_dropped(bench: FilterBench) -> None:

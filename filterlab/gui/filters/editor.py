@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtCore import QMimeData, QPoint, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QApplication,
     QGridLayout,
@@ -27,6 +28,7 @@ from filterlab.gui.filters.preset_bar import PresetBar
 from filterlab.gui.filters.thumbs import KernelThumb
 from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.icons import icon
+from filterlab.gui.tab import KERNEL_SUFFIXES
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.kernel_grid import KernelGrid
 from filterlab.gui.widgets.line import Line
@@ -58,6 +60,7 @@ class FilterEditor(QWidget):
     brush_picked(float) : a cell's value was taken as the brush
     focused(int) : the filter is worked on
     preset_wanted(str) : see :class:`PresetPopup`
+    dropped(int, object) : kernel files (list of Path) or text dropped on the filter
     channel_chosen(int) : the grid of another colour channel is wanted
     """
 
@@ -66,6 +69,7 @@ class FilterEditor(QWidget):
     focused = Signal(int)
     channel_chosen = Signal(int)
     preset_wanted = Signal(str)
+    dropped = Signal(int, object)
 
     def __init__(
         self, bench: FilterBench, slot: int, library: KernelLibrary, parent: QWidget | None = None
@@ -91,6 +95,7 @@ class FilterEditor(QWidget):
         self.grid.copy_requested.connect(self.copy_text)
         self.grid.paste_requested.connect(self.paste_text)
         self.grid.current_changed.connect(self._on_current)
+        self.grid.menu_requested.connect(self._on_menu)
         self.thumbs = [KernelThumb(36, self, name) for name in "RGB"]
         for channel, thumb in enumerate(self.thumbs):
             thumb.setProperty("channel", channel)
@@ -101,6 +106,8 @@ class FilterEditor(QWidget):
         self.bias.setAccessibleName(tr("Bias"))
         self.bias.setToolTip(tr("Added to every pixel of the output"))
         self.bias.edited.connect(self._on_bias)
+        self.bias.rejected.connect(self.failed)
+        self.setAcceptDrops(True)
         self.sum_label = Line(self)
         self.sum_label.setToolTip(
             tr("Sum of the cells: what the filter makes of a flat picture of value 1")
@@ -267,11 +274,14 @@ class FilterEditor(QWidget):
         self.channel = channel
         self.refresh()
 
-    def set_brush(self, value: float, step: float, symmetry: str) -> None:
+    def set_brush(
+        self, value: float, step: float, symmetry: str, click_paints: bool = False
+    ) -> None:
         """What a drag paints, a notch of the wheel adds, and what is drawn along."""
         self.grid.set_brush(value)
         self.grid.set_step(step)
         self.grid.set_symmetry(symmetry)
+        self.grid.set_click_paints(click_paints)
 
     def _on_wanted(self, what: str) -> None:
         self.focused.emit(self.slot)
@@ -311,6 +321,12 @@ class FilterEditor(QWidget):
 
     def _on_edit_finished(self) -> None:
         self.bench.end()
+
+    def _on_menu(self, place: QPoint) -> None:
+        menu = self.tools["more"].menu()
+        if menu is not None:
+            self.focused.emit(self.slot)
+            menu.popup(place)
 
     def _on_current(self, *_: int) -> None:
         self.focused.emit(self.slot)
@@ -352,10 +368,10 @@ class FilterEditor(QWidget):
     # Text
 
     def _selected(self) -> tuple[slice, slice] | None:
-        """The selected block, if it is more than a cell."""
+        """The selected block, if it is more than a cell and less than all."""
         rows, cols = self.grid.selection()
-        more = (rows.stop - rows.start) * (cols.stop - cols.start) > 1
-        return (rows, cols) if more else None
+        count = (rows.stop - rows.start) * (cols.stop - cols.start)
+        return (rows, cols) if 1 < count < self.grid.values().size else None
 
     def copy_text(self, _: bool = False, style: str = "tsv") -> None:
         """Put the selected block, or the whole kernel, on the clipboard."""
@@ -371,8 +387,43 @@ class FilterEditor(QWidget):
         if not text.strip():
             self.failed.emit(tr("The clipboard holds no text; copy some numbers first."))
             return
+        self.take_text(text)
+
+    def take_text(self, text: str) -> None:
+        """Numbers as text: over the selected block's corner, else the whole kernel."""
+        self.focused.emit(self.slot)
         block = self._selected()
         at = (block[0].start, block[1].start) if block else None
         if at is None and "\n" not in text.strip() and not set(text.strip()) & set("\t ,;[]{}"):
             at = self.grid.current()
         self.attempt(self.bench.paste, self.slot, text, self.channel, at)
+
+    # What is dropped
+
+    @staticmethod
+    def _wanted(data: QMimeData) -> list[Path] | str | None:
+        """Kernel files or text that a filter can take; a picture goes to the window."""
+        urls = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+        if urls:
+            return urls if all(p.suffix.lower() in KERNEL_SUFFIXES for p in urls) else None
+        return str(data.text()) if data.hasText() and not data.hasImage() else None
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._wanted(event.mimeData()) is None:
+            event.ignore()
+            return
+        event.acceptProposedAction()
+        self.grid.set_lit(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.grid.set_lit(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.grid.set_lit(False)
+        wanted = self._wanted(event.mimeData())
+        if wanted is None:
+            event.ignore()
+            return
+        event.acceptProposedAction()
+        self.focused.emit(self.slot)
+        self.dropped.emit(self.slot, wanted)

@@ -8,14 +8,18 @@ from filterlab.gui.i18n import tr
 __all__ = ["help_html"]
 
 _KEYS = (
-    ("left drag", "paint cells with the brush; Alt+click takes a cell's value as the brush"),
-    ("right drag", "erase cells"),
+    (
+        "click",
+        "select a cell; a drag paints from it on with the brush; "
+        "Alt+click takes a cell's value as the brush",
+    ),
+    ("right drag, right click", "erase cells; open the filter's menu"),
     ("wheel over a cell", "nudge it by a step; Ctrl a tenth, Shift ten times"),
     ("0–9, F2, double click", "type a number, fractions like 1/9 too; Enter goes on downwards"),
     (
-        "arrows, Tab",
+        "arrows",
         "go to another cell; with Shift select a block, Ctrl+A all; "
-        "tools then change the block alone, Esc drops it",
+        "tools then change the block alone, Esc drops it; Tab leaves the grid",
     ),
     ("Ctrl+C, Ctrl+V", "copy and paste a block or a whole kernel as text; paste a picture"),
     ("Delete, Backspace", "clear the selected cells"),

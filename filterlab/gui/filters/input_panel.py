@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, QSize, Signal
 from qtpy.QtGui import QIcon, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
@@ -106,6 +107,9 @@ class InputPanel(QWidget):
         self.radius.setAccessibleName(tr("Radius"))
         self.radius.setToolTip(tr("Radius of the brush on the input, in its pixels"))
         self.radius.hide()
+        self.click_paints = QCheckBox(tr("click paints"), self)
+        self.click_paints.setToolTip(tr("A click paints a cell as a drag does; else it selects it"))
+        self.click_paints.toggled.connect(self._on_brush)
         self.brush.edited.connect(self._on_brush)
         self.step.edited.connect(self._on_brush)
         self.symmetry.currentIndexChanged.connect(self._on_brush)
@@ -181,6 +185,7 @@ class InputPanel(QWidget):
         both = QHBoxLayout()
         both.addWidget(self.symmetry)
         both.addWidget(self.radius)
+        both.addWidget(self.click_paints)
         self._form = form
         self._narrow_parts: list[QWidget] = []
         self._second_names: list[QWidget] = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QValidator
+from qtpy.QtGui import QKeySequence, QValidator
 from qtpy.QtWidgets import QDoubleSpinBox, QWidget
 
 from filterlab.errors import FilterLabError
+from filterlab.gui.i18n import tr
 from filterlab.surgery.kernels.text import parse_number
 
 __all__ = ["NumberField"]
@@ -18,9 +19,11 @@ class NumberField(QDoubleSpinBox):
     Signals
     -------
     edited(float) : the user changed it; not sent by :meth:`show_value`
+    rejected(str) : what was typed is no number, or none in range; a sentence
     """
 
     edited = Signal(float)
+    rejected = Signal(str)
 
     def __init__(
         self,
@@ -48,16 +51,20 @@ class NumberField(QDoubleSpinBox):
         self.setValue(value)
         self.setMinimumWidth(56)
         self.valueChanged.connect(self.edited)
+        self.editingFinished.connect(self._on_finished)
 
     def show_value(self, value: float) -> None:
         """Show a value without reporting it."""
         with QSignalBlocker(self):
             self.setValue(value)
 
+    def _on_finished(self) -> None:
+        self.lineEdit().setModified(False)
+
     def textFromValue(self, value: float) -> str:
         if self._whole:
             return str(round(value))
-        return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+        return f"{value + 0.0:.4g}".replace("-", "\N{MINUS SIGN}")
 
     def _bare(self, text: str) -> str:
         text = text.removeprefix(self.prefix()).removesuffix(self.suffix())
@@ -65,22 +72,41 @@ class NumberField(QDoubleSpinBox):
 
     def valueFromText(self, text: str) -> float:
         try:
-            return float(parse_number(self._bare(text)))
+            return float(parse_number(self._bare(text))) + 0.0
         except FilterLabError:
             return float(self.value())
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
-        bare = self._bare(text)
-        if any(c not in "0123456789+-.,/eE" for c in bare):
-            return QValidator.Invalid, text, position
         try:
-            value = float(parse_number(bare))
+            value = float(parse_number(self._bare(text)))
         except FilterLabError:
             return QValidator.Intermediate, text, position
         inside = self.minimum() <= value <= self.maximum()
         return (QValidator.Acceptable if inside else QValidator.Intermediate), text, position
 
+    def fixup(self, text: str) -> str:
+        """What cannot be taken is said; the value from before comes back."""
+        bare = self._bare(text)
+        try:
+            parse_number(bare)
+        except FilterLabError:
+            sentence = tr("'{text}' is no number; type one such as 0.5, -2 or 1/9").format(
+                text=bare
+            )
+        else:
+            sentence = tr("{text} is out of range; give {low} to {high}").format(
+                text=bare, low=f"{self.minimum():g}", high=f"{self.maximum():g}"
+            )
+        self.rejected.emit(sentence)
+        return str(text)
+
     def event(self, event: QEvent) -> bool:
-        # A wheel that turns while the page scrolls past must not change what is not in focus;
-        # over the field itself the wheel is meant.
+        # Once what was typed is taken, undo is the window's.
+        if (
+            event.type() == QEvent.ShortcutOverride
+            and (event.matches(QKeySequence.Undo) or event.matches(QKeySequence.Redo))
+            and not self.lineEdit().isModified()
+        ):
+            event.ignore()
+            return False
         return bool(super().event(event))

@@ -198,7 +198,7 @@ class PresetBar(QWidget):
             self.button.setText(text)
 
     def _own_note(self) -> str:
-        rows, cols = self.bench.size
+        rows, cols = self.bench.size_of(self.slot)
         return tr("drawn by hand, {rows} × {cols}").format(rows=rows, cols=cols)
 
     def _show_knobs(self, key: str) -> None:
@@ -260,7 +260,9 @@ class PresetBar(QWidget):
             self._popup.own_chosen.connect(self.choose_own)
             self._popup.wanted.connect(self.wanted)
         choice = self.bench.preset(self.slot)
-        self._popup.open_at(self.button, self.bench.size, choice.key if choice else "")
+        self._popup.open_at(
+            self.button, self.bench.size_of(self.slot), choice.key if choice else ""
+        )
 
     @property
     def pending(self) -> bool:

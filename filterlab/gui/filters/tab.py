@@ -102,6 +102,7 @@ class FiltersTab(Tab):
             editor.brush_picked.connect(self.panel_.set_brush)
             editor.channel_chosen.connect(self.set_channel)
             editor.preset_wanted.connect(self.show_wanted)
+            editor.dropped.connect(self._on_dropped)
             self.editors.append(editor)
         self.room = Room(self, self.stage, self.panel_, self.bottom)
         self.room.fill(self.editors)
@@ -305,10 +306,26 @@ class FiltersTab(Tab):
         panel = self.panel_
         symmetry = str(panel.symmetry.currentData())
         for editor in self.editors:
-            editor.set_brush(panel.brush.value(), panel.step.value(), symmetry)
+            editor.set_brush(
+                panel.brush.value(), panel.step.value(), symmetry, panel.click_paints.isChecked()
+            )
 
     def _on_focused(self, slot: int) -> None:
         self.active = slot
+
+    def _on_dropped(self, slot: int, what: Any) -> None:
+        """Kernel files or numbers were dropped on a filter."""
+        if isinstance(what, str):
+            self.editors[slot].take_text(what)
+            return
+        for number, path in enumerate(what):
+            self.files.open_kernel(path, (slot + number) % 3)
+
+    @property
+    def pasted_into(self) -> int:
+        """The filter under the mouse, else the one in front."""
+        slots = (editor.slot for editor in self.editors if editor.grid.under_mouse)
+        return next(slots, self.active)
 
     # Undo
 

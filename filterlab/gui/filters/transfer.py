@@ -267,7 +267,7 @@ class Transfer(QObject):
             if pixels is not None:
                 self.tab.attempt(self.tab.set_picture, pixels, tr("pasted"))
         else:
-            self.tab.editors[self.tab.active].paste_text()
+            self.tab.editors[self.tab.pasted_into].paste_text()
 
     def shutdown(self) -> None:
         """Stop writing, close what is open."""

@@ -47,7 +47,10 @@ class CellEditor(QLineEdit):
         self.setGeometry(left, cell.center().y() - height // 2, width, height)
 
     def event(self, event: QEvent) -> bool:
-        # Tab is asked for here, before Qt moves the focus with it.
+        # Asked for here, before the window's shortcuts (Esc) and before Qt moves the focus (Tab).
+        if event.type() == QEvent.ShortcutOverride and event.key() in _ENDINGS:
+            event.accept()
+            return True
         if event.type() == QEvent.KeyPress and event.key() in _ENDINGS:
             self.ended.emit(_ENDINGS[event.key()])
             return True

@@ -8,11 +8,20 @@ net. Every change is announced as ``edit_started(name)``, one or more ``values_e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 import numpy as np
 from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtGui import (
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.cell_editor import CellEditor
@@ -25,6 +34,8 @@ SYMMETRIES = ("none", "horizontal", "vertical", "both", "rotational")
 
 _WHEEL_PAUSE_MS = 350
 _DIGIT_KEYS = set("0123456789-+.,/")
+
+_NOTCH = 120
 
 
 def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
@@ -40,10 +51,12 @@ def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, i
 class KernelGrid(QWidget):
     """Editor of one kernel, an array of float32 of shape (rows, columns).
 
-    Left drag paints at the brush value, right drag erases, the wheel nudges the cell under the
-    mouse (Ctrl finer, Shift coarser). Arrows, Tab and Enter move; typing a number, F2 or a double
-    click edits a cell. Shift with arrows or with a drag selects a block; Delete clears it,
-    Esc drops it; Alt with a click takes a cell's value as the brush.
+    A click selects a cell, a left drag to another paints at the brush value from the first on, a
+    right drag erases, the wheel nudges the cell under the mouse (Ctrl finer, Shift coarser).
+    :meth:`set_click_paints` lets a click paint, too. Arrows move, Tab leaves the grid; typing a
+    number, F2, Enter or a double click edits a cell, Esc cancels that. Shift with arrows or with
+    a drag selects a block; Delete clears it, Esc drops it; Alt with a click takes a cell's value
+    as the brush.
 
     Signals
     -------
@@ -54,6 +67,12 @@ class KernelGrid(QWidget):
         A cell's value was picked as brush value.
     current_changed(int, int)
         The current cell (row, column).
+    selection_changed()
+        Another block, or none.
+    hovered(object)
+        The cell (row, column) under the mouse, or None.
+    menu_requested(QPoint)
+        A right click, at a place of the screen.
     copy_requested(), paste_requested()
         Ctrl+C and Ctrl+V; :meth:`selection` says which block.
     rejected(str)
@@ -65,6 +84,9 @@ class KernelGrid(QWidget):
     edit_finished = Signal()
     brush_picked = Signal(float)
     current_changed = Signal(int, int)
+    selection_changed = Signal()
+    hovered = Signal(object)
+    menu_requested = Signal(QPoint)
     copy_requested = Signal()
     paste_requested = Signal()
     rejected = Signal(str)
@@ -80,7 +102,11 @@ class KernelGrid(QWidget):
         self._anchor = (2, 2)
         self._hover: tuple[int, int] | None = None
         self._mark: tuple[int, int] | None = None
+        self._lit = False
         self._stroke_value: float | None = None
+        self._press: tuple[int, int] | None = None
+        self._click_paints = False
+        self._turned = 0
         self._selecting = False
         self._open = False
         self._parse: Callable[[str], float] = lambda text: float(text.replace(",", "."))
@@ -93,6 +119,7 @@ class KernelGrid(QWidget):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.StrongFocus)
         self.setAccessibleName(tr("Kernel"))
+        self._describe()
         self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
 
     # What it shows
@@ -103,21 +130,28 @@ class KernelGrid(QWidget):
 
     def set_values(self, values: np.ndarray) -> None:
         """Show ``values`` (rows, columns); announces nothing."""
-        array = np.array(values, dtype=np.float32, copy=True)
+        array = np.array(values, dtype=np.float32, copy=True) + np.float32(0)  # no -0
         if array.ndim != 2 or 0 in array.shape:
             raise ValueError(f"a kernel has two sides, not shape {array.shape}")
         if array.shape != self._values.shape:
             self._close_editor(commit=False)
             rows, columns = array.shape
             self._current = self._anchor = (rows // 2, columns // 2)
-            self._hover = self._mark = None
+            self._hover = self._mark = self._press = None
+            self._values = array
             self.updateGeometry()
+            self.selection_changed.emit()
         self._values = array
+        self._describe()
         self.update()
 
     def set_brush(self, value: float) -> None:
         """The value that a left drag paints."""
         self._brush = float(value)
+
+    def set_click_paints(self, on: bool) -> None:
+        """Whether a click paints (with the right button: erases) as a drag does."""
+        self._click_paints = on
 
     def set_step(self, step: float) -> None:
         """How much one notch of the wheel adds."""
@@ -138,6 +172,17 @@ class KernelGrid(QWidget):
     def set_number_parser(self, parse: Callable[[str], float]) -> None:
         """How typed text becomes a number; raises ValueError or an error with a sentence."""
         self._parse = parse
+
+    def set_lit(self, lit: bool) -> None:
+        """Show that what is dragged here would be dropped into this grid."""
+        if lit != self._lit:
+            self._lit = lit
+            self.update()
+
+    @property
+    def under_mouse(self) -> bool:
+        """Whether the mouse is over a cell."""
+        return self._hover is not None
 
     def set_mark(self, cell: tuple[int, int] | None) -> None:
         """Outline a cell from outside, such as the one of a walked product."""
@@ -220,10 +265,11 @@ class KernelGrid(QWidget):
     def _apply(self, cells: set[tuple[int, int]], value: float) -> None:
         changed = False
         for row, column in cells:
-            if self._values[row, column] != np.float32(value):
+            if self._values[row, column] != np.float32(value):  # 0 and -0 are the same
                 self._values[row, column] = value
                 changed = True
         if changed:
+            self._describe()
             self.update()
             self.values_edited.emit(self._values.copy())
 
@@ -267,20 +313,39 @@ class KernelGrid(QWidget):
             self._set_current(cell, extend=True)
         elif event.button() == Qt.LeftButton and event.modifiers() & Qt.ControlModifier:
             self._set_current(cell)
-        elif event.button() in (Qt.LeftButton, Qt.RightButton) and self._stroke_value is None:
-            erase = event.button() == Qt.RightButton
-            self._stroke_value = 0.0 if erase else self._brush
-            self._begin("Erase" if erase else "Paint")
-            self._current = cell
-            self._paint_to(cell)
+        elif (
+            event.button() in (Qt.LeftButton, Qt.RightButton)
+            and self._stroke_value is None
+            and self._press is None
+        ):
+            if self._click_paints:
+                self._begin_stroke(cell, event.button())
+            else:
+                self._press = cell
+                if event.button() == Qt.LeftButton or not self._in_selection(cell):
+                    self._set_current(cell)
+
+    def _in_selection(self, cell: tuple[int, int]) -> bool:
+        rows, columns = self.selection()
+        return rows.start <= cell[0] < rows.stop and columns.start <= cell[1] < columns.stop
+
+    def _begin_stroke(self, cell: tuple[int, int], button: int) -> None:
+        erase = button == Qt.RightButton
+        self._stroke_value = 0.0 if erase else self._brush
+        self._begin("Erase" if erase else "Paint")
+        self._set_current(cell)
+        self._paint_to(cell)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         cell = self.cell_at(event.pos())
-        if cell != self._hover:
-            self._hover = cell
-            self.update()
+        self._set_hover(cell)
         if cell is None:
             return
+        if self._press is not None and cell != self._press:
+            # A drag begins where the button was pressed.
+            press, self._press = self._press, None
+            left = event.buttons() & Qt.LeftButton
+            self._begin_stroke(press, Qt.LeftButton if left else Qt.RightButton)
         if self._stroke_value is not None:
             if cell != self._current:
                 self._paint_to(cell)
@@ -289,37 +354,50 @@ class KernelGrid(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self._selecting = False
-        if self._stroke_value is not None and not event.buttons() & (
-            Qt.LeftButton | Qt.RightButton
-        ):
+        if event.buttons() & (Qt.LeftButton | Qt.RightButton):
+            return
+        press, self._press = self._press, None
+        if self._stroke_value is not None:
             self._stroke_value = None
             self._finish()
+        elif press is not None and event.button() == Qt.RightButton:
+            self.menu_requested.emit(event.globalPos())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.LeftButton and not event.modifiers():
-            cell = self.cell_at(event.pos())
-            if cell is not None:
-                self._set_current(cell)
-                self._open_editor("")
-                return
+        plain = event.button() == Qt.LeftButton and not event.modifiers()
+        cell = self.cell_at(event.pos())
+        if plain and cell is not None and not self._click_paints:
+            self._set_current(cell)
+            self._open_editor("")
+            return
         self.mousePressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         cell = self.cell_at(event.position().toPoint())
-        # With Alt, Qt turns the wheel sideways; either way one notch is 120.
-        notches = (event.angleDelta().y() or event.angleDelta().x()) / 120.0
-        if cell is None or not notches:
+        # With Alt, Qt turns the wheel sideways.
+        turn = event.angleDelta().y() or event.angleDelta().x()
+        if cell is None or not turn:
             event.ignore()
             return
         event.accept()
-        step = self._step
+        # Fine wheels send parts of a notch; only whole ones count, so that steps stay decimal.
+        if cell != self._current or self._turned * turn < 0:
+            self._turned = 0
+        self._turned += turn
+        notches = int(self._turned / _NOTCH)
+        self._turned -= notches * _NOTCH
+        if cell != self._current and not notches:
+            self._set_current(cell)
+        if not notches:
+            return
+        step = Decimal(f"{self._step:.10g}")
         if event.modifiers() & Qt.ControlModifier:
             step /= 10
         elif event.modifiers() & Qt.ShiftModifier:
             step *= 10
         self._nudge(cell, notches * step)
 
-    def _nudge(self, cell: tuple[int, int], amount: float) -> None:
+    def _nudge(self, cell: tuple[int, int], amount: Decimal) -> None:
         """Add to a cell; nudges of one cell in quick succession are one edit."""
         if self._stroke_value is not None:
             return
@@ -327,35 +405,42 @@ class KernelGrid(QWidget):
             self._begin("Nudge")
             self._set_current(cell)
         self._wheel_pause.start()
-        # Ten decimals: ten times 0.1 is 1, not 0.99999994.
-        self._apply(self.mirrored(*cell), round(float(self._values[cell]) + amount, 10))
+        # In decimals, from the shortest that reads back as the same float32: as many notches up
+        # as down end where they began.
+        value = Decimal(str(self._values[cell])) + amount
+        self._apply(self.mirrored(*cell), float(value) + 0.0)
 
     def leaveEvent(self, event: QEvent) -> None:
-        self._hover = None
-        self.update()
+        self._set_hover(None)
         super().leaveEvent(event)
 
+    def _set_hover(self, cell: tuple[int, int] | None) -> None:
+        if cell != self._hover:
+            self._hover = cell
+            self.update()
+            self.hovered.emit(cell)
+
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.ToolTip:
-            cell = self.cell_at(event.pos())
-            if cell is not None:
-                QToolTip.showText(
-                    event.globalPos(),
-                    tr("row {row}, column {column}: {value}").format(
-                        row=cell[0], column=cell[1], value=f"{self._values[cell]:.7g}"
-                    ),
-                    self,
-                )
-                return True
-        return super().event(event)
+        # The window's Esc would be quicker.
+        if (
+            event.type() == QEvent.ShortcutOverride
+            and event.key() == Qt.Key_Escape
+            and self._anchor != self._current
+        ):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def _describe(self) -> None:
+        """Tell a screen reader where the hand is, and what stands there."""
+        row, column = self._current
+        text = tr("row {row}, column {column}: {value}").format(
+            row=row, column=column, value=f"{self._values[self._current]:.7g}"
+        )
+        if text != self.accessibleDescription():
+            self.setAccessibleDescription(text)
 
     # Keys
-
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        """Tab walks through the cells first and leaves the grid at its ends."""
-        if self._move_along(1 if forward else -1):
-            return True
-        return super().focusNextPrevChild(forward)
 
     def _move_along(self, by: int) -> bool:
         rows, columns = self._values.shape
@@ -392,7 +477,7 @@ class KernelGrid(QWidget):
         elif event.key() in (Qt.Key_Delete, Qt.Key_Backspace):
             self.clear_selection()
         elif event.key() == Qt.Key_Escape and self._anchor != self._current:
-            self._set_current(self._current)
+            self.drop_block()
         elif event.key() == Qt.Key_Space:
             self._begin("Paint")
             self._apply(self.mirrored(*self._current), self._brush)
@@ -402,12 +487,20 @@ class KernelGrid(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def drop_block(self) -> None:
+        """Select the current cell alone."""
+        self._set_current(self._current)
+
     def _set_current(self, cell: tuple[int, int], extend: bool = False) -> None:
+        before = self.selection()
         if not extend:
             self._anchor = cell
         if cell != self._current:
             self._current = cell
             self.current_changed.emit(*cell)
+        if self.selection() != before:
+            self.selection_changed.emit()
+        self._describe()
         self.update()
 
     # Typing into a cell
@@ -485,6 +578,11 @@ class KernelGrid(QWidget):
             current=self._current if self.hasFocus() else None,
             mark=self._mark,
         )
+        if self._lit:
+            last = self.cell_rect(self._values.shape[0] - 1, self._values.shape[1] - 1)
+            painter.setPen(QPen(palette.highlight().color(), 4))
+            painter.setBrush(Qt.NoBrush)
+            painter.drawRect(self.cell_rect(0, 0).united(last).adjusted(2, 2, -2, -2))
         painter.end()
 
     def focusInEvent(self, event: QEvent) -> None:

@@ -32,10 +32,13 @@ class Recipe:
     bias : float32 (N,)
     mode : str
         ``grey``, ``each`` or ``three``, as in filterlab.surgery.convolve.MODES.
-    pad : (rows, columns) of zeros on either side
+    pad : (rows, columns) on either side
     stride, dilation : int
     scale : float
         What white is fed as: 1 or 255.
+    edge : str
+        What the padding holds, as in filterlab.surgery.convolve.EDGES: zeros are the library's
+        own, the picture is padded with others before.
     """
 
     kernels: Floats
@@ -45,6 +48,23 @@ class Recipe:
     stride: int = 1
     dilation: int = 1
     scale: float = 1.0
+    edge: str = "zero"
+
+    @property
+    def own_pad(self) -> tuple[int, int]:
+        """What the library pads with zeros."""
+        return self.pad if self.edge == "zero" else (0, 0)
+
+    @property
+    def padding(self) -> str:
+        """numpy's arguments for the padding made before; empty if there is none."""
+        if self.own_pad == self.pad:
+            return ""
+        (y, x), how = self.pad, _EDGES[self.edge]
+        return f"(({y}, {y}), ({x}, {x})), {how!r}"
+
+
+_EDGES = {"reflect": "reflect", "replicate": "edge", "wrap": "wrap"}
 
 
 def _array(values: Floats, depth: int = 0) -> str:
@@ -88,6 +108,8 @@ def _read(recipe: Recipe, name: str) -> str:
         ]
     if recipe.scale != 1:
         lines.append(f"x = x * np.float32({recipe.scale:g})")
+    if recipe.padding:
+        lines.append(f"x = np.pad(x, ((0, 0), (0, 0), {recipe.padding[1:]})")  # the edges
     return "\n".join(lines) + "\n"
 
 
@@ -103,7 +125,7 @@ def _finish(recipe: Recipe) -> str:
 
 
 def _numpy(recipe: Recipe, name: str) -> str:
-    (pad_y, pad_x), step, hole = recipe.pad, recipe.stride, recipe.dilation
+    (pad_y, pad_x), step, hole = recipe.own_pad, recipe.stride, recipe.dilation
     kh, kw = recipe.kernels.shape[2:]
     reach = (hole * (kh - 1) + 1, hole * (kw - 1) + 1)
     lines = [
@@ -114,7 +136,7 @@ def _numpy(recipe: Recipe, name: str) -> str:
         _read(recipe, name),
     ]
     source = "x"
-    if recipe.pad != (0, 0):
+    if recipe.own_pad != (0, 0):
         source = "padded"
         lines.append(
             f"padded = np.pad(x, ((0, 0), (0, 0), ({pad_y}, {pad_y}), ({pad_x}, {pad_x})))"
@@ -147,7 +169,7 @@ def _pytorch(recipe: Recipe, name: str) -> str:
             "    torch.from_numpy(kernels),",
             "    torch.from_numpy(bias),",
             f"    stride={recipe.stride},",
-            f"    padding={recipe.pad},",
+            f"    padding={recipe.own_pad},",
             f"    dilation={recipe.dilation},",
             ").numpy()",
             _finish(recipe),
@@ -156,7 +178,7 @@ def _pytorch(recipe: Recipe, name: str) -> str:
 
 
 def _opencv(recipe: Recipe, name: str) -> str:
-    (pad_y, pad_x), step, hole = recipe.pad, recipe.stride, recipe.dilation
+    (pad_y, pad_x), step, hole = recipe.own_pad, recipe.stride, recipe.dilation
     kh, kw = recipe.kernels.shape[2:]
     reach_y, reach_x = hole * (kh - 1) + 1, hole * (kw - 1) + 1
     from_y, from_x = reach_y // 2 - pad_y, reach_x // 2 - pad_x
@@ -177,6 +199,8 @@ def _opencv(recipe: Recipe, name: str) -> str:
         lines.append("channels = [np.ascontiguousarray(picture[:, :, c]) for c in range(3)]")
     if recipe.scale != 1:
         lines.append(f"channels = [channel * np.float32({recipe.scale:g}) for channel in channels]")
+    if recipe.padding:
+        lines.append(f"channels = [np.pad(channel, {recipe.padding}) for channel in channels]")
     lines.append("")
     if hole > 1:
         lines += [
@@ -213,8 +237,8 @@ def _pycaffe(recipe: Recipe, name: str) -> str:
     count, channels, kh, kw = recipe.kernels.shape
     words = [f"num_output: {count}"]
     words.append(f"kernel_size: {kh}" if kh == kw else f"kernel_h: {kh} kernel_w: {kw}")
-    if recipe.pad != (0, 0):
-        pad_y, pad_x = recipe.pad
+    if recipe.own_pad != (0, 0):
+        pad_y, pad_x = recipe.own_pad
         words.append(f"pad: {pad_y}" if pad_y == pad_x else f"pad_h: {pad_y} pad_w: {pad_x}")
     words.append(f"stride: {recipe.stride}")
     if recipe.dilation > 1:

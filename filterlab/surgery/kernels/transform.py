@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from filterlab.errors import FilterLabError
-from filterlab.surgery.kernels import Kernel, check_size
+from filterlab.surgery.kernels import MAX_SIDE, Kernel, check_size
 
 __all__ = [
     "SYMMETRIES",
+    "compose",
     "energy_one",
     "fill",
     "flip",
@@ -175,6 +176,36 @@ def resize(kernel: Kernel, size: int | Sequence[int]) -> Kernel:
         ..., from_y : from_y + keep_y, from_x : from_x + keep_x
     ]
     return result
+
+
+def compose(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The one kernel (rows, columns) that correlates as ``first`` and then ``second`` do.
+
+    Its sides are the two's together less 1, in float64.
+
+    Raises
+    ------
+    FilterLabError
+        If that is more than a kernel can have; zeros around both do not count.
+    """
+    one, two = _trimmed(first), _trimmed(second)
+    rows, cols = (a + b - 1 for a, b in zip(one.shape, two.shape))
+    if max(rows, cols) > MAX_SIDE:
+        raise FilterLabError(
+            f"together they are a kernel of {rows} x {cols}; the most is {MAX_SIDE} x {MAX_SIDE}, "
+            "so make one of them smaller"
+        )
+    result = np.zeros((rows, cols))
+    for (y, x), value in np.ndenumerate(two):
+        result[y : y + one.shape[0], x : x + one.shape[1]] += value * one
+    return result
+
+
+def _trimmed(kernel: np.ndarray) -> np.ndarray:
+    """Without the outer rows and columns that are zero all around."""
+    while min(kernel.shape) > 2 and not kernel[[0, -1]].any() and not kernel[:, [0, -1]].any():
+        kernel = kernel[1:-1, 1:-1]
+    return kernel
 
 
 SYMMETRIES = ("none", "horizontal", "vertical", "both", "rotational")

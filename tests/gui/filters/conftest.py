@@ -54,6 +54,12 @@ class Hands:
         modifiers: int = Qt.NoModifier,
     ) -> None:
         at = [grid.cell_rect(*cell).center() for cell in cells]
+        if len(at) == 1 and modifiers == Qt.NoModifier:
+            # A single dab, as with "click paints".
+            grid.set_click_paints(True)
+            self.qtbot.mouseClick(grid, button, modifiers, at[0])
+            grid.set_click_paints(self.tab.panel_.click_paints.isChecked())
+            return
         self.qtbot.mousePress(grid, button, modifiers, at[0])
         for pos in at[1:]:
             move = QMouseEvent(
@@ -123,6 +129,9 @@ def make_tab(
         tabs.append(tab)
         tab.resize(1280, 734)
         tab.bench.show_frame(picture, "noise")
+        # All three of one size, unlinked.
+        tab.bench.set_size(5)
+        tab.bench.journal.clear()
         tab.show()
         tab.activated()
         qtbot.waitUntil(lambda: tab.settled and tab.stage.frame is not None, timeout=15000)

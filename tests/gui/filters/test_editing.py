@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QMenu
+from qtpy.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QMouseEvent
+from qtpy.QtWidgets import QApplication, QMenu, QShortcut
 
 from filterlab.gui.filters.tab import FiltersTab
 
@@ -297,3 +299,90 @@ def test_only_the_newest_edit_is_shown(tab: FiltersTab, hands: Any, picture: np.
     assert shown == sorted(shown)
     expected = hands.correlate(picture, tab.bench.kernel(0), 39 / 7)
     np.testing.assert_allclose(hands.output(0), expected, atol=1e-5)
+
+
+def test_undo_works_from_the_bias_after_enter(qtbot: QtBot, tab: FiltersTab) -> None:
+    undone: list[bool] = []
+    shortcut = QShortcut(QKeySequence.Undo, tab)
+    shortcut.activated.connect(lambda: undone.append(True))
+    field = tab.editors[0].bias
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, "2")
+    qtbot.keyClick(field, Qt.Key_Z, Qt.ControlModifier)
+    assert undone == [], "what is being typed is the field's own"
+    field.selectAll()
+    qtbot.keyClicks(field, "3")
+    qtbot.keyClick(field, Qt.Key_Return)
+    assert tab.bench.bias(0) == 3
+    qtbot.keyClick(field, Qt.Key_Z, Qt.ControlModifier)
+    assert undone == [True]
+
+
+@pytest.mark.parametrize(("typed", "words"), [("1//2", "no number"), ("9e9", "out of range")])
+def test_a_bad_bias_is_explained(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, typed: str, words: str
+) -> None:
+    field = tab.editors[1].bias
+    field.selectAll()
+    qtbot.keyClicks(field, typed)
+    qtbot.keyClick(field, Qt.Key_Return)
+    (sentence,) = hands.errors
+    assert typed in sentence
+    assert words in sentence
+    assert tab.bench.bias(1) == 0
+    assert field.value() == 0
+
+
+def test_all_selected_is_pasted_into_as_without_a_selection(qtbot: QtBot, tab: FiltersTab) -> None:
+    tab.bench.set_kernel(0, RAMP)
+    grid = tab.editors[0].grid
+    grid.setFocus()
+    qtbot.keyClick(grid, Qt.Key_A, Qt.ControlModifier)
+    QApplication.clipboard().setText("1 2 3\n4 5 6\n7 8 9")
+    qtbot.keyClick(grid, Qt.Key_V, Qt.ControlModifier)
+    expected = np.pad(np.arange(1, 10, dtype=np.float32).reshape(3, 3), 1)
+    np.testing.assert_array_equal(tab.bench.kernel(0), expected)
+
+
+def dropped(editor: Any, data: QMimeData) -> bool:
+    """Drag over a filter and drop there; whether it was taken."""
+    at = editor.grid.geometry().center()
+    enter = QDragEnterEvent(at, Qt.CopyAction, data, Qt.LeftButton, Qt.NoModifier)
+    QApplication.sendEvent(editor, enter)
+    assert editor.grid._lit == enter.isAccepted()
+    drop = QDropEvent(QPointF(at), Qt.CopyAction, data, Qt.LeftButton, Qt.NoModifier)
+    if enter.isAccepted():
+        QApplication.sendEvent(editor, drop)
+    assert not editor.grid._lit
+    return bool(enter.isAccepted())
+
+
+def test_a_drop_goes_to_the_filter_under_it(tab: FiltersTab, tmp_path: Path) -> None:
+    tab.active = 0
+    text = QMimeData()
+    text.setText("1 2 3\n4 5 6\n7 8 9")
+    assert dropped(tab.editors[2], text)
+    assert tab.bench.kernel(2).sum() == 45
+    assert tab.active == 2
+    (tmp_path / "k.txt").write_text("9")
+    files = QMimeData()
+    files.setUrls([QUrl.fromLocalFile(str(tmp_path / "k.txt"))])
+    assert dropped(tab.editors[1], files)
+    assert tab.bench.kernel(1).tolist() == [[9]]
+    assert tab.bench.size_of(2) == (5, 5)
+    picture = QMimeData()
+    picture.setUrls([QUrl.fromLocalFile(str(tmp_path / "cat.png"))])
+    assert not dropped(tab.editors[1], picture), "a picture is the window's"
+
+
+def test_a_paste_goes_to_the_grid_under_the_mouse(tab: FiltersTab, hands: Any) -> None:
+    tab.active = 0
+    QApplication.clipboard().setText("1 2 3\n4 5 6\n7 8 9")
+    grid = tab.editors[2].grid
+    at = QPointF(grid.cell_rect(1, 1).center())
+    move = QMouseEvent(QEvent.MouseMove, at, Qt.NoButton, Qt.NoButton, Qt.NoModifier)
+    QApplication.sendEvent(grid, move)
+    tab.actions_.paste.trigger()
+    assert tab.bench.kernel(2).sum() == 45
+    assert tab.bench.kernel(0).sum() == pytest.approx(1)

@@ -76,6 +76,7 @@ def test_refused_changes_are_told_in_chinese(
     hands.settle()
     tab.set_size(11, 11)
     tab.set_size(3, 5)
+    tab.bench.set_linked(True)
     qtbot.mouseClick(tab.editors[1].tools["rotate90"], Qt.LeftButton)
     assert len(hands.errors) == 3
     assert all(map(is_chinese, hands.errors)), hands.errors
