@@ -126,6 +126,12 @@ class _ProgressLine:
         self.last = (float("-inf") if self.terminal else time.monotonic(), "")
 
     def show(self, progress: Progress) -> None:
+        from filterlab.zoo.download import SourceFailed
+
+        if isinstance(progress, SourceFailed):
+            self.end()
+            print(f"filterlab: not from {progress.message}", file=sys.stderr, flush=True)
+            return
         now = time.monotonic()
         when, step = self.last
         if now - when < 10.0 and not self.terminal:
@@ -143,3 +149,4 @@ class _ProgressLine:
     def end(self) -> None:
         if self.shown:
             print(f"\r{'':{self.shown}}\r", end="", file=sys.stderr, flush=True)
+            self.shown = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QCoreApplication, QEvent, Qt, Signal
+from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QCloseEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QAction,
@@ -37,7 +37,7 @@ from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Progress
 from filterlab.zoo import catalogue
 from filterlab.zoo.catalogue import Model
-from filterlab.zoo.download import DownloadProgress
+from filterlab.zoo.download import DownloadProgress, SourceFailed
 from filterlab.zoo.getting import Verdict, get_job, verify_job
 from filterlab.zoo.own_models import forget, own_models
 
@@ -152,36 +152,43 @@ class _List(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         self._kept: QWidget | None = None
-        self.verticalScrollBar().rangeChanged.connect(self._on_range)
+        bar = self.verticalScrollBar()
+        bar.rangeChanged.connect(self._follow)
+        bar.actionTriggered.connect(self._let_go)
 
     def keep(self, row: QWidget) -> None:
-        """Show a row, and keep it in view until the user scrolls it out of it."""
+        """Show a row, and keep it in view until the user scrolls."""
+        self._let_go()
         self._kept = row
+        row.installEventFilter(self)
         # Where it lies is known once texts that were changed have been laid out.
         QCoreApplication.sendPostedEvents(None, QEvent.LayoutRequest)
-        self.ensureWidgetVisible(row, 0, 0)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        kept = self._kept
-        seen = kept is not None and self._in_view(kept, event.oldSize().height())
-        super().resizeEvent(event)
-        if kept is not None and seen:
-            self.ensureWidgetVisible(kept, 0, 0)
+        self._follow()
 
     def forget(self, row: QWidget) -> None:
         """A row goes."""
         if self._kept is row:
-            self._kept = None
+            self._let_go()
 
-    def _on_range(self) -> None:
-        """The rows have other heights now."""
-        kept = self._kept
-        if kept is not None and self._in_view(kept, self.viewport().height()):
-            self.ensureWidgetVisible(kept, 0, 0)
+    # A row may move or grow before or after the list and its room do: each is followed.
 
-    def _in_view(self, row: QWidget, height: int) -> bool:
-        top = row.mapTo(self.viewport(), row.rect().topLeft()).y()
-        return top < height and top + row.height() > 0
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._follow()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._kept and event.type() in (QEvent.Resize, QEvent.Move):
+            self._follow()
+        return bool(super().eventFilter(watched, event))
+
+    def _follow(self) -> None:
+        if self._kept is not None:
+            self.ensureWidgetVisible(self._kept, 0, 0)
+
+    def _let_go(self) -> None:
+        if self._kept is not None:
+            self._kept.removeEventFilter(self)
+        self._kept = None
 
 
 class ModelsDialog(QDialog):
@@ -207,6 +214,7 @@ class ModelsDialog(QDialog):
         self._job_title = ""
         self._rows: dict[str, _Row] = {}
         self._working_on: _Row | None = None
+        self._failed_sources: list[str] = []
         self.runner = JobRunner(self)
         self.runner.started.connect(self._on_started)
         self.runner.progressed.connect(self._on_progress)
@@ -341,9 +349,6 @@ class ModelsDialog(QDialog):
     def _work_on(self, name: str) -> None:
         """Keep a model's row in view while something is done with it."""
         row = self._working_on = self._rows[name]
-        if row.isAncestorOf(self.focusWidget() or self):
-            # A button that is disabled would pass the focus on, and the list would follow it.
-            self.area.setFocus()
         self.area.keep(row)
 
     def cancel(self) -> None:
@@ -403,11 +408,14 @@ class ModelsDialog(QDialog):
     # How a job goes
 
     def _on_started(self, title: str) -> None:
+        self._failed_sources.clear()
         self._say("")
         self.progress.begin(title)
         self._set_busy(True)
 
     def _on_progress(self, progress: Progress, left: float | None) -> None:
+        if isinstance(progress, SourceFailed):
+            self._failed_sources.append(tr_sentence(progress.message))
         step, detail, own_left = progress_texts(progress, self._job_title)
         if isinstance(progress, DownloadProgress):
             left = own_left
@@ -415,7 +423,9 @@ class ModelsDialog(QDialog):
         self._say(detail)
 
     def _on_got(self, model: Model) -> None:
-        self._say(tr("{name} is here and checked.").format(name=model_title(model)), "good")
+        told = [tr("{name} is here and checked.").format(name=model_title(model))]
+        told += [tr("Not from {source}").format(source=said) for said in self._failed_sources]
+        self._say("\n".join(told), "good")
         self.models_changed.emit()
 
     def _on_checked(self, verdict: Verdict) -> None:
@@ -443,7 +453,7 @@ class ModelsDialog(QDialog):
         row, self._working_on = self._working_on, None
         if row is not None and not self.runner.running:
             self.area.keep(row)
-            if self.area.hasFocus():
+            if self.focusWidget() is self.area:
                 row.button.setFocus()
 
     def _say(self, text: str, role: str = "muted") -> None:

@@ -169,7 +169,7 @@ def _values(path: Path, tensor: Any) -> Array:
         values = np.frombuffer(tensor.raw_data, "<f4")
     else:
         values = np.array(tensor.float_data, np.float32)
-    if tensor.data_location or values.size != math.prod(tensor.dims):
+    if values.size != math.prod(tensor.dims):
         raise FilterLabError(f"{path}: the array {tensor.name[:80]!r} is cut short, or elsewhere")
     return values.reshape(tuple(tensor.dims))
 

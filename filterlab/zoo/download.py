@@ -35,6 +35,7 @@ from filterlab.zoo.locks import Held, locked
 __all__ = [
     "Clock",
     "DownloadProgress",
+    "SourceFailed",
     "SourcesError",
     "digest_job",
     "download_job",
@@ -79,6 +80,11 @@ class DownloadProgress(Progress):
 
     speed: float = 0.0
     seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class SourceFailed(Progress):
+    """One source did not give the file: ``message`` names it and says why. The next is asked."""
 
 
 class SourcesError(FilterLabError):
@@ -198,7 +204,7 @@ def download_job(
                     return target
                 except (RefusedError, UnreachableError, BrokenOffError) as error:
                     failures.append((source, str(error)))
-                    yield Progress(f"Getting {title}", 0, 0, f"{source}: {error}")
+                    yield SourceFailed(f"Getting {title}", 0, 0, _told(failures[-1:]))
     except Held:
         raise FilterLabError(
             f"{title} is being got already, by another window or command: wait for it"

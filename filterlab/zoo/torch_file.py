@@ -33,7 +33,6 @@ _VERSION = 1001
 _LIMIT = 1 << 30  # bytes of a file
 _MOST_PICKLED = 1 << 20  # bytes of all pickles together; a net of 300 tensors has 50,000
 _MOST_AXES = 8
-_LONGEST_NUMBER = 16  # bytes
 
 _STORAGES = {
     "torch DoubleStorage": "<f8",
@@ -243,10 +242,7 @@ class _Reader:
             _refuse("it is of another pickle protocol than torch's old form")
 
     def long(self) -> None:
-        count = self.number("<B")
-        if count > _LONGEST_NUMBER:
-            _refuse("a number of it is too long")
-        self.push(int.from_bytes(self.take(count), "little", signed=True))
+        self.push(int.from_bytes(self.take(self.number("<B")), "little", signed=True))
 
     def text(self) -> None:
         try:

@@ -112,6 +112,18 @@ def test_get_and_verify(published: bytes, capsys: pytest.CaptureFixture[str]) ->
     assert "delete it and get it again" in capsys.readouterr().err
 
 
+def test_a_mirror_that_failed_is_named(
+    published: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = paths.models_dir() / "catalogue.toml"
+    path.write_text(path.read_text().replace("urls = [", 'urls = ["file:///nowhere/mine", '))
+    assert main(["models", "get", "mine"]) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith("filterlab: not from file:///nowhere/mine: cannot read it")
+    assert len(err.splitlines()) == 1
+    assert "Mine is here" in out
+
+
 def test_verify_says_what_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["models", "verify", "--help"])

@@ -15,6 +15,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QAbstractSlider,
     QApplication,
     QDialog,
     QDialogButtonBox,
@@ -199,7 +200,7 @@ def test_the_row_that_is_worked_on_stays_in_view(
     assert in_view(widget, "mine")
     assert widget.focusWidget() is row.button, "the keyboard is where it was"
     # What the user scrolls away from stays away.
-    widget.area.verticalScrollBar().setValue(0)
+    widget.area.verticalScrollBar().triggerAction(QAbstractSlider.SliderToMinimum)
     widget.resize(520, 400)
     assert not in_view(widget, "mine")
 
@@ -325,6 +326,19 @@ def test_closing_stops_what_runs(
     qtbot.waitUntil(lambda: widget.word.text() != "")
     widget.close()
     assert not widget.runner.running
+
+
+def test_a_mirror_that_failed_is_named(
+    qtbot: QtBot, web: Web, dialog: Callable[[], ModelsDialog]
+) -> None:
+    path = paths.models_dir() / "catalogue.toml"
+    path.write_text(path.read_text().replace("urls = [", 'urls = ["file:///nowhere/mine", '))
+    widget = dialog()
+    widget.get("mine")
+    settled(qtbot, widget)
+    first, second = widget.word.text().splitlines()
+    assert first == "Mine is here and checked."
+    assert second.startswith("Not from file:///nowhere/mine: cannot read it")
 
 
 def test_wrong_bytes_are_a_sentence(

@@ -17,6 +17,7 @@ from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
 from filterlab.zoo import catalogue
 from filterlab.zoo.catalogue import Model
+from filterlab.zoo.download import SourceFailed
 from filterlab.zoo.getting import get_job, verify_job
 
 # CaffeNet's form in small: groups, two fully connected layers of one shape, biases of one length.
@@ -148,7 +149,9 @@ def test_a_mirror_that_fails_is_passed_over_and_named(
     assert asked(site) == ["/a/mine.caffemodel", "/b/mine.caffemodel"]
     assert mine.weights_path.read_bytes() == site.weights
     said = {"dead": "answered 404", "length": "another file", "digest": "its sha256 is"}[wrong]
-    assert [p for p in seen if p.message.startswith(f"{site.url}/a/") and said in p.message]
+    (failed,) = (p.message for p in seen if isinstance(p, SourceFailed))
+    assert failed.startswith(f"{site.url}/a/mine.caffemodel: ")
+    assert said in failed
 
 
 def test_the_last_mirror_is_converted(mine: Model, site: Any, clock: Any) -> None:

@@ -150,7 +150,7 @@ N = 100_000
         b"\x8b\xff\xff\xff\x7f" + b"x" * 100,
         b"c" + b"x" * N,
         b"I" + b"9" * N + b"\n.",
-        b"}q\x00" + b"h\x00" * 60 * N + b".",
+        b")" + b"\x85" * 60 * N + b".",
     ],
     ids=[
         "marks", "nested", "copies", "itself", "itself at once", "long number", "long text",
