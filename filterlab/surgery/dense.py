@@ -153,6 +153,7 @@ def dense_job(
         0.0,
         None,
         t.quick_method,
+        t.probabilities,
     )
     seconds = 0.0
     for done, (sy, sx) in enumerate(_order(fy, fx)):

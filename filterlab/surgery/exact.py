@@ -121,6 +121,7 @@ def exact_job(
         0.0,
         np.zeros((rows, cols), np.bool_),
         "exact",
+        t.probabilities,
     )
     yield PartialMaps("prepare the classifier", 0, total, "", _copy(maps))
     classifier.net.prepare()

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.surgery.cost import layer_work, nominal_seconds
-from filterlab.surgery.transplant import Transplanted, feed, not_finite, softmax
+from filterlab.surgery.transplant import Transplanted, feed, not_finite
 
 __all__ = ["Answer", "pieces", "run_dense", "run_dense_steps"]
 
 Array = NDArray[np.float32]
 Answer = tuple[Array, Array, float]
-"""Probabilities and scores (classes, rows, cols), and the seconds of the pass."""
+"""Probabilities (or the values of a net that has none) and scores, both (classes, rows, cols), and
+the seconds of the pass."""
 
 _PIECE = 0.15  # nominal seconds of a piece, so that a Cancel waits for less than half a second
 _MOST = 24
@@ -91,8 +92,7 @@ def run_dense_steps(transplanted: Transplanted, data: Array) -> Generator[float,
         t.measured = (size, min(seconds, 1.25 * before[1]))
     else:
         t.measured = (size, seconds)
-    prob = softmax(score) if t.rewritten.activation == "none" else out
-    return prob, score, seconds
+    return out, score, seconds
 
 
 def run_dense(transplanted: Transplanted, data: Array) -> Answer:

@@ -173,7 +173,7 @@ class ClassMaps:
     ----------
     prob : ndarray (classes, rows, cols) float32
         Probabilities; over all classes they sum to 1 in each cell (unless the net ends in
-        sigmoids).
+        sigmoids, or ``probabilities`` is false).
     score : ndarray (classes, rows, cols) float32
         The net's values before its softmax.
     input_size, picture_size : (int, int)
@@ -191,6 +191,9 @@ class ClassMaps:
         or what a quicker method says of them.
     method : str
         How it was computed, one of :data:`filterlab.surgery.methods.METHODS`.
+    probabilities : bool
+        Whether ``prob`` holds probabilities; else the net's values as they are (of a net that was
+        not made to classify).
     """
 
     prob: Array
@@ -203,6 +206,7 @@ class ClassMaps:
     seconds: float = 0.0
     filled: NDArray[np.bool_] | None = None
     method: str = "dense"
+    probabilities: bool = True
 
     @property
     def classes(self) -> int:
@@ -357,6 +361,7 @@ def heatmap_job(
         data,
         seconds,
         method=transplanted.quick_method,
+        probabilities=transplanted.probabilities,
     )
 
 

@@ -8,8 +8,11 @@ What is rewritten:
   as large as that blob; the InnerProducts behind it become 1x1 convolutions;
 * Flatten and Reshape in front of them go, since a convolution keeps the place;
 * a pooling that sees its whole bottom (GoogLeNet's, ResNet's, SqueezeNet's) slides over windows of
-  that size with stride 1 instead;
-* Softmax works over channels; ArgMax without an axis, losses and accuracies go.
+  that size with stride 1 instead; where it averages in the cells of a 1x1 convolution's padding
+  (SqueezeNet 1.0's), the convolution loses its padding and a scale makes up for it;
+* Softmax works over channels; ArgMax without an axis, losses and accuracies go;
+* a classifier that ends in scores gets the softmax it lacks, one trained on independent labels a
+  sigmoid; one that ends in a single value, or was trained to measure, is left as it is.
 """
 
 from __future__ import annotations
@@ -20,9 +23,9 @@ from math import prod
 from typing import Any, NoReturn
 
 from filterlab.errors import FilterLabError
-from filterlab.surgery.spatial import input_shapes, layers_for_test, pool_axis
+from filterlab.surgery.spatial import conv_axis, input_shapes, layers_for_test, pool_axis
 
-__all__ = ["Change", "Rewrite", "rewrite"]
+__all__ = ["ACTIVATIONS", "Change", "Padding", "Rewrite", "ends_of", "rewrite"]
 
 Form = tuple[int, int, int]
 """Channels, rows and columns that a blob has in the dense net at the classifier's own size."""
@@ -30,10 +33,20 @@ Form = tuple[int, int, int]
 _POINTWISE = frozenset(
     "AbsVal BNLL Clip Dropout ELU Exp Log Power ReLU Sigmoid Split Swish TanH Threshold".split()
 )
+_IN_EACH_PLACE = _POINTWISE | {"BatchNorm", "PReLU", "Scale"}
 _DROPPED = frozenset(
     "Accuracy SoftmaxWithLoss EuclideanLoss HingeLoss InfogainLoss SigmoidCrossEntropyLoss "
     "MultinomialLogisticLoss ContrastiveLoss HDF5Output Silence".split()
 )
+#: What may make a net's output of its scores.
+ACTIVATIONS = ("softmax", "sigmoid", "none")
+_LAYERS = {"softmax": "Softmax", "sigmoid": "Sigmoid"}
+# What a net was trained with tells what its scores mean.
+_TRAINED = {
+    "SoftmaxWithLoss": "softmax",
+    "SigmoidCrossEntropyLoss": "sigmoid",
+    "EuclideanLoss": "none",
+}
 _PLACELESS = {
     "LSTM": "it reads its input as a sequence",
     "RNN": "it reads its input as a sequence",
@@ -53,7 +66,8 @@ class Change:
     old, new : str
         Layer name before and after; ``new`` is empty for a layer that is gone.
     kind : str
-        ``"fc->conv"``, ``"pool->stride 1"``, ``"flatten removed"`` or ``"removed"``.
+        ``"fc->conv"``, ``"pool->stride 1"``, ``"padding->scale"``, ``"flatten removed"``,
+        ``"removed"`` or ``"added"``.
     kernel : (int, int)
         Rows and columns of the new kernel; (0, 0) for a layer that is gone.
     transposed : bool
@@ -65,6 +79,25 @@ class Change:
     kind: str
     kernel: tuple[int, int] = (0, 0)
     transposed: bool = False
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Cells of padding that a classifier averages into its answer.
+
+    Attributes
+    ----------
+    blob : str
+        What the classifier pools; its cell (0, 0) lies in the padding.
+    scale : str
+        The dense net's layer that makes up for them.
+    share : float
+        Of the cells that are averaged, how many are not padding.
+    """
+
+    blob: str
+    scale: str
+    share: float
 
 
 @dataclass(frozen=True)
@@ -81,7 +114,12 @@ class Rewrite:
     plain_output, plain_score : str
         The same in the classifier.
     activation : str
-        What makes ``output`` of ``score``: ``"softmax"``, ``"sigmoid"`` or ``"none"``.
+        What makes ``output`` of ``score``, one of :data:`ACTIVATIONS`.
+    applied : str
+        The same where only the dense net has a layer for it: it is yet to be applied to the
+        classifier's ``plain_output``, which is then its score. Else empty.
+    padding : Padding or None
+        What a scale makes up for.
     pooled : str
         ``"AVE"`` or ``"MAX"`` if the classifier pools all it sees of a window into one place, else
         empty.
@@ -96,9 +134,11 @@ class Rewrite:
     plain_output: str
     plain_score: str
     activation: str
+    applied: str
     pooled: str
     input: str
     input_shape: tuple[int, int, int, int]
+    padding: Padding | None = None
 
 
 @dataclass
@@ -110,13 +150,19 @@ class _State:
     forms: dict[str, Form] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     pooled: str = ""
+    padding: Padding | None = None
     maker: dict[str, Any] = field(default_factory=dict)
 
     def shape(self, blob: str) -> tuple[int, ...]:
         return tuple(int(n) for n in self.shapes[blob])
 
 
-def rewrite(net_param: Any, shapes: Mapping[str, Sequence[int]]) -> Rewrite:
+def rewrite(
+    net_param: Any,
+    shapes: Mapping[str, Sequence[int]],
+    output: str | None = None,
+    activation: str | None = None,
+) -> Rewrite:
     """Rewrite a classifier into a fully convolutional net.
 
     Parameters
@@ -125,12 +171,19 @@ def rewrite(net_param: Any, shapes: Mapping[str, Sequence[int]]) -> Rewrite:
         The classifier in today's form.
     shapes : mapping of str to sequence of int
         The shapes of the classifier's blobs at its own input size.
+    output : str, optional
+        Which of the classifier's outputs is wanted (see :func:`ends_of`); the last that ends in
+        class probabilities if not given.
+    activation : str, optional
+        One of :data:`ACTIVATIONS`; what the net ends in, or was trained with, if not given.
 
     Raises
     ------
     FilterLabError
         If it cannot be done; the message names the layer and says why.
     """
+    if activation is not None and activation not in ACTIVATIONS:
+        raise FilterLabError(f"no activation {activation!r}; take one of {', '.join(ACTIVATIONS)}")
     layers = layers_for_test(net_param)
     inputs = {name: shape for name, shape in input_shapes(net_param).items() if len(shape) == 4}
     if not inputs:
@@ -146,6 +199,7 @@ def rewrite(net_param: Any, shapes: Mapping[str, Sequence[int]]) -> Rewrite:
                 "deploy.prototxt, in which an Input layer stands in its place",
             )
     picture = next(iter(inputs))
+    _one_input(net_param, layers, picture)
     _, channels, height, width = (int(n) for n in inputs[picture])
     dense = type(net_param)()
     dense.name = f"{net_param.name or 'net'}-conv"
@@ -155,7 +209,19 @@ def rewrite(net_param: Any, shapes: Mapping[str, Sequence[int]]) -> Rewrite:
         _declare_input(dense, name, inputs.get(name, state.shape(name)), name == picture)
     for layer in layers:
         _one_layer(state, layer, picture)
-    return _ended(state, picture, (1, channels, height, width))
+    return _ended(state, picture, (1, channels, height, width), output, activation)
+
+
+def _one_input(net_param: Any, layers: Sequence[Any], picture: str) -> None:
+    """Refuse a net that answers to more than a picture. A label that only a loss reads is none."""
+    others = {*net_param.input, *input_shapes(net_param)} - {picture}
+    for layer in layers:
+        more = [name for name in layer.bottom if name in others]
+        if more and layer.type not in _DROPPED:
+            raise FilterLabError(
+                f"the net has two inputs, {picture!r} and {more[0]!r}, and a map is made of one "
+                "picture alone; give a net of one input"
+            )
 
 
 def _declare_input(dense: Any, name: str, shape: Sequence[int], is_picture: bool) -> None:
@@ -243,10 +309,10 @@ def _keep(state: _State, layer: Any, known: list[Form]) -> None:
             state.forms[top] = (shape[1], 1, 1)
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    new = f"{name}-conv"
+def _unique(name: str, taken: set[str], mark: str = "conv") -> str:
+    new = f"{name}-{mark}"
     while new in taken:
-        new += "-conv"
+        new += f"-{mark}"
     return new
 
 
@@ -320,35 +386,123 @@ def _pool(state: _State, layer: Any) -> None:
         return
     state.pooled = "MAX" if p.pool == 0 else "AVE"
     (kh, sh, _), (kw, sw, _) = pool_axis(p)
+    pad = _averaged_padding(state, layer) if p.pool == 1 else (0, 0)
     _keep(state, layer, [state.forms[bottom]])
-    if not p.global_pooling and (kh, kw, sh, sw) == (rows, cols, 1, 1):
+    inner = rows - 2 * pad[0], cols - 2 * pad[1]
+    if pad == (0, 0) and not p.global_pooling and (kh, kw, sh, sw) == (rows, cols, 1, 1):
         return
     q = state.dense.layer[-1].pooling_param
     q.Clear()
     q.pool = p.pool
-    if rows == cols:
-        q.kernel_size = rows
+    if inner[0] == inner[1]:
+        q.kernel_size = inner[0]
     else:
-        q.kernel_h, q.kernel_w = rows, cols
+        q.kernel_h, q.kernel_w = inner
     q.stride = 1
-    state.changes.append(Change(layer.name, layer.name, "pool->stride 1", (rows, cols)))
+    state.changes.append(Change(layer.name, layer.name, "pool->stride 1", inner))
+    if pad != (0, 0):
+        _make_up(state, layer, inner[0] * inner[1] / (rows * cols))
+
+
+def _averaged_padding(state: _State, pool: Any) -> tuple[int, int]:
+    """The padding (rows, columns) of a 1x1 convolution that a pooling averages in; it goes.
+
+    Such cells see nothing of the picture: at a window's edge the classifier has them, inside a
+    larger picture there would be others in their place.
+    """
+    blob = pool.bottom[0]
+    chain, blobs = [pool], {blob}
+    place = next(i for i, layer in enumerate(state.layers) if layer is pool)
+    for found in reversed(state.layers[:place]):
+        if blob not in found.top:
+            continue
+        if found.type == "Convolution":
+            break
+        if found.type not in _IN_EACH_PLACE or len(found.bottom) != 1:
+            return 0, 0
+        blob = found.bottom[0]
+        chain.append(found)
+        blobs.add(blob)
+    else:
+        return 0, 0
+    (kh, sh, ph, _), (kw, sw, pw, _) = conv_axis(found.convolution_param)
+    readers = [layer for layer in state.layers if blobs & set(layer.bottom)]
+    alone = all(any(reader is layer for layer in chain) for reader in readers)
+    if (kh, kw, sh, sw) != (1, 1, 1, 1) or not alone or blob in found.bottom:
+        return 0, 0
+    for layer in state.dense.layer:
+        if layer.name == found.name:
+            for field_name in ("pad", "pad_h", "pad_w"):
+                layer.convolution_param.ClearField(field_name)
+    return ph, pw
+
+
+def _make_up(state: _State, pool: Any, share: float) -> None:
+    """Add the scale that stands for the cells of padding which a pooling averaged in."""
+    new = state.dense.layer.add()
+    names = {other.name for other in state.layers}
+    new.name, new.type = _unique(pool.name, names, "padding"), "Scale"
+    top = state.dense.layer[-2].top[0]
+    new.bottom.append(top)
+    new.top.append(top)
+    new.scale_param.bias_term = True
+    state.padding = Padding(pool.bottom[0], new.name, share)
+    state.changes.append(Change(pool.name, new.name, "padding->scale"))
 
 
 def _pads(p: Any) -> bool:
     return bool(pool_axis(p)[0][2] or pool_axis(p)[1][2])
 
 
-def _ended(state: _State, picture: str, shape: tuple[int, int, int, int]) -> Rewrite:
+def ends_of(net_param: Any) -> list[tuple[str, str]]:
+    """The outputs of a classifier, as (blob, type of the layer that makes it), in their order."""
+    layers = [layer for layer in layers_for_test(net_param) if layer.type not in _DROPPED]
+    read = {b for layer in layers for b in layer.bottom if b not in layer.top}
+    made = {top: layer.type for layer in layers for top in layer.top}
+    return [
+        (top, kind)
+        for top, kind in made.items()
+        if top not in read and kind not in ("Input", "Silence", "ArgMax")
+    ]
+
+
+def _prune(dense: Any, output: str, picture: str) -> None:
+    """Leave out what an output does not need."""
+    needed = {output}
+    for i in range(len(dense.layer) - 1, -1, -1):
+        layer = dense.layer[i]
+        if needed & set(layer.top) or picture in layer.top:
+            needed |= set(layer.bottom)
+        else:
+            del dense.layer[i]
+
+
+def _trained_with(state: _State, score: str, classes: int) -> str:
+    """What makes probabilities of scores that nothing is applied to."""
+    for layer in state.layers:
+        if layer.type in _TRAINED and score in layer.bottom:
+            return _TRAINED[layer.type]
+    return "softmax" if classes > 1 else "none"
+
+
+def _ended(
+    state: _State,
+    picture: str,
+    shape: tuple[int, int, int, int],
+    wanted_output: str | None,
+    wanted: str | None,
+) -> Rewrite:
     """Find the blob with the classes, and the one before its softmax."""
-    wanted = {b for layer in state.dense.layer for b in layer.bottom} | {picture}
-    for i in range(len(state.dense.layer) - 1, -1, -1):
-        layer = state.dense.layer[i]
-        if layer.type == "Input" and not wanted.intersection(layer.top):
-            del state.dense.layer[i]  # fed only what is gone, such as a loss its labels
-    read = {b for layer in state.dense.layer for b in layer.bottom if b not in layer.top}
+    dense = state.dense
+    wanted_inputs = {b for layer in dense.layer for b in layer.bottom} | {picture}
+    for i in range(len(dense.layer) - 1, -1, -1):
+        layer = dense.layer[i]
+        if layer.type == "Input" and not wanted_inputs.intersection(layer.top):
+            del dense.layer[i]  # fed only what is gone, such as a loss its labels
+    read = {b for layer in dense.layer for b in layer.bottom if b not in layer.top}
     ends = [
         (layer, top)
-        for layer in state.dense.layer
+        for layer in dense.layer
         for top in layer.top
         if top not in read and layer.type not in ("Input", "Silence")
     ]
@@ -360,20 +514,63 @@ def _ended(state: _State, picture: str, shape: tuple[int, int, int, int]) -> Rew
         )
     # Of several heads, the last that ends in class probabilities; else simply the last.
     layer, output = ([c for c in candidates if c[0].type == "Softmax"] or candidates)[-1]
-    activation = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(layer.type, "none")
-    in_place = activation != "none" and layer.bottom[0] == output
-    score = layer.bottom[0] if activation != "none" and not in_place else output
+    if wanted_output is not None:
+        chosen = [c for c in candidates if wanted_output in (plain[c[1]], c[1])]
+        if not chosen:
+            known = ", ".join(plain[top] for _, top in candidates)
+            raise FilterLabError(f"the net has no output {wanted_output!r}; it has {known}")
+        layer, output = chosen[-1]
+        _prune(dense, output, picture)
+        left = {other.name for other in dense.layer}
+        state.changes = [c for c in state.changes if not c.new or c.new in left]
+    own = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(layer.type, "none")
+    in_place = own != "none" and layer.bottom[0] == output
+    score = layer.bottom[0] if own != "none" and not in_place else output
     olds = [old for old, new in state.renamed.items() if new == output]
     old_scores = [old for old, new in state.renamed.items() if new == score]
+    plain_output = olds[-1] if olds else output
+    plain_score = old_scores[-1] if old_scores else score
+    classes = state.forms[plain_score][0]
+    if in_place:
+        wanted = None  # the classifier keeps no scores that another could be applied to
+    activation = wanted or (own if own != "none" else _trained_with(state, plain_score, classes))
+    if wanted is None and own == "softmax" and classes == 1 and not in_place:
+        activation = "none"  # over one class every softmax is 1
+    applied = ""
+    if activation != own:
+        if own != "none":
+            dense.layer.remove(layer)
+            plain_output = plain_score
+            output = score
+        if activation != "none":
+            applied = activation
+            output = _add_activation(state, score, activation)
     return Rewrite(
-        state.dense,
+        dense,
         tuple(state.changes),
         output,
         score,
-        olds[-1] if olds else output,
-        old_scores[-1] if old_scores else score,
+        plain_output,
+        plain_score,
         activation,
+        applied,
         state.pooled,
         picture,
         shape,
+        state.padding,
     )
+
+
+def _add_activation(state: _State, score: str, activation: str) -> str:
+    """Let the dense net end in a softmax or a sigmoid; returns its blob."""
+    taken = {top for layer in state.dense.layer for top in layer.top}
+    taken |= {layer.name for layer in state.dense.layer}
+    name = "prob"
+    while name in taken:
+        name += "-map"
+    new = state.dense.layer.add()
+    new.name, new.type = name, _LAYERS[activation]
+    new.bottom.append(score)
+    new.top.append(name)
+    state.changes.append(Change("", name, "added"))
+    return name

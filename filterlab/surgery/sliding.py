@@ -19,7 +19,7 @@ from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.forward import run_dense
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.transplant import Transplanted, feed, softmax, top_classes
+from filterlab.surgery.transplant import Transplanted, feed, finished, top_classes
 from filterlab.surgery.windows import cut
 
 __all__ = ["Alone", "Sliding", "classify_window", "sliding", "sliding_job"]
@@ -112,7 +112,7 @@ def _classify(t: Transplanted, window: Array) -> tuple[Array, Array, float]:
     out = t.source.blobs[t.rewritten.plain_output].data[0].reshape(-1).copy()
     if score.size != t.classes:
         raise FilterLabError("the classifier does not give one answer to one window")
-    return (softmax(score) if t.rewritten.activation == "none" else out), score, seconds
+    return finished(t.rewritten, out), score, seconds
 
 
 def classify_window(transplanted: Transplanted, maps: ClassMaps, i: int, j: int) -> Alone:

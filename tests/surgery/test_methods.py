@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import filterlab.caffe as caffe
 from filterlab.errors import FilterLabError
+from filterlab.pictures import read_picture
 from filterlab.progress import run_job
 from filterlab.surgery import cost, methods
 from filterlab.surgery.dense import PartialMaps, dense
@@ -26,6 +28,7 @@ from filterlab.surgery.methods import (
     plan,
     refusal,
 )
+from filterlab.surgery.onnx_export import export_onnx
 from filterlab.surgery.pyramid import PartialPyramid
 from filterlab.surgery.transplant import Transplanted, transplant
 
@@ -315,3 +318,35 @@ def test_a_plan_is_done_in_one_go_too(thin: Transplanted) -> None:
     assert run.pyramid is None
     assert made.cost.seconds is not None
     assert Path(thin.files[0]).exists()
+
+
+def test_what_is_saved_is_what_is_shown(shared: Path, tmp_path: Path) -> None:
+    """The saved net's own ``prob``, without FilterLab's surgery, is the pooled map; ONNX too."""
+    import onnxruntime
+
+    folder = shared / "squeezenet"
+    t = transplant(folder / "deploy.prototxt", folder / "squeezenet_v1.0.caffemodel")
+    picture = read_picture(shared / "images/cat.jpg")
+    made = plan(t, picture.shape[:2], Request(method="pooled", cells=12))
+    maps = run_job(map_job(t, picture, made, Preprocessing((104, 117, 123)))).maps
+    assert maps.prob.shape == (1000, *made.cells)
+    assert maps.prob.max() > 0.05
+    saved = caffe.Net(*map(str, t.save(tmp_path / "dense")), caffe.TEST)
+    assert [layer.type for layer in saved.layers][-3:] == ["Pooling", "Scale", "Softmax"]
+    saved.blobs["data"].reshape(*maps.data.shape)
+    found = saved.forward(data=maps.data)
+    assert list(found) == ["prob"]
+    np.testing.assert_array_equal(found["prob"][0], maps.prob)
+    path = export_onnx(t, tmp_path / "dense.onnx", made.input_size)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (prob,) = session.run(["prob"], {"data": maps.data})
+    np.testing.assert_allclose(prob[0], maps.prob, atol=1e-5)
+
+
+def test_a_saved_pooled_net_of_fc_layers_gives_its_map(
+    pooled: Transplanted, tmp_path: Path
+) -> None:
+    run, _ = _run(pooled, _picture(48, 60), method="pooled")
+    saved = caffe.Net(*map(str, pooled.save(tmp_path / "n")), caffe.TEST)
+    saved.blobs["data"].reshape(*run.maps.data.shape)
+    np.testing.assert_array_equal(saved.forward(data=run.maps.data)["prob"][0], run.maps.prob)

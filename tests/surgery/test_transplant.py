@@ -14,7 +14,7 @@ from filterlab.caffe.prototxt import parse_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
 from filterlab.surgery.onnx_export import export_onnx
-from filterlab.surgery.transplant import Transplanted, _proof, transplant, transplant_job
+from filterlab.surgery.transplant import Transplanted, _asked, _proof, transplant, transplant_job
 
 
 def _layers(param: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def test_the_proof_notices_a_net_that_says_something_else(
     t = transplant(*thin_files)
     other = t.net.snapshot()
     other.params["fc6-conv"][0].data[...] = other.params["fc6-conv"][0].data[..., ::-1]
-    proof = run_job(_proof(t.rewritten, t.source, other, 6))
+    proof = _proof(t.rewritten, _asked(t.source, t.rewritten), other)
     assert not proof.agrees
     assert proof.relative > 1e-3
     assert "NOT THE SAME" in str(proof)
@@ -260,7 +260,7 @@ GLOBAL += "global_pooling: true } }\n"
 @pytest.mark.parametrize(
     ("middle", "kinds"),
     [
-        (GLOBAL + _fc("fc", "gap"), ["pool->stride 1", "fc->conv"]),
+        (GLOBAL + _fc("fc", "gap"), ["pool->stride 1", "fc->conv", "added"]),
         (
             'layer { name: "flat" type: "Flatten" bottom: "conv" top: "flat" }\n'
             + _fc("fc", "flat")
@@ -270,18 +270,18 @@ GLOBAL += "global_pooling: true } }\n"
         (
             'layer { name: "r" type: "Reshape" bottom: "conv" top: "r" reshape_param { shape { '
             "dim: 0 dim: -1 } } }\n" + _fc("fc", "r", more="bias_term: false"),
-            ["flatten removed", "fc->conv"],
+            ["flatten removed", "fc->conv", "added"],
         ),
         (
             _fc("fc", "conv") + 'layer { name: "best" type: "ArgMax" bottom: "fc" top: "best" }\n',
-            ["fc->conv", "removed"],
+            ["fc->conv", "removed", "added"],
         ),
         (
             _fc("a", "conv")
             + _fc("b", "conv")
             + 'layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum" }\n'
             + _fc("c", "sum"),
-            ["fc->conv", "fc->conv", "fc->conv"],
+            ["fc->conv", "fc->conv", "fc->conv", "added"],
         ),
     ],
 )
@@ -295,10 +295,10 @@ def test_other_shapes_of_classifiers(tmp_path: Path, middle: str, kinds: list[st
     assert t.geometry.jump == (2, 2)
     assert t.geometry.cells(24, 28) == (1, 3)
     data = np.random.default_rng(9).standard_normal((1, 3, 24, 28)).astype(np.float32)
-    dense = _answers(t.net, "data", t.output, data)[0]
+    dense = _answers(t.net, "data", t.score, data)[0]
     for j in range(3):
         cut = np.ascontiguousarray(data[..., 2 * j : 2 * j + 24])
-        plain = _answers(t.source, "data", t.rewritten.plain_output, cut).reshape(-1)
+        plain = _answers(t.source, "data", t.rewritten.plain_score, cut).reshape(-1)
         np.testing.assert_allclose(dense[:, 0, j], plain, atol=1e-5)
 
 

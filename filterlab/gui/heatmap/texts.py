@@ -160,21 +160,12 @@ def pycaffe_code(tab: HeatmapTab) -> str:
         h, w = maps.input_size
         lines.append(f"net_full.blobs[{done.input!r}].reshape(1, {done.channels}, {h}, {w})")
         lines.append(f"out = net_full.forward({done.input}=transformed)")
-        prob, more = _prob_code(done, maps)
-        lines += more
+        prob = f"out[{done.output!r}][0]"
         if len(tab.chosen) == 1:
             lines.append(f"heatmap = {prob}[{tab.chosen[0]}]")
         elif tab.chosen:
             lines.append(f"heatmap = {prob}[{list(tab.chosen)!r}].sum(0)")
     return "\n".join(lines)
-
-
-def _prob_code(done: Transplanted, maps: ClassMaps) -> tuple[str, list[str]]:
-    """What holds the probabilities, and the lines that make it of what the net has given."""
-    if done.rewritten.activation != "none":
-        return f"out[{done.output!r}][0]", []
-    lines = [f"score = net_full.blobs[{done.score!r}].data[0]"]
-    return "prob", [*lines, "prob = np.exp(score - score.max(0))", "prob /= prob.sum(0)"]
 
 
 def passes(done: Transplanted) -> list[tuple[str, str]]:

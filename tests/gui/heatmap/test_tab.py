@@ -269,7 +269,7 @@ def test_squeezenet_finds_the_cats(qtbot, tab, shared, settled) -> None:
     settled(tab)
     assert tab.chosen == (281, 282, 283, 284, 285)
     values = tab.maps.values(tab.chosen)
-    assert values.max() > 0.8
+    assert values.max() > 0.7
     # The strongest cells lie on the cat, in the picture's middle half.
     i, j = np.unravel_index(int(values.argmax()), values.shape)
     x, y = tab.maps.centre_on_picture(i, j)
