@@ -33,6 +33,7 @@ __all__ = [
     "input_shapes",
     "layers_for_test",
     "pool_axis",
+    "with_channels",
 ]
 
 Interval = tuple[int, int]
@@ -204,6 +205,18 @@ def input_shapes(net_param: Any) -> dict[str, tuple[int, ...]]:
             if given:
                 shapes[top] = tuple(int(d) for d in given[min(i, len(given) - 1)].dim)
     return shapes
+
+
+def with_channels(net_param: Any, channels: int) -> Any:
+    """The same net for pictures of so many channels, a copy."""
+    changed = type(net_param)()
+    changed.CopyFrom(net_param)
+    picture = next((n for n, shape in input_shapes(net_param).items() if len(shape) == 4), None)
+    for layer in changed.layer:
+        if layer.type == "Input" and picture in layer.top:
+            shapes = layer.input_param.shape
+            shapes[min(list(layer.top).index(picture), len(shapes) - 1)].dim[1] = channels
+    return changed
 
 
 def _pair(repeated: Iterable[int], h: int | None, w: int | None, default: int) -> tuple[int, int]:

@@ -27,7 +27,7 @@ from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.rewrite import Change, Padding, Rewrite, rewrite
-from filterlab.surgery.spatial import layers_for_test
+from filterlab.surgery.spatial import layers_for_test, with_channels
 from filterlab.surgery.targets import net_files, spare_inputs
 
 __all__ = ["Cast", "Proof", "Transplanted", "finished", "transplant", "transplant_job"]
@@ -233,6 +233,7 @@ def transplant_job(
     weights: Weights,
     output: str | None = None,
     activation: str | None = None,
+    channels: int | None = None,
 ) -> Job[Transplanted]:
     """Transplant step by step: a generator of :class:`Progress` that returns the result.
 
@@ -245,6 +246,8 @@ def transplant_job(
     output, activation : str, optional
         Which output, and what makes probabilities of it, see
         :func:`filterlab.surgery.rewrite.rewrite`.
+    channels : int, optional
+        Channels of the picture, where the weights are for others than the prototxt says.
 
     Raises
     ------
@@ -256,7 +259,10 @@ def transplant_job(
     total = 6.0
     yield Progress("read the prototxt", 0, total, Path(prototxt).name)
     plain_param = read_net(prototxt)
-    plain = caffe.Net(str(prototxt), caffe.TEST)  # says what is wrong with it before the weights
+    if channels is not None:
+        plain_param = with_channels(plain_param, channels)
+    # Says what is wrong with it before the weights.
+    plain = caffe.Net(str(prototxt) if channels is None else plain_param, caffe.TEST)
     plain.packing = "never"
     left: tuple[str, ...] = ()
     if weights is not None:
@@ -311,9 +317,7 @@ def transplant_job(
     )
 
 
-def transplant(
-    prototxt: str | os.PathLike[str], weights: Weights, **choices: str | None
-) -> Transplanted:
+def transplant(prototxt: str | os.PathLike[str], weights: Weights, **choices: Any) -> Transplanted:
     """Transplant in one go; see :func:`transplant_job`."""
     return run_job(transplant_job(prototxt, weights, **choices))
 
