@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-MODULES = ("engine", "surgery", "filters", "filters_tab", "heatmap_tab")
+MODULES = ("engine", "surgery", "agreement", "filters", "filters_tab", "heatmap_tab")
 
 
 def main() -> int:

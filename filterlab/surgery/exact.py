@@ -27,7 +27,7 @@ from filterlab.surgery.heatmap import (
     cost_of,
 )
 from filterlab.surgery.transplant import Transplanted
-from filterlab.surgery.windows import Cell, Classifier
+from filterlab.surgery.windows import Cell, Classifier, batch_for
 
 __all__ = ["coarse_to_fine", "exact", "exact_cost", "exact_job"]
 
@@ -56,7 +56,7 @@ def exact_cost(t: Transplanted, size: tuple[int, int], geometry: MapGeometry) ->
     seconds = t.measured_window if t.measured_window is not None else one.seconds
     maps = 4 * 4 * t.classes * rows * cols
     return Cost(
-        quick.bytes + maps,
+        quick.bytes + batch_for(t, rows * cols) * one.bytes + maps,
         quick.macs + rows * cols * one.macs,
         None if seconds is None else (quick.seconds or 0.0) + rows * cols * seconds,
     )

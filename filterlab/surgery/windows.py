@@ -16,7 +16,7 @@ from filterlab.surgery.geometry import Box
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.surgery.transplant import Transplanted, finished, not_finite
 
-__all__ = ["Cell", "Classifier", "cut", "cut_box", "window_seconds", "windows_refused"]
+__all__ = ["Cell", "Classifier", "batch_for", "cut", "cut_box", "window_seconds", "windows_refused"]
 
 Array = NDArray[np.float32]
 Cell = tuple[int, int]
@@ -61,6 +61,14 @@ def window_seconds(t: Transplanted) -> float:
     return nominal_seconds(t.source_param, t.source, t.geometry.own_size)
 
 
+def batch_for(t: Transplanted, count: int) -> int:
+    """How many of so many windows the plain net takes at a time."""
+    batch = _MOST
+    while batch > 1 and (batch * window_seconds(t) > _BATCH or batch >= 2 * count):
+        batch //= 2
+    return batch
+
+
 class Classifier:
     """The plain classifier with a batch of its own, on the same weights.
 
@@ -82,11 +90,7 @@ class Classifier:
         refused = windows_refused(t)
         if refused:
             raise FilterLabError(refused)
-        self.batch = _MOST
-        while self.batch > 1 and (
-            self.batch * window_seconds(t) > _BATCH or self.batch >= 2 * count
-        ):
-            self.batch //= 2
+        self.batch = batch_for(t, count)
         self.net = t.source.snapshot(share_weights=True)
         self.net.packing = "first"  # many windows of one size: laying out pays at once
         self._reshape()

@@ -322,3 +322,51 @@ def test_a_layout_by_loops(kernels: int, channels: int) -> None:
         for i in range(kernels)
     ]
     np.testing.assert_array_equal(out, np.array(wanted, np.float32))
+
+
+@x86
+def test_a_net_can_lay_its_weights_out_first_or_never() -> None:
+    """Then the same input gives the same bits, whatever ran before."""
+    chain = conv("a", "data", 32, "kernel_size: 3") + conv("b", "a", 32, "kernel_size: 3")
+    weights: Any = None
+    bits = {}
+    for when, packed_at_first in (("later", False), ("first", True), ("never", False)):
+        net = net_of(16, chain, side=24)
+        assert net.packing == "later"
+        net.packing = when
+        if weights is None:
+            weights = {name: [blob.data.copy() for blob in row] for name, row in net.params.items()}
+        net.copy_from(weights)
+        net.forward()
+        assert any(not layout.plain for layout in layouts(net)) == packed_at_first
+        first = net.blobs["b"].data.copy()
+        for _ in range(60):
+            net.forward()
+        assert any(not layout.plain for layout in layouts(net)) == (when != "never")
+        if when != "later":
+            np.testing.assert_array_equal(net.blobs["b"].data, first)
+        bits[when] = net.blobs["b"].data.copy()
+    # Laid out early or late makes no difference.
+    np.testing.assert_array_equal(bits["first"], bits["later"])
+
+
+@x86
+def test_twins_of_one_plan_may_lay_out_differently() -> None:
+    net = net_of(16, conv("a", "data", 32, "kernel_size: 3"), side=24)
+    twin = net.snapshot(share_weights=True)
+    assert np.shares_memory(net.params["a"][0].data, twin.params["a"][0].data)
+    twin.packing, net.packing = "first", "never"
+    twin.prepare()
+    for _ in range(2):
+        for one in (net, twin):
+            one.forward()
+    assert not layouts(net)
+    assert any(not layout.plain for layout in layouts(twin))
+    net.params["a"][0].data[...] *= 2
+    before = twin.blobs["a"].data.copy()
+    twin.forward()
+    assert np.abs(twin.blobs["a"].data - before).max() > 0.1, "edits of one count in the other"
+    np.testing.assert_allclose(net.forward()["a"], twin.forward()["a"], atol=1e-4)
+    assert twin.snapshot().packing == "first"
+    apart = net.snapshot()
+    assert not np.shares_memory(net.params["a"][0].data, apart.params["a"][0].data)

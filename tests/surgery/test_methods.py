@@ -30,7 +30,7 @@ from filterlab.surgery.methods import (
 )
 from filterlab.surgery.onnx_export import export_onnx
 from filterlab.surgery.pyramid import PartialPyramid
-from filterlab.surgery.transplant import Transplanted, transplant
+from filterlab.surgery.transplant import Transplanted, feed, transplant
 
 # Deep enough to see its own padding, small enough to run by the dozen; 32x32, jump 4.
 POOLED = """
@@ -38,13 +38,13 @@ name: "pooled"
 layer { name: "data" type: "Input" top: "data"
   input_param { shape { dim: 1 dim: 3 dim: 32 dim: 32 } } }
 layer { name: "c1" type: "Convolution" bottom: "data" top: "c1" convolution_param {
-  num_output: 8 kernel_size: 3 stride: 2 pad: 1 } }
+  num_output: 16 kernel_size: 3 stride: 2 pad: 1 } }
 layer { name: "r1" type: "ReLU" bottom: "c1" top: "c1" }
 layer { name: "c2" type: "Convolution" bottom: "c1" top: "c2" convolution_param {
-  num_output: 8 kernel_size: 3 stride: 2 pad: 1 } }
+  num_output: 16 kernel_size: 3 stride: 2 pad: 1 } }
 layer { name: "r2" type: "ReLU" bottom: "c2" top: "c2" }
 layer { name: "c3" type: "Convolution" bottom: "c2" top: "c3" convolution_param {
-  num_output: 8 kernel_size: 3 pad: 1 } }
+  num_output: 16 kernel_size: 3 pad: 1 } }
 layer { name: "r3" type: "ReLU" bottom: "c3" top: "c3" }
 layer { name: "gap" type: "Pooling" bottom: "c3" top: "gap" pooling_param {
   pool: AVE global_pooling: true } }
@@ -161,7 +161,7 @@ def test_exact_is_the_classifier_on_every_window(pooled: Transplanted) -> None:
     for i in range(maps.rows):
         for j in range(maps.cols):
             expected = _by_hand(pooled, maps.data, 4 * i, 4 * j)
-            np.testing.assert_allclose(maps.prob[:, i, j], expected, atol=1e-6)
+            np.testing.assert_allclose(maps.prob[:, i, j], expected, atol=1e-5)
     np.testing.assert_allclose(maps.prob.sum(axis=0), 1, atol=1e-5)
     quick = heatmap(pooled, picture, size=run.plan.input_size, preprocessing=NO_MEAN)
     assert quick.method == "pooled"
@@ -205,7 +205,7 @@ def test_exact_denser_and_at_three_scales(pooled: Transplanted, thin: Transplant
     for level in scales.pyramid.levels:
         assert level.method == "exact"
         expected = _by_hand(pooled, level.data, 0, 4)
-        np.testing.assert_allclose(level.prob[:, 0, 1], expected, atol=1e-6)
+        np.testing.assert_allclose(level.prob[:, 0, 1], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("density", ["own", "stride:16", "scales"])
@@ -235,16 +235,19 @@ def test_closing_an_exact_run_leaves_a_net_that_answers_rightly(pooled: Transpla
 
 
 @pytest.mark.parametrize("method", ["pooled", "exact"])
-def test_earlier_runs_change_no_bit(pooled_files: Any, method: str) -> None:
+@pytest.mark.parametrize("density", ["own", "stride:2"])
+def test_earlier_runs_change_no_bit(pooled_files: Any, method: str, density: str) -> None:
+    """Each map of a net that has run often, and at other sizes, is the first of a fresh one."""
     picture = _picture(90, 110)
-    fresh, _ = _run(transplant(*pooled_files), picture, method=method)
+    fresh, _ = _run(transplant(*pooled_files), picture, method=method, density=density)
     used = transplant(*pooled_files)
-    for _ in range(60):
-        used.net.forward()
+    _run(used, _picture(70, 64), method="exact")
+    for _ in range(40):
         used.source.forward()
-    for _ in range(3):
-        _run(used, _picture(70, 64), method="exact")
-        found, _ = _run(used, picture, method=method)
+        feed(used.net, "data", fresh.maps.data)
+        used.net.forward()
+    for _ in range(4):
+        found, _ = _run(used, picture, method=method, density=density)
         np.testing.assert_array_equal(found.maps.prob, fresh.maps.prob)
         np.testing.assert_array_equal(found.maps.score, fresh.maps.score)
 
