@@ -269,12 +269,21 @@ def _check_file_name(field: str, name: str) -> None:
         raise ValueError(f"{field} is {name!r}, must be a plain file name")
 
 
-def _origin(table: Mapping[str, Any]) -> Origin:
+def _urls(table: Mapping[str, Any]) -> tuple[str, ...]:
+    urls = table.get("urls", [])
+    if not isinstance(urls, list):
+        raise TypeError("urls must be a list")
+    return tuple(str(url) for url in urls)
+
+
+def _origin(table: Any) -> Origin:
+    if not isinstance(table, dict):
+        raise TypeError("origin must be a table, [model.origin]")
     converter = str(table["converter"])
     if converter not in CONVERTERS:
         raise ValueError(f"converter is {converter!r}, must be one of {', '.join(CONVERTERS)}")
     file, package = str(table["file"]), str(table.get("package", ""))
-    urls = tuple(str(url) for url in table.get("urls", ()))
+    urls = _urls(table)
     for part in file.split("/") if package else [file]:
         _check_file_name("file", part)
     if package:
@@ -295,7 +304,7 @@ def _model(table: Mapping[str, Any], folder: Path) -> Model:
     name = str(table["name"])
     file = str(table["weights"])
     prototxt = folder / str(table["prototxt"])
-    urls = tuple(str(url) for url in table.get("urls", ()))
+    urls = _urls(table)
     origin = _origin(table["origin"]) if "origin" in table else None
     seed = table.get("random_seed")
     kind = "random" if seed is not None else "download" if urls else "bundled"
@@ -346,11 +355,13 @@ def read_catalogue(path: Path) -> list[Model]:
         raise FilterLabError(f"{path}: a model is one [[model]] table, with double brackets")
     models = []
     for number, table in enumerate(tables, start=1):
+        if not isinstance(table, dict):
+            raise FilterLabError(f"{path}: entry {number} is no table")
         try:
             models.append(_model(table, path.parent))
         except KeyError as error:
             raise FilterLabError(f"{path}: entry {number} lacks {error}") from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise FilterLabError(f"{path}: entry {number}: {error}") from error
     return models
 
