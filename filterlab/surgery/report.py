@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from filterlab.caffe.files import atomic_write
 from filterlab.errors import FilterLabError
+from filterlab.surgery.agreement import Agreement
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.surgery.legend import middle, number
 from filterlab.surgery.maps import entropy, grid_text, lay_colours, thumbnail, winner_map
@@ -182,6 +183,7 @@ def report_html(
     settings: Sequence[tuple[str, str]] = (),
     tr: Tr = str,
     lang: str = "en",
+    agreement: Agreement | None = None,
 ) -> str:
     """The report as text.
 
@@ -205,6 +207,8 @@ def report_html(
         Gives the report's own texts in its language; their ``{places}`` are filled in afterwards.
     lang : str
         That language as HTML writes it, such as ``"zh-CN"``.
+    agreement : Agreement, optional
+        The map beside the classifier on some windows.
     """
     style = style or Style()
     shown = _shown(picture)
@@ -258,7 +262,14 @@ def report_html(
         f"<h2>{tr('Best class of each cell')}</h2>",
         f"<pre>{html.escape(grid_text(maps, labels))}</pre>",
         f"<h2>{tr('Settings')}</h2>",
-        _facts([*_known(maps, model, mode, style, tr), *settings, _time(maps, tr)]),
+        _facts(
+            [
+                *_known(maps, model, mode, style, tr),
+                *settings,
+                *_agreed(agreement, chosen, tr),
+                _time(maps, tr),
+            ]
+        ),
     ]
     if account:
         parts.append(f"<h2>{tr('Transplant')}</h2><pre>{html.escape(account)}</pre>")
@@ -284,6 +295,7 @@ def _known(maps: ClassMaps, model: str, mode: str, style: Style, tr: Tr) -> list
                 cols=maps.cols, rows=maps.rows, n=g.jump[1]
             ),
         ),
+        (tr("method"), tr(maps.method)),
         (
             tr("a cell answers for"),
             tr("{w} x {h} pixels of the input").format(w=g.window_size[1], h=g.window_size[0]),
@@ -299,6 +311,17 @@ def _known(maps: ClassMaps, model: str, mode: str, style: Style, tr: Tr) -> list
             ),
         ),
     ]
+
+
+def _agreed(found: Agreement | None, chosen: Sequence[int], tr: Tr) -> list[tuple[str, str]]:
+    if found is None:
+        return []
+    points = f"{found.mean_points(chosen):.2g}"
+    correlation = found.correlation(chosen)
+    told = tr("mean difference {points} points").format(points=points)
+    if correlation is not None:
+        told += ", " + tr("correlation {r}").format(r=f"{correlation:.2f}")
+    return [(tr("classifier on {n} windows").format(n=len(found.cells)), told)]
 
 
 def _time(maps: ClassMaps, tr: Tr) -> tuple[str, str]:

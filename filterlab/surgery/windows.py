@@ -21,7 +21,7 @@ __all__ = ["Cell", "Classifier", "batch_for", "cut", "cut_box", "window_seconds"
 Array = NDArray[np.float32]
 Cell = tuple[int, int]
 
-_BATCH = 0.1  # nominal seconds of a batch, so that a Cancel waits for less than half a second
+_BATCH = 0.06  # nominal seconds of a batch, so that a Cancel waits for less than half a second
 _MOST = 8  # windows in a batch: beyond that nothing is gained
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from filterlab.errors import FilterLabError
+from filterlab.surgery.agreement import agreement
 from filterlab.surgery.export import write_cell, write_csv, write_npy
 from filterlab.surgery.heatmap import ClassMaps, heatmap
 from filterlab.surgery.report import report_html, write_report
@@ -138,3 +139,17 @@ def test_tables_and_arrays(maps: ClassMaps, tmp_path: Path) -> None:
     assert sum(float(row["probability"]) for row in cell) == pytest.approx(1, abs=1e-5)
     with pytest.raises(FilterLabError, match="no folder"):
         write_npy(tmp_path / "no" / "m.npy", values)
+
+
+def test_the_report_says_how_well_the_map_agrees(
+    thin: Transplanted, maps: ClassMaps, picture: np.ndarray
+) -> None:
+    found = agreement(thin, maps)
+    page = report_html(picture, maps, [1, 2], NAMES, agreement=found)
+    ours, theirs = found.map[:, 1] + found.map[:, 2], found.classifier[:, 1:3].sum(axis=1)
+    points = 100 * float(np.abs(ours - theirs).mean())
+    correlation = float(np.corrcoef(ours, theirs)[0, 1])
+    assert f"classifier on {len(found.cells)} windows" in page
+    assert f"mean difference {points:.2g} points, correlation {correlation:.2f}" in page
+    assert "<th>method</th><td>dense</td>" in page
+    assert "correlation" not in report_html(picture, maps, [1, 2], NAMES)
