@@ -9,7 +9,7 @@
     net.forward()
 """
 
-from filterlab.caffe import io
+from filterlab.caffe import _caffe, io, pycaffe
 from filterlab.caffe.blob import Blob
 from filterlab.caffe.classifier import Classifier
 from filterlab.caffe.detector import Detector
@@ -18,6 +18,7 @@ from filterlab.caffe.early import set_phase_test, set_phase_train
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fillers import set_random_seed
 from filterlab.caffe.layers import REGISTRY as _REGISTRY
+from filterlab.caffe.layers.python_layer import UserLayer as Layer
 from filterlab.caffe.layers.refused import REFUSED as _REFUSED
 from filterlab.caffe.net import TEST, TRAIN, Net
 
@@ -27,7 +28,6 @@ from filterlab.caffe.training import (
     AdaDeltaSolver,
     AdaGradSolver,
     AdamSolver,
-    Layer,
     NesterovSolver,
     RMSPropSolver,
     SGDSolver,
@@ -65,6 +65,7 @@ __all__ = [
     "SGDSolver",
     "Timer",
     "__version__",
+    "_caffe",
     "get_solver",
     "has_nccl",
     "init_log",
@@ -73,6 +74,7 @@ __all__ = [
     "layers",
     "log",
     "params",
+    "pycaffe",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",

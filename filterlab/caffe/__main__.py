@@ -19,9 +19,11 @@ _OURS = "filterlab.caffe"
 # pycaffe's modules; the engine's own, such as its layers' classes, are not pycaffe's names.
 _MODULES = (
     "caffe",
+    "caffe._caffe",
     "caffe.classifier",
     "caffe.coord_map",
     "caffe.detector",
+    "caffe.draw",
     "caffe.io",
     "caffe.net_spec",
     "caffe.proto",

@@ -130,14 +130,16 @@ class Blob:
     stands.
     """
 
-    __slots__ = ("_diff", "_shape", "_storage")
+    __slots__ = ("_gradient", "_look", "_shape", "_storage")
 
     def __init__(
         self, shape: Iterable[int] = (), fill: Callable[[Floats], None] | None = None
     ) -> None:
         self._shape = check_shape(shape, "a blob")
         self._storage = Storage(math.prod(self._shape), self._shaped_fill(fill))
-        self._diff: Floats | None = None
+        self._gradient = Storage(self._storage.count)
+        #: Called before somebody looks at the diff, which may have to be computed first.
+        self._look: Callable[[], None] | None = None
 
     def _shaped_fill(
         self, fill: Callable[[Floats], None] | None
@@ -173,10 +175,28 @@ class Blob:
 
     @property
     def diff(self) -> Floats:
-        """Room for gradients, zeros at first; this engine never computes them."""
-        if self._diff is None:
-            self._diff = np.zeros(self._shape, np.float32)
-        return self._diff
+        """The gradient of :meth:`filterlab.caffe.Net.backward`: float32 of this blob's shape.
+
+        Zeros at first; those of weights are summed up until ``clear_param_diffs()``. Of a net's
+        blobs what is written here is where the next backward starts from.
+        """
+        if self._look is not None:
+            self._look()
+        return self._gradient.flat.reshape(self._shape)
+
+    @diff.setter
+    def diff(self, values: Any) -> None:
+        # ``blob.diff *= 2`` computes in place and then assigns what is there already.
+        same = isinstance(values, np.ndarray) and values.shape == self._shape
+        if same and values.__array_interface__["data"][0] == self._gradient.pointer:
+            return
+        raise CaffeError(
+            "Blob.diff = … puts nothing into the net; write the values into it: blob.diff[...] = …"
+        )
+
+    def _fill_diff(self, value: float) -> None:
+        """Let the diff begin with a value other than 0."""
+        self._gradient = Storage(self._storage.count, lambda flat: flat.fill(value))
 
     @property
     def shape(self) -> Shape:
@@ -238,8 +258,8 @@ class Blob:
         count = math.prod(shape)
         if count != self._storage.count:
             self._storage = Storage(count)
+            self._gradient = Storage(count)
         self._shape = shape
-        self._diff = None
 
     def share_data(self, source: Blob | npt.NDArray[Any]) -> None:
         """Compute with the memory of another blob or array of as many values, without copying.
@@ -271,6 +291,10 @@ class Blob:
         storage = Storage(self.count)
         storage.adopt(array.reshape(-1))
         self._storage = storage
+
+    def _share_diff(self, source: Blob) -> None:
+        """Take the diff's memory of another blob of as many values."""
+        self._gradient = source._gradient
 
     def _set_values(self, array: npt.NDArray[Any]) -> None:
         """Take values from a file: in place if somebody may hold a view, else without copying.

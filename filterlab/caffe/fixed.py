@@ -68,6 +68,12 @@ class ByName(OrderedDict[str, T]):
 class BlobRow(list[T]):
     """The weights of one layer."""
 
+    def add_blob(self, *shape: int) -> None:
+        """Layers written in Python: append a weight of this shape, zeros at first."""
+        from filterlab.caffe.blob import Blob
+
+        self.append(Blob(shape))  # type: ignore[arg-type]
+
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise CaffeError(
             f"net.params[…][{index}] = … changes nothing in the net; write the values into it: "

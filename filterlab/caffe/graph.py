@@ -32,9 +32,16 @@ class Graph:
 
     Values are float32 unless an operation says otherwise; every shape of a blob is fixed, so a
     net of another input size is another graph.
+
+    Parameters
+    ----------
+    replay : bool
+        Compute once more what a forward has computed: random values and states are those of that
+        forward, and nothing is kept for the next.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, replay: bool = False) -> None:
+        self._replay = replay
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._inputs: dict[str, Shape] = {}
@@ -44,6 +51,8 @@ class Graph:
         self._pool: dict[tuple[str, bytes, Shape], str] = {}
         self._count = 0
         self.host_inputs: dict[str, HostInput] = {}
+        #: Inputs that are what a layer kept at the forward before.
+        self.states: dict[str, Shape] = {}
         #: Name of the layer that writes at present; operations carry it, for error messages.
         self.layer = ""
 
@@ -88,11 +97,32 @@ class Graph:
         return self.op("Reshape", [value, self.ints(shape)], allowzero=1)
 
     def host_input(self, shape: Shape, refill: Refill) -> str:
-        """An input that ``refill`` fills before each run."""
-        name = self._fresh("host")
+        """An input that ``refill`` fills before each run; one for each layer."""
+        name = f"host:{self.layer}"
         self.host_inputs[name] = HostInput(shape, refill)
         self._inputs[name] = shape
         return name
+
+    def state(self, i: int, shape: Shape) -> str:
+        """What the layer kept last under ``i``; zeros at first."""
+        name = f"state:{self.layer}:{i}"
+        self._inputs[name] = self.states[name] = shape
+        return name
+
+    def keep(self, i: int, value: str) -> None:
+        """Keep a value for the next run's :meth:`state`."""
+        name = f"state:{self.layer}:{i}"
+        if not self._replay:
+            self.add_output(f"new:{name}", value, self.states[name])
+
+    def zeros(self, shape: Shape) -> str:
+        """Zeros that take no room in the model."""
+        return self.op("ConstantOfShape", [self.ints(shape)])
+
+    @property
+    def remembered(self) -> dict[str, Shape]:
+        """Inputs that no blob holds: random values and states."""
+        return {**{n: host.shape for n, host in self.host_inputs.items()}, **self.states}
 
     # -- what the net uses -------------------------------------------------------------------
     def add_input(self, name: str, shape: Shape) -> str:

@@ -10,7 +10,7 @@ import math
 import operator
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from filterlab.caffe.messages import (
     datum_to_array,
     floats,
 )
+from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.quiet import quiet_opencv
 from filterlab.caffe.wire import shape_text
 
@@ -38,6 +39,7 @@ __all__ = [
     "arraylist_to_blobprotovector_str",
     "blobproto_to_array",
     "blobprotovector_str_to_arraylist",
+    "caffe_pb2",
     "datum_to_array",
     "load_image",
     "oversample",
@@ -51,6 +53,19 @@ FloatArray = npt.NDArray[np.float32]
 
 # Rec. 709 luminance of red, green and blue, as scikit-image's rgb2gray.
 LUMINANCE = (0.2125, 0.7154, 0.0721)
+
+
+def __getattr__(name: str) -> Any:
+    """pycaffe's own imports, which scripts take from here; loaded when one asks for them."""
+    if name == "skimage":
+        import skimage
+
+        return skimage
+    if name == "resize":
+        from skimage.transform import resize
+
+        return resize
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _two(sizes: Any, what: str) -> tuple[int, int]:
@@ -282,12 +297,12 @@ class Transformer:
         self.input_scale[in_] = scale
 
 
-def load_image(filename: str | os.PathLike[str], color: bool = True) -> FloatArray:
+def load_image(filename: str | os.PathLike[str] | IO[bytes], color: bool = True) -> FloatArray:
     """A picture file as pycaffe loads it.
 
     Parameters
     ----------
-    filename : path
+    filename : path, or file open for bytes
         Any format that OpenCV reads; any characters in the path. An orientation tag is not
         applied, as in pycaffe.
     color : bool
@@ -305,13 +320,16 @@ def load_image(filename: str | os.PathLike[str], color: bool = True) -> FloatArr
     """
     import cv2
 
+    name = getattr(filename, "name", "<file>")
     try:
-        name = os.fspath(filename)
+        if hasattr(filename, "read"):
+            data = np.frombuffer(filename.read(), np.uint8)
+        else:
+            name = os.fspath(filename)
+            with open_file(name) as stream:
+                data = np.fromfile(stream, np.uint8)
     except TypeError:
         raise CaffeError(f"{filename!r} is no path of a picture; give its name") from None
-    try:
-        with open_file(name) as stream:
-            data = np.fromfile(stream, np.uint8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CaffeError(f"{name}: cannot be read ({reason}); check the path") from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,13 +16,15 @@ import numpy.typing as npt
 from filterlab.caffe import fillers
 from filterlab.caffe.batches import Batches
 from filterlab.caffe.blob import Blob, Shape, shape_text
-from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fixed import BlobRow, ByName
 from filterlab.caffe.layers import Layer, WeightSpec
+from filterlab.caffe.layers.python_layer import weights_of
 from filterlab.caffe.messages import blobproto_to_array
+from filterlab.caffe.net_backward import RECTIFY, Backward, clear_diffs, start_losses
 from filterlab.caffe.net_structure import NetLayer
-from filterlab.caffe.net_weights import Weighted, no_training, path_of
-from filterlab.caffe.plan import Bindings, Plan, PlanCache
+from filterlab.caffe.net_weights import Weighted, path_of
+from filterlab.caffe.plan import Bindings, Memory, Plan, PlanCache
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.topology import Topology
 from filterlab.caffe.weights import Filled
@@ -135,6 +138,11 @@ class Net(Weighted):
         self._batches: Batches | None = None
         self._before: list[Callable[[int], Any]] = []
         self._after: list[Callable[[int], Any]] = []
+        self._before_back: list[Callable[[int], Any]] = []
+        self._after_back: list[Callable[[int], Any]] = []
+        self._memory = Memory()
+        self._held: dict[str, int] = {}  # which layer wrote each blob last
+        self._backward_run: Backward | None = None
         self.filled = Filled((), (), ())
         outside = topology.initial_shapes()
         shapes = topology.infer(outside)
@@ -145,8 +153,10 @@ class Net(Weighted):
         weights: list[BlobRow[Blob]] = []
         for index, specs in enumerate(shapes.weights):
             row: BlobRow[Blob] = BlobRow()
+            own = weights_of(topology.layers[index])
             for i, spec in enumerate(specs):
-                blob = Blob(spec.shape, self._filler(topology.layers[index], spec))
+                filler = None if own else self._filler(topology.layers[index], spec)
+                blob = own[i] if own else Blob(spec.shape, filler)
                 owner = topology.shared.get((index, i))
                 if owner is not None:
                     self._share(topology.layers[index], i, blob, weights, owner)
@@ -158,6 +168,7 @@ class Net(Weighted):
             ((layer.name, row) for layer, row in zip(topology.layers, weights) if row),
             "net.params",
         )
+        start_losses(topology, self._blobs)
         for layer in topology.layers:
             for i, top in enumerate(layer.tops if layer.fills else ()):
                 layer.refill_top(i, self._blobs[top].data, True)
@@ -199,6 +210,7 @@ class Net(Weighted):
                 f"needs {shape_text(blob.shape)}"
             )
         blob.share_data(theirs)
+        blob._share_diff(theirs)
 
     # -- computing ---------------------------------------------------------------------------
     def forward(
@@ -255,32 +267,40 @@ class Net(Weighted):
             Blob name -> array of its own, with one row per input.
         """
         wanted = self._wanted(blobs)
-        if not kwargs:
-            raise CaffeError("forward_all() needs the net's inputs, e.g. forward_all(data=images)")
-        self._check_inputs(kwargs)
-        arrays = {name: self._array(name, value) for name, value in kwargs.items()}
-        lengths = {len(value) if value.ndim else 0 for value in arrays.values()}
-        if len(lengths) != 1:
-            raise CaffeError(f"forward_all(): inputs of different lengths {sorted(lengths)}")
-        total = lengths.pop()
-        if not total:
-            raise CaffeError("forward_all(): nothing to compute; give at least one row of inputs")
         results: dict[str, list[Floats]] = {}
         with self._lock:
-            size = self._blobs[next(iter(arrays))].shape[0] or 1
-            for begin in range(0, total, size):
-                batch: dict[str, Any] = {}
-                for name, value in arrays.items():
-                    part = value[begin : begin + size]
-                    if len(part) < size:
-                        rest = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
-                        part = np.concatenate([part, rest])
-                    batch[name] = part
-                keep = min(size, total - begin)
+            for batch, keep in self._in_batches(kwargs, "forward_all()"):
                 for name, data in self.forward(wanted, **batch).items():
+                    size = len(next(iter(batch.values())))
                     whole = data if not data.ndim or data.shape[0] != size else data[:keep]
                     results.setdefault(name, []).append(np.array(whole, ndmin=1))
         return {name: np.concatenate(parts) for name, parts in results.items()}
+
+    def _in_batches(
+        self, given: Mapping[str, Any], call: str
+    ) -> Iterator[tuple[dict[str, Any], int]]:
+        """Values in batches of the net's size, and how many rows of each are no filling."""
+        if not given:
+            raise CaffeError(f"{call} needs the net's inputs, e.g. {call[:-1]}data=images)")
+        if not set(given) <= set(self.outputs):
+            self._check_inputs(given)
+        arrays = {name: self._array(name, value) for name, value in given.items()}
+        lengths = {len(value) if value.ndim else 0 for value in arrays.values()}
+        if len(lengths) != 1:
+            raise CaffeError(f"{call}: inputs of different lengths {sorted(lengths)}")
+        total = lengths.pop()
+        if not total:
+            raise CaffeError(f"{call}: nothing to compute; give at least one row of inputs")
+        size = (self._blobs[next(iter(arrays))].shape or (1,))[0] or 1
+        for begin in range(0, total, size):
+            batch: dict[str, Any] = {}
+            for name, value in arrays.items():
+                part = value[begin : begin + size]
+                if len(part) < size:
+                    rest = np.zeros((size - len(part), *part.shape[1:]), part.dtype)
+                    part = np.concatenate([part, rest])
+                batch[name] = part
+            yield batch, min(size, total - begin)
 
     def _forward(self, start: int, end: int) -> float:
         """Compute layers by their places, as pycaffe's own helpers do; losses are not summed."""
@@ -401,6 +421,11 @@ class Net(Weighted):
                 call(index)
 
     def _compute(self, first: int, last: int) -> None:
+        for cut in self._topology.cuts:
+            if first <= cut <= last:
+                self._compute(first, cut - 1)
+                self._compute_host(cut)
+                first = cut + 1
         if last < first:
             return
         for index, layer in enumerate(self._topology.layers[first : last + 1], first):
@@ -423,10 +448,20 @@ class Net(Weighted):
         if bound is None or bound.compiled is not compiled:
             if len(self._bindings) >= 6:
                 self._bindings.pop(next(iter(self._bindings)))
-            bound = self._bindings[key] = Bindings(plan, compiled, self._blobs, self._weight)
+            bound = self._bindings[key] = Bindings(
+                plan, compiled, self._blobs, self._weight, self._memory
+            )
+        self._held.update(plan.makers)
         if bound.run():
             # Bindings of other input sizes would keep the blobs' memory of those sizes alive.
             self._bindings = {k: b for k, b in self._bindings.items() if b is bound or not b.stale}
+
+    def _compute_host(self, index: int) -> None:
+        """Compute a layer that is written in Python."""
+        layer = self._topology.layers[index]
+        tops = [self._blobs[top] for top in layer.tops]
+        layer.compute([self._blobs[bottom] for bottom in layer.bottoms], tops)
+        self._held.update(dict.fromkeys(layer.tops, index))
 
     def _weight(self, index: int, i: int) -> Blob:
         return self._weights[index][i]
@@ -440,7 +475,14 @@ class Net(Weighted):
             If some layer cannot take its new input; all blobs keep their shapes then.
         """
         with self._lock:
-            self._prepare(0, len(self._layers) - 1)
+            if not self._topology.cuts:
+                self._prepare(0, len(self._layers) - 1)
+                return
+            names = self._topology.read_from_outside(0, len(self._layers) - 1)
+            outside = {name: self._blobs[name].shape for name in names}
+            shapes = self._topology.infer(outside, weights=self._weight_shapes)
+            for name, shape in shapes.tops.items():
+                self._blobs[name]._set_shape(shape)
 
     def prepare(self) -> None:
         """Do now what the next whole :meth:`forward` would do first: compile the net.
@@ -462,10 +504,16 @@ class Net(Weighted):
         with self._lock:
             self.check_files()
             twin: Net = type(self).__new__(type(self))
-            twin._set_up(self._topology, self._plans)
+            topology, plans = self._topology, self._plans
+            if any(layer.own for layer in topology.layers):
+                state = topology.param.state
+                topology = Topology(topology.param, topology.phase, state.level, state.stage)
+                plans = PlanCache()
+            twin._set_up(topology, plans)
             twin.filled = self.filled
             twin.packing = self.packing
             twin._batches = copy.copy(self._batches)
+            twin._memory = self._memory.copy()
             for mine, theirs in zip(twin._weights, self._weights):
                 for a, b in zip(mine, theirs):
                     a._set_shape(b.shape)
@@ -485,15 +533,193 @@ class Net(Weighted):
     def _sources(self) -> list[str]:
         return [t for layer in self._topology.layers if layer.is_source for t in layer.tops]
 
-    # -- training ----------------------------------------------------------------------------
-    def backward(self, *args: Any, **kwargs: Any) -> Any:
-        """Always raises: this engine runs and edits nets, it does not train them."""
-        raise no_training("Net.backward()")
+    # -- gradients ---------------------------------------------------------------------------
+    def backward(
+        self,
+        diffs: Iterable[str] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Floats]:
+        """Compute diffs from the layer ``start`` back to ``end``, both included.
 
-    forward_backward_all = backward
-    clear_param_diffs = backward
-    before_backward = backward
-    after_backward = backward
+        As in BVLC Caffe a deploy net has nothing to compute unless its prototxt says
+        ``force_backward: true``, and it starts from the diffs of ``start``'s tops as they are.
+
+        Parameters
+        ----------
+        diffs : list of str, optional
+            Blobs whose diffs to return beside those of the inputs.
+        start, end : str, optional
+            Layer names.
+        **kwargs : arrays
+            Diffs for all the net's outputs, by name.
+
+        Returns
+        -------
+        dict
+            Blob name -> its diff: the blob's own memory, which the next backward overwrites. With
+            ``end`` those of its bottoms.
+
+        Raises
+        ------
+        CaffeError
+            For an unknown layer or blob, diffs that do not match, or a layer without a gradient.
+        """
+        return self._go_back(diffs, start, end, kwargs, "")
+
+    def backward_from_layer(
+        self,
+        start_name: str,
+        start_diff: Any,
+        diffs: Iterable[str] | None = None,
+        zero_higher: bool = False,
+    ) -> dict[str, Floats]:
+        """:meth:`backward` from a layer whose first top has the diff given.
+
+        As in the fork of the Deep Visualization Toolbox. ``zero_higher`` sets the diffs of all
+        blobs that later layers make to zero.
+        """
+        return self._go_back_from(start_name, start_diff, diffs, zero_higher, "")
+
+    def deconv_from_layer(
+        self,
+        start_name: str,
+        start_diff: Any,
+        diffs: Iterable[str] | None = None,
+        zero_higher: bool = False,
+        deconv_type: str = "Zeiler & Fergus",
+    ) -> dict[str, Floats]:
+        """:meth:`backward_from_layer` with another rule for ReLUs.
+
+        ``"Zeiler & Fergus"`` passes on what is positive among the diffs, ``"Guided Backprop"`` of
+        these only what the ReLU let through. As in the fork of the Deep Visualization Toolbox.
+        """
+        if deconv_type not in RECTIFY:
+            raise CaffeError(
+                f"deconv_from_layer(): deconv_type {deconv_type!r} is none of "
+                f"{', '.join(map(repr, RECTIFY))}"
+            )
+        return self._go_back_from(start_name, start_diff, diffs, zero_higher, RECTIFY[deconv_type])
+
+    def _go_back_from(
+        self, name: str, diff: Any, diffs: Iterable[str] | None, zero: bool, rectify: str
+    ) -> dict[str, Floats]:
+        index = self._topology.index(name)
+        tops = self._topology.layers[index].tops
+        if not tops:
+            raise CaffeError(f"backward(): layer '{name}' has no top to start from")
+        with self._lock:
+            if zero:
+                later = self._topology.layers[index + 1 :]
+                clear_diffs([self._blobs[t] for layer in later for t in layer.tops])
+            self._set_diff(tops[0], diff)
+            return self._go_back(diffs, name, None, {}, rectify)
+
+    def _set_diff(self, name: str, value: Any) -> None:
+        blob, array = self._blobs[name], self._array(name, value)
+        try:
+            np.copyto(blob.diff, array, casting="unsafe")
+        except (TypeError, ValueError):
+            raise CaffeError(
+                f"backward(): the diff of blob '{name}' is {shape_text(blob.shape)}, but "
+                f"{shape_text(array.shape)} was given"
+            ) from None
+
+    def _go_back(
+        self,
+        diffs: Iterable[str] | None,
+        start: str | None,
+        end: str | None,
+        given: Mapping[str, Any],
+        rectify: str,
+    ) -> dict[str, Floats]:
+        wanted = self._wanted(diffs)
+        with self._lock:
+            last = len(self._layers) - 1 if start is None else self._topology.index(start)
+            first = 0 if end is None else self._topology.index(end)
+            names = self.inputs if end is None else list(self._topology.layers[first].bottoms)
+            if given:
+                if set(given) != set(self.outputs):
+                    raise CaffeError(
+                        f"backward(): the diffs given ({', '.join(given)}) are not those of the "
+                        f"net's outputs ({', '.join(self.outputs)})"
+                    )
+                for name, value in given.items():
+                    self._set_diff(name, value)
+            self._run_back(last, first, rectify)
+            return {name: self._blobs[name].diff for name in dict.fromkeys([*names, *wanted])}
+
+    def _run_back(self, last: int, first: int, rectify: str = "") -> None:
+        if self._backward_run is None:
+            self._backward_run = Backward(
+                self._topology, self._blobs, self._weights, self._memory, self._held
+            )
+        run = self._backward_run
+        if not any(run.needs.layers):
+            warnings.warn(
+                "backward(): the net has no loss, so that no layer needs a gradient, as in BVLC "
+                "Caffe; write force_backward: true into its prototxt",
+                CaffeWarning,
+                stacklevel=4,
+            )
+        self.check_files()
+        run.run(last, first, rectify, self._before_back, self._after_back)
+
+    def _backward(self, start: int, end: int) -> None:
+        """Compute layers' diffs by their places, as pycaffe's own helpers do."""
+        with self._lock:
+            self._run_back(start, end)
+
+    def forward_backward_all(
+        self, blobs: Iterable[str] | None = None, diffs: Iterable[str] | None = None, **kwargs: Any
+    ) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """:meth:`forward` and :meth:`backward` of any number of inputs, in batches.
+
+        Parameters
+        ----------
+        blobs, diffs : list of str, optional
+            Blobs whose values and diffs to return beside outputs and inputs.
+        **kwargs : arrays
+            Values for all inputs, and diffs for all outputs or none.
+
+        Returns
+        -------
+        (dict, dict)
+            Values and diffs by blob name: arrays of their own, with one row per input.
+        """
+        values = {name: kwargs.pop(name) for name in self.inputs if name in kwargs}
+        found: tuple[dict[str, Floats], dict[str, Floats]] = ({}, {})
+        with self._lock:
+            batches = list(self._in_batches(values, "forward_backward_all()"))
+            given = list(self._in_batches(kwargs, "forward_backward_all()")) if kwargs else []
+            parts: tuple[dict[str, list[Floats]], dict[str, list[Floats]]] = ({}, {})
+            for place, (batch, keep) in enumerate(batches):
+                ahead = self.forward(blobs, **batch)
+                back = self.backward(diffs, **(given[place][0] if place < len(given) else {}))
+                for results, part in zip((ahead, back), parts):
+                    for name, data in results.items():
+                        whole = data if not data.ndim else data[:keep]
+                        part.setdefault(name, []).append(np.array(whole, ndmin=1))
+        for result, part in zip(found, parts):
+            result.update({name: np.concatenate(arrays) for name, arrays in part.items()})
+        return found
+
+    def clear_param_diffs(self) -> None:
+        """Set the diffs of all weights to zero; backward adds to them."""
+        with self._lock:
+            if self._backward_run is not None:
+                self._backward_run.clear()
+            for row in self._weights:
+                clear_diffs(row)
+
+    def before_backward(self, call: Callable[[int], Any]) -> None:
+        """Have ``call(index)`` called before each layer's backward, which then goes one by one."""
+        self._before_back.append(call)
+
+    def after_backward(self, call: Callable[[int], Any]) -> None:
+        """Have ``call(index)`` called after each layer's backward, which then goes one by one."""
+        self._after_back.append(call)
 
     def __repr__(self) -> str:
         return f"<Net '{self.name}' of {len(self._layers)} layers>"

@@ -20,16 +20,33 @@ from typing import Any
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.proto import caffe_pb2
 
-__all__ = ["Function", "NetSpec", "Top", "assign_proto", "layers", "params", "to_proto"]
+__all__ = [
+    "Function",
+    "NetSpec",
+    "Top",
+    "assign_proto",
+    "layers",
+    "param_name_dict",
+    "params",
+    "to_proto",
+]
+
+
+def param_name_dict() -> dict[str, str]:
+    """The parameter field of each message, both without their ends: Convolution, convolution."""
+    return {
+        field.message_type.name.removesuffix("Parameter"): field.name.removesuffix("_param")
+        for field in caffe_pb2.LayerParameter.DESCRIPTOR.fields
+        if field.name.endswith("_param") and field.message_type is not None
+    }
 
 
 def _param_names() -> dict[str, str]:
     """The parameter field of each layer type: ``Convolution`` -> ``convolution_param``."""
-    names = {}
-    for field in caffe_pb2.LayerParameter.DESCRIPTOR.fields:
-        if field.name.endswith("_param") and field.message_type is not None:
-            names[field.message_type.name.removesuffix("Parameter")] = field.name
-    names["Deconvolution"] = names["Im2col"] = names["Convolution"]
+    names = {kind: f"{stem}_param" for kind, stem in param_name_dict().items()}
+    for kind in ("Deconvolution", "Im2col", "ConvolutionDepthwise", "DepthwiseConvolution"):
+        names[kind] = names["Convolution"]
+    names["LSTM"] = names["RNN"] = names["Recurrent"]
     return names
 
 
@@ -71,6 +88,8 @@ def assign_proto(proto: Any, name: str, val: Any) -> None:
             held.CopyFrom(val)
         else:
             setattr(proto, name, val.item() if hasattr(val, "item") else val)
+    except CaffeError:
+        raise
     except (TypeError, ValueError) as error:
         kind = proto.DESCRIPTOR.name
         raise CaffeError(f"{val!r} does not fit the field {name!r} of {kind}: {error}") from None
@@ -109,9 +128,7 @@ class Function:
         self.type_name = type_name
         for index, bottom in enumerate(inputs):
             if not isinstance(bottom, Top):
-                raise TypeError(
-                    f"{type_name} input {index} is not a Top (type is {type(bottom).__name__})"
-                )
+                raise TypeError(f"{type_name} input {index} is not a Top (type is {type(bottom)})")
         self.inputs: tuple[Top, ...] = inputs
         self.params = dict(params)
         self.ntop = int(self.params.pop("ntop", 1))

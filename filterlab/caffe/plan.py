@@ -19,7 +19,15 @@ from filterlab.caffe.graph import Graph
 from filterlab.caffe.packing import MOST_VALUES, Layout, PackedWeight, pack, worth_packing
 from filterlab.caffe.topology import Topology
 
-__all__ = ["Bindings", "Compiled", "Plan", "PlanCache"]
+__all__ = [
+    "Bindings",
+    "Compiled",
+    "Memory",
+    "Plan",
+    "PlanCache",
+    "make_session",
+    "what_failed",
+]
 
 #: Multiplications per weight before weights are laid out: so many take about as long as that does.
 USES_BEFORE_PACKING = 5000
@@ -69,11 +77,15 @@ class Plan:
         self.inputs = {f"in:{name}": name for name in self.outside}
         values = {name: g.add_input(f"in:{name}", s) for name, s in self.outside.items()}
         self.weights: list[tuple[str, int, int, Shape]] = []
+        #: Which layer computed each blob last.
+        self.makers: dict[str, int] = {}
         known: dict[tuple[int, int], str] = {}
         for offset, layer in enumerate(topology.layers[start : end + 1]):
             index = start + offset
             if layer.is_source:
                 continue
+            if layer.host:
+                layer.fail("is computed in Python and has no place in an ONNX model")
             names = []
             for i, spec in enumerate(shapes.weights[offset]):
                 key = topology.shared.get((index, i), (index, i))
@@ -94,6 +106,7 @@ class Plan:
             else:
                 tops = layer.emit(g, bottoms, shapes.bottoms[offset], names)
             values.update(zip(layer.tops, tops))
+            self.makers.update(dict.fromkeys(layer.tops, index))
         self.outputs: dict[str, str] = {}
         for name, shape in self.tops.items():
             if values[name] != f"in:{name}":
@@ -102,6 +115,7 @@ class Plan:
         #: Blobs that the run reads and overwrites: it must read a copy.
         self.overwritten = [b for b in self.outputs.values() if b in self.outside]
         self.host_inputs = g.host_inputs
+        self.states = g.states
         self._graph = g
 
     def model(self, frozen: dict[str, npt.NDArray[np.float32]] | None = None) -> bytes:
@@ -197,18 +211,47 @@ def make_session(
         raise CaffeError(f"ONNX Runtime cannot run this net: {_first_line(err)}") from None
 
 
-def _what_failed(err: Exception) -> str:
+def what_failed(err: Exception) -> str:
     """ONNX Runtime's message with the layer in front, and without its own source's places."""
     text = _first_line(err)
     found = re.search(r"Name:'(?:fused )?(.*?)#.*?' Status Message: (.*)", text)
     if not found:
         return f"the net could not be computed: {text}"
+    outside = re.search(r"idx=(-?\d+) must be within the inclusive range \[(-\d+),", text)
+    if outside:
+        index, size = int(outside.group(1)), -int(outside.group(2))
+        index += size if index < 0 else 0
+        return (
+            f"layer '{found.group(1)}': a label or index is {index}, but there are {size}; "
+            f"it must lie within 0 and {size - 1}"
+        )
     reason = re.sub(r"^/\S+onnxruntime\S* .*?\) (\[.*?\] )?", "", found.group(2))
     return f"layer '{found.group(1)}' could not be computed: {reason}"
 
 
 def _first_line(err: Exception) -> str:
     return str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
+
+
+class Memory:
+    """What one net's layers remember beside its blobs: random masks, and recurrent states."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[tuple[str, Shape], npt.NDArray[np.float32]] = {}
+
+    def room(self, name: str, shape: Shape) -> npt.NDArray[np.float32]:
+        """The array of a name and shape; zeros at first."""
+        array = self.arrays.get((name, shape))
+        if array is None:
+            array = self.arrays[name, shape] = _room(shape)
+        return array
+
+    def copy(self) -> Memory:
+        """The same values in other memory."""
+        twin = Memory()
+        for key, array in self.arrays.items():
+            np.copyto(twin.room(*key), array)
+        return twin
 
 
 class Bindings:
@@ -220,6 +263,7 @@ class Bindings:
         compiled: Compiled,
         blobs: Mapping[str, Blob],
         weight: Callable[[int, int], Blob],
+        memory: Memory,
     ) -> None:
         self._plan = plan
         self.compiled = compiled
@@ -240,7 +284,10 @@ class Bindings:
         self._copies: dict[str, npt.NDArray[np.float32]] = {
             f"in:{blob}": _room(plan.outside[blob]) for blob in plan.overwritten
         }
-        self._host = {name: _room(host.shape) for name, host in plan.host_inputs.items()}
+        self._memory = memory
+        self._host = {n: memory.room(n, host.shape) for n, host in plan.host_inputs.items()}
+        self._states = {n: memory.room(n, shape) for n, shape in plan.states.items()}
+        self._news = {n: memory.room(f"new:{n}", shape) for n, shape in plan.states.items()}
         self._pointers: list[int] = []
         self._keep: list[Any] = []
         self._binding: Any = None
@@ -267,10 +314,12 @@ class Bindings:
             weight.refresh()
         for name, host in self._plan.host_inputs.items():
             host.refill(self._host[name])
+        for name, state in self._states.items():
+            np.copyto(state, self._news[name])
         try:
             self.compiled.session.run_with_iobinding(self._binding)
         except Exception as err:
-            raise CaffeError(_what_failed(err)) from None
+            raise CaffeError(what_failed(err)) from None
         return anew
 
     def _bind(self, pointers: list[int]) -> None:
@@ -284,8 +333,10 @@ class Bindings:
         for weight in self._packed:
             layout, pointer = weight.layout, weight.values.ctypes.data
             binding.bind_input(layout.input, "cpu", 0, np.float32, layout.shape, pointer)
-        for name, array in self._host.items():
+        for name, array in (*self._host.items(), *self._states.items()):
             binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        for name, array in self._news.items():
+            binding.bind_output(f"new:{name}", "cpu", 0, np.float32, array.shape, array.ctypes.data)
         for name, blob in self._results:
             binding.bind_output(name, "cpu", 0, np.float32, blob.shape, blob._storage.pointer)
         self._binding = binding

@@ -1,7 +1,8 @@
 """Prototxt: protobuf's text format, read with clear errors, and written.
 
 The reader is our own: it names the line and column of an error, passes over fields that only a
-Caffe fork knows (with one warning that names them), and takes what old files hold: a byte order
+Caffe fork knows and that change no result (with one warning that names them; see
+:mod:`filterlab.caffe.forks`), and takes what old files hold: a byte order
 mark, CRLF, comments in any encoding. Whatever generation the text is of, :func:`parse_net` gives
 today's form (see :mod:`filterlab.caffe.upgrade`).
 """
@@ -19,6 +20,7 @@ from google.protobuf.message import Message
 
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.files import open_file
+from filterlab.caffe.forks import check_field
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.upgrade import upgrade_net
 
@@ -80,11 +82,12 @@ class _Reader:
     def __init__(self, text: str, path: str) -> None:
         self.text = text
         self.path = path
-        self.unknown: dict[str, int] = {}
+        self.unknown: dict[str, str] = {}  # fields passed over, and where
         self.at = 0  # where the current token begins
         self.end = 0  # where it ends
         self.kind: str | None = None  # None at the end of the text
         self.token = ""
+        self.fork_type = ""  # a layer type of the V1 generation that only a fork knows
         self.advance()
 
     def advance(self) -> None:
@@ -192,6 +195,8 @@ class _Reader:
             getattr(message, field.name).append(value)
         else:
             setattr(message, field.name, value)
+        if self.fork_type:
+            message.fork_type, self.fork_type = self.fork_type, ""  # type: ignore[attr-defined]
 
     def scalar(self, field: FieldDescriptor, full: str) -> Any:
         kind = field.type
@@ -221,7 +226,10 @@ class _Reader:
             known = enum.values_by_number.get(number)
         if known is None and field.name == "engine" and is_word:
             # Forks have engines of their own; they say how to compute, not what.
-            self.unknown.setdefault(f"{full}: {word}", self.line(at))
+            self.unknown.setdefault(f"{full}: {word}", f"line {self.line(at)}, harmless")
+            return field.default_value
+        if known is None and full == "layers.type" and is_word:
+            self.fork_type = word
             return field.default_value
         if known is None:
             names = ", ".join(value.name for value in enum.values)
@@ -303,7 +311,11 @@ class _Reader:
             self.advance()
         elif not (self.kind == "mark" and self.token in "{<"):
             self.fail(f"':' or '{{' is expected after {name}, not {self.found()}")
-        self.unknown.setdefault(f"{where}.{name}" if where else name, self.line(at))
+        full = f"{where}.{name}" if where else name
+        place = f"{self.path}:{self.line(at)}"
+        harmless = check_field(full, "" if self.kind == "mark" else self.token, place)
+        told = f"line {self.line(at)}"
+        self.unknown.setdefault(full, f"{told}, harmless" if harmless else told)
         if self.kind == "mark" and self.token in "{<[":
             self.skip_block()
         elif self.kind == "string":
@@ -353,8 +365,8 @@ def _decode(data: bytes, path: str) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _parse(text: str | bytes, message: Message, name: str) -> dict[str, int]:
-    """Read ``text`` into ``message``; the unknown fields passed over, with their lines."""
+def _parse(text: str | bytes, message: Message, name: str) -> dict[str, str]:
+    """Read ``text`` into ``message``; the unknown fields passed over, with where they stand."""
     if isinstance(text, bytes):
         text = _decode(text, name)
     elif text.startswith("\ufeff"):
@@ -364,10 +376,10 @@ def _parse(text: str | bytes, message: Message, name: str) -> dict[str, int]:
     return reader.unknown
 
 
-def _warn(unknown: dict[str, int], name: str) -> None:
+def _warn(unknown: dict[str, str], name: str) -> None:
     if not unknown:
         return
-    shown = [f"{field} (line {line})" for field, line in unknown.items()]
+    shown = [f"{field} ({where})" for field, where in unknown.items()]
     if len(shown) > 10:
         shown[10:] = [f"and {len(shown) - 10} more"]
     warnings.warn(
@@ -459,6 +471,8 @@ def read_net(path: str | os.PathLike[str], quiet: bool = False) -> caffe_pb2.Net
                 f"{name}: more than {_LARGEST >> 20} MiB are too much for a prototxt; "
                 "give the net's prototxt here"
             )
+    except CaffeError:
+        raise
     except FileNotFoundError as error:
         raise CaffeError(f"{name}: no such file; check the path") from error
     except (OSError, ValueError) as error:

@@ -133,6 +133,12 @@ class Topology:
         self.inputs: list[str] = []
         self._wire()
         self.shared = self._shared_weights()
+        #: Layers that are computed in Python, between which the net is cut.
+        self.cuts = [i for i, layer in enumerate(self.layers) if layer.host]
+        #: Blobs that some layer computes in place.
+        self.rewritten = list(
+            dict.fromkeys(t for layer in self.layers for t in layer.tops if t in layer.bottoms)
+        )
 
     def _wire(self) -> None:
         names: dict[str, bool] = {}  # whether one of this name has weights
@@ -204,6 +210,13 @@ class Topology:
                 made.update(layer.tops)
         return list(outside)
 
+    def made_by(self, blob: str, before: int) -> int:
+        """The last layer before ``before`` that computes a blob; -1 if none does."""
+        for index in range(before - 1, -1, -1):
+            if blob in self.layers[index].tops:
+                return -1 if self.layers[index].is_source else index
+        return -1
+
     def initial_shapes(self) -> dict[str, Shape]:
         """Shapes of the source layers' tops as the prototxt says."""
         shapes: dict[str, Shape] = {}
@@ -218,6 +231,7 @@ class Topology:
         start: int = 0,
         end: int | None = None,
         weights: Callable[[int], list[Shape]] | None = None,
+        computed: Mapping[str, Shape] | None = None,
     ) -> Shapes:
         """Shapes of everything that layers ``start`` to ``end`` compute.
 
@@ -227,6 +241,9 @@ class Topology:
             Shapes of the blobs of :meth:`read_from_outside`.
         weights : callable, optional
             Gives the shapes of a layer's existing weights, which then must fit.
+        computed : mapping, optional
+            Shapes of the tops of layers computed in Python, whose size depends on values; what they
+            start with if not given.
 
         Raises
         ------
@@ -246,7 +263,10 @@ class Topology:
                 tops = [current[t] for t in layer.tops]
                 specs: list[WeightSpec] = []
             else:
-                tops = layer.reshape(bottoms)
+                if layer.host and computed is not None:
+                    tops = [computed[top] for top in layer.tops]
+                else:
+                    tops = layer.reshape(bottoms)
                 specs = layer.weight_specs(bottoms)
                 self._check_empty(layer, bottoms, tops)
                 shapes.tops.update(zip(layer.tops, tops))

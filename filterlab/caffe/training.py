@@ -11,7 +11,6 @@ __all__ = [
     "AdaDeltaSolver",
     "AdaGradSolver",
     "AdamSolver",
-    "Layer",
     "NesterovSolver",
     "RMSPropSolver",
     "SGDSolver",
@@ -62,16 +61,6 @@ class AdamSolver(_Solver):
 def get_solver(filename: str) -> NoReturn:
     """Refused."""
     raise CaffeError(f"get_solver({filename!r}): {_CURE}")
-
-
-class Layer:
-    """Base of layers written in Python: may be derived from, but nets refuse such layers."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise CaffeError(
-            f"{type(self).__name__}: layers written in Python are not run here; "
-            "replace them by layers that caffe.layer_type_list() names"
-        )
 
 
 class Timer:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.forks import translate
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.wire import shown
 
@@ -170,11 +171,13 @@ def _from_v0(old: caffe_pb2.V1LayerParameter, where: str) -> caffe_pb2.LayerPara
 
 def _from_v1(old: caffe_pb2.V1LayerParameter, where: str) -> caffe_pb2.LayerParameter:
     type_name = caffe_pb2.V1LayerParameter.LayerType.Name(old.type)
-    if type_name == "NONE":
+    if old.fork_type:
+        type_name = old.fork_type
+    elif type_name == "NONE":
         raise CaffeError(f"{where}: layer {shown(old.name)} has no type; give it one")
     layer = caffe_pb2.LayerParameter(
         name=old.name,
-        type=V1_TYPES[type_name],
+        type=V1_TYPES.get(type_name, type_name),
         bottom=old.bottom,
         top=old.top,
         include=old.include,
@@ -237,9 +240,10 @@ def _fold_padding(
 
 def _input_layer(net: caffe_pb2.NetParameter, where: str) -> caffe_pb2.LayerParameter | None:
     """``input`` with its ``input_shape`` or ``input_dim`` as one Input layer, as in BVLC's."""
-    if not net.input:
-        return None
     names = list(net.input)
+    made = {top for layer in net.layer for top in layer.top}
+    if not (net.input_shape or net.input_dim) and made.issuperset(names):
+        return None  # named beside the Input layer that makes it; BVLC passes over the name
     layer = caffe_pb2.LayerParameter(name="input", type="Input", top=names)
     if net.input_shape:
         if len(net.input_shape) != len(names):
@@ -295,10 +299,10 @@ def upgrade_net(net: caffe_pb2.NetParameter, path: str = "<net>") -> caffe_pb2.N
             result.layer.append(upgrade(old, path))
     for layer in result.layer:
         _move_transform(layer)
+        translate(layer)
     source = _input_layer(result, path)
-    if source is not None:
-        layers = [source, *result.layer]
-        for field in ("input", "input_shape", "input_dim", "layer"):
-            result.ClearField(field)
-        result.layer.extend(layers)
+    layers = [*([source] if source is not None else []), *result.layer]
+    for field in ("input", "input_shape", "input_dim", "layer"):
+        result.ClearField(field)
+    result.layer.extend(layers)
     return result

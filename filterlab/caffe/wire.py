@@ -435,7 +435,7 @@ class Walker:
         if legacy:
             shape = [legacy.get(number, 0) for number in (1, 2, 3, 4)]
         elif not has_shape:
-            shape = [found]
+            shape = [] if found == 1 else [found]  # BVLC writes a 0-d weight without a shape
         if any(dim < 0 for dim in shape):
             self.fail(
                 f"{where.what} has the shape {shape_text(shape)} with a negative dimension; "

@@ -159,4 +159,8 @@ def _run(arguments: list[str]) -> int:
     args = parser.parse_args(arguments or ["window"])
     if args.command is None:
         args = parser.parse_args([*arguments, "window"])
+    from filterlab.caffe.layers.python_layer import forbid
+
+    # To open a net must not run the code that its file names.
+    forbid("only a script that imports filterlab.caffe runs such nets")
     return int(importlib.import_module(f"filterlab.cli.{args.command}").run(args))

@@ -66,7 +66,7 @@ def by_protobuf(data: bytes) -> dict[str, list[Any]]:
             if not blob.HasField("shape"):
                 # BVLC writes a 0-d weight as one value without any shape.
                 old_dims = (blob.num, blob.channels, blob.height, blob.width)
-                dims = old_dims if any(old_dims) else (len(values),)
+                dims = old_dims if any(old_dims) else () if len(values) == 1 else (len(values),)
             rows.append(np.array(values, np.float32).reshape(dims))
         if rows:
             found[layer.name] = rows

@@ -263,11 +263,6 @@ def test_phase_level_and_stage_rules() -> None:
         caffe.Net(net_param, caffe.TEST)
 
 
-def test_training_is_refused(small: caffe.Net) -> None:
-    with pytest.raises(caffe.CaffeError, match="runs and edits nets, it does not train them"):
-        small.backward()
-
-
 @pytest.mark.parametrize("kind", ["Data", "ImageData", "HDF5Data", "WindowData"])
 def test_sources_that_need_a_database_name_the_cure(kind: str) -> None:
     text = f'layer {{ name: "mnist" type: "{kind}" top: "data" top: "label" }}'

@@ -149,7 +149,7 @@ for path in files:
         ('type: "Crop" bottom: "a" bottom: "b" top: "y"', "6 values from 0 on"),
         ('type: "ArgMax" bottom: "a" top: "y" argmax_param { axis: 1 top_k: 3 }', "top_k is 3"),
         ('type: "ReLU" bottom: "a" bottom: "b" top: "y"', "takes 1 bottom"),
-        ('type: "Python" bottom: "a" top: "y"', "written in Python"),
+        ('type: "Python" bottom: "a" top: "y"', "cannot be imported"),
         ('type: "Scale" bottom: "a" bottom: "b" top: "y"', "1x2x5x6, which does not match"),
         (
             'type: "Tile" bottom: "a" top: "y" tile_param { tiles: 2000000000 }',
@@ -211,8 +211,10 @@ def test_the_layer_that_fails_while_computing_is_named() -> None:
         caffe.TEST,
     )
     net.forward(d=[0, 3])
-    with pytest.raises(caffe.CaffeError, match=r"^layer 'words' could not be computed: .*idx=9"):
-        net.forward(d=[0, 9])
+    for index in (9, 4, -1, -9):
+        words = rf"^layer 'words': a label or index is {index}, but there are 4; .* 0 and 3$"
+        with pytest.raises(caffe.CaffeError, match=words):
+            net.forward(d=[0, index])
 
 
 def test_an_empty_batch_passes_through_and_an_empty_picture_is_refused() -> None:

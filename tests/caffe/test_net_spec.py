@@ -130,7 +130,7 @@ def test_parameters_that_do_not_fit(params: dict[str, Any], message: str) -> Non
 
 
 def test_inputs_must_be_tops() -> None:
-    with pytest.raises(TypeError, match=r"ReLU input 0 is not a Top \(type is str\)"):
+    with pytest.raises(TypeError, match=r"ReLU input 0 is not a Top \(type is <class 'str'>\)"):
         L.ReLU("data")
     with pytest.raises(CaffeError, match="in place needs one input"):
         L.ReLU(in_place=True)

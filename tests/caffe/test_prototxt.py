@@ -219,7 +219,9 @@ def test_the_engine_of_a_fork_is_passed_over() -> None:
     layer { name: "a" type: "ReLU" relu_param { engine: CUDNN negative_slope: 0.5 } }
     layer { name: "b" type: "ReLU" relu_param { engine: MKL2017 negative_slope: 0.5 } }
     """
-    with pytest.warns(CaffeWarning, match=r"relu_param.engine: MKL2017 \(line 3\)") as caught:
+    with pytest.warns(
+        CaffeWarning, match=r"relu_param.engine: MKL2017 \(line 3, harmless\)"
+    ) as caught:
         net = parse_net(text)
     assert len(caught) == 1
     assert [layer.relu_param.engine for layer in net.layer] == [2, 0]

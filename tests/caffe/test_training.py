@@ -25,15 +25,6 @@ def test_solvers_say_what_to_do(name: str) -> None:
         getattr(caffe, name)("solver.prototxt")
 
 
-def test_python_layers_may_be_defined_but_not_made() -> None:
-    class Mine(caffe.Layer):
-        def setup(self, bottom: object, top: object) -> None:
-            raise AssertionError
-
-    with pytest.raises(CaffeError, match="Mine: layers written in Python are not run here"):
-        Mine()
-
-
 def test_calls_of_scripts_that_change_nothing() -> None:
     caffe.init_log()
     caffe.log("text")

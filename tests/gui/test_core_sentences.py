@@ -22,6 +22,7 @@ _FOR_PROGRAMS = {
     "caffe/coord_map.py",
     "caffe/detector.py",
     "caffe/device.py",
+    "caffe/draw.py",
     "caffe/fixed.py",
     "caffe/io.py",
     "caffe/messages.py",
@@ -34,12 +35,18 @@ _FOR_PROGRAMS = {
 #: How the sentences begin that only such a program can meet in the other modules.
 _FOR_CALLERS = (
     "Blob.data",
+    "Blob.diff",
     "Blob.reshape",
     "Net(…)",
-    "Net.backward()",
+    "backward()",
+    "deconv_from_layer()",
     "a blob of 7 axes has no 7",
     "cannot share",
     "forward_all()",
+    "7 needs the net's inputs",
+    "7: inputs of different lengths",
+    "7: nothing to compute",
+    "idx=",  # read in a message of ONNX Runtime
     "input '7' is complex",
     "it is for batches of",
     "only a writable float32 array",

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from filterlab.caffe import fillers
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import TRAIN, Elementwise, Shape, WeightSpec, register
+from filterlab.caffe.layers.base import (
+    TRAIN,
+    Elementwise,
+    Reverse,
+    Shape,
+    WeightSpec,
+    register,
+    sum_but,
+)
 from filterlab.caffe.proto import caffe_pb2
 
 __all__ = ["Dropout", "PReLU", "Power", "ReLU"]
@@ -35,6 +43,17 @@ class ReLU(Unary):
     def unary(self, g: Graph, x: str) -> str:
         slope = self.param.relu_param.negative_slope
         return g.op("LeakyRelu", [x], alpha=slope) if slope else g.op("Relu", [x])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        slope, diff = self.param.relu_param.negative_slope, r.diffs[0]
+        if r.rectify:
+            diff = g.op("Relu", [diff])
+            if r.rectify == "deconv":
+                return [diff]
+        # The top tells as well, and is there when the layer works in place.
+        positive = g.op("Greater", [r.top(0) if slope >= 0 else r.bottom(0), g.constant(0.0)])
+        below = g.op("Mul", [diff, g.constant(slope)]) if slope else g.constant(0.0)
+        return [g.op("Where", [positive, diff, below])]
 
 
 @register("PReLU")
@@ -62,6 +81,21 @@ class PReLU(Elementwise):
             slope = g.reshape(slope, (shapes[0][1], *(1,) * (len(shapes[0]) - 2)))
         return [g.op("PRelu", [bottoms[0], slope])]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        slope = r.weights[0]
+        if not self.p.channel_shared:
+            slope = g.reshape(slope, (r.shapes[0][1], *(1,) * (len(r.shapes[0]) - 2)))
+        positive = g.op("Greater", [r.bottom(0), g.constant(0.0)])
+        return [g.op("Where", [positive, r.diffs[0], g.op("Mul", [r.diffs[0], slope])])]
+
+    def batch_is_outermost(self, bottom_shapes: list[Shape]) -> bool:
+        return True
+
+    def emit_weight_gradient(self, g: Graph, r: Reverse) -> list[str]:
+        below = g.op("Min", [r.bottom(0), g.constant(0.0)])
+        value = g.op("Mul", [r.diffs[0], below])
+        return [sum_but(g, value, r.shapes[0], () if self.p.channel_shared else (1,))]
+
 
 @register("ELU")
 class ELU(Unary):
@@ -69,6 +103,13 @@ class ELU(Unary):
 
     def unary(self, g: Graph, x: str) -> str:
         return g.op("Elu", [x], alpha=self.param.elu_param.alpha)
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        alpha, diff = self.param.elu_param.alpha, r.diffs[0]
+        y = r.top(0)
+        positive = g.op("Greater", [y if alpha >= 0 else r.bottom(0), g.constant(0.0)])
+        below = g.op("Mul", [diff, g.op("Add", [y, g.constant(alpha)])])
+        return [g.op("Where", [positive, diff, below])]
 
 
 @register("Sigmoid")
@@ -78,6 +119,11 @@ class Sigmoid(Unary):
     def unary(self, g: Graph, x: str) -> str:
         return g.op("Sigmoid", [x])
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        y = r.top(0)
+        slope = g.op("Mul", [y, g.op("Sub", [g.constant(1.0), y])])
+        return [g.op("Mul", [r.diffs[0], slope])]
+
 
 @register("TanH")
 class TanH(Unary):
@@ -85,6 +131,11 @@ class TanH(Unary):
 
     def unary(self, g: Graph, x: str) -> str:
         return g.op("Tanh", [x])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        y = r.top(0)
+        slope = g.op("Sub", [g.constant(1.0), g.op("Mul", [y, y])])
+        return [g.op("Mul", [r.diffs[0], slope])]
 
 
 @register("AbsVal")
@@ -94,6 +145,9 @@ class AbsVal(Unary):
     def unary(self, g: Graph, x: str) -> str:
         return g.op("Abs", [x])
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return [g.op("Mul", [r.diffs[0], g.op("Sign", [r.bottom(0)])])]
+
 
 @register("BNLL")
 class BNLL(Unary):
@@ -101,6 +155,9 @@ class BNLL(Unary):
 
     def unary(self, g: Graph, x: str) -> str:
         return g.op("Softplus", [x])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return [g.op("Mul", [r.diffs[0], g.op("Sigmoid", [r.bottom(0)])])]
 
 
 def _affine(g: Graph, x: str, scale: float, shift: float) -> str:
@@ -124,6 +181,18 @@ class Power(Unary):
             return g.op("Mul", [x, x])
         return g.op("Pow", [x, g.constant(p.power)])
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p, diff = self.param.power_param, r.diffs[0]
+        factor = p.power * p.scale
+        if factor == 0:
+            return [g.zeros(r.shapes[0])]
+        if p.power != 1:
+            base = _affine(g, r.bottom(0), p.scale, p.shift)
+            if p.power != 2:
+                base = g.op("Pow", [base, g.constant(p.power - 1)])
+            diff = g.op("Mul", [diff, base])
+        return [_affine(g, diff, factor, 0)]
+
 
 @register("Exp")
 class Exp(Unary):
@@ -138,6 +207,11 @@ class Exp(Unary):
         p = self.param.exp_param
         log_base = 1.0 if p.base == -1 else math.log(p.base)
         return g.op("Exp", [_affine(g, x, p.scale * log_base, p.shift * log_base)])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p = self.param.exp_param
+        scale = p.scale * (1.0 if p.base == -1 else math.log(p.base))
+        return [_affine(g, g.op("Mul", [r.diffs[0], r.top(0)]), scale, 0)]
 
 
 @register("Log")
@@ -154,14 +228,33 @@ class Log(Unary):
         x = g.op("Log", [_affine(g, x, p.scale, p.shift)])
         return x if p.base == -1 else g.op("Mul", [x, g.constant(1 / math.log(p.base))])
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p = self.param.log_param
+        scale = p.scale / (1.0 if p.base == -1 else math.log(p.base))
+        inner = _affine(g, r.bottom(0), p.scale, p.shift)
+        return [_affine(g, g.op("Div", [r.diffs[0], inner]), scale, 0)]
+
 
 @register("Clip")
 class Clip(Unary):
-    """x kept between min and max."""
+    """x kept between min and max; where min is above max, everything is min, as in BVLC."""
 
     def unary(self, g: Graph, x: str) -> str:
         p = self.param.clip_param
+        if p.min > p.max:
+            return g.op("Max", [g.op("Min", [x, g.constant(p.max)]), g.constant(p.min)])
         return g.op("Clip", [x, g.constant(p.min), g.constant(p.max)])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p, x = self.param.clip_param, r.bottom(0)
+        inside = g.op(
+            "And",
+            [
+                g.op("GreaterOrEqual", [x, g.constant(p.min)]),
+                g.op("LessOrEqual", [x, g.constant(p.max)]),
+            ],
+        )
+        return [g.op("Where", [inside, r.diffs[0], g.constant(0.0)])]
 
 
 @register("Swish")
@@ -171,6 +264,63 @@ class Swish(Unary):
     def unary(self, g: Graph, x: str) -> str:
         gate = g.op("Sigmoid", [_affine(g, x, self.param.swish_param.beta, 0)])
         return g.op("Mul", [x, gate])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        beta = self.param.swish_param.beta
+        gate = g.op("Sigmoid", [_affine(g, r.bottom(0), beta, 0)])
+        y = _affine(g, r.top(0), beta, 0)
+        slope = g.op("Add", [y, g.op("Mul", [gate, g.op("Sub", [g.constant(1.0), y])])])
+        return [g.op("Mul", [r.diffs[0], slope])]
+
+
+@register("ReLU6")
+class ReLU6(Unary):
+    """x kept between 0 and 6, in the forks for MobileNet (Howard et al., 2017)."""
+
+    def unary(self, g: Graph, x: str) -> str:
+        return g.op("Clip", [x, g.constant(0.0), g.constant(6.0)])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        y = r.top(0)
+        inside = g.op("And", [g.op("Greater", [y, g.constant(0.0)]),
+                              g.op("Less", [y, g.constant(6.0)])])  # fmt: skip
+        return [g.op("Where", [inside, r.diffs[0], g.constant(0.0)])]
+
+
+@register("Mish")
+class Mish(Unary):
+    """x tanh(log(1 + exp(x))), in the forks for YOLOv4 (Misra, 2019)."""
+
+    def unary(self, g: Graph, x: str) -> str:
+        return g.op("Mul", [x, g.op("Tanh", [g.op("Softplus", [x])])])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        x, one = r.bottom(0), g.constant(1.0)
+        gate = g.op("Tanh", [g.op("Softplus", [x])])
+        rest = g.op("Sub", [one, g.op("Mul", [gate, gate])])
+        slope = g.op("Mul", [g.op("Mul", [x, rest]), g.op("Sigmoid", [x])])
+        return [g.op("Mul", [r.diffs[0], g.op("Add", [gate, slope])])]
+
+
+@register("HardSwish", "HSwish")
+class HardSwish(Unary):
+    """x times x + 3 kept between 0 and 6, over 6, in the forks for MobileNetV3 (Howard, 2019)."""
+
+    def _gate(self, g: Graph, x: str) -> str:
+        inner = g.op("Add", [x, g.constant(3.0)])
+        return g.op("Clip", [inner, g.constant(0.0), g.constant(6.0)])
+
+    def unary(self, g: Graph, x: str) -> str:
+        return g.op("Mul", [g.op("Mul", [x, self._gate(g, x)]), g.constant(1 / 6)])
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        x = r.bottom(0)
+        gate = self._gate(g, x)
+        inside = g.op("And", [g.op("Greater", [gate, g.constant(0.0)]),
+                              g.op("Less", [gate, g.constant(6.0)])])  # fmt: skip
+        slope = g.op("Add", [gate, g.op("Where", [inside, x, g.constant(0.0)])])
+        slope = g.op("Mul", [slope, g.constant(1 / 6)])
+        return [g.op("Mul", [r.diffs[0], slope])]
 
 
 @register("Threshold")
@@ -184,7 +334,11 @@ class Threshold(Unary):
 
 @register("Dropout")
 class Dropout(Elementwise):
-    """Nothing in the test phase; in the training phase a random mask, scaled to keep the mean."""
+    """Nothing in the test phase; in the training phase a random mask, scaled to keep the mean.
+
+    Bayesian SegNet's ``sample_weights_test`` draws masks in the test phase too, and a fork's
+    ``scale_train: false`` scales in the test phase in place of training.
+    """
 
     def setup(self) -> None:
         self.ratio = self.param.dropout_param.dropout_ratio
@@ -194,11 +348,23 @@ class Dropout(Elementwise):
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
-        if self.phase != TRAIN or self.ratio == 0:
+        p = self.param.dropout_param
+        if self.ratio == 0:
             return [bottoms[0]]
+        if self.phase != TRAIN and not p.sample_weights_test:
+            return [
+                bottoms[0]
+                if p.scale_train
+                else g.op("Mul", [bottoms[0], g.constant(1 - self.ratio)])
+            ]
+        return [g.op("Mul", [bottoms[0], g.host_input(shapes[0], self._mask)])]
 
-        def refill(out: npt.NDArray[np.float32]) -> None:
-            rng = np.random.Generator(np.random.SFC64(fillers.next_seed()))
-            out[...] = (rng.random(out.shape) >= self.ratio) / (1 - self.ratio)
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return list(self.emit(g, [r.diffs[0]], r.shapes, []))
 
-        return [g.op("Mul", [bottoms[0], g.host_input(shapes[0], refill)])]
+    def _mask(self, out: npt.NDArray[np.float32]) -> None:
+        """Zeros for what is dropped, and for the rest a factor that keeps the mean."""
+        rng = np.random.Generator(np.random.SFC64(fillers.next_seed()))
+        out[...] = rng.random(out.shape) >= self.ratio
+        if self.param.dropout_param.scale_train:
+            out /= 1 - self.ratio

@@ -2,34 +2,39 @@
 
 A layer family is one module of classes, one class for a type, decorated with :func:`register`.
 A class checks its parameters (:meth:`Layer.setup`), infers shapes before anything is allocated
-(:meth:`Layer.reshape`), says what weights it has (:meth:`Layer.weight_specs`) and writes ONNX
-operations (:meth:`Layer.emit`).
+(:meth:`Layer.reshape`), says what weights it has (:meth:`Layer.weight_specs`), writes ONNX
+operations (:meth:`Layer.emit`) and those of its gradient (:meth:`Layer.emit_gradient`), and says
+how its outputs lie on its input (``spatial``). Nothing else keeps a list of layer types.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from filterlab.caffe.blob import Shape, check_shape, shape_text
+from filterlab.caffe.blob import Blob, Shape, check_shape, shape_text
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.forks import KNOWN_TO
 from filterlab.caffe.graph import Graph
 
 __all__ = [
     "REGISTRY",
     "Layer",
+    "Reverse",
     "Shape",
     "WeightSpec",
     "create_layer",
+    "indices",
     "product",
     "register",
     "shape_text",
+    "sum_but",
 ]
 
 TRAIN, TEST = 0, 1
@@ -41,6 +46,36 @@ class WeightSpec:
 
     shape: Shape
     filler: Any = None
+
+
+@dataclass
+class Reverse:
+    """What a layer's gradient may read.
+
+    Attributes
+    ----------
+    shapes, tops : list of Shape
+        Of the bottoms and of the tops.
+    diffs : list of str
+        For each top its diff.
+    weights : list of str
+    wanted : list of bool
+        For each bottom whether its diff is asked for; others may be given all the same.
+    bottom, top : callable
+        The value of a bottom or top by its index. Ask only for what is needed: a value that a layer
+        working in place has overwritten is computed once more.
+    rectify : str
+        What a ReLU does to diffs: ``""`` for the gradient, ``"guided"`` or ``"deconv"``.
+    """
+
+    shapes: list[Shape]
+    tops: list[Shape]
+    diffs: list[str]
+    weights: list[str]
+    wanted: list[bool]
+    bottom: Callable[[int], str]
+    top: Callable[[int], str]
+    rectify: str = ""
 
 
 def product(shape: Sequence[int]) -> int:
@@ -63,6 +98,17 @@ class Layer:
         The tops hold what people or :meth:`refill_top` write, and nothing is computed.
     fills : bool
         A source that writes its own tops (:meth:`refill_top`).
+    host : bool
+        Computed in Python (:meth:`compute`), since the sizes of the tops depend on values.
+    own : bool
+        Each net needs a layer of its own, since it remembers something.
+    spatial : str
+        How the layer's units lie on its bottom's: ``"pointwise"`` (each place by itself),
+        ``"sliding"`` (a window that moves), ``"transposed"`` (a window laid down), ``"crop"``,
+        ``"everywhere"`` (each output sees all), ``"whole"`` (so too, but the places stay),
+        ``"source"``, ``"sink"`` (losses), or ``"unknown"``.
+    weights_in_gradient : bool
+        The weights' gradient reads the weights.
     """
 
     type: ClassVar[str] = ""
@@ -71,6 +117,10 @@ class Layer:
     takes_empty: ClassVar[bool] = False
     is_source: ClassVar[bool] = False
     fills: ClassVar[bool] = False
+    host: ClassVar[bool] = False
+    own: ClassVar[bool] = False
+    spatial: ClassVar[str] = "unknown"
+    weights_in_gradient: ClassVar[bool] = False
 
     def __init__(self, param: Any, phase: int) -> None:
         self.param = param
@@ -119,6 +169,36 @@ class Layer:
         """
         raise NotImplementedError
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        """Append the operations of the gradient; returns the diff of each bottom, None for none.
+
+        Raises CaffeError if the layer has no gradient.
+        """
+        self.fail(
+            "has no gradient, neither here nor in BVLC Caffe; end backward() above it with end=…, "
+            "or start below it with start=…"
+        )
+
+    def emit_weight_gradient(self, g: Graph, r: Reverse) -> list[str]:
+        """Append the gradients of the weights, which are summed up, one for each."""
+        return [g.constant(np.zeros(w.shape)) for w in self.weight_specs(r.shapes)]
+
+    def compute(self, bottoms: list[Blob], tops: list[Blob]) -> None:
+        """Layers computed in Python only: shape the tops and write into them."""
+        raise NotImplementedError
+
+    def backward(self, tops: list[Blob], wanted: list[bool], bottoms: list[Blob]) -> None:
+        """Layers computed in Python only: write the bottoms' diffs, where wanted."""
+        self.emit_gradient(Graph(), Reverse([], [], [], [], wanted, str, str))
+
+    def batch_is_outermost(self, bottom_shapes: list[Shape]) -> bool:
+        """Whether the weights' gradient is a sum over axis 0 of bottoms and tops."""
+        return False
+
+    def allows_backward(self, bottom: int) -> bool:
+        """Whether ``force_backward`` reaches this bottom."""
+        return True
+
     def refill_top(self, index: int, out: npt.NDArray[np.float32], first: bool) -> None:
         """Sources only: write fresh values into a top before a run, or leave it alone."""
 
@@ -155,6 +235,8 @@ class Layer:
 class Elementwise(Layer):
     """A layer whose one top has its one bottom's shape."""
 
+    spatial = "pointwise"
+
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         return [bottom_shapes[0]]
 
@@ -186,6 +268,17 @@ def create_layer(param: Any, phase: int) -> Layer:
     """
     cls = REGISTRY.get(param.type)
     if cls is None:
+        fork = KNOWN_TO.get(_in_any_case(KNOWN_TO).get(_plain(param.type), ""))
+        if fork is not None:
+            raise CaffeError(
+                f"layer '{param.name}': the layer type '{param.type}' is known to {fork} and is "
+                "not in this engine; take the layer out, or replace it by layers that "
+                "caffe.layer_type_list() names"
+            )
+        same = _in_any_case(REGISTRY).get(_plain(param.type))
+        if same is not None:
+            param.type, cls = same, REGISTRY[same]
+    if cls is None:
         near = difflib.get_close_matches(param.type, REGISTRY, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise CaffeError(
@@ -193,3 +286,30 @@ def create_layer(param: Any, phase: int) -> Layer:
             "(caffe.layer_type_list() lists the types)"
         )
     return cls(param, phase)
+
+
+def _plain(name: str) -> str:
+    """A type's name as forks may write it: ``RELU6``, ``roi_pooling``."""
+    return name.replace("_", "").lower()
+
+
+def _in_any_case(names: Iterable[str]) -> dict[str, str]:
+    return {_plain(name): name for name in names}
+
+
+def sum_but(g: Graph, value: str, shape: Shape, axes: Sequence[int]) -> str:
+    """The sum over all axes but those given, which stay."""
+    gone = [axis for axis in range(len(shape)) if axis not in axes]
+    return g.op("ReduceSum", [value, g.ints(gone)], keepdims=0) if gone else value
+
+
+def indices(g: Graph, values: str, size: int) -> str:
+    """Values as int64 indices of an axis of ``size``; the run fails if one lies outside.
+
+    ONNX counts negative indices from the end, which Caffe does not.
+    """
+    index = g.op("Cast", [values], to=7)
+    below = g.op("Less", [index, g.constant(0, np.int64)])
+    shifted = g.op("Sub", [index, g.constant(size, np.int64)])
+    index = g.op("Where", [below, shifted, index])
+    return g.op("Gather", [g.constant(np.arange(size), np.int64), index])

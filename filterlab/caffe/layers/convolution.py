@@ -8,13 +8,24 @@ from typing import Any
 import numpy as np
 
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, product, register, shape_text
+from filterlab.caffe.layers.base import (
+    Layer,
+    Reverse,
+    Shape,
+    WeightSpec,
+    product,
+    register,
+    shape_text,
+    sum_but,
+)
 
 __all__ = ["Convolution", "Deconvolution", "Im2col"]
 
 
 class Windowed(Layer):
     """What layers with a ConvolutionParameter share: kernel, stride, pad and dilation."""
+
+    spatial = "sliding"
 
     def setup(self) -> None:
         p = self.param.convolution_param
@@ -129,12 +140,17 @@ class Convolution(Windowed):
 
     def _channels(self, shape: Shape) -> int:
         channels = shape[self._channel_axis(shape)]
-        if channels % self.p.group or channels < 1:
+        group = self.groups(shape)
+        if channels % group or channels < 1:
             self.fail(
                 f"bottom '{self.bottoms[0]}' has {channels} channels, which cannot be split "
-                f"into {self.p.group} groups"
+                f"into {group} groups"
             )
         return channels
+
+    def groups(self, shape: Shape) -> int:
+        """Into how many groups the channels are split."""
+        return int(self.p.group)
 
     def _spatial(self, shape: Shape, bottom: str) -> tuple[int, ...]:
         return self._convolved(shape, bottom)
@@ -153,7 +169,8 @@ class Convolution(Windowed):
         channels, outputs = self._channels(bottom_shapes[0]), p.num_output
         if self.transposed:
             channels, outputs = outputs, channels
-        shape = (outputs, channels // p.group, *self._window(bottom_shapes[0])[0])
+        group = self.groups(bottom_shapes[0])
+        shape = (outputs, channels // group, *self._window(bottom_shapes[0])[0])
         specs = [WeightSpec(shape, p.weight_filler)]
         if p.bias_term:
             specs.append(WeightSpec((p.num_output,), p.bias_filler))
@@ -168,12 +185,118 @@ class Convolution(Windowed):
             axis = self._channel_axis(shape)
             if axis != 1:
                 value = g.reshape(value, (product(shape[:axis]), *shape[axis:]))
-            value = g.op(kind, [value, *weights], group=self.p.group, **self._attributes(shape))
+            group = self.groups(shape)
+            value = g.op(kind, [value, *weights], group=group, **self._attributes(shape))
             if axis != 1:
                 top = (self.p.num_output, *self._spatial(shape, ""))
                 value = g.reshape(value, (*shape[:axis], *top))
             tops.append(value)
         return tops
+
+    def _folded(self, g: Graph, value: str, shape: Shape) -> str:
+        """All axes before the channels as one."""
+        axis = self._channel_axis(shape)
+        if axis == 1:
+            return value
+        return g.reshape(value, (product(shape[:axis]), *shape[axis:]))
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        found: list[str | None] = []
+        for diff, top, shape, wanted in zip(r.diffs, r.tops, r.shapes, r.wanted):
+            if not wanted:
+                found.append(None)
+                continue
+            attributes = {**self._attributes(shape), "group": self.groups(shape)}
+            value = self._folded(g, diff, top)
+            if self.transposed:
+                value = g.op("Conv", [value, r.weights[0]], **attributes)
+            else:
+                axis = self._channel_axis(shape)
+                kernel, stride, pad, dilation = self._window(shape)
+                attributes["output_padding"] = [
+                    size - (s * (out - 1) + d * (k - 1) + 1 - 2 * p)
+                    for size, out, k, s, p, d in zip(
+                        shape[axis + 1 :], top[axis + 1 :], kernel, stride, pad, dilation
+                    )
+                ]
+                value = g.op("ConvTranspose", [value, r.weights[0]], **attributes)
+            found.append(g.reshape(value, shape) if self._channel_axis(shape) != 1 else value)
+        return found
+
+    def batch_is_outermost(self, bottom_shapes: list[Shape]) -> bool:
+        return self._channel_axis(bottom_shapes[0]) > 0
+
+    def emit_weight_gradient(self, g: Graph, r: Reverse) -> list[str]:
+        weights, biases = [], []
+        for i, (diff, top, shape) in enumerate(zip(r.diffs, r.tops, r.shapes)):
+            axis = self._channel_axis(shape)
+            pair = [
+                (self._folded(g, value, s), (product(s[:axis]), *s[axis:]))
+                for value, s in ((r.bottom(i), shape), (diff, top))
+            ]
+            large, small = reversed(pair) if self.transposed else pair
+            window, group = self._window(shape), self.groups(shape)
+            weights.append(self._kernel_gradient(g, large, small, window, group))
+            biases.append(sum_but(g, diff, top, (axis,)))
+        gradients = [g.op("Sum", weights) if len(weights) > 1 else weights[0]]
+        if self.p.bias_term:
+            gradients.append(g.op("Sum", biases) if len(biases) > 1 else biases[0])
+        return gradients
+
+    def _kernel_gradient(
+        self,
+        g: Graph,
+        large: tuple[str, Shape],
+        small: tuple[str, Shape],
+        window: tuple[tuple[int, ...], ...],
+        group: int,
+    ) -> str:
+        """Correlation of what a kernel slides over with the diffs of what it gave.
+
+        It is a convolution too, whose kernels are those diffs: batch and channels change places,
+        and so do stride and dilation.
+        """
+        kernel, stride, pad, dilation = window
+        n = large[1][0]
+        inputs = large[1][1] // group
+        spatial = range(3, 3 + len(kernel))
+        x = g.reshape(large[0], (n, group, inputs, *large[1][2:]))
+        x = g.op("Transpose", [x], perm=[2, 1, 0, *spatial])
+        x = g.reshape(x, (inputs, group * n, *large[1][2:]))
+        y = g.op("Transpose", [small[0]], perm=[1, 0, *(axis - 1 for axis in spatial)])
+        value = g.op(
+            "Conv",
+            [x, y],
+            group=group,
+            kernel_shape=list(small[1][2:]),
+            strides=list(dilation),
+            dilations=list(stride),
+            pads=list(pad) * 2,
+        )
+        # What the stride left over would be further places of the kernel.
+        axes = range(2, 2 + len(kernel))
+        value = g.op("Slice", [value, g.ints([0] * len(kernel)), g.ints(kernel), g.ints(axes)])
+        return g.op("Transpose", [value], perm=[1, 0, *axes])
+
+
+@register("ConvolutionDepthwise", "DepthwiseConvolution")
+class ConvolutionDepthwise(Convolution):
+    """A convolution in which each channel is a group of its own.
+
+    From the forks for MobileNet and ShuffleNet (yonghenglh6/DepthwiseConvolution and
+    farmingyard/ShuffleNet); ``group`` counts if it is given.
+    """
+
+    def groups(self, shape: Shape) -> int:
+        if self.p.group > 1:
+            return int(self.p.group)
+        channels = shape[self._channel_axis(shape)]
+        if channels < 1 or self.p.num_output % channels:
+            self.fail(
+                f"num_output is {self.p.num_output}, but bottom '{self.bottoms[0]}' has {channels} "
+                "channels; each needs as many outputs"
+            )
+        return channels
 
 
 @register("Deconvolution")
@@ -181,6 +304,7 @@ class Deconvolution(Convolution):
     """The transpose of a convolution: each input value lays a scaled kernel onto the output."""
 
     transposed = True
+    spatial = "transposed"
 
     def _spatial(self, shape: Shape, bottom: str) -> tuple[int, ...]:
         kernel, stride, pad, dilation = self._window(shape)
@@ -227,3 +351,23 @@ class Im2col(Windowed):
         value = g.op("Conv", [value, g.constant(picks)], **self._attributes(shape))
         sizes = self._convolved(shape, self.bottoms[0])
         return [g.reshape(value, (*shape[:axis], channels * size, *sizes))]
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        shape = r.shapes[0]
+        axis = self._channel_axis(shape)
+        kernel, stride, pad, dilation = self._window(shape)
+        size, sizes = product(kernel), self._convolved(shape, self.bottoms[0])
+        picks = np.eye(size, dtype=np.float32).reshape(size, 1, *kernel)
+        value = g.reshape(r.diffs[0], (product(shape[: axis + 1]), size, *sizes))
+        value = g.op(
+            "ConvTranspose",
+            [value, g.constant(picks)],
+            output_padding=[
+                n - (s * (out - 1) + d * (k - 1) + 1 - 2 * p)
+                for n, out, k, s, p, d in zip(
+                    shape[axis + 1 :], sizes, kernel, stride, pad, dilation
+                )
+            ],
+            **self._attributes(shape),
+        )
+        return [g.reshape(value, shape)]

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, product, register
+from filterlab.caffe.layers.base import (
+    Layer,
+    Reverse,
+    Shape,
+    WeightSpec,
+    indices,
+    product,
+    register,
+    sum_but,
+)
 
 __all__ = ["Embed", "InnerProduct"]
 
@@ -14,6 +23,8 @@ class InnerProduct(Layer):
 
     Weights are (outputs, inputs), or (inputs, outputs) if ``transpose``, and (outputs,).
     """
+
+    spatial = "everywhere"
 
     def setup(self) -> None:
         self.p = self.param.inner_product_param
@@ -48,10 +59,35 @@ class InnerProduct(Layer):
             value = g.reshape(value, (*shape[:axis], self.p.num_output))
         return [value]
 
+    def _rows(self, g: Graph, r: Reverse) -> tuple[str, int, int]:
+        """The diffs as a matrix, and the sizes of the input as one."""
+        shape = r.shapes[0]
+        axis = self.axis(self.p.axis, shape)
+        rows, inputs = product(shape[:axis]), product(shape[axis:])
+        return g.reshape(r.diffs[0], (rows, self.p.num_output)), rows, inputs
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        diff, _, _ = self._rows(g, r)
+        value = g.op("Gemm", [diff, r.weights[0]], transB=1 if self.p.transpose else 0)
+        return [g.reshape(value, r.shapes[0])]
+
+    def batch_is_outermost(self, bottom_shapes: list[Shape]) -> bool:
+        return self.axis(self.p.axis, bottom_shapes[0]) > 0
+
+    def emit_weight_gradient(self, g: Graph, r: Reverse) -> list[str]:
+        diff, rows, inputs = self._rows(g, r)
+        x = g.reshape(r.bottom(0), (rows, inputs))
+        pair = [x, diff] if self.p.transpose else [diff, x]
+        return [g.op("Gemm", pair, transA=1), sum_but(g, diff, (rows, 0), (1,))][
+            : 1 + self.p.bias_term
+        ]
+
 
 @register("Embed")
 class Embed(Layer):
     """A row of weights for each index: bottom (…) gives top (…, num_output)."""
+
+    spatial = "everywhere"
 
     def setup(self) -> None:
         self.p = self.param.embed_param
@@ -71,6 +107,20 @@ class Embed(Layer):
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
-        index = g.op("Cast", [bottoms[0]], to=7)
+        index = indices(g, bottoms[0], self.p.input_dim)
         value = g.op("Gather", [weights[0], index], axis=0)
         return [g.op("Add", [value, weights[1]]) if self.p.bias_term else value]
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return [None]
+
+    def batch_is_outermost(self, bottom_shapes: list[Shape]) -> bool:
+        return bool(bottom_shapes[0])
+
+    def emit_weight_gradient(self, g: Graph, r: Reverse) -> list[str]:
+        p, count = self.p, product(r.shapes[0])
+        rows = g.reshape(indices(g, r.bottom(0), p.input_dim), (count, 1))
+        diff = g.reshape(r.diffs[0], (count, p.num_output))
+        zeros = g.zeros((p.input_dim, p.num_output))
+        value = g.op("ScatterND", [zeros, rows, diff], reduction="add")
+        return [value, sum_but(g, diff, (count, 0), (1,))][: 1 + p.bias_term]

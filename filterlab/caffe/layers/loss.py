@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, product, register, shape_text
+from filterlab.caffe.layers.base import (
+    Layer,
+    Reverse,
+    Shape,
+    indices,
+    product,
+    register,
+    shape_text,
+)
 
 __all__ = ["Accuracy", "EuclideanLoss", "SoftmaxWithLoss"]
 
@@ -25,10 +33,33 @@ def total(g: Graph, value: str) -> str:
     return g.op("ReduceSum", [value], keepdims=0)
 
 
-class _Labelled(Layer):
-    """Scores along an axis, and one label for each place beside that axis."""
+def one_hot(g: Graph, index: str, layout: tuple[int, int, int], values: list[float]) -> str:
+    """Labels (outer, 1, inner) as (outer, classes, inner): the second value where they point."""
+    outer, classes, inner = layout
+    hot = g.op("OneHot", [g.reshape(index, (outer, inner)), g.constant(classes, np.int64),
+                          g.constant(values)], axis=1)  # fmt: skip
+    return g.reshape(hot, layout)
+
+
+def weighted(g: Graph, r: Reverse, value: str, divide: str) -> str:
+    """A loss's diff: times its share in the whole, over what the loss is divided by."""
+    value = g.op("Mul", [value, g.op("Div", [r.diffs[0], divide])])
+    return g.reshape(value, r.shapes[0])
+
+
+class _Loss(Layer):
+    """What all have in common: labels get no diff."""
 
     bottoms_allowed = (2, 2)
+    spatial = "sink"
+
+    def allows_backward(self, bottom: int) -> bool:
+        return bottom == 0
+
+
+class _Labelled(_Loss):
+    """Scores along an axis, and one label for each place beside that axis."""
+
     threshold = SMALLEST
 
     def score_axis(self, shape: Shape) -> int:
@@ -56,12 +87,12 @@ class _Labelled(Layer):
         self, g: Graph, label: str, layout: tuple[int, int, int], ignored: Any
     ) -> tuple[str, str | None]:
         """Labels as (outer, 1, inner) indices, and 1 where one counts (None: all do)."""
-        index = g.reshape(g.op("Cast", [label], to=INT64), (layout[0], 1, layout[2]))
+        label = g.reshape(label, (layout[0], 1, layout[2]))
         if ignored is None:
-            return index, None
-        skip = g.op("Equal", [index, g.constant(ignored, np.int64)])
-        index = g.op("Where", [skip, g.constant(0, np.int64), index])
-        return index, g.op("Cast", [g.op("Not", [skip])], to=FLOAT)
+            return indices(g, label, layout[1]), None
+        skip = g.op("Equal", [g.op("Cast", [label], to=INT64), g.constant(ignored, np.int64)])
+        label = g.op("Where", [skip, g.constant(0.0), label])
+        return indices(g, label, layout[1]), g.op("Cast", [g.op("Not", [skip])], to=FLOAT)
 
 
 def _ignored(param: Any) -> int | None:
@@ -111,6 +142,17 @@ class SoftmaxWithLoss(_Labelled):
         divide = normalizer(g, normalization(p, p.VALID), layout, counts, p)
         return [g.op("Div", [total(g, loss), divide]), prob][: len(self.tops)]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p, layout = self.param.loss_param, self.layout(r.shapes)
+        prob = g.op("Softmax", [r.bottom(0)], axis=self.score_axis(r.shapes[0]))
+        index, counts = self.labels(g, r.bottom(1), layout, _ignored(p))
+        hot = one_hot(g, index, layout, [0.0, 1.0])
+        value = g.op("Sub", [g.reshape(prob, layout), hot])
+        if counts is not None:
+            value = g.op("Mul", [value, counts])
+        divide = normalizer(g, normalization(p, p.VALID), layout, counts, p)
+        return [weighted(g, r, value, divide), None]
+
 
 @register("MultinomialLogisticLoss")
 class MultinomialLogisticLoss(_Labelled):
@@ -129,6 +171,13 @@ class MultinomialLogisticLoss(_Labelled):
         picked = g.op("GatherElements", [g.reshape(bottoms[0], layout), index], axis=1)
         loss = g.op("Log", [g.op("Max", [picked, g.constant(self.threshold)])])
         return [g.op("Mul", [total(g, loss), g.constant(-1.0 / max(1, layout[0]))])]
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        layout = self.layout(r.shapes)
+        index, _ = self.labels(g, r.bottom(1), layout, None)
+        prob = g.op("Max", [g.reshape(r.bottom(0), layout), g.constant(self.threshold)])
+        value = g.op("Div", [one_hot(g, index, layout, [0.0, -1.0]), prob])
+        return [weighted(g, r, value, g.constant(float(max(1, layout[0])))), None]
 
 
 @register("InfogainLoss")
@@ -171,6 +220,23 @@ class InfogainLoss(_Labelled):
         divide = normalizer(g, normalization(p, p.VALID), layout, counts, p)
         return [g.op("Div", [total(g, loss), divide]), prob][: len(self.tops)]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p, layout = self.param.loss_param, self.layout(r.shapes)
+        outer, classes, inner = layout
+        prob = g.op("Softmax", [r.bottom(0)], axis=self.score_axis(r.shapes[0]))
+        index, counts = self.labels(g, r.bottom(1), layout, _ignored(p))
+        rows = g.op(
+            "Gather",
+            [g.reshape(r.bottom(2), (classes, classes)), g.reshape(index, (outer, inner))],
+        )
+        rows = g.op("Transpose", [rows], perm=[0, 2, 1])
+        sums = g.op("ReduceSum", [rows, g.ints([1])], keepdims=1)
+        value = g.op("Sub", [g.op("Mul", [g.reshape(prob, layout), sums]), rows])
+        if counts is not None:
+            value = g.op("Mul", [value, counts])
+        divide = normalizer(g, normalization(p, p.VALID), layout, counts, p)
+        return [weighted(g, r, value, divide), None, None]
+
 
 @register("HingeLoss")
 class HingeLoss(_Labelled):
@@ -188,7 +254,7 @@ class HingeLoss(_Labelled):
     ) -> list[str]:
         p, (outer, classes, _) = self.param.hinge_loss_param, self.layout(shapes)
         index, _ = self.labels(g, bottoms[1], (outer, classes, 1), None)
-        hot = g.op("OneHot", [g.reshape(index, (outer,)), g.ints([classes]),
+        hot = g.op("OneHot", [g.reshape(index, (outer,)), g.constant(classes, np.int64),
                               g.constant([1.0, -1.0])])  # fmt: skip
         margin = g.op("Mul", [g.reshape(bottoms[0], (outer, classes)), hot])
         margin = g.op("Relu", [g.op("Add", [margin, g.constant(1.0)])])
@@ -196,11 +262,22 @@ class HingeLoss(_Labelled):
             margin = g.op("Mul", [margin, margin])
         return [g.op("Mul", [total(g, margin), g.constant(1.0 / max(1, outer))])]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p, (outer, classes, _) = self.param.hinge_loss_param, self.layout(r.shapes)
+        index, _ = self.labels(g, r.bottom(1), (outer, classes, 1), None)
+        signs = g.reshape(one_hot(g, index, (outer, classes, 1), [1.0, -1.0]), (outer, classes))
+        margin = g.op("Mul", [g.reshape(r.bottom(0), (outer, classes)), signs])
+        margin = g.op("Relu", [g.op("Add", [margin, g.constant(1.0)])])
+        if p.norm == p.L2:
+            margin = g.op("Mul", [margin, g.constant(2.0)])
+        else:
+            margin = g.op("Sign", [margin])
+        value = g.op("Mul", [margin, signs])
+        return [weighted(g, r, value, g.constant(float(max(1, outer)))), None]
 
-class _Paired(Layer):
+
+class _Paired(_Loss):
     """Two bottoms of as many values."""
-
-    bottoms_allowed = (2, 2)
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         a, b = bottom_shapes[:2]
@@ -225,6 +302,16 @@ class EuclideanLoss(_Paired):
         square = total(g, g.op("Mul", [difference, difference]))
         return [g.op("Mul", [square, g.constant(0.5 / max([1, *shapes[0][:1]]))])]
 
+    def allows_backward(self, bottom: int) -> bool:
+        return True
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        count = product(r.shapes[0])
+        a, b = (g.reshape(r.bottom(i), (count,)) for i in (0, 1))
+        divide = g.constant(float(max([1, *r.shapes[0][:1]])))
+        value = g.op("Div", [g.op("Mul", [g.op("Sub", [a, b]), r.diffs[0]]), divide])
+        return [g.reshape(value, r.shapes[0]), g.reshape(g.op("Neg", [value]), r.shapes[1])]
+
 
 @register("SigmoidCrossEntropyLoss")
 class SigmoidCrossEntropyLoss(_Paired):
@@ -247,6 +334,22 @@ class SigmoidCrossEntropyLoss(_Paired):
         layout = (outer, 1, count // max(1, outer))
         divide = normalizer(g, normalization(p, p.BATCH_SIZE), layout, counts, p)
         return [g.op("Div", [total(g, loss), divide])]
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p, count = self.param.loss_param, product(r.shapes[0])
+        x, target = (g.reshape(r.bottom(i), (count,)) for i in (0, 1))
+        value = g.op("Sub", [g.op("Sigmoid", [x]), target])
+        counts = None
+        ignored = _ignored(p)
+        if ignored is not None:
+            label = g.op("Cast", [target], to=INT64)
+            skip = g.op("Equal", [label, g.constant(ignored, np.int64)])
+            counts = g.op("Cast", [g.op("Not", [skip])], to=FLOAT)
+            value = g.op("Mul", [value, counts])
+        outer = r.shapes[0][0] if r.shapes[0] else 1
+        layout = (outer, 1, count // max(1, outer))
+        divide = normalizer(g, normalization(p, p.BATCH_SIZE), layout, counts, p)
+        return [weighted(g, r, value, divide), None]
 
 
 @register("ContrastiveLoss")
@@ -283,6 +386,37 @@ class ContrastiveLoss(_Paired):
             far = g.op("Mul", [short, short])
         loss = total(g, g.op("Where", [alike, near, far]))
         return [g.op("Mul", [loss, g.constant(0.5 / max(1, rows))])]
+
+    def allows_backward(self, bottom: int) -> bool:
+        return bottom != 2
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p = self.param.contrastive_loss_param
+        rows = r.shapes[0][0]
+        size = product(r.shapes[0][1:])
+        a, b = (g.reshape(r.bottom(i), (rows, size)) for i in (0, 1))
+        alike = g.op("Cast", [g.reshape(r.bottom(2), (rows, 1))], to=9)
+        difference = g.op("Sub", [a, b])
+        square = g.op("Mul", [difference, difference])
+        near = g.op("ReduceSum", [square, g.ints([1])], keepdims=1)
+        if p.legacy_version:
+            left = g.op("Sub", [g.constant(p.margin), near])
+            push = g.constant(-1.0)
+        else:
+            distance = g.op("Sqrt", [near])
+            left = g.op("Sub", [g.constant(p.margin), distance])
+            # BVLC's own guard against pairs that are the same.
+            push = g.op("Div", [g.op("Neg", [left]),
+                                g.op("Add", [distance, g.constant(1e-4)])])  # fmt: skip
+        push = g.op("Where", [g.op("Greater", [left, g.constant(0.0)]), push, g.constant(0.0)])
+        factor = g.op("Where", [alike, g.constant(1.0), push])
+        value = g.op("Mul", [g.op("Mul", [difference, factor]), r.diffs[0]])
+        value = g.op("Mul", [value, g.constant(1.0 / max(1, rows))])
+        return [
+            g.reshape(value, r.shapes[0]),
+            g.reshape(g.op("Neg", [value]), r.shapes[1]),
+            None,
+        ]
 
 
 @register("Accuracy")
@@ -324,7 +458,10 @@ class Accuracy(_Labelled):
         if len(self.tops) == 1:
             return [share]
         n = layout[0] * layout[2]
-        hot = g.op("OneHot", [g.reshape(index, (n,)), g.ints([layout[1]]), g.constant([0.0, 1.0])])
+        hot = g.op(
+            "OneHot",
+            [g.reshape(index, (n,)), g.constant(layout[1], np.int64), g.constant([0.0, 1.0])],
+        )
         hits, seen = (
             g.op("ReduceSum", [g.op("Mul", [hot, g.reshape(v, (n, 1))]), g.ints([0])], keepdims=0)
             for v in (hit, counts)

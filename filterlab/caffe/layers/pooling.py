@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, register, shape_text
+from filterlab.caffe.layers.base import Layer, Reverse, Shape, product, register, shape_text
 
 __all__ = ["SPP", "Pooling"]
 
 MAX, AVE, STOCHASTIC = 0, 1, 2
-FLOAT = 1
+FLOAT, INT64 = 1, 7
 # Caffe starts a maximum here and a stochastic sum there, which an empty window shows.
 LOWEST = -np.finfo(np.float32).max
 TINY = np.finfo(np.float32).tiny
@@ -135,6 +136,43 @@ def emit_pool(g: Graph, value: str, method: int, y: Window, x: Window) -> str:
     return value
 
 
+def emit_pool_gradient(
+    g: Graph, x: Callable[[], str], diff: str, planes: int, method: int, y: Window, w: Window
+) -> str:
+    """Append the gradient of :func:`emit_pool` for (N, C, H, W) values of so many planes.
+
+    ``x`` gives the value that was pooled; an average does not ask for it. The result's shape is
+    (planes, 1, H, W). Of equal maxima the first gets all.
+    """
+    y, w = y.clipped(), w.clipped()
+    shape = (planes, y.out * w.out)
+    if method == MAX:
+        place = g.op("Cast", [emit_max(g, x(), y, w)[1]], to=INT64)
+        place, diff = g.reshape(place, shape), g.reshape(diff, shape)
+        if max(y.pad_end - y.kernel, w.pad_end - w.kernel) >= 0:
+            outside = g.op("Less", [place, g.constant(0, np.int64)])
+            place = g.op("Where", [outside, g.constant(0, np.int64), place])
+            diff = g.op("Where", [outside, g.constant(0.0), diff])
+        zeros = g.zeros((planes, y.size * w.size))
+        value = g.op("ScatterElements", [zeros, place, diff], axis=1, reduction="add")
+        return g.reshape(value, (planes, 1, y.size, w.size))
+    area = np.outer(y.areas(), w.areas()).astype(np.float32)
+    diff = g.reshape(diff, (planes, 1, y.out, w.out))
+    with np.errstate(divide="ignore"):
+        diff = g.op("Mul", [diff, g.constant(np.where(area > 0, 1 / area, 0))])
+    if all(n.out == 1 and not n.pad and n.kernel >= n.size for n in (y, w)):
+        return g.op("Expand", [diff, g.ints((planes, 1, y.size, w.size))])
+    ones = g.constant(np.ones((1, 1, y.kernel, w.kernel)))
+    value = g.op("ConvTranspose", [diff, ones], **_attributes(y, w))
+    short = [
+        max(0, n.size + n.pad - (n.out - 1) * n.stride - n.kernel) for n in (y, w)
+    ]  # where no window reaches
+    if any(short):
+        value = g.op("Pad", [value, g.ints([0] * 6 + short)])
+    starts, ends = [y.pad, w.pad], [y.pad + y.size, w.pad + w.size]
+    return g.op("Slice", [value, g.ints(starts), g.ints(ends), g.ints([2, 3])])
+
+
 @register("Pooling")
 class Pooling(Layer):
     """MAX, AVE or (as in the test phase) STOCHASTIC over windows of a (N, C, H, W) blob.
@@ -143,6 +181,7 @@ class Pooling(Layer):
     """
 
     tops_allowed = (1, 2)
+    spatial = "sliding"
 
     def setup(self) -> None:
         p = self.param.pooling_param
@@ -217,10 +256,21 @@ class Pooling(Layer):
             return emit_max(g, bottoms[0], y, x)
         return [emit_pool(g, bottoms[0], self.p.pool, y, x)]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        if self.p.pool == STOCHASTIC:
+            return super().emit_gradient(g, r)
+        y, x = self._windows(r.shapes[0])
+        value = emit_pool_gradient(
+            g, lambda: r.bottom(0), r.diffs[0], product(r.shapes[0][:2]), self.p.pool, y, x
+        )
+        return [g.reshape(value, r.shapes[0])]
+
 
 @register("SPP")
 class SPP(Layer):
     """Spatial pyramid pooling: 1, 4, 16 … windows over the whole input, side by side."""
+
+    spatial = "everywhere"
 
     def setup(self) -> None:
         self.p = self.param.spp_param
@@ -265,3 +315,19 @@ class SPP(Layer):
             return [pooled[0][0]]
         rows = [g.reshape(value, (shape[0], n)) for value, n in pooled]
         return [g.op("Concat", rows, axis=1)]
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        if self.p.pool == STOCHASTIC:
+            return super().emit_gradient(g, r)
+        shape = r.shapes[0]
+        levels = self._levels(shape)
+        sizes = [shape[1] * y.out * x.out for y, x in levels]
+        diff = g.reshape(r.diffs[0], (shape[0], sum(sizes)))
+        parts = [diff]
+        if len(levels) > 1:
+            parts = g.ops("Split", [diff, g.ints(sizes)], len(levels), axis=1)
+        found = [
+            emit_pool_gradient(g, lambda: r.bottom(0), part, product(shape[:2]), self.p.pool, y, x)
+            for part, (y, x) in zip(parts, levels)
+        ]
+        return [g.reshape(g.op("Sum", found), shape)]

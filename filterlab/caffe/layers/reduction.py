@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, product, register, shape_text
+from filterlab.caffe.layers.base import Layer, Reverse, Shape, product, register, shape_text
 
 __all__ = ["ArgMax", "Eltwise", "Reduction"]
 
@@ -15,6 +15,7 @@ FLOAT = 1
 class Eltwise(Layer):
     """Product, weighted sum or maximum of blobs of one shape."""
 
+    spatial = "pointwise"
     bottoms_allowed = (2, None)
 
     def setup(self) -> None:
@@ -45,10 +46,52 @@ class Eltwise(Layer):
             total = g.op(kind, [total, term])
         return [total]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p, diff, count = self.param.eltwise_param, r.diffs[0], len(self.bottoms)
+        if p.operation == p.SUM:
+            return [
+                diff if c == 1 else g.op("Mul", [diff, g.constant(c)])
+                for c in list(p.coeff) or [1.0] * count
+            ]
+        if p.operation == p.MAX:
+            return self._to_the_largest(g, r, diff)
+        if not p.stable_prod_grad:
+            along = g.op("Mul", [diff, r.top(0)])
+            return [
+                g.op("Div", [along, r.bottom(i)]) if r.wanted[i] else None for i in range(count)
+            ]
+        found: list[str | None] = []
+        for i in range(count):
+            value = diff
+            for j in range(count if r.wanted[i] else 0):
+                if i != j:
+                    value = g.op("Mul", [value, r.bottom(j)])
+            found.append(value if r.wanted[i] else None)
+        return found
+
+    def _to_the_largest(self, g: Graph, r: Reverse, diff: str) -> list[str | None]:
+        """All to one of equal bottoms: of the first two to the second, then to the earlier."""
+        values = [r.bottom(i) for i in range(len(self.bottoms))]
+        best, most = [values[0]], values[0]
+        for value in values[1:-1]:
+            most = g.op("Max", [most, value])
+            best.append(most)
+        none = g.constant(0.0)
+        found: list[str | None] = []
+        for value, before in zip(reversed(values[2:]), reversed(best[1:])):
+            larger = g.op("Greater", [value, before])
+            found.insert(0, g.op("Where", [larger, diff, none]))
+            diff = g.op("Where", [larger, none, diff])
+        first = g.op("Greater", [values[0], values[1]])
+        ends = [g.op("Where", [first, diff, none]), g.op("Where", [first, none, diff])]
+        return [*ends, *found]
+
 
 @register("Reduction")
 class Reduction(Layer):
     """Sum, sum of absolutes, sum of squares or mean of all axes from ``axis`` on."""
+
+    spatial = "everywhere"
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape = bottom_shapes[0]
@@ -72,6 +115,21 @@ class Reduction(Layer):
             value = g.op("Mul", [value, g.constant(factor)])
         return [g.reshape(value, kept)]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        p, kept, shape = self.param.reduction_param, r.tops[0], r.shapes[0]
+        size = product(shape[len(kept) :])
+        value = g.reshape(r.diffs[0], (*kept, *(1,) * (len(shape) - len(kept))))
+        factor = p.coeff / size if p.operation == p.MEAN and size else p.coeff
+        if p.operation == p.SUMSQ:
+            factor *= 2
+        if factor != 1:
+            value = g.op("Mul", [value, g.constant(factor)])
+        if p.operation == p.ASUM:
+            return [g.op("Mul", [value, g.op("Sign", [r.bottom(0)])])]
+        if p.operation == p.SUMSQ:
+            return [g.op("Mul", [value, r.bottom(0)])]
+        return [g.op("Expand", [value, g.ints(shape)])]
+
 
 @register("ArgMax")
 class ArgMax(Layer):
@@ -79,6 +137,8 @@ class ArgMax(Layer):
 
     Of equal values the one of the higher index comes first, as in BVLC.
     """
+
+    spatial = "pointwise"
 
     def setup(self) -> None:
         self.p = self.param.argmax_param

@@ -19,12 +19,8 @@ REFUSED = {
     "WindowData": f"it reads windows of a list of image files, {_DEPLOY}",
     "HDF5Data": f"it reads a list of HDF5 files, {_DEPLOY}",
     "HDF5Output": f"it writes a file during training; {_TRAINING}",
-    "Python": "it is written in Python for BVLC Caffe and is not run here; replace it by layers "
-    "that caffe.layer_type_list() names",
     "Filter": "the size of its tops depends on values, which this engine cannot know beforehand; "
     "take the layer out",
-    "RNN": "recurrent layers are not in this engine",
-    "LSTM": "recurrent layers are not in this engine",
 }
 
 

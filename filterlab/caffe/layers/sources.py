@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from filterlab.caffe import fillers
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, register, shape_text
+from filterlab.caffe.layers.base import Layer, Reverse, Shape, WeightSpec, register, shape_text
 from filterlab.caffe.proto import caffe_pb2
 
 __all__ = ["DummyData", "Input", "MemoryData", "Parameter"]
@@ -19,6 +19,7 @@ __all__ = ["DummyData", "Input", "MemoryData", "Parameter"]
 class Input(Layer):
     """Blobs that people fill: ``input_param { shape { dim: … } }``, one shape or one per top."""
 
+    spatial = "source"
     bottoms_allowed = (0, 0)
     tops_allowed = (1, None)
     is_source = True
@@ -41,6 +42,7 @@ class Input(Layer):
 class DummyData(Layer):
     """Constant or random blobs; all but constants are drawn anew at every forward."""
 
+    spatial = "source"
     bottoms_allowed = (0, 0)
     tops_allowed = (1, None)
     is_source = True
@@ -87,6 +89,7 @@ class DummyData(Layer):
 class MemoryData(Layer):
     """Batches of the arrays given to ``Net.set_input_arrays``: pictures and their labels."""
 
+    spatial = "source"
     bottoms_allowed = (0, 0)
     tops_allowed = (2, 2)
     is_source = True
@@ -106,6 +109,7 @@ class MemoryData(Layer):
 class Parameter(Layer):
     """A weight as a blob: ``parameter_param { shape { … } }``."""
 
+    spatial = "source"
     bottoms_allowed = (0, 0)
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
@@ -118,3 +122,9 @@ class Parameter(Layer):
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
         return [weights[0]]
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return []
+
+    def emit_weight_gradient(self, g: Graph, r: Reverse) -> list[str]:
+        return [r.diffs[0]]

@@ -5,7 +5,15 @@ from __future__ import annotations
 import itertools
 
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Shape, product, register, shape_text
+from filterlab.caffe.layers.base import (
+    Layer,
+    Reverse,
+    Shape,
+    indices,
+    product,
+    register,
+    shape_text,
+)
 
 __all__ = ["Concat", "Crop", "Flatten", "Reshape", "Silence", "Slice", "Split", "Tile"]
 
@@ -14,6 +22,7 @@ __all__ = ["Concat", "Crop", "Flatten", "Reshape", "Silence", "Slice", "Split", 
 class Concat(Layer):
     """Bottoms side by side along one axis."""
 
+    spatial = "pointwise"
     bottoms_allowed = (1, None)
     takes_empty = True
 
@@ -44,11 +53,19 @@ class Concat(Layer):
             return bottoms
         return [g.op("Concat", bottoms, axis=self._axis(shapes[0]))]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        if len(r.shapes) == 1:
+            return [r.diffs[0]]
+        axis = self._axis(r.shapes[0])
+        sizes = g.ints(shape[axis] for shape in r.shapes)
+        return list(g.ops("Split", [r.diffs[0], sizes], len(r.shapes), axis=axis))
+
 
 @register("Slice")
 class Slice(Layer):
     """The parts of one blob along one axis, cut at ``slice_point`` or into equal parts."""
 
+    spatial = "pointwise"
     tops_allowed = (1, None)
 
     def _cuts(self, shape: Shape) -> tuple[int, list[int]]:
@@ -90,11 +107,17 @@ class Slice(Layer):
         sizes = g.ints(b - a for a, b in itertools.pairwise(cuts))
         return g.ops("Split", [bottoms[0], sizes], len(cuts) - 1, axis=axis)
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        if len(r.diffs) == 1:
+            return [r.diffs[0]]
+        return [g.op("Concat", r.diffs, axis=self._cuts(r.shapes[0])[0])]
+
 
 @register("Split")
 class Split(Layer):
     """The same blob under several names."""
 
+    spatial = "pointwise"
     tops_allowed = (1, None)
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
@@ -105,10 +128,15 @@ class Split(Layer):
     ) -> list[str]:
         return [bottoms[0]] * len(self.tops)
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return [g.op("Sum", r.diffs) if len(r.diffs) > 1 else r.diffs[0]]
+
 
 @register("Flatten")
 class Flatten(Layer):
     """Axes ``axis`` to ``end_axis`` as one."""
+
+    spatial = "everywhere"
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape, p = bottom_shapes[0], self.param.flatten_param
@@ -123,10 +151,15 @@ class Flatten(Layer):
     ) -> list[str]:
         return [g.reshape(bottoms[0], self.reshape(shapes)[0])]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return [g.reshape(r.diffs[0], r.shapes[0])]
+
 
 @register("Reshape")
 class Reshape(Layer):
     """The same values under another shape: 0 keeps a size, -1 takes what is left."""
+
+    spatial = "everywhere"
 
     def setup(self) -> None:
         self.dims = tuple(self.param.reshape_param.shape.dim)
@@ -174,11 +207,15 @@ class Reshape(Layer):
     ) -> list[str]:
         return [g.reshape(bottoms[0], self.reshape(shapes)[0])]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return [g.reshape(r.diffs[0], r.shapes[0])]
+
 
 @register("Crop")
 class Crop(Layer):
     """The first bottom cut, from ``axis`` on, to the size of the second."""
 
+    spatial = "crop"
     bottoms_allowed = (2, 2)
 
     def _offsets(self, shape: Shape, like: Shape) -> tuple[int, list[int]]:
@@ -217,10 +254,21 @@ class Crop(Layer):
         ends = [offset + like[a] for a, offset in zip(axes, offsets)]
         return [g.op("Slice", [bottoms[0], g.ints(offsets), g.ints(ends), g.ints(axes)])]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        shape, like = r.shapes
+        axis, offsets = self._offsets(shape, like)
+        before = [0] * axis + offsets
+        after = [0] * axis + [
+            shape[axis + i] - offset - like[axis + i] for i, offset in enumerate(offsets)
+        ]
+        return [g.op("Pad", [r.diffs[0], g.ints(before + after)]), None]
+
 
 @register("Tile")
 class Tile(Layer):
     """The blob repeated ``tiles`` times along one axis."""
+
+    spatial = "pointwise"
 
     def setup(self) -> None:
         if self.param.tile_param.tiles < 1:
@@ -238,11 +286,18 @@ class Tile(Layer):
         repeats[self.axis(self.param.tile_param.axis, shapes[0])] = self.param.tile_param.tiles
         return [g.op("Tile", [bottoms[0], g.ints(repeats)])]
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        shape, p = r.shapes[0], self.param.tile_param
+        axis = self.axis(p.axis, shape)
+        value = g.reshape(r.diffs[0], (*shape[:axis], p.tiles, *shape[axis:]))
+        return [g.op("ReduceSum", [value, g.ints([axis])], keepdims=0)]
+
 
 @register("Silence")
 class Silence(Layer):
     """Takes blobs that nobody needs, so that they are no outputs."""
 
+    spatial = "sink"
     bottoms_allowed = (1, None)
     tops_allowed = (0, 0)
 
@@ -254,11 +309,15 @@ class Silence(Layer):
     ) -> list[str]:
         return []
 
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        return [g.zeros(shape) for shape in r.shapes]
+
 
 @register("BatchReindex")
 class BatchReindex(Layer):
     """Rows of the first bottom in the order that the second names."""
 
+    spatial = "everywhere"
     bottoms_allowed = (2, 2)
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
@@ -270,4 +329,12 @@ class BatchReindex(Layer):
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
-        return [g.op("Gather", [bottoms[0], g.op("Cast", [bottoms[1]], to=7)], axis=0)]
+        return [g.op("Gather", [bottoms[0], indices(g, bottoms[1], shapes[0][0])], axis=0)]
+
+    def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
+        shape, order = r.shapes
+        rows = g.reshape(indices(g, r.bottom(1), shape[0]), (*order, 1))
+        return [g.op("ScatterND", [g.zeros(shape), rows, r.diffs[0]], reduction="add"), None]
+
+    def allows_backward(self, bottom: int) -> bool:
+        return bottom == 0

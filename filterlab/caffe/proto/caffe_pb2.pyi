@@ -304,6 +304,19 @@ class LayerParameter(_message.Message):
         "threshold_param",
         "tile_param",
         "window_data_param",
+        "permute_param",
+        "prior_box_param",
+        "detection_output_param",
+        "norm_param",
+        "psroi_pooling_param",
+        "roi_pooling_param",
+        "proposal_param",
+        "bn_param",
+        "interp_param",
+        "upsample_param",
+        "reorg_param",
+        "shuffle_channel_param",
+        "continuation_indicator_param",
     )
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
@@ -365,6 +378,19 @@ class LayerParameter(_message.Message):
     THRESHOLD_PARAM_FIELD_NUMBER: _ClassVar[int]
     TILE_PARAM_FIELD_NUMBER: _ClassVar[int]
     WINDOW_DATA_PARAM_FIELD_NUMBER: _ClassVar[int]
+    PERMUTE_PARAM_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_BOX_PARAM_FIELD_NUMBER: _ClassVar[int]
+    DETECTION_OUTPUT_PARAM_FIELD_NUMBER: _ClassVar[int]
+    NORM_PARAM_FIELD_NUMBER: _ClassVar[int]
+    PSROI_POOLING_PARAM_FIELD_NUMBER: _ClassVar[int]
+    ROI_POOLING_PARAM_FIELD_NUMBER: _ClassVar[int]
+    PROPOSAL_PARAM_FIELD_NUMBER: _ClassVar[int]
+    BN_PARAM_FIELD_NUMBER: _ClassVar[int]
+    INTERP_PARAM_FIELD_NUMBER: _ClassVar[int]
+    UPSAMPLE_PARAM_FIELD_NUMBER: _ClassVar[int]
+    REORG_PARAM_FIELD_NUMBER: _ClassVar[int]
+    SHUFFLE_CHANNEL_PARAM_FIELD_NUMBER: _ClassVar[int]
+    CONTINUATION_INDICATOR_PARAM_FIELD_NUMBER: _ClassVar[int]
     name: str
     type: str
     bottom: _containers.RepeatedScalarFieldContainer[str]
@@ -425,6 +451,19 @@ class LayerParameter(_message.Message):
     threshold_param: ThresholdParameter
     tile_param: TileParameter
     window_data_param: WindowDataParameter
+    permute_param: PermuteParameter
+    prior_box_param: PriorBoxParameter
+    detection_output_param: DetectionOutputParameter
+    norm_param: NormalizeParameter
+    psroi_pooling_param: PSROIPoolingParameter
+    roi_pooling_param: ROIPoolingParameter
+    proposal_param: ProposalParameter
+    bn_param: BNParameter
+    interp_param: InterpParameter
+    upsample_param: UpsampleParameter
+    reorg_param: ReorgParameter
+    shuffle_channel_param: ShuffleChannelParameter
+    continuation_indicator_param: ContinuationIndicatorParameter
     def __init__(
         self,
         name: _Optional[str] = ...,
@@ -487,6 +526,21 @@ class LayerParameter(_message.Message):
         threshold_param: _Optional[_Union[ThresholdParameter, _Mapping]] = ...,
         tile_param: _Optional[_Union[TileParameter, _Mapping]] = ...,
         window_data_param: _Optional[_Union[WindowDataParameter, _Mapping]] = ...,
+        permute_param: _Optional[_Union[PermuteParameter, _Mapping]] = ...,
+        prior_box_param: _Optional[_Union[PriorBoxParameter, _Mapping]] = ...,
+        detection_output_param: _Optional[_Union[DetectionOutputParameter, _Mapping]] = ...,
+        norm_param: _Optional[_Union[NormalizeParameter, _Mapping]] = ...,
+        psroi_pooling_param: _Optional[_Union[PSROIPoolingParameter, _Mapping]] = ...,
+        roi_pooling_param: _Optional[_Union[ROIPoolingParameter, _Mapping]] = ...,
+        proposal_param: _Optional[_Union[ProposalParameter, _Mapping]] = ...,
+        bn_param: _Optional[_Union[BNParameter, _Mapping]] = ...,
+        interp_param: _Optional[_Union[InterpParameter, _Mapping]] = ...,
+        upsample_param: _Optional[_Union[UpsampleParameter, _Mapping]] = ...,
+        reorg_param: _Optional[_Union[ReorgParameter, _Mapping]] = ...,
+        shuffle_channel_param: _Optional[_Union[ShuffleChannelParameter, _Mapping]] = ...,
+        continuation_indicator_param: _Optional[
+            _Union[ContinuationIndicatorParameter, _Mapping]
+        ] = ...,
     ) -> None: ...
 
 class TransformationParameter(_message.Message):
@@ -597,18 +651,34 @@ class ConcatParameter(_message.Message):
     def __init__(self, axis: _Optional[int] = ..., concat_dim: _Optional[int] = ...) -> None: ...
 
 class BatchNormParameter(_message.Message):
-    __slots__ = ("use_global_stats", "moving_average_fraction", "eps")
+    __slots__ = (
+        "use_global_stats",
+        "moving_average_fraction",
+        "eps",
+        "scale_filler",
+        "bias_filler",
+        "scale_bias",
+    )
     USE_GLOBAL_STATS_FIELD_NUMBER: _ClassVar[int]
     MOVING_AVERAGE_FRACTION_FIELD_NUMBER: _ClassVar[int]
     EPS_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FILLER_FIELD_NUMBER: _ClassVar[int]
+    BIAS_FILLER_FIELD_NUMBER: _ClassVar[int]
+    SCALE_BIAS_FIELD_NUMBER: _ClassVar[int]
     use_global_stats: bool
     moving_average_fraction: float
     eps: float
+    scale_filler: FillerParameter
+    bias_filler: FillerParameter
+    scale_bias: bool
     def __init__(
         self,
         use_global_stats: _Optional[bool] = ...,
         moving_average_fraction: _Optional[float] = ...,
         eps: _Optional[float] = ...,
+        scale_filler: _Optional[_Union[FillerParameter, _Mapping]] = ...,
+        bias_filler: _Optional[_Union[FillerParameter, _Mapping]] = ...,
+        scale_bias: _Optional[bool] = ...,
     ) -> None: ...
 
 class BiasParameter(_message.Message):
@@ -656,6 +726,9 @@ class ConvolutionParameter(_message.Message):
         "engine",
         "axis",
         "force_nd_im2col",
+        "hole",
+        "hole_h",
+        "hole_w",
     )
     class Engine(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
@@ -684,6 +757,9 @@ class ConvolutionParameter(_message.Message):
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     AXIS_FIELD_NUMBER: _ClassVar[int]
     FORCE_ND_IM2COL_FIELD_NUMBER: _ClassVar[int]
+    HOLE_FIELD_NUMBER: _ClassVar[int]
+    HOLE_H_FIELD_NUMBER: _ClassVar[int]
+    HOLE_W_FIELD_NUMBER: _ClassVar[int]
     num_output: int
     bias_term: bool
     pad: _containers.RepeatedScalarFieldContainer[int]
@@ -702,6 +778,9 @@ class ConvolutionParameter(_message.Message):
     engine: ConvolutionParameter.Engine
     axis: int
     force_nd_im2col: bool
+    hole: _containers.RepeatedScalarFieldContainer[int]
+    hole_h: int
+    hole_w: int
     def __init__(
         self,
         num_output: _Optional[int] = ...,
@@ -722,6 +801,9 @@ class ConvolutionParameter(_message.Message):
         engine: _Optional[_Union[ConvolutionParameter.Engine, str]] = ...,
         axis: _Optional[int] = ...,
         force_nd_im2col: _Optional[bool] = ...,
+        hole: _Optional[_Iterable[int]] = ...,
+        hole_h: _Optional[int] = ...,
+        hole_w: _Optional[int] = ...,
     ) -> None: ...
 
 class CropParameter(_message.Message):
@@ -789,10 +871,19 @@ class DataParameter(_message.Message):
     ) -> None: ...
 
 class DropoutParameter(_message.Message):
-    __slots__ = ("dropout_ratio",)
+    __slots__ = ("dropout_ratio", "sample_weights_test", "scale_train")
     DROPOUT_RATIO_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_WEIGHTS_TEST_FIELD_NUMBER: _ClassVar[int]
+    SCALE_TRAIN_FIELD_NUMBER: _ClassVar[int]
     dropout_ratio: float
-    def __init__(self, dropout_ratio: _Optional[float] = ...) -> None: ...
+    sample_weights_test: bool
+    scale_train: bool
+    def __init__(
+        self,
+        dropout_ratio: _Optional[float] = ...,
+        sample_weights_test: _Optional[bool] = ...,
+        scale_train: _Optional[bool] = ...,
+    ) -> None: ...
 
 class DummyDataParameter(_message.Message):
     __slots__ = ("data_filler", "shape", "num", "channels", "height", "width")
@@ -1128,6 +1219,7 @@ class PoolingParameter(_message.Message):
         "engine",
         "global_pooling",
         "round_mode",
+        "ceil_mode",
     )
     class PoolMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
@@ -1167,6 +1259,7 @@ class PoolingParameter(_message.Message):
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_POOLING_FIELD_NUMBER: _ClassVar[int]
     ROUND_MODE_FIELD_NUMBER: _ClassVar[int]
+    CEIL_MODE_FIELD_NUMBER: _ClassVar[int]
     pool: PoolingParameter.PoolMethod
     pad: int
     pad_h: int
@@ -1180,6 +1273,7 @@ class PoolingParameter(_message.Message):
     engine: PoolingParameter.Engine
     global_pooling: bool
     round_mode: PoolingParameter.RoundMode
+    ceil_mode: bool
     def __init__(
         self,
         pool: _Optional[_Union[PoolingParameter.PoolMethod, str]] = ...,
@@ -1195,6 +1289,7 @@ class PoolingParameter(_message.Message):
         engine: _Optional[_Union[PoolingParameter.Engine, str]] = ...,
         global_pooling: _Optional[bool] = ...,
         round_mode: _Optional[_Union[PoolingParameter.RoundMode, str]] = ...,
+        ceil_mode: _Optional[bool] = ...,
     ) -> None: ...
 
 class PowerParameter(_message.Message):
@@ -1557,6 +1652,18 @@ class V1LayerParameter(_message.Message):
         "transform_param",
         "loss_param",
         "layer",
+        "fork_type",
+        "bn_param",
+        "interp_param",
+        "upsample_param",
+        "reorg_param",
+        "reshape_param",
+        "crop_param",
+        "prelu_param",
+        "flatten_param",
+        "tile_param",
+        "roi_pooling_param",
+        "python_param",
     )
     class LayerType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
@@ -1691,6 +1798,18 @@ class V1LayerParameter(_message.Message):
     TRANSFORM_PARAM_FIELD_NUMBER: _ClassVar[int]
     LOSS_PARAM_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
+    FORK_TYPE_FIELD_NUMBER: _ClassVar[int]
+    BN_PARAM_FIELD_NUMBER: _ClassVar[int]
+    INTERP_PARAM_FIELD_NUMBER: _ClassVar[int]
+    UPSAMPLE_PARAM_FIELD_NUMBER: _ClassVar[int]
+    REORG_PARAM_FIELD_NUMBER: _ClassVar[int]
+    RESHAPE_PARAM_FIELD_NUMBER: _ClassVar[int]
+    CROP_PARAM_FIELD_NUMBER: _ClassVar[int]
+    PRELU_PARAM_FIELD_NUMBER: _ClassVar[int]
+    FLATTEN_PARAM_FIELD_NUMBER: _ClassVar[int]
+    TILE_PARAM_FIELD_NUMBER: _ClassVar[int]
+    ROI_POOLING_PARAM_FIELD_NUMBER: _ClassVar[int]
+    PYTHON_PARAM_FIELD_NUMBER: _ClassVar[int]
     bottom: _containers.RepeatedScalarFieldContainer[str]
     top: _containers.RepeatedScalarFieldContainer[str]
     name: str
@@ -1734,6 +1853,18 @@ class V1LayerParameter(_message.Message):
     transform_param: TransformationParameter
     loss_param: LossParameter
     layer: V0LayerParameter
+    fork_type: str
+    bn_param: BNParameter
+    interp_param: InterpParameter
+    upsample_param: UpsampleParameter
+    reorg_param: ReorgParameter
+    reshape_param: ReshapeParameter
+    crop_param: CropParameter
+    prelu_param: PReLUParameter
+    flatten_param: FlattenParameter
+    tile_param: TileParameter
+    roi_pooling_param: ROIPoolingParameter
+    python_param: PythonParameter
     def __init__(
         self,
         bottom: _Optional[_Iterable[str]] = ...,
@@ -1779,6 +1910,18 @@ class V1LayerParameter(_message.Message):
         transform_param: _Optional[_Union[TransformationParameter, _Mapping]] = ...,
         loss_param: _Optional[_Union[LossParameter, _Mapping]] = ...,
         layer: _Optional[_Union[V0LayerParameter, _Mapping]] = ...,
+        fork_type: _Optional[str] = ...,
+        bn_param: _Optional[_Union[BNParameter, _Mapping]] = ...,
+        interp_param: _Optional[_Union[InterpParameter, _Mapping]] = ...,
+        upsample_param: _Optional[_Union[UpsampleParameter, _Mapping]] = ...,
+        reorg_param: _Optional[_Union[ReorgParameter, _Mapping]] = ...,
+        reshape_param: _Optional[_Union[ReshapeParameter, _Mapping]] = ...,
+        crop_param: _Optional[_Union[CropParameter, _Mapping]] = ...,
+        prelu_param: _Optional[_Union[PReLUParameter, _Mapping]] = ...,
+        flatten_param: _Optional[_Union[FlattenParameter, _Mapping]] = ...,
+        tile_param: _Optional[_Union[TileParameter, _Mapping]] = ...,
+        roi_pooling_param: _Optional[_Union[ROIPoolingParameter, _Mapping]] = ...,
+        python_param: _Optional[_Union[PythonParameter, _Mapping]] = ...,
     ) -> None: ...
 
 class V0LayerParameter(_message.Message):
@@ -1959,4 +2102,596 @@ class PReLUParameter(_message.Message):
         self,
         filler: _Optional[_Union[FillerParameter, _Mapping]] = ...,
         channel_shared: _Optional[bool] = ...,
+    ) -> None: ...
+
+class PermuteParameter(_message.Message):
+    __slots__ = ("order",)
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    order: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, order: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class PriorBoxParameter(_message.Message):
+    __slots__ = (
+        "min_size",
+        "max_size",
+        "aspect_ratio",
+        "flip",
+        "clip",
+        "variance",
+        "img_size",
+        "img_h",
+        "img_w",
+        "step",
+        "step_h",
+        "step_w",
+        "offset",
+    )
+    class CodeType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CORNER: _ClassVar[PriorBoxParameter.CodeType]
+        CENTER_SIZE: _ClassVar[PriorBoxParameter.CodeType]
+        CORNER_SIZE: _ClassVar[PriorBoxParameter.CodeType]
+
+    CORNER: PriorBoxParameter.CodeType
+    CENTER_SIZE: PriorBoxParameter.CodeType
+    CORNER_SIZE: PriorBoxParameter.CodeType
+    MIN_SIZE_FIELD_NUMBER: _ClassVar[int]
+    MAX_SIZE_FIELD_NUMBER: _ClassVar[int]
+    ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
+    FLIP_FIELD_NUMBER: _ClassVar[int]
+    CLIP_FIELD_NUMBER: _ClassVar[int]
+    VARIANCE_FIELD_NUMBER: _ClassVar[int]
+    IMG_SIZE_FIELD_NUMBER: _ClassVar[int]
+    IMG_H_FIELD_NUMBER: _ClassVar[int]
+    IMG_W_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    STEP_H_FIELD_NUMBER: _ClassVar[int]
+    STEP_W_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    min_size: _containers.RepeatedScalarFieldContainer[float]
+    max_size: _containers.RepeatedScalarFieldContainer[float]
+    aspect_ratio: _containers.RepeatedScalarFieldContainer[float]
+    flip: bool
+    clip: bool
+    variance: _containers.RepeatedScalarFieldContainer[float]
+    img_size: int
+    img_h: int
+    img_w: int
+    step: float
+    step_h: float
+    step_w: float
+    offset: float
+    def __init__(
+        self,
+        min_size: _Optional[_Iterable[float]] = ...,
+        max_size: _Optional[_Iterable[float]] = ...,
+        aspect_ratio: _Optional[_Iterable[float]] = ...,
+        flip: _Optional[bool] = ...,
+        clip: _Optional[bool] = ...,
+        variance: _Optional[_Iterable[float]] = ...,
+        img_size: _Optional[int] = ...,
+        img_h: _Optional[int] = ...,
+        img_w: _Optional[int] = ...,
+        step: _Optional[float] = ...,
+        step_h: _Optional[float] = ...,
+        step_w: _Optional[float] = ...,
+        offset: _Optional[float] = ...,
+    ) -> None: ...
+
+class NonMaximumSuppressionParameter(_message.Message):
+    __slots__ = ("nms_threshold", "top_k", "eta")
+    NMS_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    ETA_FIELD_NUMBER: _ClassVar[int]
+    nms_threshold: float
+    top_k: int
+    eta: float
+    def __init__(
+        self,
+        nms_threshold: _Optional[float] = ...,
+        top_k: _Optional[int] = ...,
+        eta: _Optional[float] = ...,
+    ) -> None: ...
+
+class DetectionOutputParameter(_message.Message):
+    __slots__ = (
+        "num_classes",
+        "share_location",
+        "background_label_id",
+        "nms_param",
+        "code_type",
+        "variance_encoded_in_target",
+        "keep_top_k",
+        "confidence_threshold",
+    )
+    NUM_CLASSES_FIELD_NUMBER: _ClassVar[int]
+    SHARE_LOCATION_FIELD_NUMBER: _ClassVar[int]
+    BACKGROUND_LABEL_ID_FIELD_NUMBER: _ClassVar[int]
+    NMS_PARAM_FIELD_NUMBER: _ClassVar[int]
+    CODE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    VARIANCE_ENCODED_IN_TARGET_FIELD_NUMBER: _ClassVar[int]
+    KEEP_TOP_K_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    num_classes: int
+    share_location: bool
+    background_label_id: int
+    nms_param: NonMaximumSuppressionParameter
+    code_type: PriorBoxParameter.CodeType
+    variance_encoded_in_target: bool
+    keep_top_k: int
+    confidence_threshold: float
+    def __init__(
+        self,
+        num_classes: _Optional[int] = ...,
+        share_location: _Optional[bool] = ...,
+        background_label_id: _Optional[int] = ...,
+        nms_param: _Optional[_Union[NonMaximumSuppressionParameter, _Mapping]] = ...,
+        code_type: _Optional[_Union[PriorBoxParameter.CodeType, str]] = ...,
+        variance_encoded_in_target: _Optional[bool] = ...,
+        keep_top_k: _Optional[int] = ...,
+        confidence_threshold: _Optional[float] = ...,
+    ) -> None: ...
+
+class NormalizeParameter(_message.Message):
+    __slots__ = ("across_spatial", "scale_filler", "channel_shared", "eps")
+    ACROSS_SPATIAL_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FILLER_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_SHARED_FIELD_NUMBER: _ClassVar[int]
+    EPS_FIELD_NUMBER: _ClassVar[int]
+    across_spatial: bool
+    scale_filler: FillerParameter
+    channel_shared: bool
+    eps: float
+    def __init__(
+        self,
+        across_spatial: _Optional[bool] = ...,
+        scale_filler: _Optional[_Union[FillerParameter, _Mapping]] = ...,
+        channel_shared: _Optional[bool] = ...,
+        eps: _Optional[float] = ...,
+    ) -> None: ...
+
+class ROIPoolingParameter(_message.Message):
+    __slots__ = ("pooled_h", "pooled_w", "spatial_scale")
+    POOLED_H_FIELD_NUMBER: _ClassVar[int]
+    POOLED_W_FIELD_NUMBER: _ClassVar[int]
+    SPATIAL_SCALE_FIELD_NUMBER: _ClassVar[int]
+    pooled_h: int
+    pooled_w: int
+    spatial_scale: float
+    def __init__(
+        self,
+        pooled_h: _Optional[int] = ...,
+        pooled_w: _Optional[int] = ...,
+        spatial_scale: _Optional[float] = ...,
+    ) -> None: ...
+
+class PSROIPoolingParameter(_message.Message):
+    __slots__ = ("spatial_scale", "output_dim", "group_size")
+    SPATIAL_SCALE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_DIM_FIELD_NUMBER: _ClassVar[int]
+    GROUP_SIZE_FIELD_NUMBER: _ClassVar[int]
+    spatial_scale: float
+    output_dim: int
+    group_size: int
+    def __init__(
+        self,
+        spatial_scale: _Optional[float] = ...,
+        output_dim: _Optional[int] = ...,
+        group_size: _Optional[int] = ...,
+    ) -> None: ...
+
+class ProposalParameter(_message.Message):
+    __slots__ = (
+        "feat_stride",
+        "base_size",
+        "min_size",
+        "ratio",
+        "scale",
+        "pre_nms_topn",
+        "post_nms_topn",
+        "nms_thresh",
+    )
+    FEAT_STRIDE_FIELD_NUMBER: _ClassVar[int]
+    BASE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    MIN_SIZE_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    PRE_NMS_TOPN_FIELD_NUMBER: _ClassVar[int]
+    POST_NMS_TOPN_FIELD_NUMBER: _ClassVar[int]
+    NMS_THRESH_FIELD_NUMBER: _ClassVar[int]
+    feat_stride: int
+    base_size: int
+    min_size: int
+    ratio: _containers.RepeatedScalarFieldContainer[float]
+    scale: _containers.RepeatedScalarFieldContainer[float]
+    pre_nms_topn: int
+    post_nms_topn: int
+    nms_thresh: float
+    def __init__(
+        self,
+        feat_stride: _Optional[int] = ...,
+        base_size: _Optional[int] = ...,
+        min_size: _Optional[int] = ...,
+        ratio: _Optional[_Iterable[float]] = ...,
+        scale: _Optional[_Iterable[float]] = ...,
+        pre_nms_topn: _Optional[int] = ...,
+        post_nms_topn: _Optional[int] = ...,
+        nms_thresh: _Optional[float] = ...,
+    ) -> None: ...
+
+class BNParameter(_message.Message):
+    __slots__ = (
+        "slope_filler",
+        "bias_filler",
+        "momentum",
+        "eps",
+        "frozen",
+        "engine",
+        "scale_filler",
+        "shift_filler",
+        "bn_mode",
+    )
+    class BNMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        LEARN: _ClassVar[BNParameter.BNMode]
+        INFERENCE: _ClassVar[BNParameter.BNMode]
+
+    LEARN: BNParameter.BNMode
+    INFERENCE: BNParameter.BNMode
+    class Engine(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        DEFAULT: _ClassVar[BNParameter.Engine]
+        CAFFE: _ClassVar[BNParameter.Engine]
+        CUDNN: _ClassVar[BNParameter.Engine]
+
+    DEFAULT: BNParameter.Engine
+    CAFFE: BNParameter.Engine
+    CUDNN: BNParameter.Engine
+    SLOPE_FILLER_FIELD_NUMBER: _ClassVar[int]
+    BIAS_FILLER_FIELD_NUMBER: _ClassVar[int]
+    MOMENTUM_FIELD_NUMBER: _ClassVar[int]
+    EPS_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FILLER_FIELD_NUMBER: _ClassVar[int]
+    SHIFT_FILLER_FIELD_NUMBER: _ClassVar[int]
+    BN_MODE_FIELD_NUMBER: _ClassVar[int]
+    slope_filler: FillerParameter
+    bias_filler: FillerParameter
+    momentum: float
+    eps: float
+    frozen: bool
+    engine: BNParameter.Engine
+    scale_filler: FillerParameter
+    shift_filler: FillerParameter
+    bn_mode: BNParameter.BNMode
+    def __init__(
+        self,
+        slope_filler: _Optional[_Union[FillerParameter, _Mapping]] = ...,
+        bias_filler: _Optional[_Union[FillerParameter, _Mapping]] = ...,
+        momentum: _Optional[float] = ...,
+        eps: _Optional[float] = ...,
+        frozen: _Optional[bool] = ...,
+        engine: _Optional[_Union[BNParameter.Engine, str]] = ...,
+        scale_filler: _Optional[_Union[FillerParameter, _Mapping]] = ...,
+        shift_filler: _Optional[_Union[FillerParameter, _Mapping]] = ...,
+        bn_mode: _Optional[_Union[BNParameter.BNMode, str]] = ...,
+    ) -> None: ...
+
+class InterpParameter(_message.Message):
+    __slots__ = ("height", "width", "zoom_factor", "shrink_factor", "pad_beg", "pad_end")
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    ZOOM_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    SHRINK_FACTOR_FIELD_NUMBER: _ClassVar[int]
+    PAD_BEG_FIELD_NUMBER: _ClassVar[int]
+    PAD_END_FIELD_NUMBER: _ClassVar[int]
+    height: int
+    width: int
+    zoom_factor: int
+    shrink_factor: int
+    pad_beg: int
+    pad_end: int
+    def __init__(
+        self,
+        height: _Optional[int] = ...,
+        width: _Optional[int] = ...,
+        zoom_factor: _Optional[int] = ...,
+        shrink_factor: _Optional[int] = ...,
+        pad_beg: _Optional[int] = ...,
+        pad_end: _Optional[int] = ...,
+    ) -> None: ...
+
+class UpsampleParameter(_message.Message):
+    __slots__ = (
+        "scale",
+        "scale_h",
+        "scale_w",
+        "pad_out_h",
+        "pad_out_w",
+        "upsample_h",
+        "upsample_w",
+    )
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    SCALE_H_FIELD_NUMBER: _ClassVar[int]
+    SCALE_W_FIELD_NUMBER: _ClassVar[int]
+    PAD_OUT_H_FIELD_NUMBER: _ClassVar[int]
+    PAD_OUT_W_FIELD_NUMBER: _ClassVar[int]
+    UPSAMPLE_H_FIELD_NUMBER: _ClassVar[int]
+    UPSAMPLE_W_FIELD_NUMBER: _ClassVar[int]
+    scale: int
+    scale_h: int
+    scale_w: int
+    pad_out_h: bool
+    pad_out_w: bool
+    upsample_h: int
+    upsample_w: int
+    def __init__(
+        self,
+        scale: _Optional[int] = ...,
+        scale_h: _Optional[int] = ...,
+        scale_w: _Optional[int] = ...,
+        pad_out_h: _Optional[bool] = ...,
+        pad_out_w: _Optional[bool] = ...,
+        upsample_h: _Optional[int] = ...,
+        upsample_w: _Optional[int] = ...,
+    ) -> None: ...
+
+class ReorgParameter(_message.Message):
+    __slots__ = ("stride", "reverse")
+    STRIDE_FIELD_NUMBER: _ClassVar[int]
+    REVERSE_FIELD_NUMBER: _ClassVar[int]
+    stride: int
+    reverse: bool
+    def __init__(self, stride: _Optional[int] = ..., reverse: _Optional[bool] = ...) -> None: ...
+
+class ShuffleChannelParameter(_message.Message):
+    __slots__ = ("group",)
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    group: int
+    def __init__(self, group: _Optional[int] = ...) -> None: ...
+
+class ContinuationIndicatorParameter(_message.Message):
+    __slots__ = ("time_step", "batch_size", "flag")
+    TIME_STEP_FIELD_NUMBER: _ClassVar[int]
+    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FLAG_FIELD_NUMBER: _ClassVar[int]
+    time_step: int
+    batch_size: int
+    flag: bool
+    def __init__(
+        self,
+        time_step: _Optional[int] = ...,
+        batch_size: _Optional[int] = ...,
+        flag: _Optional[bool] = ...,
+    ) -> None: ...
+
+class LabelMapItem(_message.Message):
+    __slots__ = ("name", "label", "display_name", "prob")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    PROB_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    label: int
+    display_name: str
+    prob: float
+    def __init__(
+        self,
+        name: _Optional[str] = ...,
+        label: _Optional[int] = ...,
+        display_name: _Optional[str] = ...,
+        prob: _Optional[float] = ...,
+    ) -> None: ...
+
+class LabelMap(_message.Message):
+    __slots__ = ("item",)
+    ITEM_FIELD_NUMBER: _ClassVar[int]
+    item: _containers.RepeatedCompositeFieldContainer[LabelMapItem]
+    def __init__(
+        self, item: _Optional[_Iterable[_Union[LabelMapItem, _Mapping]]] = ...
+    ) -> None: ...
+
+class SolverParameter(_message.Message):
+    __slots__ = (
+        "net",
+        "net_param",
+        "train_net",
+        "test_net",
+        "train_net_param",
+        "test_net_param",
+        "train_state",
+        "test_state",
+        "test_iter",
+        "test_interval",
+        "test_compute_loss",
+        "test_initialization",
+        "base_lr",
+        "display",
+        "average_loss",
+        "max_iter",
+        "iter_size",
+        "lr_policy",
+        "gamma",
+        "power",
+        "momentum",
+        "weight_decay",
+        "regularization_type",
+        "stepsize",
+        "stepvalue",
+        "clip_gradients",
+        "snapshot",
+        "snapshot_prefix",
+        "snapshot_diff",
+        "snapshot_format",
+        "solver_mode",
+        "device_id",
+        "random_seed",
+        "type",
+        "delta",
+        "momentum2",
+        "rms_decay",
+        "debug_info",
+        "snapshot_after_train",
+        "solver_type",
+        "layer_wise_reduce",
+        "weights",
+    )
+    class SnapshotFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        HDF5: _ClassVar[SolverParameter.SnapshotFormat]
+        BINARYPROTO: _ClassVar[SolverParameter.SnapshotFormat]
+
+    HDF5: SolverParameter.SnapshotFormat
+    BINARYPROTO: SolverParameter.SnapshotFormat
+    class SolverMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CPU: _ClassVar[SolverParameter.SolverMode]
+        GPU: _ClassVar[SolverParameter.SolverMode]
+
+    CPU: SolverParameter.SolverMode
+    GPU: SolverParameter.SolverMode
+    class SolverType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        SGD: _ClassVar[SolverParameter.SolverType]
+        NESTEROV: _ClassVar[SolverParameter.SolverType]
+        ADAGRAD: _ClassVar[SolverParameter.SolverType]
+        RMSPROP: _ClassVar[SolverParameter.SolverType]
+        ADADELTA: _ClassVar[SolverParameter.SolverType]
+        ADAM: _ClassVar[SolverParameter.SolverType]
+
+    SGD: SolverParameter.SolverType
+    NESTEROV: SolverParameter.SolverType
+    ADAGRAD: SolverParameter.SolverType
+    RMSPROP: SolverParameter.SolverType
+    ADADELTA: SolverParameter.SolverType
+    ADAM: SolverParameter.SolverType
+    NET_FIELD_NUMBER: _ClassVar[int]
+    NET_PARAM_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_NET_FIELD_NUMBER: _ClassVar[int]
+    TEST_NET_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_NET_PARAM_FIELD_NUMBER: _ClassVar[int]
+    TEST_NET_PARAM_FIELD_NUMBER: _ClassVar[int]
+    TRAIN_STATE_FIELD_NUMBER: _ClassVar[int]
+    TEST_STATE_FIELD_NUMBER: _ClassVar[int]
+    TEST_ITER_FIELD_NUMBER: _ClassVar[int]
+    TEST_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    TEST_COMPUTE_LOSS_FIELD_NUMBER: _ClassVar[int]
+    TEST_INITIALIZATION_FIELD_NUMBER: _ClassVar[int]
+    BASE_LR_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_LOSS_FIELD_NUMBER: _ClassVar[int]
+    MAX_ITER_FIELD_NUMBER: _ClassVar[int]
+    ITER_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LR_POLICY_FIELD_NUMBER: _ClassVar[int]
+    GAMMA_FIELD_NUMBER: _ClassVar[int]
+    POWER_FIELD_NUMBER: _ClassVar[int]
+    MOMENTUM_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_DECAY_FIELD_NUMBER: _ClassVar[int]
+    REGULARIZATION_TYPE_FIELD_NUMBER: _ClassVar[int]
+    STEPSIZE_FIELD_NUMBER: _ClassVar[int]
+    STEPVALUE_FIELD_NUMBER: _ClassVar[int]
+    CLIP_GRADIENTS_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_DIFF_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    SOLVER_MODE_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_ID_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_SEED_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    DELTA_FIELD_NUMBER: _ClassVar[int]
+    MOMENTUM2_FIELD_NUMBER: _ClassVar[int]
+    RMS_DECAY_FIELD_NUMBER: _ClassVar[int]
+    DEBUG_INFO_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_AFTER_TRAIN_FIELD_NUMBER: _ClassVar[int]
+    SOLVER_TYPE_FIELD_NUMBER: _ClassVar[int]
+    LAYER_WISE_REDUCE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    net: str
+    net_param: NetParameter
+    train_net: str
+    test_net: _containers.RepeatedScalarFieldContainer[str]
+    train_net_param: NetParameter
+    test_net_param: _containers.RepeatedCompositeFieldContainer[NetParameter]
+    train_state: NetState
+    test_state: _containers.RepeatedCompositeFieldContainer[NetState]
+    test_iter: _containers.RepeatedScalarFieldContainer[int]
+    test_interval: int
+    test_compute_loss: bool
+    test_initialization: bool
+    base_lr: float
+    display: int
+    average_loss: int
+    max_iter: int
+    iter_size: int
+    lr_policy: str
+    gamma: float
+    power: float
+    momentum: float
+    weight_decay: float
+    regularization_type: str
+    stepsize: int
+    stepvalue: _containers.RepeatedScalarFieldContainer[int]
+    clip_gradients: float
+    snapshot: int
+    snapshot_prefix: str
+    snapshot_diff: bool
+    snapshot_format: SolverParameter.SnapshotFormat
+    solver_mode: SolverParameter.SolverMode
+    device_id: int
+    random_seed: int
+    type: str
+    delta: float
+    momentum2: float
+    rms_decay: float
+    debug_info: bool
+    snapshot_after_train: bool
+    solver_type: SolverParameter.SolverType
+    layer_wise_reduce: bool
+    weights: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(
+        self,
+        net: _Optional[str] = ...,
+        net_param: _Optional[_Union[NetParameter, _Mapping]] = ...,
+        train_net: _Optional[str] = ...,
+        test_net: _Optional[_Iterable[str]] = ...,
+        train_net_param: _Optional[_Union[NetParameter, _Mapping]] = ...,
+        test_net_param: _Optional[_Iterable[_Union[NetParameter, _Mapping]]] = ...,
+        train_state: _Optional[_Union[NetState, _Mapping]] = ...,
+        test_state: _Optional[_Iterable[_Union[NetState, _Mapping]]] = ...,
+        test_iter: _Optional[_Iterable[int]] = ...,
+        test_interval: _Optional[int] = ...,
+        test_compute_loss: _Optional[bool] = ...,
+        test_initialization: _Optional[bool] = ...,
+        base_lr: _Optional[float] = ...,
+        display: _Optional[int] = ...,
+        average_loss: _Optional[int] = ...,
+        max_iter: _Optional[int] = ...,
+        iter_size: _Optional[int] = ...,
+        lr_policy: _Optional[str] = ...,
+        gamma: _Optional[float] = ...,
+        power: _Optional[float] = ...,
+        momentum: _Optional[float] = ...,
+        weight_decay: _Optional[float] = ...,
+        regularization_type: _Optional[str] = ...,
+        stepsize: _Optional[int] = ...,
+        stepvalue: _Optional[_Iterable[int]] = ...,
+        clip_gradients: _Optional[float] = ...,
+        snapshot: _Optional[int] = ...,
+        snapshot_prefix: _Optional[str] = ...,
+        snapshot_diff: _Optional[bool] = ...,
+        snapshot_format: _Optional[_Union[SolverParameter.SnapshotFormat, str]] = ...,
+        solver_mode: _Optional[_Union[SolverParameter.SolverMode, str]] = ...,
+        device_id: _Optional[int] = ...,
+        random_seed: _Optional[int] = ...,
+        type: _Optional[str] = ...,
+        delta: _Optional[float] = ...,
+        momentum2: _Optional[float] = ...,
+        rms_decay: _Optional[float] = ...,
+        debug_info: _Optional[bool] = ...,
+        snapshot_after_train: _Optional[bool] = ...,
+        solver_type: _Optional[_Union[SolverParameter.SolverType, str]] = ...,
+        layer_wise_reduce: _Optional[bool] = ...,
+        weights: _Optional[_Iterable[str]] = ...,
     ) -> None: ...
