@@ -13,7 +13,7 @@ give the same map for the same request.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -91,6 +91,8 @@ class Request:
 class Plan:
     """What will be done: the same for the same net, picture size and request, on any computer.
 
+    Only ``cost`` tells of this computer; two plans are equal whatever theirs are.
+
     Attributes
     ----------
     request : Request
@@ -117,7 +119,7 @@ class Plan:
     cells: Size
     stride: int
     passes: int
-    cost: Cost
+    cost: Cost = field(compare=False)
     note: str = ""
 
 

@@ -150,7 +150,7 @@ def sliding_job(transplanted: Transplanted, maps: ClassMaps) -> Job[Sliding]:
     for _ in range(4):
         yield Progress("time the dense net", 0, total + 1)
         taken.append(run_dense(t, maps.data)[2])
-    # The first pass at a size builds a session, and a later one may lay the weights out.
+    # The first pass at a size builds a session.
     dense_seconds = median(taken[1:])
     _classify(t, cut(maps, 0, 0))
     prob = np.zeros((t.classes, maps.rows, maps.cols), np.float32)

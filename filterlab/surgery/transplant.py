@@ -183,9 +183,14 @@ class Transplanted:
         """What a pass of the dense net gives: ``"pooled"`` where a global pooling slides along."""
         return "pooled" if self.rewritten.pooled else "dense"
 
-    def double(self) -> Transplanted:
-        """The same with a dense net of its own on the same weights, to run on another thread."""
+    def double(self, packing: str = "never") -> Transplanted:
+        """The same with a dense net of its own on the same weights, to run on another thread.
+
+        With ``packing="first"`` a first pass at a size takes longer and the others may be much
+        quicker, for a video's frames; see :class:`filterlab.caffe.Net`.
+        """
         net = _dense_net(self.rewritten)
+        net.packing = packing
         for name, blobs in net.params.items():
             for theirs, mine in zip(self.net.params[name], blobs):
                 _share(theirs, mine)

@@ -15,7 +15,7 @@ from filterlab.progress import run_job
 from filterlab.surgery import cost, methods
 from filterlab.surgery.dense import PartialMaps, dense
 from filterlab.surgery.exact import coarse_to_fine
-from filterlab.surgery.heatmap import Preprocessing, heatmap
+from filterlab.surgery.heatmap import Preprocessing, heatmap, run_dense
 from filterlab.surgery.methods import (
     METHODS,
     MapRun,
@@ -143,6 +143,7 @@ def test_the_default_does_not_depend_on_what_was_measured(
         pooled.measured_window = seconds
         found.append(plan(pooled, picture))
     assert [p.method for p in found] == ["exact", "exact"]
+    assert found[0] == found[1]
     assert found[0].cost.seconds < found[1].cost.seconds
     monkeypatch.setattr(cost, "NOMINAL_SPEED", 1e6)
     assert plan(pooled, picture).method == "pooled"
@@ -353,3 +354,14 @@ def test_a_saved_pooled_net_of_fc_layers_gives_its_map(
     saved = caffe.Net(*map(str, pooled.save(tmp_path / "n")), caffe.TEST)
     saved.blobs["data"].reshape(*run.maps.data.shape)
     np.testing.assert_array_equal(saved.forward(data=run.maps.data)["prob"][0], run.maps.prob)
+
+
+def test_a_double_for_videos_lays_its_weights_out(pooled: Transplanted) -> None:
+    data = np.random.default_rng(2).standard_normal((1, 3, 96, 96)).astype(np.float32) * 50
+    expected, _, _ = run_dense(pooled, data)
+    double = pooled.double("first")
+    found, _, _ = run_dense(double, data)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert (double.net.packing, pooled.net.packing) == ("first", "never")
+    pooled.net.params["fc-conv"][1].data[2] += 40
+    assert (run_dense(double, data)[0].argmax(axis=0) == 2).all()
