@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import filterlab.caffe as caffe
 from filterlab.caffe.caffemodel import read_weights
 from filterlab.caffe.prototxt import read_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.geometry import MapGeometry
+from filterlab.surgery.heatmap import Preprocessing
 from filterlab.surgery.rewrite import ACTIVATIONS, Rewrite, ends_of, rewrite
 from filterlab.surgery.spatial import input_shapes, layers_for_test, with_channels
 
-__all__ = ["Findings", "Output", "examine"]
+__all__ = ["Findings", "Output", "Seen", "as_the_net_sees_it", "examine"]
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -116,6 +118,44 @@ class Findings:
 
     def __str__(self) -> str:
         return "\n".join(self.remarks if not self.trouble else (self.trouble,))
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A picture as a net gets it.
+
+    Attributes
+    ----------
+    image : ndarray (height, width, 3) float32
+        The net's input from ``low`` (0) to ``high`` (1); its channels as red, green and blue, in
+        the order that the preprocessing says they have.
+    low, high : float
+        The smallest and the largest value that the net gets.
+    """
+
+    image: NDArray[np.float32]
+    low: float
+    high: float
+
+
+def as_the_net_sees_it(
+    picture: NDArray[Any], size: tuple[int, int], channels: int, preprocessing: Preprocessing
+) -> Seen:
+    """What mean, scale and order make of a picture, to look at.
+
+    Raises
+    ------
+    FilterLabError
+        If it is no picture, or the net takes neither 1 nor 3 channels.
+    """
+    data = preprocessing.apply(picture, size, channels)[0]
+    low, high = float(data.min()), float(data.max())
+    shown = (data - np.float32(low)) / np.float32(max(high - low, 1e-12))
+    if channels == 1:
+        shown = np.repeat(shown, 3, axis=0)
+    elif preprocessing.order.upper() == "BGR":
+        shown = shown[::-1]
+    return Seen(np.ascontiguousarray(shown.transpose(1, 2, 0)), low, high)
 
 
 def examine(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import filterlab.caffe as caffe
-from filterlab.surgery.doctor import examine
-from filterlab.surgery.heatmap import heatmap
+from filterlab.surgery.doctor import as_the_net_sees_it, examine
+from filterlab.surgery.heatmap import Preprocessing, heatmap
 from filterlab.surgery.transplant import transplant
 
 
@@ -184,3 +184,18 @@ def test_weights_that_do_not_belong(tmp_path: Path, shared: Path) -> None:
     wide = tmp_path / "wide.prototxt"
     wide.write_text(CLASSIFIER.replace("num_output: 6", "num_output: 7"))
     assert "fc" in examine(wide, right).trouble
+
+
+def test_a_picture_as_the_net_gets_it() -> None:
+    red = np.zeros((4, 5, 3), np.float32)
+    red[:, :, 0] = 1.0
+    seen = as_the_net_sees_it(red, (4, 5), 3, Preprocessing((10.0, 20.0, 30.0), 255.0))
+    assert (seen.low, seen.high) == (-20.0, 225.0)
+    assert seen.image.shape == (4, 5, 3)
+    expected = [(225 + 20) / 245, 0.0, (-10 + 20) / 245]
+    np.testing.assert_allclose(seen.image[2, 3], expected, atol=1e-6)
+    rgb = as_the_net_sees_it(red, (4, 5), 3, Preprocessing((10.0, 20.0, 30.0), 255.0, "RGB"))
+    np.testing.assert_allclose(rgb.image, seen.image, atol=1e-6)
+    grey = as_the_net_sees_it(red, (4, 5), 1, Preprocessing((0.0, 0.0, 0.0), 1.0))
+    assert grey.image.shape == (4, 5, 3)
+    assert grey.high == pytest.approx(0.2125)
