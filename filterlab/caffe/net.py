@@ -74,7 +74,7 @@ class Net(Weighted):
     same input gives the same bits whatever ran before.
     """
 
-    packing: str = "later"
+    _packing = "later"
 
     def __init__(
         self,
@@ -211,6 +211,17 @@ class Net(Weighted):
             )
         blob.share_data(theirs)
         blob._share_diff(theirs)
+
+    @property
+    def packing(self) -> str:
+        """When weights are laid out: ``"later"``, ``"first"`` or ``"never"``; see above."""
+        return self._packing
+
+    @packing.setter
+    def packing(self, when: str) -> None:
+        if when not in ("later", "first", "never"):
+            raise CaffeError(f"Net(…): packing {when!r} is none of 'later', 'first' and 'never'")
+        self._packing = when
 
     # -- computing ---------------------------------------------------------------------------
     def forward(

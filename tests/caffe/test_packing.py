@@ -370,3 +370,5 @@ def test_twins_of_one_plan_may_lay_out_differently() -> None:
     assert twin.snapshot().packing == "first"
     apart = net.snapshot()
     assert not np.shares_memory(net.params["a"][0].data, apart.params["a"][0].data)
+    with pytest.raises(caffe.CaffeError, match="'sometimes' is none of 'later', 'first'"):
+        net.packing = "sometimes"

@@ -12,6 +12,7 @@ from filterlab.surgery import cost
 from filterlab.surgery.cost import layer_work, macs
 from filterlab.surgery.forward import pieces, run_dense, run_dense_steps
 from filterlab.surgery.heatmap import heatmap, heatmap_job
+from filterlab.surgery.spatial import SpatialGraph
 from filterlab.surgery.transplant import Transplanted, transplant
 
 SIZE = (291, 323)
@@ -34,6 +35,13 @@ def test_the_work_of_the_layers_is_the_work_of_the_pass(own: Transplanted) -> No
     total = macs(own.param, own.net, own.geometry.graph.sizes(*SIZE))
     assert total <= sum(amount for _, amount in work)
     assert dict(work)["conv1"] > dict(work)["relu1"]
+    # The classifier multiplies as often for its one answer, in fully connected layers.
+    plain = own.source_param, own.source
+    sizes = SpatialGraph(own.source_param).sizes(227, 227)
+    at_own_size = macs(own.param, own.net, own.geometry.graph.sizes(227, 227))
+    assert macs(*plain, sizes) == at_own_size
+    seconds = sum(amount for _, amount in layer_work(*plain, (227, 227))) / cost.NOMINAL_SPEED
+    assert cost.nominal_seconds(*plain, (227, 227)) == pytest.approx(seconds)
 
 
 @pytest.fixture
