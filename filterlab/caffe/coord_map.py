@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from filterlab.caffe.layers import layer_class
 from filterlab.caffe.net_spec import Function, Top, layers
 
 __all__ = [
@@ -25,30 +26,6 @@ __all__ = [
 
 CoordMap = tuple[Any, Any, Any]
 
-PASS_THROUGH_LAYERS = [
-    "AbsVal",
-    "BatchNorm",
-    "Bias",
-    "BNLL",
-    "Clip",
-    "Dropout",
-    "Eltwise",
-    "ELU",
-    "Exp",
-    "LRN",
-    "Log",
-    "MVN",
-    "Power",
-    "PReLU",
-    "ReLU",
-    "Scale",
-    "Sigmoid",
-    "Split",
-    "Swish",
-    "TanH",
-    "Threshold",
-]
-
 
 class UndefinedMapException(Exception):  # noqa: N818 - pycaffe's name
     """The layer has no map of coordinates."""
@@ -62,29 +39,6 @@ def _numbers(value: Any) -> npt.NDArray[Any]:
     return np.array(value, ndmin=1)
 
 
-def _window(fn: Function) -> tuple[int, Any, Any, Any]:
-    """First spatial axis, stride, kernel as dilated, and pad."""
-    holder = "pooling_param" if fn.type_name == "Pooling" else "convolution_param"
-    given = fn.params.get(holder, fn.params)
-
-    def pair(whole: str, height: str, width: str, default: int | None) -> npt.NDArray[Any]:
-        if height in given or width in given:
-            sides = given.get(height, default), given.get(width, default)
-            if None in sides:
-                raise UndefinedMapException(f"{fn.type_name} has only one of {height}, {width}")
-            return np.array(sides)
-        value = given.get(whole, default)
-        if value is None:
-            raise UndefinedMapException(f"{fn.type_name} has no {whole}")
-        return _numbers(value)
-
-    kernel = pair("kernel_size", "kernel_h", "kernel_w", None)
-    stride = pair("stride", "stride_h", "stride_w", 1)
-    pad = pair("pad", "pad_h", "pad_w", 0)
-    dilation = _numbers(given.get("dilation", 1))
-    return given.get("axis", 1), stride, (kernel - 1) * dilation + 1, pad
-
-
 def coord_map(fn: Function) -> CoordMap:
     """The map from a layer's input to its output.
 
@@ -93,18 +47,28 @@ def coord_map(fn: Function) -> CoordMap:
     UndefinedMapException
         If the layer does not keep places, such as InnerProduct.
     """
-    if fn.type_name in ("Convolution", "Pooling", "Im2col"):
-        axis, stride, kernel, pad = _window(fn)
+    cls = layer_class(fn.type_name)
+    param = fn.message()
+    spatial = cls.spatial_of(param) if cls is not None else "unknown"
+    if cls is not None and spatial in ("sliding", "transposed"):
+        rows, columns = cls.reach(param)
+        sides = [rows] if rows == columns else [rows, columns]
+        kernel, stride, pad, dilation = (
+            _numbers([getattr(side, name) for side in sides])
+            for name in ("kernel", "stride", "pad", "dilation")
+        )
+        if not kernel.all():
+            raise UndefinedMapException(f"{fn.type_name} has no kernel size")
+        kernel = (kernel - 1) * dilation + 1
+        axis = param.convolution_param.axis
+        if spatial == "transposed":
+            return axis, stride, (kernel - 1) / 2 - pad
         return axis, 1 / stride, (pad - (kernel - 1) / 2) / stride
-    if fn.type_name == "Deconvolution":
-        axis, stride, kernel, pad = _window(fn)
-        return axis, stride, (kernel - 1) / 2 - pad
-    if fn.type_name in PASS_THROUGH_LAYERS:
+    if spatial in ("value", "pointwise"):
         return None, 1, 0
-    if fn.type_name == "Crop":
-        given = fn.params.get("crop_param", fn.params)
+    if spatial == "crop":
         # Counted from the first axis after the one before the crop, as for a convolution.
-        return given.get("axis", 2) - 1, 1, -_numbers(given.get("offset", 0))
+        return param.crop_param.axis - 1, 1, -_numbers(list(param.crop_param.offset) or [0])
     raise UndefinedMapException(f"a layer of type {fn.type_name} maps no coordinates")
 
 

@@ -170,6 +170,12 @@ class Function:
                 waiting.pop()
                 layers[fn] = fn._layer(names, autonames)
 
+    def message(self) -> caffe_pb2.LayerParameter:
+        """The layer with its parameters, without name, bottoms and tops."""
+        layer = caffe_pb2.LayerParameter(type=self.type_name)
+        self._set_parameters(layer)
+        return layer
+
     def _layer(self, names: dict[Any, str], autonames: Counter[str]) -> caffe_pb2.LayerParameter:
         layer = caffe_pb2.LayerParameter()
         layer.type = self.type_name
@@ -180,6 +186,10 @@ class Function:
         else:
             layer.top.extend(self._get_top_name(top, names, autonames) for top in self.tops)
         layer.name = self._get_name(names, autonames)
+        self._set_parameters(layer)
+        return layer
+
+    def _set_parameters(self, layer: caffe_pb2.LayerParameter) -> None:
         holder = _PARAM_NAMES.get(self.type_name)
         for key, value in self.params.items():
             target: Any = layer
@@ -192,7 +202,6 @@ class Function:
                     "check its spelling"
                 )
             assign_proto(target, key, value)
-        return layer
 
     def _bottom_name(self, top: Top, names: dict[Any, str], autonames: Counter[str]) -> str:
         """The blob a top lies in: that of the input, if the layer works in place."""

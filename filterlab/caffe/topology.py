@@ -146,7 +146,7 @@ class Topology:
         for p in self.param.layer:
             layer = create_layer(p, p.phase if p.HasField("phase") else self.phase)
             # BVLC runs nets with names given twice; of weights it would not know whose they are.
-            weighted = type(layer).weight_specs is not Layer.weight_specs
+            weighted = layer.has_weights()
             if p.name in names and (weighted or names[p.name]):
                 raise CaffeError(f"two layers are named '{p.name}'; every layer needs its own name")
             names[p.name] = weighted

@@ -20,24 +20,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from filterlab.caffe.layers import layer_class
+from filterlab.caffe.layers.convolution import Convolution
+from filterlab.caffe.layers.pooling import Pooling
+from filterlab.caffe.proto.caffe_pb2 import LayerParameter, NetParameter
 from filterlab.errors import FilterLabError
-from filterlab.surgery.spatial import conv_axis, input_shapes, layers_for_test, pool_axis
+from filterlab.surgery.spatial import input_shapes, layers_for_test
 
 __all__ = ["ACTIVATIONS", "Change", "Padding", "Rewrite", "ends_of", "rewrite"]
 
 Form = tuple[int, int, int]
 """Channels, rows and columns that a blob has in the dense net at the classifier's own size."""
 
-_POINTWISE = frozenset(
-    "AbsVal BNLL Clip Dropout ELU Exp Log Power ReLU Sigmoid Split Swish TanH Threshold".split()
-)
-_IN_EACH_PLACE = _POINTWISE | {"BatchNorm", "PReLU", "Scale"}
-_DROPPED = frozenset(
-    "Accuracy SoftmaxWithLoss EuclideanLoss HingeLoss InfogainLoss SigmoidCrossEntropyLoss "
-    "MultinomialLogisticLoss ContrastiveLoss HDF5Output Silence".split()
-)
 #: What may make a net's output of its scores.
 ACTIVATIONS = ("softmax", "sigmoid", "none")
 _LAYERS = {"softmax": "Softmax", "sigmoid": "Sigmoid"}
@@ -46,14 +42,6 @@ _TRAINED = {
     "SoftmaxWithLoss": "softmax",
     "SigmoidCrossEntropyLoss": "sigmoid",
     "EuclideanLoss": "none",
-}
-_PLACELESS = {
-    "LSTM": "it reads its input as a sequence",
-    "RNN": "it reads its input as a sequence",
-    "Recurrent": "it reads its input as a sequence",
-    "SPP": "its pyramid of poolings depends on the picture's size",
-    "Embed": "it looks up words, not pictures",
-    "Python": "it runs a program that is not part of the net",
 }
 
 
@@ -127,7 +115,7 @@ class Rewrite:
         The picture's blob, with ``input_shape`` (1, channels, height, width).
     """
 
-    param: Any
+    param: NetParameter
     changes: tuple[Change, ...]
     output: str
     score: str
@@ -143,22 +131,22 @@ class Rewrite:
 
 @dataclass
 class _State:
-    layers: list[Any]
+    layers: list[LayerParameter]
     shapes: Mapping[str, Sequence[int]]
-    dense: Any
+    dense: NetParameter
     renamed: dict[str, str] = field(default_factory=dict)
     forms: dict[str, Form] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     pooled: str = ""
     padding: Padding | None = None
-    maker: dict[str, Any] = field(default_factory=dict)
+    maker: dict[str, LayerParameter] = field(default_factory=dict)
 
     def shape(self, blob: str) -> tuple[int, ...]:
         return tuple(int(n) for n in self.shapes[blob])
 
 
 def rewrite(
-    net_param: Any,
+    net_param: NetParameter,
     shapes: Mapping[str, Sequence[int]],
     output: str | None = None,
     activation: str | None = None,
@@ -212,19 +200,19 @@ def rewrite(
     return _ended(state, picture, (1, channels, height, width), output, activation)
 
 
-def _one_input(net_param: Any, layers: Sequence[Any], picture: str) -> None:
+def _one_input(net_param: NetParameter, layers: Sequence[LayerParameter], picture: str) -> None:
     """Refuse a net that answers to more than a picture. A label that only a loss reads is none."""
     others = {*net_param.input, *input_shapes(net_param)} - {picture}
     for layer in layers:
         more = [name for name in layer.bottom if name in others]
-        if more and layer.type not in _DROPPED:
+        if more and not _dropped(layer):
             raise FilterLabError(
                 f"the net has two inputs, {picture!r} and {more[0]!r}, and a map is made of one "
                 "picture alone; give a net of one input"
             )
 
 
-def _declare_input(dense: Any, name: str, shape: Sequence[int], is_picture: bool) -> None:
+def _declare_input(dense: NetParameter, name: str, shape: Sequence[int], is_picture: bool) -> None:
     layer = dense.layer.add()
     layer.name, layer.type = name, "Input"
     layer.top.append(name)
@@ -234,13 +222,13 @@ def _declare_input(dense: Any, name: str, shape: Sequence[int], is_picture: bool
     layer.input_param.shape.add().dim.extend(dims)
 
 
-def _one_layer(state: _State, layer: Any, picture: str) -> None:
+def _one_layer(state: _State, layer: LayerParameter, picture: str) -> None:
     kind = layer.type
     if picture in layer.top and not layer.bottom:
         _declare_input(state.dense, picture, state.shape(picture), True)
         state.dense.layer[-1].name = layer.name
         return
-    if kind in _DROPPED:
+    if _dropped(layer):
         state.changes.append(Change(layer.name, "", "removed"))
         return
     for top in layer.top:
@@ -260,13 +248,28 @@ def _one_layer(state: _State, layer: Any, picture: str) -> None:
         _keep(state, layer, known)
 
 
-def _refuse(layer: Any, why: str) -> NoReturn:
+def _dropped(layer: LayerParameter) -> bool:
+    """Whether a layer says something of its input that nobody reads, as a loss does."""
+    cls = layer_class(layer.type)
+    return cls is not None and cls.spatial == "sink"
+
+
+def _in_each_place(layer: LayerParameter) -> bool:
+    """Whether a layer treats each value by itself, or scales each channel by its weights."""
+    cls = layer_class(layer.type)
+    if cls is None:
+        return False
+    kind = cls.spatial_of(layer)
+    return kind == "value" or (kind == "pointwise" and cls.has_weights())
+
+
+def _refuse(layer: LayerParameter, why: str) -> NoReturn:
     raise FilterLabError(
         f"the net cannot be made fully convolutional: layer {layer.name!r} ({layer.type}): {why}"
     )
 
 
-def _copy(state: _State, layer: Any) -> Any:
+def _copy(state: _State, layer: LayerParameter) -> LayerParameter:
     new = state.dense.layer.add()
     new.CopyFrom(layer)
     del new.bottom[:]
@@ -280,16 +283,17 @@ def _copy(state: _State, layer: Any) -> Any:
     return new
 
 
-def _keep(state: _State, layer: Any, known: list[Form]) -> None:
+def _keep(state: _State, layer: LayerParameter, known: list[Form]) -> None:
     flattened = [
         b
         for b in layer.bottom
         if len(state.shape(b)) < 3 and b in state.forms and prod(state.forms[b][1:]) > 1
     ]
-    if flattened and layer.type not in _POINTWISE:
+    cls = layer_class(layer.type)
+    if flattened and (cls is None or cls.spatial != "value"):
         _refuse(layer, f"it works on {flattened[0]!r}, rows and columns laid in one line")
-    if known and layer.type in _PLACELESS:
-        _refuse(layer, _PLACELESS[layer.type])
+    if known and cls is not None and cls.placeless:
+        _refuse(layer, cls.placeless)
     new = _copy(state, layer)
     if layer.type == "Softmax" and known:
         axis = layer.softmax_param.axis
@@ -316,7 +320,7 @@ def _unique(name: str, taken: set[str], mark: str = "conv") -> str:
     return new
 
 
-def _cast(state: _State, layer: Any) -> None:
+def _cast(state: _State, layer: LayerParameter) -> None:
     p = layer.inner_product_param
     bottom = layer.bottom[0]
     form = state.forms.get(bottom)
@@ -353,14 +357,14 @@ def _cast(state: _State, layer: Any) -> None:
     )
 
 
-def _take_away(state: _State, layer: Any, kind: str) -> None:
+def _take_away(state: _State, layer: LayerParameter, kind: str) -> None:
     bottom, top = layer.bottom[0], layer.top[0]
     state.renamed[top] = state.renamed.get(bottom, bottom)
     state.forms[top] = state.forms[bottom]
     state.changes.append(Change(layer.name, "", kind))
 
 
-def _unflatten(state: _State, layer: Any) -> None:
+def _unflatten(state: _State, layer: LayerParameter) -> None:
     bottom, top = layer.bottom[0], layer.top[0]
     before, after = state.shape(bottom), state.shape(top)
     one_line = len(after) >= 2 and prod(after[2:]) == 1 and after[1] == prod(before[1:])
@@ -376,16 +380,16 @@ def _text(shape: Sequence[int]) -> str:
     return "x".join(str(n) for n in shape)
 
 
-def _pool(state: _State, layer: Any) -> None:
+def _pool(state: _State, layer: LayerParameter) -> None:
     p = layer.pooling_param
     bottom, top = layer.bottom[0], layer.top[0]
     _, rows, cols = state.forms[bottom]
     seen_whole = state.shape(top)[2:] == (1, 1) and (rows, cols) != (1, 1)
-    if not seen_whole or (not p.global_pooling and _pads(p)):
+    if not seen_whole or (not p.global_pooling and _pads(layer)):
         _keep(state, layer, [state.forms[bottom]])
         return
     state.pooled = "MAX" if p.pool == 0 else "AVE"
-    (kh, sh, _), (kw, sw, _) = pool_axis(p)
+    (kh, sh, *_), (kw, sw, *_) = Pooling.reach(layer)
     pad = _averaged_padding(state, layer) if p.pool == 1 else (0, 0)
     _keep(state, layer, [state.forms[bottom]])
     inner = rows - 2 * pad[0], cols - 2 * pad[1]
@@ -404,7 +408,7 @@ def _pool(state: _State, layer: Any) -> None:
         _make_up(state, layer, inner[0] * inner[1] / (rows * cols))
 
 
-def _averaged_padding(state: _State, pool: Any) -> tuple[int, int]:
+def _averaged_padding(state: _State, pool: LayerParameter) -> tuple[int, int]:
     """The padding (rows, columns) of a 1x1 convolution that a pooling averages in; it goes.
 
     Such cells see nothing of the picture: at a window's edge the classifier has them, inside a
@@ -418,14 +422,14 @@ def _averaged_padding(state: _State, pool: Any) -> tuple[int, int]:
             continue
         if found.type == "Convolution":
             break
-        if found.type not in _IN_EACH_PLACE or len(found.bottom) != 1:
+        if not _in_each_place(found) or len(found.bottom) != 1:
             return 0, 0
         blob = found.bottom[0]
         chain.append(found)
         blobs.add(blob)
     else:
         return 0, 0
-    (kh, sh, ph, _), (kw, sw, pw, _) = conv_axis(found.convolution_param)
+    (kh, sh, ph, *_), (kw, sw, pw, *_) = Convolution.reach(found)
     readers = [layer for layer in state.layers if blobs & set(layer.bottom)]
     alone = all(any(reader is layer for layer in chain) for reader in readers)
     if (kh, kw, sh, sw) != (1, 1, 1, 1) or not alone or blob in found.bottom:
@@ -437,7 +441,7 @@ def _averaged_padding(state: _State, pool: Any) -> tuple[int, int]:
     return ph, pw
 
 
-def _make_up(state: _State, pool: Any, share: float) -> None:
+def _make_up(state: _State, pool: LayerParameter, share: float) -> None:
     """Add the scale that stands for the cells of padding which a pooling averaged in."""
     new = state.dense.layer.add()
     names = {other.name for other in state.layers}
@@ -450,13 +454,13 @@ def _make_up(state: _State, pool: Any, share: float) -> None:
     state.changes.append(Change(pool.name, new.name, "padding->scale"))
 
 
-def _pads(p: Any) -> bool:
-    return bool(pool_axis(p)[0][2] or pool_axis(p)[1][2])
+def _pads(layer: LayerParameter) -> bool:
+    return any(axis.pad for axis in Pooling.reach(layer))
 
 
-def ends_of(net_param: Any) -> list[tuple[str, str]]:
+def ends_of(net_param: NetParameter) -> list[tuple[str, str]]:
     """The outputs of a classifier, as (blob, type of the layer that makes it), in their order."""
-    layers = [layer for layer in layers_for_test(net_param) if layer.type not in _DROPPED]
+    layers = [layer for layer in layers_for_test(net_param) if not _dropped(layer)]
     read = {b for layer in layers for b in layer.bottom if b not in layer.top}
     made = {top: layer.type for layer in layers for top in layer.top}
     return [
@@ -466,7 +470,7 @@ def ends_of(net_param: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _prune(dense: Any, output: str, picture: str) -> None:
+def _prune(dense: NetParameter, output: str, picture: str) -> None:
     """Leave out what an output does not need."""
     needed = {output}
     for i in range(len(dense.layer) - 1, -1, -1):

@@ -11,13 +11,15 @@ window that would start in the padding (only where there is padding at all).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.layers import Layer, Reach, layer_class
+from filterlab.caffe.proto.caffe_pb2 import LayerParameter, NetParameter
 from filterlab.errors import FilterLabError
 
 __all__ = [
@@ -29,10 +31,8 @@ __all__ = [
     "Spread",
     "Step",
     "Window",
-    "conv_axis",
     "input_shapes",
     "layers_for_test",
-    "pool_axis",
     "with_channels",
 ]
 
@@ -43,19 +43,6 @@ Units = NDArray[np.int64]
 
 _TEST = 1  # caffe.Phase
 _REMEMBERED = 4096  # answers, since pointing at a cell asks the same again and again
-
-_STILL = frozenset(
-    "AbsVal BNLL BatchNorm Bias Clip Dropout ELU Eltwise Exp Log Parameter PReLU Power ReLU Scale "
-    "Sigmoid Split Swish TanH Threshold Concat Slice Softmax LRN Silence Tile ArgMax".split()
-)
-_ALL = frozenset(
-    "InnerProduct Flatten Reshape Reduction SPP Embed LSTM RNN Recurrent BatchReindex".split()
-)
-_SOURCES = frozenset("Input Data ImageData DummyData MemoryData HDF5Data WindowData".split())
-_SINKS = frozenset(
-    "Accuracy SoftmaxWithLoss EuclideanLoss HingeLoss InfogainLoss SigmoidCrossEntropyLoss "
-    "MultinomialLogisticLoss ContrastiveLoss HDF5Output Silence".split()
-)
 
 
 def _inside(units: Units, n: int) -> Units:
@@ -168,7 +155,7 @@ class Node:
     parents: tuple[int, ...]
 
 
-def layers_for_test(net_param: Any) -> list[Any]:
+def layers_for_test(net_param: NetParameter) -> list[LayerParameter]:
     """The layers that take part when the net is run for testing (phase TEST)."""
 
     def met(rule: Any) -> bool:
@@ -184,7 +171,7 @@ def layers_for_test(net_param: Any) -> list[Any]:
     return kept
 
 
-def input_shapes(net_param: Any) -> dict[str, tuple[int, ...]]:
+def input_shapes(net_param: NetParameter) -> dict[str, tuple[int, ...]]:
     """Shapes of the net's input blobs as its prototxt gives them, by blob name."""
     shapes: dict[str, tuple[int, ...]] = {}
     for i, name in enumerate(net_param.input):
@@ -207,50 +194,16 @@ def input_shapes(net_param: Any) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def with_channels(net_param: Any, channels: int) -> Any:
+def with_channels(net_param: NetParameter, channels: int) -> NetParameter:
     """The same net for pictures of so many channels, a copy."""
     changed = type(net_param)()
     changed.CopyFrom(net_param)
     picture = next((n for n, shape in input_shapes(net_param).items() if len(shape) == 4), None)
     for layer in changed.layer:
-        if layer.type == "Input" and picture in layer.top:
+        if picture is not None and layer.type == "Input" and picture in layer.top:
             shapes = layer.input_param.shape
             shapes[min(list(layer.top).index(picture), len(shapes) - 1)].dim[1] = channels
     return changed
-
-
-def _pair(repeated: Iterable[int], h: int | None, w: int | None, default: int) -> tuple[int, int]:
-    if h is not None or w is not None:
-        return (default if h is None else h), (default if w is None else w)
-    values = [int(v) for v in repeated]
-    if not values:
-        return default, default
-    return (values[0], values[1]) if len(values) > 1 else (values[0], values[0])
-
-
-def _field(message: Any, name: str) -> int | None:
-    return int(getattr(message, name)) if message.HasField(name) else None
-
-
-def conv_axis(p: Any) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
-    """(kernel, stride, pad, dilation) for y and for x of a ``ConvolutionParameter``."""
-    k = _pair(p.kernel_size, _field(p, "kernel_h"), _field(p, "kernel_w"), 0)
-    s = _pair(p.stride, _field(p, "stride_h"), _field(p, "stride_w"), 1)
-    pad = _pair(p.pad, _field(p, "pad_h"), _field(p, "pad_w"), 0)
-    d = _pair(p.dilation, None, None, 1)
-    return (k[0], s[0], pad[0], d[0]), (k[1], s[1], pad[1], d[1])
-
-
-def pool_axis(p: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """(kernel, stride, pad) for y and for x of a ``PoolingParameter``."""
-    k = _pair([p.kernel_size] if p.HasField("kernel_size") else [], *_hw(p, "kernel"), 0)
-    s = _pair([p.stride], *_hw(p, "stride"), 1)
-    pad = _pair([p.pad], *_hw(p, "pad"), 0)
-    return (k[0], s[0], pad[0]), (k[1], s[1], pad[1])
-
-
-def _hw(message: Any, stem: str) -> tuple[int | None, int | None]:
-    return _field(message, f"{stem}_h"), _field(message, f"{stem}_w")
 
 
 class SpatialGraph:
@@ -269,7 +222,7 @@ class SpatialGraph:
         If there is no picture input, or a layer moves in a way that cannot be followed.
     """
 
-    def __init__(self, net_param: Any, input_name: str | None = None) -> None:
+    def __init__(self, net_param: NetParameter, input_name: str | None = None) -> None:
         self.nodes: list[Node] = []
         self.latest: dict[str, int] = {}
         self._sizes: dict[tuple[int, int], list[int]] = {}
@@ -379,9 +332,11 @@ class SpatialGraph:
         self.latest[node.blob] = len(self.nodes) - 1
         return len(self.nodes) - 1
 
-    def _add_layer(self, layer: Any) -> None:
+    def _add_layer(self, layer: LayerParameter) -> None:
         kind = layer.type
-        if kind in _SOURCES or (not layer.bottom and kind != "Split"):
+        cls = layer_class(kind)
+        spatial = cls.spatial_of(layer) if cls is not None else "unknown"
+        if spatial == "source" or (not layer.bottom and kind != "Split"):
             for top in layer.top:
                 self._add(Node(top, layer.name, kind, (Same(), Same()), ()))
             return
@@ -390,58 +345,40 @@ class SpatialGraph:
                 raise FilterLabError(
                     f"layer {layer.name!r} reads blob {bottom!r}, which no layer before it makes"
                 )
-        if kind in _SINKS:
+        if spatial == "sink" or cls is None:
+            if cls is None:
+                _unknown(layer)
             for top in layer.top:
                 self._add(Node(top, layer.name, kind, (Everywhere(), Everywhere()), ()))
             return
-        steps, parents = self._steps(layer, [self.latest[b] for b in layer.bottom])
+        parents = [self.latest[b] for b in layer.bottom]
+        steps = self._steps(layer, cls, spatial, parents)
+        read = tuple(parents[:1] if spatial == "crop" else parents)
         for top in layer.top:
-            self._add(Node(top, layer.name, kind, steps, parents))
+            self._add(Node(top, layer.name, kind, steps, read))
 
-    def _steps(self, layer: Any, parents: list[int]) -> tuple[tuple[Step, Step], tuple[int, ...]]:
-        kind = layer.type
-        if kind in ("Convolution", "Im2col"):
-            y, x = conv_axis(layer.convolution_param)
-            _check(layer, y, x)
-            return (Window(*y), Window(*x)), tuple(parents)
-        if kind == "Deconvolution":
-            y, x = conv_axis(layer.convolution_param)
-            _check(layer, y, x)
-            return (Spread(*y), Spread(*x)), tuple(parents)
-        if kind == "Pooling":
-            return self._pooling(layer), tuple(parents)
-        if kind == "Crop":
-            return self._crop(layer, parents), (parents[0],)
-        if kind == "LRN" and layer.lrn_param.norm_region == 1:  # WITHIN_CHANNEL
-            k = int(layer.lrn_param.local_size)
-            step = Window(k, 1, (k - 1) // 2)
-            return (step, step), tuple(parents)
-        if kind == "MVN":
-            return (Everywhere(True), Everywhere(True)), tuple(parents)
-        if kind in _STILL:
-            _check_axis(layer)
-            return (Same(), Same()), tuple(parents)
-        if kind in _ALL:
-            return (Everywhere(), Everywhere()), tuple(parents)
-        raise FilterLabError(
-            f"layer {layer.name!r} of type {kind!r} cannot be followed: "
-            "it is not known which pixels its outputs see"
-        )
-
-    def _pooling(self, layer: Any) -> tuple[Step, Step]:
-        p = layer.pooling_param
-        if p.global_pooling:
+    def _steps(
+        self, layer: LayerParameter, cls: type[Layer], spatial: str, parents: list[int]
+    ) -> tuple[Step, Step]:
+        """How rows and columns move, as the layer's class declares."""
+        if spatial in ("value", "pointwise"):
+            _check_axis(layer, cls.works_along(layer))
+            return Same(), Same()
+        if spatial == "everywhere":
             return Everywhere(), Everywhere()
-        y, x = pool_axis(p)
-        _check(layer, (*y, 1), (*x, 1))
-        ceil = p.round_mode == 0
-        clip = y[2] > 0 or x[2] > 0
-        return (
-            Window(y[0], y[1], y[2], 1, ceil, clip),
-            Window(x[0], x[1], x[2], 1, ceil, clip),
-        )
+        if spatial == "whole":
+            return Everywhere(True), Everywhere(True)
+        if spatial == "crop":
+            return self._crop(layer, parents)
+        if spatial == "sliding":
+            y, x = _checked(layer, cls.reach(layer))
+            return _window(y), _window(x)
+        if spatial != "transposed":
+            _unknown(layer)
+        y, x = _checked(layer, cls.reach(layer))
+        return Spread(*y[:4]), Spread(*x[:4])
 
-    def _crop(self, layer: Any, parents: list[int]) -> tuple[Step, Step]:
+    def _crop(self, layer: LayerParameter, parents: list[int]) -> tuple[Step, Step]:
         p = layer.crop_param
         axis = p.axis % 4
         offsets = [int(o) for o in p.offset] or [0]
@@ -455,26 +392,29 @@ class SpatialGraph:
         return steps[0], steps[1]
 
 
-def _check(layer: Any, y: tuple[int, ...], x: tuple[int, ...]) -> None:
-    for k, s, _, d in (y, x):
-        if k < 1 or s < 1 or d < 1:
+def _unknown(layer: LayerParameter) -> NoReturn:
+    raise FilterLabError(
+        f"layer {layer.name!r} of type {layer.type!r} cannot be followed: "
+        "it is not known which pixels its outputs see"
+    )
+
+
+def _window(reach: Reach) -> Window:
+    return Window(reach.kernel, reach.stride, reach.pad, reach.dilation, reach.up, reach.clip)
+
+
+def _checked(layer: LayerParameter, reach: tuple[Reach, Reach]) -> tuple[Reach, Reach]:
+    for axis in reach:
+        if axis.kernel < 1 or axis.stride < 1 or axis.dilation < 1:
             raise FilterLabError(
-                f"layer {layer.name!r}: kernel {k}, stride {s}, dilation {d}; "
-                "each must be 1 or more"
+                f"layer {layer.name!r}: kernel {axis.kernel}, stride {axis.stride}, dilation "
+                f"{axis.dilation}; each must be 1 or more"
             )
+    return reach
 
 
-def _check_axis(layer: Any) -> None:
+def _check_axis(layer: LayerParameter, axis: int) -> None:
     """Refuse layers that join or cut along the picture's own axes."""
-    axis = 1
-    if layer.type == "Concat":
-        axis = int(layer.concat_param.axis)
-    elif layer.type == "Slice":
-        axis = int(layer.slice_param.axis)
-    elif layer.type == "Tile":
-        axis = int(layer.tile_param.axis)
-    elif layer.type == "Softmax":
-        axis = int(layer.softmax_param.axis)
     if axis % 4 >= 2 and axis >= 0:
         raise FilterLabError(
             f"layer {layer.name!r} ({layer.type}) works along axis {axis}, the picture's own; "
@@ -482,6 +422,6 @@ def _check_axis(layer: Any) -> None:
         )
 
 
-def blob_sizes(net_param: Any, height: int, width: int) -> Mapping[str, tuple[int, int]]:
+def blob_sizes(net_param: NetParameter, height: int, width: int) -> Mapping[str, tuple[int, int]]:
     """(rows, cols) of every blob of a net for an input of ``height`` x ``width`` pixels."""
     return SpatialGraph(net_param).sizes(height, width)

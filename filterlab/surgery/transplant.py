@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 import filterlab.caffe as caffe
 from filterlab.caffe.caffemodel import reading
 from filterlab.caffe.files import atomic_write
+from filterlab.caffe.layers import layer_class
 from filterlab.caffe.prototxt import format_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
@@ -34,9 +35,6 @@ __all__ = ["Cast", "Proof", "Transplanted", "finished", "transplant", "transplan
 
 Array = NDArray[np.float32]
 Weights = str | os.PathLike[str] | Mapping[str, Sequence[Any]] | None
-_HAVE_WEIGHTS = frozenset(
-    "Convolution Deconvolution InnerProduct BatchNorm Scale Bias PReLU".split()
-)
 _AGREE = 1e-4  # of the largest score: sums in another order differ by about 1e-6
 
 
@@ -375,7 +373,11 @@ def _read(weights: Any, total: float) -> Job[Mapping[str, Sequence[Any]]]:
 def _check_names(param: Any, weights: Weights, found: Mapping[str, Any]) -> tuple[str, ...]:
     """The layers with weights that a weights file does not have; refuse one that has none."""
     stored = [name for name, arrays in found.items() if len(arrays)]
-    wanted = [layer.name for layer in layers_for_test(param) if layer.type in _HAVE_WEIGHTS]
+    wanted = [
+        layer.name
+        for layer in layers_for_test(param)
+        if (cls := layer_class(layer.type)) is not None and cls.has_weights()
+    ]
     if wanted and not set(stored).intersection(wanted):
         theirs = ", ".join(stored[:3]) or "none"
         raise FilterLabError(

@@ -16,11 +16,20 @@ from filterlab.caffe.layers import (
     sources,
     structure,
 )
-from filterlab.caffe.layers.base import REGISTRY, Layer, Reverse, WeightSpec, create_layer
+from filterlab.caffe.layers.base import (
+    REGISTRY,
+    Layer,
+    Reach,
+    Reverse,
+    WeightSpec,
+    create_layer,
+    layer_class,
+)
 
 __all__ = [
     "REGISTRY",
     "Layer",
+    "Reach",
     "Reverse",
     "WeightSpec",
     "activation",
@@ -28,6 +37,7 @@ __all__ = [
     "create_layer",
     "detection",
     "inner_product",
+    "layer_class",
     "loss",
     "normalization",
     "pooling",

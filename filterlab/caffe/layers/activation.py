@@ -26,6 +26,8 @@ __all__ = ["Dropout", "PReLU", "Power", "ReLU"]
 class Unary(Elementwise):
     """A layer that is one function of one value."""
 
+    spatial = "value"
+
     def unary(self, g: Graph, x: str) -> str:
         """Append the function."""
         raise NotImplementedError
@@ -339,6 +341,8 @@ class Dropout(Elementwise):
     Bayesian SegNet's ``sample_weights_test`` draws masks in the test phase too, and a fork's
     ``scale_train: false`` scales in the test phase in place of training.
     """
+
+    spatial = "value"
 
     def setup(self) -> None:
         self.ratio = self.param.dropout_param.dropout_ratio

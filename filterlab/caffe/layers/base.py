@@ -13,7 +13,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,13 @@ from filterlab.caffe.graph import Graph
 __all__ = [
     "REGISTRY",
     "Layer",
+    "Reach",
     "Reverse",
     "Shape",
     "WeightSpec",
     "create_layer",
     "indices",
+    "layer_class",
     "product",
     "register",
     "shape_text",
@@ -46,6 +48,21 @@ class WeightSpec:
 
     shape: Shape
     filler: Any = None
+
+
+class Reach(NamedTuple):
+    """The window of a sliding or transposed layer along one axis.
+
+    ``up`` counts windows up rather than down, and ``clip`` then leaves out a last one that would
+    start in the padding.
+    """
+
+    kernel: int
+    stride: int = 1
+    pad: int = 0
+    dilation: int = 1
+    up: bool = False
+    clip: bool = False
 
 
 @dataclass
@@ -103,10 +120,13 @@ class Layer:
     own : bool
         Each net needs a layer of its own, since it remembers something.
     spatial : str
-        How the layer's units lie on its bottom's: ``"pointwise"`` (each place by itself),
-        ``"sliding"`` (a window that moves), ``"transposed"`` (a window laid down), ``"crop"``,
-        ``"everywhere"`` (each output sees all), ``"whole"`` (so too, but the places stay),
-        ``"source"``, ``"sink"`` (losses), or ``"unknown"``.
+        How the layer's units lie on its bottom's: ``"value"`` (each value by itself),
+        ``"pointwise"`` (each place by itself), ``"sliding"`` (a window that moves),
+        ``"transposed"`` (a window laid down), ``"crop"``, ``"everywhere"`` (each output sees all),
+        ``"whole"`` (so too, but the places stay), ``"source"``, ``"sink"`` (losses), or
+        ``"unknown"``. What depends on parameters is told by :meth:`spatial_of`.
+    placeless : str
+        Why the layer cannot work on a picture of any size, if so.
     weights_in_gradient : bool
         The weights' gradient reads the weights.
     """
@@ -120,6 +140,7 @@ class Layer:
     host: ClassVar[bool] = False
     own: ClassVar[bool] = False
     spatial: ClassVar[str] = "unknown"
+    placeless: ClassVar[str] = ""
     weights_in_gradient: ClassVar[bool] = False
 
     def __init__(self, param: Any, phase: int) -> None:
@@ -202,6 +223,27 @@ class Layer:
     def refill_top(self, index: int, out: npt.NDArray[np.float32], first: bool) -> None:
         """Sources only: write fresh values into a top before a run, or leave it alone."""
 
+    # -- where it looks, told from a LayerParameter alone --------------------------------------
+    @classmethod
+    def spatial_of(cls, param: Any) -> str:
+        """``spatial`` with these parameters."""
+        return cls.spatial
+
+    @classmethod
+    def reach(cls, param: Any) -> tuple[Reach, Reach]:
+        """The windows of a sliding or transposed layer along rows and columns."""
+        raise NotImplementedError
+
+    @classmethod
+    def works_along(cls, param: Any) -> int:
+        """The axis along which a pointwise layer joins, cuts or compares; 1 by default."""
+        return 1
+
+    @classmethod
+    def has_weights(cls) -> bool:
+        """Whether layers of this type may have weights."""
+        return cls.weight_specs is not Layer.weight_specs
+
     # -- for errors --------------------------------------------------------------------------
     def fail(self, message: str) -> NoReturn:
         """Raise CaffeError about this layer."""
@@ -256,6 +298,14 @@ def register(*names: str) -> Callable[[L], L]:
         return cls
 
     return enter
+
+
+def layer_class(kind: str) -> type[Layer] | None:
+    """The class of a layer type, in whatever case a fork writes it; None if there is none."""
+    cls = REGISTRY.get(kind)
+    if cls is None:
+        cls = REGISTRY.get(_in_any_case(REGISTRY).get(_plain(kind), ""))
+    return cls
 
 
 def create_layer(param: Any, phase: int) -> Layer:

@@ -10,6 +10,7 @@ import numpy as np
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import (
     Layer,
+    Reach,
     Reverse,
     Shape,
     WeightSpec,
@@ -26,6 +27,22 @@ class Windowed(Layer):
     """What layers with a ConvolutionParameter share: kernel, stride, pad and dilation."""
 
     spatial = "sliding"
+
+    @classmethod
+    def reach(cls, param: Any) -> tuple[Reach, Reach]:
+        p = param.convolution_param
+        sides = []
+        for name, default in (("kernel", 0), ("stride", 1), ("pad", 0), ("dilation", 1)):
+            whole = getattr(p, "kernel_size" if name == "kernel" else name)
+            values = [int(v) for v in whole] or [default]
+            pair = [values[0], values[1] if len(values) > 1 else values[0]]
+            for side, end in enumerate(("h", "w")):
+                if name != "dilation" and p.HasField(f"{name}_{end}"):
+                    pair[side] = int(getattr(p, f"{name}_{end}"))
+            sides.append(pair)
+        kernel, stride, pad, dilation = sides
+        y, x = (Reach(kernel[i], stride[i], pad[i], dilation[i]) for i in (0, 1))
+        return y, x
 
     def setup(self) -> None:
         p = self.param.convolution_param

@@ -35,6 +35,7 @@ class PriorBox(Layer):
 
     bottoms_allowed = (2, 2)
     spatial = "everywhere"
+    placeless = "it finds boxes, not a class for each place"
 
     def setup(self) -> None:
         p = self.p = self.param.prior_box_param
@@ -135,6 +136,7 @@ class DetectionOutput(Layer):
     bottoms_allowed = (3, 4)
     host = True
     spatial = "everywhere"
+    placeless = "it finds boxes, not a class for each place"
 
     def setup(self) -> None:
         self.p = self.param.detection_output_param
@@ -240,6 +242,7 @@ class Proposal(Layer):
     tops_allowed = (1, 2)
     host = True
     spatial = "everywhere"
+    placeless = "it finds boxes, not a class for each place"
 
     def setup(self) -> None:
         p = self.p = caffe_pb2.ProposalParameter()
@@ -320,6 +323,7 @@ class _Regions(Layer):
 
     bottoms_allowed = (2, 2)
     spatial = "everywhere"
+    placeless = "it finds boxes, not a class for each place"
 
     def check_regions(self, shapes: list[Shape]) -> int:
         """How many regions there are."""

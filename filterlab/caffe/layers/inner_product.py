@@ -88,6 +88,7 @@ class Embed(Layer):
     """A row of weights for each index: bottom (…) gives top (…, num_output)."""
 
     spatial = "everywhere"
+    placeless = "it looks up words, not pictures"
 
     def setup(self) -> None:
         self.p = self.param.embed_param

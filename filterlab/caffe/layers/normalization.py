@@ -11,6 +11,7 @@ from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import (
     TEST,
     Elementwise,
+    Reach,
     Reverse,
     Shape,
     WeightSpec,
@@ -42,6 +43,16 @@ class LRN(Elementwise):
     ACROSS_CHANNELS sums over ``local_size`` channels; WITHIN_CHANNEL over a square around each
     value, with k fixed at 1, as in BVLC.
     """
+
+    @classmethod
+    def spatial_of(cls, param: Any) -> str:
+        across = param.lrn_param.norm_region == param.lrn_param.ACROSS_CHANNELS
+        return "pointwise" if across else "sliding"
+
+    @classmethod
+    def reach(cls, param: Any) -> tuple[Reach, Reach]:
+        size = int(param.lrn_param.local_size)
+        return (Reach(size, 1, (size - 1) // 2),) * 2
 
     def setup(self) -> None:
         self.p = self.param.lrn_param
@@ -448,6 +459,10 @@ class MVN(Elementwise):
 class Softmax(Elementwise):
     """exp(x), divided by its sum along ``axis``."""
 
+    @classmethod
+    def works_along(cls, param: Any) -> int:
+        return int(param.softmax_param.axis)
+
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         self.axis(self.param.softmax_param.axis, bottom_shapes[0])
         return super().reshape(bottom_shapes)
@@ -470,6 +485,10 @@ class Normalize(Elementwise):
     The weight is one scale, or with ``channel_shared: false`` one for each channel. From
     weiliu89/caffe (SSD), after Liu et al., ParseNet, 2015.
     """
+
+    @classmethod
+    def spatial_of(cls, param: Any) -> str:
+        return "whole" if param.norm_param.across_spatial else "pointwise"
 
     def setup(self) -> None:
         self.p = self.param.norm_param
@@ -527,6 +546,10 @@ class Normalize(Elementwise):
 @register("L2Normalization", "L2Norm", "L2Normalize")
 class L2Normalization(Normalize):
     """Each picture over its length, without a weight, as forks for faces and metric learning do."""
+
+    @classmethod
+    def spatial_of(cls, param: Any) -> str:
+        return "whole"
 
     def setup(self) -> None:
         super().setup()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Reverse, Shape, product, register, shape_text
+from filterlab.caffe.layers.base import Layer, Reach, Reverse, Shape, product, register, shape_text
 
 __all__ = ["SPP", "Pooling"]
 
@@ -183,6 +183,20 @@ class Pooling(Layer):
     tops_allowed = (1, 2)
     spatial = "sliding"
 
+    @classmethod
+    def spatial_of(cls, param: Any) -> str:
+        return "everywhere" if param.pooling_param.global_pooling else "sliding"
+
+    @classmethod
+    def reach(cls, param: Any) -> tuple[Reach, Reach]:
+        p = param.pooling_param
+        kernel = (p.kernel_size,) * 2 if p.HasField("kernel_size") else (p.kernel_h, p.kernel_w)
+        stride = (p.stride_h, p.stride_w) if p.HasField("stride_h") else (p.stride,) * 2
+        pad = (p.pad_h, p.pad_w) if p.HasField("pad_h") or p.HasField("pad_w") else (p.pad,) * 2
+        up, clip = p.round_mode == p.CEIL, max(pad) > 0
+        y, x = (Reach(k, s, d, 1, up, clip) for k, s, d in zip(kernel, stride, pad))
+        return y, x
+
     def setup(self) -> None:
         p = self.param.pooling_param
         self.p = p
@@ -271,6 +285,7 @@ class SPP(Layer):
     """Spatial pyramid pooling: 1, 4, 16 … windows over the whole input, side by side."""
 
     spatial = "everywhere"
+    placeless = "its pyramid of poolings depends on the picture's size"
 
     def setup(self) -> None:
         self.p = self.param.spp_param

@@ -69,6 +69,7 @@ class PythonLayer(Layer):
     tops_allowed = (0, None)
     host = True
     own = True
+    placeless = "it runs a program that is not part of the net"
 
     def __new__(cls, param: Any, phase: int) -> Any:
         p = param.python_param

@@ -20,6 +20,7 @@ class Permute(Layer):
     """The axes in another order; those that are not named follow. From weiliu89/caffe (SSD)."""
 
     spatial = "everywhere"
+    placeless = "it moves values to other places"
 
     def _order(self, shape: Shape) -> list[int]:
         order = list(self.param.permute_param.order)
@@ -80,6 +81,7 @@ class Reorg(_Moved):
     """
 
     spatial = "everywhere"
+    placeless = "it moves values to other places"
 
     def steps(self, shape: Shape) -> tuple[Shape, list[int], Shape]:
         p, (n, c, h, w) = self.param.reorg_param, shape

@@ -34,6 +34,7 @@ class _Recurrent(Layer):
     bottoms_allowed = (2, None)
     tops_allowed = (1, None)
     spatial = "everywhere"
+    placeless = "it reads its input as a sequence"
     weights_in_gradient = True
     states: ClassVar[int]
 

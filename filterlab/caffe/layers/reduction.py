@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import Layer, Reverse, Shape, product, register, shape_text
 
@@ -139,6 +141,14 @@ class ArgMax(Layer):
     """
 
     spatial = "pointwise"
+
+    @classmethod
+    def spatial_of(cls, param: Any) -> str:
+        return "pointwise" if param.argmax_param.HasField("axis") else "everywhere"
+
+    @classmethod
+    def works_along(cls, param: Any) -> int:
+        return int(param.argmax_param.axis)
 
     def setup(self) -> None:
         self.p = self.param.argmax_param

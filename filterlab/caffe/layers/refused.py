@@ -35,4 +35,6 @@ class Refused(Layer):
 
 
 for _name in REFUSED:
-    register(_name)(type(_name, (Refused,), {"__doc__": f"Refused: {REFUSED[_name]}."}))
+    _kind = "source" if _name.endswith("Data") else "sink" if _name == "HDF5Output" else "unknown"
+    _told = {"__doc__": f"Refused: {REFUSED[_name]}.", "spatial": _kind}
+    register(_name)(type(_name, (Refused,), _told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import (
@@ -25,6 +26,11 @@ class Concat(Layer):
     spatial = "pointwise"
     bottoms_allowed = (1, None)
     takes_empty = True
+
+    @classmethod
+    def works_along(cls, param: Any) -> int:
+        p = param.concat_param
+        return int(p.concat_dim if p.HasField("concat_dim") else p.axis)
 
     def _axis(self, shape: Shape) -> int:
         p = self.param.concat_param
@@ -67,6 +73,11 @@ class Slice(Layer):
 
     spatial = "pointwise"
     tops_allowed = (1, None)
+
+    @classmethod
+    def works_along(cls, param: Any) -> int:
+        p = param.slice_param
+        return int(p.slice_dim if p.HasField("slice_dim") else p.axis)
 
     def _cuts(self, shape: Shape) -> tuple[int, list[int]]:
         """The axis and the places of the cuts, 0 and the end among them."""
@@ -117,7 +128,7 @@ class Slice(Layer):
 class Split(Layer):
     """The same blob under several names."""
 
-    spatial = "pointwise"
+    spatial = "value"
     tops_allowed = (1, None)
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
@@ -269,6 +280,10 @@ class Tile(Layer):
     """The blob repeated ``tiles`` times along one axis."""
 
     spatial = "pointwise"
+
+    @classmethod
+    def works_along(cls, param: Any) -> int:
+        return int(param.tile_param.axis)
 
     def setup(self) -> None:
         if self.param.tile_param.tiles < 1:
