@@ -237,6 +237,33 @@ def race(title: str, net: Any, folder: Path) -> None:
         print("  (OpenCV 4's dnn: name a Python that has it in FILTERLAB_OPENCV4)")
 
 
+def backward(prototxt: Path, weights: Path) -> None:
+    """CaffeNet's gradient to its input, as a ratio to its forward."""
+    from filterlab.caffe.prototxt import read_net
+
+    param = read_net(prototxt)
+    param.force_backward = True
+    param.layer[0].input_param.shape[0].dim[0] = 1
+    net = caffe.Net(param, caffe.TEST)
+    net.copy_from(str(weights))
+    net.blobs["data"].data[...] = 50 * np.random.default_rng(1).standard_normal((1, 3, 227, 227))
+    net.forward()
+    net.blobs["prob"].diff[0, 281] = 1
+    net.backward()
+    pairs = [(timed(net.forward), timed(net.backward)) for _ in range(TURNS)]
+    ahead, back = (statistics.median(times) for times in zip(*pairs))
+    ratio = statistics.median(b / a for a, b in pairs)
+    print(
+        f"\nCaffeNet, 227x227: forward {1000 * ahead:.1f} ms, backward to its input "
+        f"{1000 * back:.1f} ms, ratio {ratio:.2f}"
+    )
+    start = time.perf_counter()
+    _ = net.params["conv1"][0].diff
+    print(f"  the weights' diffs of {2 * TURNS + 1} backwards, when first looked at: "
+          f"{1000 * (time.perf_counter() - start):.0f} ms; {1000 * timed(net.backward):.0f} ms a "
+          "backward with them")  # fmt: skip
+
+
 def load_transplant_save(prototxt: str, weights: str, out: str) -> None:
     """Time and memory of the three, in this process, which should be fresh."""
     start = time.perf_counter()
@@ -295,6 +322,7 @@ def main() -> None:
                 cwd=Path(__file__).resolve().parent.parent,
             )
         print(done.stdout.strip())
+        backward(prototxt, weights)
         net = caffe.Net(str(prototxt), str(weights), caffe.TEST)
         net.blobs["data"].reshape(1, 3, 227, 227)
         rng = np.random.default_rng(1)

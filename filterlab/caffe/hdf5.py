@@ -114,8 +114,11 @@ def write_weights(
     path: str | os.PathLike[str],
     net: caffe_pb2.NetParameter,
     weights: Mapping[str, Sequence[npt.NDArray[Any]]],
+    diffs: Mapping[str, Sequence[npt.NDArray[Any]]] | None = None,
 ) -> None:
     """Write the weights of the net's layers as HDF5; the file appears whole or not at all.
+
+    ``diffs`` are written beside them, under ``diff``.
 
     Raises
     ------
@@ -128,11 +131,16 @@ def write_weights(
 
     strange = weights.keys() - {layer.name for layer in net.layer}
     if strange:
-        name = os.fspath(path)
-        raise CaffeError(f"{name}: no layer is named {sorted(strange)[0]!r} in the net to save")
+        file_name = os.fspath(path)
+        raise CaffeError(
+            f"{file_name}: no layer is named {sorted(strange)[0]!r} in the net to save"
+        )
     with atomic_write(path, "w+b") as stream, h5py.File(stream, "w") as file:
-        data = file.create_group("data")
-        for layer, blobs in weights.items():
-            group = data.require_group(layer)
-            for index, blob in enumerate(blobs):
-                group.create_dataset(str(index), data=np.asarray(blob, np.float32))
+        for name, rows in (("data", weights), ("diff", diffs)):
+            if rows is None:
+                continue
+            place = file.create_group(name)
+            for layer, blobs in rows.items():
+                group = place.require_group(layer)
+                for index, blob in enumerate(blobs):
+                    group.create_dataset(str(index), data=np.asarray(blob, np.float32))

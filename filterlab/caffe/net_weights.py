@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from filterlab.caffe.net_structure import Structure
 from filterlab.caffe.weights import Filled, match, nothing_filled, pair
 from filterlab.caffe.wire import check_mapped, mapping_of
 
-__all__ = ["Weighted", "no_training", "path_of"]
+__all__ = ["Weighted", "path_of"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -84,12 +85,13 @@ class Weighted(Structure):
         self._write(path, caffemodel.write_weights)
 
     def save_hdf5(self, path: str | os.PathLike[str], save_diff: bool = False) -> None:
-        """Write the weights as HDF5 (``.caffemodel.h5``)."""
+        """Write the weights as HDF5 (``.caffemodel.h5``), with ``save_diff`` their diffs too."""
         from filterlab.caffe import hdf5
 
+        diffs = None
         if save_diff:
-            raise no_training("save_hdf5(save_diff=True)")
-        self._write(path, hdf5.write_weights)
+            diffs = {name: [blob.diff for blob in row] for name, row in self._params.items()}
+        self._write(path, partial(hdf5.write_weights, diffs=diffs))
 
     def _write(self, path: str | os.PathLike[str], write: Callable[..., None]) -> None:
         path = path_of(path, "weights file")
@@ -140,11 +142,6 @@ class Weighted(Structure):
             pairs = pair(self._params, other.params)
             for mine, their in pairs:
                 mine.share_data(their)
-
-
-def no_training(call: str) -> CaffeError:
-    """The error of every call that belongs to training."""
-    return CaffeError(f"{call}: this engine runs and edits nets, it does not train them")
 
 
 def path_of(path: Any, what: str) -> str:
