@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filterlab.cli import _model
 from filterlab.cli._json import print_json
 from filterlab.errors import FilterLabError
-from filterlab.surgery.choices import COLORMAPS, MODES
 
 __all__ = ["add_parser", "run"]
 
+# Spelt out, so that --help loads no engine; tests hold them to the core's.
+_METHODS = ("dense", "pooled", "exact")
+_MODES = ("tiles", "smooth", "coverage", "coverage-max", "stretched")
+_MAPS = ("viridis", "inferno", "magma", "turbo", "grey")
+_SCALES = ("best", "unit", "log", "score")
 _FILES = ("out", "npy", "csv", "tiff", "report")
-_RANGES = {"prob": (0.0, 1.0), "found": (None, None), "log": (None, 0.0), "score": (None, None)}
 
 
 def add_parser(subparsers: Any) -> None:
@@ -26,45 +29,70 @@ def add_parser(subparsers: Any) -> None:
         help="lay a class heatmap on a picture",
         description="Shows where on a picture a class is found, laid where the net really looks. "
         "A size of 451 squashes as the tutorial does with --squash 451, and keeps the picture's "
-        "shape with --size 451.",
+        "shape with --size 451. The same maps as the window's. Exit status 1 if of several "
+        "pictures some could not be mapped.",
     )
-    parser.add_argument("image", metavar="IMAGE", help="the picture, or a folder of pictures")
+    parser.add_argument(
+        "image", metavar="IMAGE", nargs="+", help="pictures, patterns such as '*.jpg', or a folder"
+    )
     parser.add_argument(
         "--class",
         dest="wanted",
         metavar="NAME_OR_INDEX",
-        help="a class by name or number, several to sum (281-285), a group (dogs); "
-        "the best found if left out, on each picture of a folder its own",
+        help="a class by name or number, several to sum (281-285), a group (dogs); the best for "
+        "the picture as a whole if left out, of several pictures each its own",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--size", type=int, metavar="N", help="longer side in pixels, shape kept")
     size.add_argument("--squash", type=int, metavar="N", help="squash to N x N pixels")
     size.add_argument("--cells", type=int, metavar="N", help="cells on the longer side, shape kept")
-    parser.add_argument("--out", metavar="OVERLAY.png", help="the picture with the map on it")
+    parser.add_argument(
+        "--method",
+        choices=_METHODS,
+        help="dense: one pass of the transplanted net; pooled: the same over whole windows, of a "
+        "net that ends in a global pooling; exact: each window cut out and classified (as suits "
+        "the net)",
+    )
+    density = parser.add_mutually_exclusive_group()
+    density.add_argument("--stride", type=int, metavar="S", help="denser map: 16 or 8 pixels, say")
+    density.add_argument("--scales", action="store_true", help="three sizes of the picture, joined")
+    parser.add_argument(
+        "--out",
+        metavar="OVERLAY.png",
+        help="the picture with the map on it; of several pictures a folder for all their files",
+    )
     parser.add_argument("--npy", metavar="MAP.npy", help="the map, rows x cols float32")
     parser.add_argument("--csv", metavar="MAP.csv", help="the map as a table")
     parser.add_argument("--tiff", metavar="MAP.tif", help="the map as a float32 TIFF")
     parser.add_argument("--report", metavar="REPORT.html", help="picture, maps, classes, one file")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     parser.add_argument(
+        "--code", action="store_true", help="print the pycaffe program that gives the map"
+    )
+    parser.add_argument(
         "--compare",
         action="store_true",
         help="run the plain classifier window by window as well, and time both",
     )
     draw = parser.add_argument_group("drawing")
-    draw.add_argument("--map", choices=MODES, default="tiles", help="how the map is laid (tiles)")
-    draw.add_argument("--colormap", choices=COLORMAPS, default="inferno", help="(inferno)")
-    draw.add_argument("--range", choices=list(_RANGES), default="prob", help="0-1 (prob) or …")
-    draw.add_argument("--opacity", type=float, default=0.6, metavar="0..1", help="(0.6)")
+    draw.add_argument("--map", choices=_MODES, default="tiles", help="how the map is laid (tiles)")
+    draw.add_argument("--colormap", choices=_MAPS, default="inferno", help="(inferno)")
+    draw.add_argument(
+        "--range",
+        choices=_SCALES,
+        default="best",
+        help="best: 0 to just above the best cell; unit: 0 to 100 %%; log; score: no softmax "
+        "(best)",
+    )
+    draw.add_argument("--opacity", type=float, default=0.84, metavar="0..1", help="(0.84)")
     draw.add_argument("--threshold", type=float, default=0.0, metavar="0..1", help="(0)")
     draw.add_argument("--gamma", type=float, default=1.0, metavar="G", help="(1)")
     draw.add_argument("--legend", action="store_true", help="add a colour bar and a caption")
-    parser.add_argument("--stride", type=int, metavar="S", help="denser map: 16 or 8 pixels, say")
     _model.add_arguments(parser)
 
 
 def _check(args: argparse.Namespace) -> None:
-    for name, low, high in (("opacity", 0, 1), ("threshold", 0, 1), ("gamma", 0.01, 100)):
+    for name, low, high in (("opacity", 0, 1), ("threshold", 0, 1), ("gamma", 0.1, 5)):
         value = getattr(args, name)
         if not low <= value <= high:
             raise FilterLabError(f"--{name} {value:g}: must lie between {low:g} and {high:g}")
@@ -72,23 +100,45 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and not 1 <= value <= 20_000:
             raise FilterLabError(f"--{name} {value}: must lie between 1 and 20000")
-    if args.stride is not None and args.compare:
-        raise FilterLabError("--stride does not go with --compare")
-    outputs = tuple(getattr(args, name) for name in _FILES)
-    for path in outputs:
-        if path is not None and not Path(path).resolve().parent.is_dir():
-            raise FilterLabError(f"{path}: there is no folder {Path(path).parent}; make it first")
-        if path and Path(path).is_dir() and not Path(args.image).is_dir():
-            raise FilterLabError(f"{path}: is a folder; give the name of a file in it")
-    if not args.json and not args.compare and not any(outputs):
-        raise FilterLabError("nothing to write: give --out OVERLAY.png, --npy, --csv or --json")
+    if args.compare and (args.stride is not None or args.scales):
+        raise FilterLabError("--compare goes neither with --stride nor with --scales")
 
 
-def _spare_inputs(args: argparse.Namespace, net: _model.Chosen) -> None:
+def _pictures(images: Sequence[str]) -> tuple[list[Path], bool]:
+    """The pictures that are named, and whether they are several (or a folder, or a pattern)."""
+    from filterlab.workbench.heatmap_files import pictures_in
+
+    found: list[Path] = []
+    several = len(images) > 1
+    for image in images:
+        if Path(image).is_dir():
+            several = True
+            found += pictures_in(image)
+        elif not Path(image).exists() and glob.has_magic(image):
+            several = True
+            matching = sorted(path for path in map(Path, glob.glob(image)) if path.is_file())
+            if not matching:
+                raise FilterLabError(f"{image}: no file is called like this")
+            found += matching
+        else:
+            found.append(Path(image))
+    return list(dict.fromkeys(found)), several
+
+
+def run(args: argparse.Namespace) -> int:
+    _check(args)
+    pictures, several = _pictures(args.image)
+    if several:
+        return _folder(args, pictures)
+    return _one(args, pictures[0])
+
+
+def _spare_inputs(args: argparse.Namespace, model: Any) -> None:
     """Refuse outputs that are inputs, or one another."""
     from filterlab.surgery.targets import spare_inputs
 
-    inputs = [args.image, net.prototxt, net.weights, *([args.labels] if args.labels else [])]
+    inputs = [*args.image, model.prototxt, model.weights_path]
+    inputs += [args.labels] if args.labels else []
     taken: dict[Path, str] = {}
     for name in _FILES:
         path = getattr(args, name)
@@ -100,213 +150,191 @@ def _spare_inputs(args: argparse.Namespace, net: _model.Chosen) -> None:
             raise FilterLabError(f"--{other} and --{name} name the same file, {path}; choose two")
 
 
-@dataclass
-class _Found:
-    """One picture's result, with what is needed to show it."""
+def _request(args: argparse.Namespace) -> Any:
+    from filterlab.surgery.methods import Request
 
-    args: argparse.Namespace
-    name: str
-    labels: Any
-    picture: Any
-    maps: Any
-    chosen: list[int]
-    account: str
-    slid: Any = None
-
-    @property
-    def title(self) -> str:
-        shown = " + ".join(str(self.labels[c]) for c in self.chosen[:3])
-        more = len(self.chosen) - 3
-        return shown + (f" + {more} more" if more > 0 else "")
-
-    @property
-    def peak(self) -> tuple[int, int, float]:
-        values = self.maps.values(self.chosen)
-        i, j = divmod(int(values.argmax()), self.maps.cols)
-        return i, j, float(values[i, j])
+    density = "scales" if args.scales else f"stride:{args.stride}" if args.stride else "own"
+    return Request(args.cells or 0, args.size or 0, args.squash or 0, density, args.method or "")
 
 
-def run(args: argparse.Namespace) -> int:
-    _check(args)
-    from filterlab.surgery.transplant import transplant
+def _look(args: argparse.Namespace) -> Any:
+    from filterlab.workbench.heatmap_state import Look
 
-    net = _model.chosen(args)
-    sizes = {"cells": args.cells, "size": args.size, "squash": args.squash}
-    if Path(args.image).is_dir():
-        return _folder(args, net, sizes)
-    _spare_inputs(args, net)
-    from filterlab.pictures import read_picture
+    return Look(
+        lay=args.map,
+        scale=args.range,
+        colours=args.colormap,
+        opacity=args.opacity,
+        threshold=args.threshold,
+        gamma=args.gamma,
+    )
 
-    picture = read_picture(args.image)
-    wanted = None
-    if args.wanted is not None and net.labels is not None:
-        wanted = net.labels.select(args.wanted)  # a wrong name is said before the work
-    done = transplant(net.prototxt, net.weights)
-    labels = net.labels_for(done.classes)
-    if args.wanted is not None and wanted is None:
-        wanted = labels.select(args.wanted)
-    maps = _maps(args, net, done, picture, sizes)
-    chosen = wanted if wanted is not None else [int(maps.ranked()[0])]
-    found = _Found(args, net.name, labels, picture, maps, chosen, done.account())
+
+def _bench(args: argparse.Namespace, model: Any) -> Any:
+    """A bench with the net transplanted."""
+    from filterlab.progress import run_job
+    from filterlab.workbench.heatmap_bench import HeatmapBench
+
+    bench = HeatmapBench(model, _look(args))
+    bench.accept(run_job(bench.transplant_job()))
+    if bench.labels_problem:
+        raise FilterLabError(bench.labels_problem)
+    return bench
+
+
+def _wanted(args: argparse.Namespace, labels: Any) -> tuple[int, ...]:
+    return () if args.wanted is None else tuple(labels.select(args.wanted))
+
+
+def _one(args: argparse.Namespace, path: Path) -> int:
+    outputs = tuple(getattr(args, name) for name in _FILES)
+    for output in outputs:
+        if output is not None and not Path(output).resolve().parent.is_dir():
+            folder = Path(output).parent
+            raise FilterLabError(f"{output}: there is no folder {folder}; make it first")
+        if output and Path(output).is_dir():
+            raise FilterLabError(f"{output}: is a folder; give the name of a file in it")
+    if not (args.json or args.compare or args.code or any(outputs)):
+        raise FilterLabError("nothing to write: give --out OVERLAY.png, --npy, --csv or --json")
+    from filterlab.progress import run_job
+    from filterlab.workbench import heatmap_files as files
+    from filterlab.workbench.heatmap_state import Source
+
+    model = _model.chosen(args)
+    _spare_inputs(args, model)
+    if args.wanted is not None and not model.numbered:
+        _wanted(args, model.labels)  # a wrong name is said before the work
+    bench = _bench(args, model)
+    bench.accept(run_job(bench.open_job(Source(path=str(path)))))
+    wanted = _wanted(args, bench.labels)
+    bench.restore_request(_request(args))
+    bench.accept(run_job(bench.map_job()))
+    bench.choose(wanted)
+    if bench.run.plan.method != "exact" and (args.json or args.report):
+        found = run_job(files.checked_job(bench.transplanted, bench.run, bench.classes))
+        bench.keep_agreement(found)
+    slid = None
     if args.compare:
         from filterlab.surgery.sliding import sliding
 
-        found.slid = sliding(done, maps)
-    _write(found)
+        slid = sliding(bench.transplanted, bench.maps)
+    frame = bench.frame()
+    if args.out:
+        run_job(files.overlay_job(frame, Path(args.out), args.legend))
+    for name in ("npy", "csv", "tiff"):
+        if getattr(args, name):
+            run_job(files.map_file_job(frame, Path(getattr(args, name)), name))
+    if args.report:
+        run_job(files.report_job(frame, Path(args.report)))
     if args.json:
-        print_json(_as_json(found))
+        print_json(_as_json(args, frame, slid))
+    elif args.code:
+        print(bench.code())
     else:
-        print(_told(found))
+        print(_told(frame, slid))
     return 0
 
 
-def _maps(
-    args: argparse.Namespace, net: _model.Chosen, done: Any, picture: Any, sizes: dict[str, Any]
-) -> Any:
-    from filterlab.progress import run_job
-    from filterlab.surgery.dense import dense_job
-    from filterlab.surgery.heatmap import heatmap_job
-
-    prepared = net.preprocessing
-    if args.stride is not None:
-        return run_job(dense_job(done, picture, args.stride, preprocessing=prepared, **sizes))
-    return run_job(heatmap_job(done, picture, preprocessing=prepared, **sizes))
-
-
-def _folder(args: argparse.Namespace, net: _model.Chosen, sizes: dict[str, Any]) -> int:
-    """Map every picture of a folder into another."""
+def _folder(args: argparse.Namespace, pictures: list[Path]) -> int:
+    """Map several pictures into a folder."""
     from filterlab.pictures.files import PICTURE_SUFFIXES
+    from filterlab.progress import run_job
+    from filterlab.workbench.heatmap_files import FolderTask, class_title
 
     if args.out is None:
-        raise FilterLabError("for a folder of pictures give --out FOLDER")
+        raise FilterLabError("for several pictures give --out FOLDER")
     if Path(args.out).suffix.lower() in PICTURE_SUFFIXES:
-        raise FilterLabError(f"{args.out}: {args.image} is a folder, so give --out a folder, too")
-    if args.stride or args.compare or args.report or args.npy or args.csv or args.tiff:
-        raise FilterLabError("a folder of pictures takes --out only, of all that can be written")
-    from filterlab.progress import run_job
-    from filterlab.surgery.batch import batch_job, pictures_in
-    from filterlab.surgery.transplant import transplant
-
-    pictures = pictures_in(args.image)
-    done = transplant(net.prototxt, net.weights)
-    labels = net.labels_for(done.classes)
-    chosen = None if args.wanted is None else labels.select(args.wanted)
-
-    def title(classes: Sequence[int]) -> str:
-        return " + ".join(str(labels[c]) for c in classes[:3])
-
-    job = batch_job(
-        done,
+        raise FilterLabError(f"{args.out}: for several pictures --out is a folder, too")
+    if args.compare or args.code or args.report or args.npy or args.csv or args.tiff:
+        raise FilterLabError("several pictures take --out only, of all that can be written")
+    bench = _bench(args, _model.chosen(args))
+    task = FolderTask(
         pictures,
-        args.out,
-        chosen,
-        style=_style(args),
-        mode=args.map,
-        scale=_scale(args),
-        caption=title if args.legend else None,
-        preprocessing=net.preprocessing,
-        **sizes,
+        Path(args.out),
+        _request(args),
+        _wanted(args, bench.labels),
+        look=bench.look,
+        legend=args.legend,
     )
-    batch = run_job(job)
+    result = run_job(bench.folder_job(task))
     if args.json:
-        told = {
-            "written": [str(path) for path in batch.written],
-            "peaks": [
-                {
-                    "image": str(p),
-                    "classes": [{"index": c, "name": labels[c].english} for c in classes],
-                    "value": v,
-                    "at": [round(x, 1), round(y, 1)],
-                }
-                for (p, v, (x, y)), classes in zip(batch.peaks, batch.classes)
-            ],
-            "failed": [{"image": str(p), "why": why} for p, why in batch.failed],
-        }
-        print_json(told)
+        print_json(_folder_json(result, bench.labels))
     else:
-        for (path, value, (x, y)), classes in zip(batch.peaks, batch.classes):
-            found = "" if chosen is not None else f"{title(classes)}, "
-            print(f"{path.name}: {found}at most {value:.4g} at ({x:.0f}, {y:.0f})")
-        for path, why in batch.failed:
+        for row in result.rows:
+            x, y = row.at
+            found = "" if task.classes else f"{class_title(bench.labels, row.classes)}, "
+            check = "" if row.points is None else f"; classifier differs by {row.points:.2g} points"
+            print(
+                f"{row.picture.name}: {found}at most {row.peak:.4g} at ({x:.0f}, {y:.0f}), "
+                f"{row.method}{check}"
+            )
+        for path, why in result.failed:
             print(f"{path.name}: passed over: {why}", file=sys.stderr)
-    if not batch.written:
+    if not result.rows:
         raise FilterLabError(f"none of the {len(pictures)} pictures could be mapped")
-    return 0
+    return 1 if result.failed else 0
 
 
-def _style(args: argparse.Namespace) -> Any:
-    from filterlab.surgery.overlay import Style
-
-    low, high = _RANGES[args.range]
-    return Style(args.colormap, args.opacity, args.threshold, args.gamma, low, high)
+def _classes(labels: Any, classes: Sequence[int]) -> list[dict[str, Any]]:
+    return [{"index": c, "name": labels[c].english} for c in classes]
 
 
-def _scale(args: argparse.Namespace) -> str:
-    return args.range if args.range in ("log", "score") else "prob"
+def _folder_json(result: Any, labels: Any) -> dict[str, Any]:
+    return {
+        "written": [str(path) for row in result.rows for path in (row.overlay, row.map)],
+        "peaks": [
+            {
+                "image": str(row.picture),
+                "classes": _classes(labels, row.classes),
+                "value": row.peak,
+                "at": [round(v, 1) for v in row.at],
+                "method": row.method,
+                "points_from_classifier": row.points,
+            }
+            for row in result.rows
+        ],
+        "failed": [{"image": str(path), "why": why} for path, why in result.failed],
+    }
 
 
-def _told(found: _Found) -> str:
-    maps = found.maps
-    i, j, peak = found.peak
+def _peak(frame: Any) -> tuple[int, int, float]:
+    maps = frame.run.maps
+    values = maps.values(frame.classes)
+    i, j = divmod(int(values.argmax()), maps.cols)
+    return i, j, float(values[i, j])
+
+
+def _told(frame: Any, slid: Any) -> str:
+    from filterlab.workbench.heatmap_files import class_title
+
+    maps, planned = frame.run.maps, frame.run.plan
+    i, j, peak = _peak(frame)
     box = tuple(round(v) for v in maps.window_on_picture(i, j))
-    told = (
-        f"{found.title}: at most {peak:.4g} in cell ({i}, {j}), which answers for x "
-        f"{box[0]} to {box[2]}, y {box[1]} to {box[3]}; input {maps.input_size[1]}x"
-        f"{maps.input_size[0]}, {maps.cols}x{maps.rows} cells, best of all: "
-        f"{found.labels[int(maps.ranked()[0])]}"
-    )
-    return told if found.slid is None else f"{told}\n{found.slid}"
+    lines = [
+        f"{class_title(frame.labels, frame.classes)}: at most {peak:.4g} in cell ({i}, {j}), which "
+        f"answers for x {box[0]} to {box[2]}, y {box[1]} to {box[3]}; {frame.model.name}, "
+        f"{planned.method}, input {maps.input_size[1]}x{maps.input_size[0]}, "
+        f"{maps.cols}x{maps.rows} cells"
+    ]
+    if planned.note:
+        lines.append(planned.note)
+    if slid is not None:
+        lines.append(str(slid))
+    return "\n".join(lines)
 
 
-def _write(found: _Found) -> None:
-    from filterlab.pictures import write_picture
-    from filterlab.surgery import export, overlay
-
-    args, maps = found.args, found.maps
-    values = maps.values(found.chosen, _scale(args))
-    style = _style(args)
-    if args.out:
-        layer = overlay.lay(maps, values, args.map)
-        shown = overlay.compose(found.picture, layer, style)
-        if args.legend:
-            from filterlab.surgery.legend import with_legend
-
-            unit = {"log": "ln probability", "score": "score"}.get(args.range, "probability")
-            caption = [found.title, f"{found.name}, {args.map}, {Path(args.image).name}"]
-            shown = with_legend(shown, style, style.limits(layer), caption, unit)
-        write_picture(args.out, shown)
-    if args.npy:
-        export.write_npy(args.npy, values)
-    if args.csv:
-        export.write_csv(args.csv, maps, values)
-    if args.tiff:
-        write_picture(args.tiff, values)
-    if args.report:
-        from filterlab.surgery.report import write_report
-
-        write_report(
-            args.report,
-            found.picture,
-            maps,
-            found.chosen,
-            labels=found.labels,
-            model=found.name,
-            style=style,
-            mode=args.map,
-            account=found.account,
-        )
-
-
-def _as_json(found: _Found) -> dict[str, Any]:
-    args, maps, labels = found.args, found.maps, found.labels
-    values = maps.values(found.chosen)
-    i, j, peak = found.peak
+def _as_json(args: argparse.Namespace, frame: Any, slid: Any) -> dict[str, Any]:
+    maps, labels, planned = frame.run.maps, frame.labels, frame.run.plan
+    values = maps.values(frame.classes)
+    i, j, peak = _peak(frame)
     g = maps.geometry
-    written = {k: getattr(args, k) for k in ("out", "npy", "csv", "tiff", "report")}
     told = {
-        "image": args.image,
-        "model": found.name,
-        "classes": [{"index": c, "name": labels[c].english} for c in found.chosen],
+        "image": args.image[0],
+        "model": frame.model.name,
+        "method": planned.method,
+        "density": planned.density,
+        "note": planned.note,
+        "classes": _classes(labels, frame.classes),
         "picture_size": list(maps.picture_size),
         "input_size": list(maps.input_size),
         "cells": [maps.rows, maps.cols],
@@ -328,16 +356,24 @@ def _as_json(found: _Found) -> dict[str, Any]:
                 "peak": float(maps.prob[c].max()),
                 "mean": float(maps.prob[c].mean()),
             }
-            for c in maps.ranked()[:10]
+            for c in maps.ranked("mean")[:10]
         ],
-        "seconds": round(maps.seconds, 4),
-        "written": {k: v for k, v in written.items() if v},
+        "seconds": round(frame.run.seconds, 4),
+        "written": {k: getattr(args, k) for k in _FILES if getattr(args, k)},
     }
-    if found.slid is not None:
+    if frame.agreement is not None:
+        found = frame.agreement
+        correlation = found.correlation(frame.classes)
+        told["classifier"] = {
+            "windows": [list(cell) for cell in found.cells],
+            "mean_difference_points": found.mean_points(frame.classes),
+            "correlation": correlation,
+        }
+    if slid is not None:
         told["sliding"] = {
-            "seconds": found.slid.seconds,
-            "dense_seconds": found.slid.dense_seconds,
-            "cells": found.slid.cells,
-            "gain": found.slid.gain,
+            "seconds": slid.seconds,
+            "dense_seconds": slid.dense_seconds,
+            "cells": slid.cells,
+            "gain": slid.gain,
         }
     return told

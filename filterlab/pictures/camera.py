@@ -54,6 +54,8 @@ class Camera:
         self._newest: tuple[int, NDArray[np.uint8]] | None = None
         self._ended = False
         self._stop = threading.Event()
+        self._plays = threading.Event()
+        self._plays.set()
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
         self._thread.start()
 
@@ -76,9 +78,17 @@ class Camera:
         number, bgr = newest
         return Frame(number, bgr[:, :, ::-1].astype(np.float32) / np.float32(255))
 
+    def pause(self, on: bool) -> None:
+        """Stand still, or go on from there."""
+        if on:
+            self._plays.clear()
+        else:
+            self._plays.set()
+
     def close(self) -> None:
         """Stop reading and free the camera; may be called twice."""
         self._stop.set()
+        self._plays.set()
         self._thread.join()
 
     def __enter__(self) -> Camera:
@@ -100,6 +110,10 @@ class Camera:
         due = time.monotonic()
         try:
             while not self._stop.is_set():
+                if not self._plays.is_set():
+                    self._plays.wait()
+                    due = time.monotonic()
+                    continue
                 ok, bgr = self._capture.read()
                 if not ok or bgr is None:
                     break

@@ -136,7 +136,9 @@ def dense_job(
     cost = cost_of(t, chosen)
     maps_bytes = 4 * 4 * t.classes * rows * cols
     check_memory(replace(cost, bytes=cost.bytes + maps_bytes), chosen)
-    passes = fy * fx
+    # A shift by which no window is left on a small input gives no cell.
+    order = [(sy, sx) for sy, sx in _order(fy, fx) if sy < rows and sx < cols]
+    passes = len(order)
     yield Progress("prepare the picture", 0, passes + 1, f"{chosen[1]}x{chosen[0]}")
     data = (preprocessing or Preprocessing()).apply(picture, chosen, t.channels)
     prob = np.zeros((t.classes, rows, cols), np.float32)
@@ -156,7 +158,7 @@ def dense_job(
         t.probabilities,
     )
     seconds = 0.0
-    for done, (sy, sx) in enumerate(_order(fy, fx)):
+    for done, (sy, sx) in enumerate(order):
         message = f"pass {done + 1} of {passes}, shifted by {sx * stride}, {sy * stride} pixels"
         if done == 0:
             yield Progress("run the shifted copies", 1, passes + 1, message)

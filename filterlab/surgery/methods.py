@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from filterlab.errors import FilterLabError
 from filterlab.progress import Job
 from filterlab.surgery.choices import METHODS
 from filterlab.surgery.cost import Cost, check_memory, fits
-from filterlab.surgery.dense import dense_job, factors, passes_for, strides
+from filterlab.surgery.dense import dense_job, factors, strides
 from filterlab.surgery.exact import exact_cost, exact_job
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import (
@@ -228,7 +229,8 @@ def plan(transplanted: Transplanted, picture_size: Size, request: Request | None
     else:
         each = 1
         if request.density.startswith("stride:"):
-            each = passes_for(t.geometry, geometry.jump[0])
+            shifts = factors(t.geometry, geometry.jump[0])
+            each = prod(min(n, cells) for n, cells in zip(shifts, geometry.cells(*size)))
         passes = each * len(levels)
         costs = [cost_of(t, level, each) for level in levels]
     known = [cost.seconds for cost in costs if cost.seconds is not None]

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filterlab import paths
-from filterlab.caffe.files import sweep
+from filterlab.caffe.files import atomic_write, open_file, sweep
 from filterlab.errors import FilterLabError
 from filterlab.zoo.convert import CONVERTERS
 from filterlab.zoo.digest import Digest
@@ -31,8 +31,10 @@ __all__ = [
     "default_model",
     "entries",
     "get",
+    "last_used",
     "problem",
     "read_catalogue",
+    "remember_used",
 ]
 
 # The ILSVRC-2012 mean image averaged to one colour, as the tutorial subtracts it.
@@ -45,6 +47,8 @@ _SUMMARIES = {
     "random": "made on first use",
     "own": "your own",
 }
+
+_LONGEST_NAME = 1000  # bytes
 
 # What to begin with, best first; the last one comes with the program.
 _TO_BEGIN_WITH = ("caffenet", "efficientnet-lite0", "pocket")
@@ -138,6 +142,8 @@ class Model:
     labels_path: Path | None = None  # None: the ImageNet classes
     licence: str = ""
     numbered: bool = False  # class names unknown: shown by their numbers
+    output: str = ""  # the blob with the classes, if the net has several; empty: the usual one
+    activation: str = ""  # softmax, sigmoid or none, if it was chosen
 
     @property
     def converted_path(self) -> Path:
@@ -423,6 +429,26 @@ def get(name: str) -> Model:
             f"no model is called {name!r}: {hint}known are {', '.join(models)}{wrong}"
         )
     return found
+
+
+def last_used() -> str:
+    """The name of the model that the window used last, or nothing."""
+    with contextlib.suppress(OSError, ValueError), open_file(_last_file()) as stream:
+        return stream.read(_LONGEST_NAME).decode("utf-8").strip()
+    return ""
+
+
+def remember_used(model: Model) -> None:
+    """Remember that a model was used; where the user's folder cannot be written, nothing."""
+    path = _last_file()
+    with contextlib.suppress(OSError, ValueError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path, "w") as stream:
+            stream.write(model.name)
+
+
+def _last_file() -> Path:
+    return paths.data_dir() / "last_model.txt"
 
 
 def default_model(last: str = "") -> Model:

@@ -393,6 +393,8 @@ def _to_json(model: Model) -> dict[str, Any]:
         "scale": model.scale,
         "order": model.order,
         "input_size": list(model.input_size),
+        "output": model.output,
+        "activation": model.activation,
     }
 
 
@@ -413,6 +415,8 @@ def _from_json(item: dict[str, Any]) -> Model:
         input_size=(height, width),
         labels_path=None if item["labels"] is None else Path(item["labels"]),
         numbered=bool(item["numbered"]),
+        output=str(item.get("output", "")),
+        activation=str(item.get("activation", "")),
     )
 
 

@@ -67,9 +67,11 @@ def test_a_denser_map_of_the_cat(pocket: Transplanted) -> None:
     assert maps.best(int(i), int(j))[0][0] == _named("tabby cat")
 
 
-def test_the_command_takes_it_by_default(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_command_takes_it_where_there_is_no_larger_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("filterlab.zoo.packages.installed_file", lambda *_: None)
+    monkeypatch.setattr("filterlab.zoo.catalogue.installed_file", lambda *_: None)
     picture, out = tmp_path / "scene.png", tmp_path / "map.png"
     write_picture(picture, composed().picture)
     assert main(["heatmap", str(picture), "--class", "tabby", "--out", str(out), "--json"]) == 0
