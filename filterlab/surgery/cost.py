@@ -29,6 +29,9 @@ __all__ = [
 #: Multiplications a second of a small computer, for choices that must not depend on the one that
 #: makes them: which method is the default, how a pass is cut into pieces.
 NOMINAL_SPEED = 8e10
+_CONVOLUTIONS = frozenset(
+    "Convolution ConvolutionDepthwise Deconvolution DepthwiseConvolution".split()
+)
 # Beside the blobs the engine keeps work space (unrolled patches of the largest convolution).
 _OVERHEAD = 1.6
 _SHARE = 0.85  # of the free memory that one run may take
@@ -80,9 +83,9 @@ def _macs_of(layer: Any, net: Any, sizes: Mapping[str, tuple[int, int]]) -> int:
         return 0
     if layer.type == "InnerProduct":
         return math.prod(int(n) for n in net.params[layer.name][0].shape)
-    if layer.type not in ("Convolution", "Deconvolution"):
+    if layer.type not in _CONVOLUTIONS:
         return 0
-    where = layer.top[0] if layer.type == "Convolution" else layer.bottom[0]
+    where = layer.bottom[0] if layer.type == "Deconvolution" else layer.top[0]
     rows, cols = sizes[where]
     return math.prod(int(n) for n in net.params[layer.name][0].shape) * rows * cols
 
