@@ -23,6 +23,12 @@ from filterlab.caffe.layers.base import (
 __all__ = ["Convolution", "Deconvolution", "Im2col"]
 
 
+#: Up to so many places of a kernel its gradient is a matrix product for each.
+MOST_PLACES = 25
+#: … and up to so many groups are computed one by one.
+MOST_PARTS = 8
+
+
 class Windowed(Layer):
     """What layers with a ConvolutionParameter share: kernel, stride, pad and dilation."""
 
@@ -274,6 +280,12 @@ class Convolution(Windowed):
         and so do stride and dilation.
         """
         kernel, stride, pad, dilation = window
+        if len(kernel) == 2 and group <= MOST_PARTS and product(kernel) <= MOST_PLACES:
+            if group == 1:
+                return self._place_by_place(g, large, small, window)
+            parts = (self._parts(g, *side, group) for side in (large, small))
+            found = [self._place_by_place(g, a, b, window) for a, b in zip(*parts)]
+            return g.op("Concat", found, axis=0)
         n = large[1][0]
         inputs = large[1][1] // group
         spatial = range(3, 3 + len(kernel))
@@ -294,6 +306,38 @@ class Convolution(Windowed):
         axes = range(2, 2 + len(kernel))
         value = g.op("Slice", [value, g.ints([0] * len(kernel)), g.ints(kernel), g.ints(axes)])
         return g.op("Transpose", [value], perm=[1, 0, *axes])
+
+    def _parts(self, g: Graph, value: str, shape: Shape, group: int) -> list[tuple[str, Shape]]:
+        """The channels of each group by themselves."""
+        size = shape[1] // group
+        values = g.ops("Split", [value, g.ints([size] * group)], group, axis=1)
+        return [(part, (shape[0], size, *shape[2:])) for part in values]
+
+    def _place_by_place(
+        self,
+        g: Graph,
+        large: tuple[str, Shape],
+        small: tuple[str, Shape],
+        window: tuple[tuple[int, ...], ...],
+    ) -> str:
+        """:meth:`_kernel_gradient` as matrix products, which are faster than so large a kernel."""
+        kernel, stride, pad, dilation = window
+        (n, inputs, *_), (_, outputs, rows, columns) = large[1], small[1]
+        x = large[0]
+        if any(pad):
+            x = g.op("Pad", [x, g.ints([0, 0, *pad, 0, 0, *pad])])
+        x = g.op("Transpose", [x], perm=[0, 2, 3, 1])
+        y = g.op("Transpose", [small[0]], perm=[1, 0, 2, 3])
+        y = g.reshape(y, (outputs, n * rows * columns))
+        products = []
+        for i, j in np.ndindex(*kernel):
+            starts = [i * dilation[0], j * dilation[1]]
+            ends = [a + (m - 1) * s + 1 for a, m, s in zip(starts, (rows, columns), stride)]
+            part = g.op("Slice", [x, g.ints(starts), g.ints(ends), g.ints([1, 2]), g.ints(stride)])
+            part = g.op("MatMul", [y, g.reshape(part, (n * rows * columns, inputs))])
+            products.append(g.reshape(part, (outputs, inputs, 1)))
+        value = g.op("Concat", products, axis=2) if len(products) > 1 else products[0]
+        return g.reshape(value, (outputs, inputs, *kernel))
 
 
 @register("ConvolutionDepthwise", "DepthwiseConvolution")
