@@ -61,6 +61,8 @@ class Backward:
         self._shapes: tuple[Any, Shapes] | None = None
         for row in weights:
             for blob in row:
+                # Somebody may hold a view from before.
+                self.weights.watched |= blob._gradient.touched
                 blob._look = self.weights.look
 
     def _weight(self, index: int, i: int) -> Blob:

@@ -283,7 +283,7 @@ def test_detection_output(shared: bool, code: str) -> None:
     scores = rng.uniform(0, 1, (2, count, classes))
     rest = (
         f"detection_output_param {{ num_classes: 3 share_location: {str(shared).lower()} "
-        f"code_type: {code} nms_param {{ nms_threshold: 0.4 top_k: 9 }} keep_top_k: 7 "
+        f"code_type: {code} nms_param {{ nms_threshold: 0.4 top_k: 5 }} keep_top_k: 7 "
         "confidence_threshold: 0.2 }"
     )
     data = {"l": location.reshape(2, -1), "c": scores.reshape(2, -1)}
@@ -307,7 +307,7 @@ def test_detection_output(shared: bool, code: str) -> None:
                     box = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
                 boxes.append(box)
             s = scores[n, :, label]
-            chosen = [i for i in sorted(range(count), key=lambda i: -s[i]) if s[i] > 0.2][:9]
+            chosen = [i for i in sorted(range(count), key=lambda i: -s[i]) if s[i] > 0.2][:5]
             kept = keep([boxes[i] for i in chosen], [s[i] for i in chosen], 0.4, 0)
             rows += [[n, label, s[chosen[i]], *boxes[chosen[i]]] for i in kept]
         rows = sorted(rows, key=lambda row: -row[2])[:7]
