@@ -298,6 +298,29 @@ def test_weights_diffs_are_summed_up_whether_or_not_somebody_looks(
     np.testing.assert_allclose(late.params["conv1"][0].diff, once, atol=1e-5)
 
 
+def test_a_view_follows_later_backwards() -> None:
+    net = forced_small()
+    go_back(net, 1)
+    view = net.params["conv1"][0].diff
+    once = view.copy()
+    go_back(net, 1)
+    np.testing.assert_allclose(view, 2 * once, atol=1e-4, rtol=1e-3)
+
+
+def test_several_backwards_are_one_only_where_the_batch_is_outermost() -> None:
+    text = layer("Scale", "scale_param { axis: 0 num_axes: 2 bias_term: true }")
+    late, early = net_of(text, x=(2, 3, 4)), net_of(text, x=(2, 3, 4))
+    _ = early.params["op"][0].diff
+    for net in (late, early):
+        for step in range(3):
+            net.blobs["x"].data[...] = np.arange(24).reshape(2, 3, 4) + step
+            net.forward()
+            net.blobs["y"].diff[...] = 1 + step
+            net.backward()
+    for mine, theirs in zip(late.params["op"], early.params["op"]):
+        np.testing.assert_allclose(mine.diff, theirs.diff)
+
+
 def test_an_edit_after_backward_does_not_change_its_diffs() -> None:
     net, other = forced_small(), forced_small()
     go_back(net, 1)

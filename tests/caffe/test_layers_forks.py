@@ -366,6 +366,23 @@ def test_proposals_and_their_pooling() -> None:
         np.testing.assert_allclose(out, pooled(features[0], region[1:] / 16, 2, 3), atol=1e-6)
 
 
+def test_proposals_of_the_forks_in_cpp() -> None:
+    rng = np.random.default_rng(6)
+    text = """
+layer { name: "op" type: "Proposal" bottom: "s" bottom: "b" bottom: "i" top: "y" top: "chance"
+  proposal_param { feat_stride: 8 base_size: 8 min_size: 4 ratio: 1 scale: 2 scale: 4
+    pre_nms_topn: 6 post_nms_topn: 3 nms_thresh: 0.9 } }
+"""
+    scores = rng.permutation(4 * 3 * 4).reshape(1, 4, 3, 4).astype(np.float32)
+    net = run(text, s=scores, b=np.zeros((1, 8, 3, 4)), i=[[24, 32, 1]])
+    best = np.sort(scores[0, 2:].ravel())[::-1][:6]
+    found = net.blobs["chance"].data.ravel()
+    assert len(found) <= 3
+    assert set(found.tolist()) <= set(best.tolist())
+    assert found[0] == best[0]
+    np.testing.assert_array_equal(found, np.sort(found)[::-1])
+
+
 def half_up(value: float) -> int:
     return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 

@@ -138,6 +138,16 @@ def test_their_diffs_add_up_with_those_of_others(module: str) -> None:
     assert (net.blobs["x"].diff == 12).all()
 
 
+def test_backward_is_called_only_where_a_diff_is_needed(module: str) -> None:
+    text = INPUT.replace("force_backward: true", "") + python("one", "x", "a", "Times")
+    net = caffe.Net(parse_net(text), caffe.TEST)
+    net.forward()
+    net.blobs["a"].diff[...] = 1
+    with pytest.warns(caffe.CaffeWarning, match="force_backward"):
+        net.backward()
+    assert not net.blobs["x"].diff.any()
+
+
 def test_weights_of_their_own(module: str, tmp_path: Path) -> None:
     net = caffe.Net(parse_net(INPUT + python("w", "x", "a", "Weighted")), caffe.TEST)
     net.blobs["x"].data[...] = 1
