@@ -163,6 +163,8 @@ def test_exact_is_the_classifier_on_every_window(pooled: Transplanted) -> None:
         for j in range(maps.cols):
             expected = _by_hand(pooled, maps.data, 4 * i, 4 * j)
             np.testing.assert_allclose(maps.prob[:, i, j], expected, atol=1e-5)
+            scores = pooled.source.blobs["fc"].data[0]
+            np.testing.assert_allclose(maps.score[:, i, j], scores, atol=1e-4)
     np.testing.assert_allclose(maps.prob.sum(axis=0), 1, atol=1e-5)
     quick = heatmap(pooled, picture, size=run.plan.input_size, preprocessing=NO_MEAN)
     assert quick.method == "pooled"
@@ -203,6 +205,8 @@ def test_exact_denser_and_at_three_scales(pooled: Transplanted, thin: Transplant
     assert scales.maps.input_size == scales.plan.input_size
     assert scales.plan.passes == sum(m.rows * m.cols for m in scales.pyramid.levels)
     assert any(isinstance(p, PartialPyramid) and p.pyramid for p in seen)
+    odd, _ = _run(thin, picture, density="scales", squash=250)
+    assert odd.plan.input_size == odd.maps.input_size == (259, 259), "each level fits its windows"
     for level in scales.pyramid.levels:
         assert level.method == "exact"
         expected = _by_hand(pooled, level.data, 0, 4)
