@@ -51,8 +51,8 @@ def coord_map(fn: Function) -> CoordMap:
     param = fn.message()
     spatial = cls.spatial_of(param) if cls is not None else "unknown"
     if cls is not None and spatial in ("sliding", "transposed"):
-        rows, columns = cls.reach(param)
-        sides = [rows] if rows == columns else [rows, columns]
+        reach = cls.reach(param)
+        sides = reach[:1] if len(set(reach)) == 1 else reach
         kernel, stride, pad, dilation = (
             _numbers([getattr(side, name) for side in sides])
             for name in ("kernel", "stride", "pad", "dilation")

@@ -429,7 +429,7 @@ def _averaged_padding(state: _State, pool: LayerParameter) -> tuple[int, int]:
         blobs.add(blob)
     else:
         return 0, 0
-    (kh, sh, ph, *_), (kw, sw, pw, *_) = Convolution.reach(found)
+    (kh, sh, ph, *_), (kw, sw, pw, *_) = Convolution.reach(found)[:2]
     readers = [layer for layer in state.layers if blobs & set(layer.bottom)]
     alone = all(any(reader is layer for layer in chain) for reader in readers)
     if (kh, kw, sh, sw) != (1, 1, 1, 1) or not alone or blob in found.bottom:

@@ -403,14 +403,14 @@ def _window(reach: Reach) -> Window:
     return Window(reach.kernel, reach.stride, reach.pad, reach.dilation, reach.up, reach.clip)
 
 
-def _checked(layer: LayerParameter, reach: tuple[Reach, Reach]) -> tuple[Reach, Reach]:
+def _checked(layer: LayerParameter, reach: tuple[Reach, ...]) -> tuple[Reach, Reach]:
     for axis in reach:
         if axis.kernel < 1 or axis.stride < 1 or axis.dilation < 1:
             raise FilterLabError(
                 f"layer {layer.name!r}: kernel {axis.kernel}, stride {axis.stride}, dilation "
                 f"{axis.dilation}; each must be 1 or more"
             )
-    return reach
+    return reach[0], reach[1]
 
 
 def _check_axis(layer: LayerParameter, axis: int) -> None:

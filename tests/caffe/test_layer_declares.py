@@ -151,5 +151,8 @@ def test_coordinates_follow_the_same_declarations() -> None:
     assert axis == 1
     np.testing.assert_array_equal(scale, 0.5)
     np.testing.assert_array_equal(shift, -0.5)
+    volume = caffe.layers.Input(shape={"dim": [1, 1, 9, 9, 9]})
+    made = caffe.layers.Convolution(volume, num_output=1, kernel_size=[3, 3, 3], pad=[0, 1, 2])
+    np.testing.assert_array_equal(coord_map(made.fn)[2], [-1, 0, 1])
     with pytest.raises(UndefinedMapException):
         coord_map(caffe.layers.Permute(data, order=[0, 2, 3, 1]).fn)

@@ -230,8 +230,8 @@ class Layer:
         return cls.spatial
 
     @classmethod
-    def reach(cls, param: Any) -> tuple[Reach, Reach]:
-        """The windows of a sliding or transposed layer along rows and columns."""
+    def reach(cls, param: Any) -> tuple[Reach, ...]:
+        """The windows of a sliding or transposed layer along rows, columns and what follows."""
         raise NotImplementedError
 
     @classmethod

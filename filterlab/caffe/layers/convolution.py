@@ -35,20 +35,19 @@ class Windowed(Layer):
     spatial = "sliding"
 
     @classmethod
-    def reach(cls, param: Any) -> tuple[Reach, Reach]:
+    def reach(cls, param: Any) -> tuple[Reach, ...]:
         p = param.convolution_param
+        lists = [list(p.kernel_size), list(p.stride), list(p.pad), list(p.dilation)]
+        axes = max(2, *map(len, lists))
         sides = []
-        for name, default in (("kernel", 0), ("stride", 1), ("pad", 0), ("dilation", 1)):
-            whole = getattr(p, "kernel_size" if name == "kernel" else name)
-            values = [int(v) for v in whole] or [default]
-            pair = [values[0], values[1] if len(values) > 1 else values[0]]
-            for side, end in enumerate(("h", "w")):
-                if name != "dilation" and p.HasField(f"{name}_{end}"):
-                    pair[side] = int(getattr(p, f"{name}_{end}"))
-            sides.append(pair)
-        kernel, stride, pad, dilation = sides
-        y, x = (Reach(kernel[i], stride[i], pad[i], dilation[i]) for i in (0, 1))
-        return y, x
+        for name, values, default in zip(("kernel", "stride", "pad"), lists, (0, 1, 0)):
+            side = (values or [default]) * (1 if len(values) > 1 else axes)
+            for place, end in enumerate(("h", "w")):
+                if p.HasField(f"{name}_{end}"):
+                    side[place] = getattr(p, f"{name}_{end}")
+            sides.append(side)
+        dilation = (lists[3] or [1]) * (1 if len(lists[3]) > 1 else axes)
+        return tuple(Reach(k, s, d, e) for k, s, d, e in zip(*sides, dilation))
 
     def setup(self) -> None:
         p = self.param.convolution_param

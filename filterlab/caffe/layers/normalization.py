@@ -50,7 +50,7 @@ class LRN(Elementwise):
         return "pointwise" if across else "sliding"
 
     @classmethod
-    def reach(cls, param: Any) -> tuple[Reach, Reach]:
+    def reach(cls, param: Any) -> tuple[Reach, ...]:
         size = int(param.lrn_param.local_size)
         return (Reach(size, 1, (size - 1) // 2),) * 2
 

@@ -188,7 +188,7 @@ class Pooling(Layer):
         return "everywhere" if param.pooling_param.global_pooling else "sliding"
 
     @classmethod
-    def reach(cls, param: Any) -> tuple[Reach, Reach]:
+    def reach(cls, param: Any) -> tuple[Reach, ...]:
         p = param.pooling_param
         kernel = (p.kernel_size,) * 2 if p.HasField("kernel_size") else (p.kernel_h, p.kernel_w)
         stride = (p.stride_h, p.stride_w) if p.HasField("stride_h") else (p.stride,) * 2
