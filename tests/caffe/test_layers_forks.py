@@ -383,6 +383,25 @@ layer { name: "op" type: "Proposal" bottom: "s" bottom: "b" bottom: "i" top: "y"
     np.testing.assert_array_equal(found, np.sort(found)[::-1])
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "'feat_stride': 8 \\n'scales': !!python/tuple [4, 8, 16, 32]",
+        "{'feat_stride': 8, 'scales': (4, 8, 16, 32)}",
+        "feat_stride: 8\\nscales: [4, 8, 16, 32]",
+    ],
+)
+def test_parameters_of_the_proposal_layer(told: str) -> None:
+    text = PROPOSE.splitlines()[1:4]
+    text[2] = f'    param_str: "{told}" }} }}'
+    scores, boxes = np.zeros((1, 24, 2, 2)), np.zeros((1, 48, 2, 2))
+    net = run("\n".join(text), s=scores, b=boxes, i=[[16, 16, 1]])
+    assert net._topology.layers[-1].p.feat_stride == 8  # type: ignore[attr-defined]
+    text[2] = '    param_str: "nothing" } }'
+    with pytest.raises(CaffeError, match="names no feat_stride"):
+        run("\n".join(text), s=scores, b=boxes, i=[[16, 16, 1]])
+
+
 def half_up(value: float) -> int:
     return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 

@@ -7,8 +7,8 @@ the net.
 
 from __future__ import annotations
 
-import ast
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -228,6 +228,12 @@ def anchors(base: int, ratios: list[float], scales: list[float]) -> Floats:
 PROPOSALS = {("rpn.proposal_layer", "ProposalLayer")}
 
 
+# A name and one number or a list of them, as Faster R-CNN's prototxts write them in YAML.
+_PARAMETER = re.compile(
+    r"""['"]?(\w+)['"]?\s*:\s*(?:!!python/tuple\s*)?(\[[^\]]*\]|\([^)]*\)|[\d.]+)"""
+)
+
+
 @register("Proposal")
 class Proposal(Layer):
     """Faster R-CNN's regions: the best boxes of a region proposal network (R, 5), and their scores.
@@ -256,15 +262,16 @@ class Proposal(Layer):
         )
 
     def _read(self, text: str) -> None:
-        """Parameters of the Python layer: a line ``'feat_stride': 16``, or a dict."""
-        text = text.strip()
-        try:
-            values = ast.literal_eval(text if text.startswith("{") else f"{{{text}}}")
-            self.p.feat_stride = int(values.get("feat_stride", 16))
-            self.p.scale[:] = [float(scale) for scale in values.get("scales", ())]
-            self.p.ratio[:] = [float(ratio) for ratio in values.get("ratios", ())]
-        except (ValueError, SyntaxError, TypeError, AttributeError):
-            self.fail(f"its param_str {text[:60]!r} is none of a proposal layer")
+        """Parameters of the Python layer, which reads them as YAML: ``'feat_stride': 16``."""
+        values = {
+            name: [float(number) for number in re.findall(r"[\d.]+", given)]
+            for name, given in _PARAMETER.findall(text)
+        }
+        if "feat_stride" not in values:
+            self.fail(f"its param_str {text[:60]!r} names no feat_stride")
+        self.p.feat_stride = int(values["feat_stride"][0])
+        self.p.scale[:] = values.get("scales", ())
+        self.p.ratio[:] = values.get("ratios", ())
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         scores, boxes, info = bottom_shapes
