@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filterlab.caffe import Net
+from filterlab.caffe.proto.caffe_pb2 import LayerParameter, NetParameter
 from filterlab.errors import FilterLabError
 from filterlab.surgery.spatial import SpatialGraph, layers_for_test
 
@@ -72,13 +74,13 @@ def amount(count: int) -> str:
     return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
-def _channels(net: Any) -> dict[str, int]:
+def _channels(net: Net) -> dict[str, int]:
     return {
         name: int(blob.shape[1]) if len(blob.shape) > 1 else 1 for name, blob in net.blobs.items()
     }
 
 
-def _macs_of(layer: Any, net: Any, sizes: Mapping[str, tuple[int, int]]) -> int:
+def _macs_of(layer: LayerParameter, net: Net, sizes: Mapping[str, tuple[int, int]]) -> int:
     if layer.name not in net.params:
         return 0
     if layer.type == "InnerProduct":
@@ -90,12 +92,12 @@ def _macs_of(layer: Any, net: Any, sizes: Mapping[str, tuple[int, int]]) -> int:
     return math.prod(int(n) for n in net.params[layer.name][0].shape) * rows * cols
 
 
-def macs(net_param: Any, net: Any, sizes: Mapping[str, tuple[int, int]]) -> int:
+def macs(net_param: NetParameter, net: Net, sizes: Mapping[str, tuple[int, int]]) -> int:
     """Multiplications with addition of one pass, for blobs of these (rows, cols)."""
     return sum(_macs_of(layer, net, sizes) for layer in layers_for_test(net_param))
 
 
-def layer_work(net_param: Any, net: Any, size: tuple[int, int]) -> list[tuple[str, float]]:
+def layer_work(net_param: NetParameter, net: Net, size: tuple[int, int]) -> list[tuple[str, float]]:
     """The layers in order with the work of each at an input size, in multiplications.
 
     What a layer without multiplications costs is mostly the memory it walks through; a value
@@ -114,14 +116,14 @@ def layer_work(net_param: Any, net: Any, size: tuple[int, int]) -> list[tuple[st
     return work
 
 
-def nominal_seconds(net_param: Any, net: Any, size: tuple[int, int]) -> float:
+def nominal_seconds(net_param: NetParameter, net: Net, size: tuple[int, int]) -> float:
     """Seconds of one pass at an input size by :data:`NOMINAL_SPEED`, the same on any computer."""
     return sum(amount for _, amount in layer_work(net_param, net, size)) / NOMINAL_SPEED
 
 
 def estimate(
-    net_param: Any,
-    net: Any,
+    net_param: NetParameter,
+    net: Net,
     size: tuple[int, int],
     measured: tuple[tuple[int, int], float] | None = None,
 ) -> Cost:

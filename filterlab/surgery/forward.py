@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe import Net
+from filterlab.caffe.proto.caffe_pb2 import NetParameter
 from filterlab.errors import FilterLabError
 from filterlab.surgery.cost import layer_work, nominal_seconds
 from filterlab.surgery.transplant import Transplanted, feed, not_finite
@@ -31,7 +32,7 @@ _MOST = 24
 
 
 def pieces(
-    param: Any, net: Any, size: tuple[int, int], seconds: float | None = None
+    param: NetParameter, net: Net, size: tuple[int, int], seconds: float | None = None
 ) -> list[tuple[str, str, float]]:
     """First layer, last layer and share of the work done behind it, for each piece of a pass.
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, cast
+from typing import cast
 
+from filterlab.caffe.proto.caffe_pb2 import NetParameter
 from filterlab.errors import FilterLabError
 from filterlab.surgery.spatial import Crop, Everywhere, Same, SpatialGraph, Spread, Step, Window
 
@@ -128,7 +129,7 @@ def _axes(graph: SpatialGraph, axis: int) -> list[Axis | None]:
     return found
 
 
-def of_blob(net_param: Any, blob: str, input_name: str | None = None) -> Geometry:
+def of_blob(net_param: NetParameter, blob: str, input_name: str | None = None) -> Geometry:
     """Field, jump and start of a blob's units in pixels of the net's input.
 
     Parameters
@@ -157,7 +158,7 @@ def _of(graph: SpatialGraph, blob: str) -> Geometry:
     return Geometry(y, x)
 
 
-def net_input_size(net_param: Any) -> tuple[int, int]:
+def net_input_size(net_param: NetParameter) -> tuple[int, int]:
     """The net's own input size as its prototxt gives it, (height, width)."""
     return SpatialGraph(net_param).input_size
 
@@ -201,7 +202,11 @@ class MapGeometry:
 
     @classmethod
     def of(
-        cls, classifier: Any, dense: Any, output: str, input_name: str | None = None
+        cls,
+        classifier: NetParameter,
+        dense: NetParameter,
+        output: str,
+        input_name: str | None = None,
     ) -> MapGeometry:
         """Build it from the classifier's and the dense net's ``NetParameter``.
 

@@ -20,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import filterlab.caffe as caffe
+from filterlab.caffe import Blob, Net
 from filterlab.caffe.caffemodel import reading
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.layers import layer_class
+from filterlab.caffe.proto.caffe_pb2 import NetParameter
 from filterlab.caffe.prototxt import format_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
@@ -142,10 +144,10 @@ class Transplanted:
         What it was read from, never written to.
     """
 
-    net: Any
-    source: Any
-    param: Any
-    source_param: Any
+    net: Net
+    source: Net
+    param: NetParameter
+    source_param: NetParameter
     casts: list[Cast]
     proof: Proof
     output: str
@@ -370,7 +372,9 @@ def _read(weights: Any, total: float) -> Job[Mapping[str, Sequence[Any]]]:
         yield Progress(step, 1 + share, total, f"{name}: {layer}")
 
 
-def _check_names(param: Any, weights: Weights, found: Mapping[str, Any]) -> tuple[str, ...]:
+def _check_names(
+    param: NetParameter, weights: Weights, found: Mapping[str, Any]
+) -> tuple[str, ...]:
     """The layers with weights that a weights file does not have; refuse one that has none."""
     stored = [name for name, arrays in found.items() if len(arrays)]
     wanted = [
@@ -388,7 +392,7 @@ def _check_names(param: Any, weights: Weights, found: Mapping[str, Any]) -> tupl
     return tuple(name for name in wanted if name not in stored)
 
 
-def _one_picture_a_time(net: Any, picture: str) -> None:
+def _one_picture_a_time(net: Net, picture: str) -> None:
     """Give inputs beside the picture (labels of a loss) its batch of one."""
     batch = net.blobs[picture].shape[0]
     for name in net.inputs:
@@ -406,7 +410,7 @@ def _dense_net(plan: Rewrite) -> Any:
     return net
 
 
-def _carry(change: Change, plain: Any, dense: Any) -> Cast:
+def _carry(change: Change, plain: Net, dense: Net) -> Cast:
     if change.kind == "pool->stride 1":
         return Cast(change.old, change.new, (), change.kernel, change.kind)
     if change.kind == "padding->scale":
@@ -432,14 +436,14 @@ def _carry(change: Change, plain: Any, dense: Any) -> Cast:
     )
 
 
-def _share(source: Any, target: Any) -> None:
+def _share(source: Blob, target: Blob) -> None:
     if hasattr(target, "share_data"):
         target.share_data(source)
     else:  # BVLC's pycaffe shares only between layers of one name and shape.
         target.data[...] = source.data.reshape(target.data.shape)
 
 
-def _share_the_rest(plan: Rewrite, plain: Any, dense: Any) -> None:
+def _share_the_rest(plan: Rewrite, plain: Net, dense: Net) -> None:
     new = {c.new for c in plan.changes if c.kind in ("fc->conv", "padding->scale")}
     for name, blobs in dense.params.items():
         if name in new:
@@ -448,14 +452,14 @@ def _share_the_rest(plan: Rewrite, plain: Any, dense: Any) -> None:
             _share(source, target)
 
 
-def _make_up(padding: Padding, plain: Any, dense: Any) -> None:
+def _make_up(padding: Padding, plain: Net, dense: Net) -> None:
     """Fill the scale that stands for cells of padding, from their value in the classifier."""
     scale, bias = dense.params[padding.scale]
     scale.data[...] = padding.share
     bias.data[...] = plain.blobs[padding.blob].data[0, :, 0, 0] * (1 - padding.share)
 
 
-def feed(net: Any, name: str, data: Array) -> None:
+def feed(net: Net, name: str, data: Array) -> None:
     """Give a net an input of any size: reshape it and fill its blob."""
     blob = net.blobs[name]
     if tuple(blob.shape) != data.shape:
@@ -480,7 +484,7 @@ def finished(plan: Rewrite, values: NDArray[Any], axis: int = 0) -> Array:
     return np.asarray(values, np.float32)
 
 
-def not_finite(net: Any, what: str) -> FilterLabError:
+def not_finite(net: Net, what: str) -> FilterLabError:
     """The error that says where the first value came up that is no finite number."""
     for name, blobs in net.params.items():
         for blob in blobs:
@@ -506,7 +510,7 @@ class _Asked(NamedTuple):
     seconds: float
 
 
-def _asked(plain: Any, plan: Rewrite) -> _Asked:
+def _asked(plain: Net, plan: Rewrite) -> _Asked:
     # Noise, like a picture minus its mean: every weight takes part, and no class is favoured.
     rng = np.random.default_rng(2703)
     data = (rng.standard_normal(plan.input_shape) * 50).astype(np.float32)
@@ -523,7 +527,7 @@ def _are_probabilities(score: Array) -> bool:
     )
 
 
-def _proof(plan: Rewrite, asked: _Asked, dense: Any) -> Proof:
+def _proof(plan: Rewrite, asked: _Asked, dense: Net) -> Proof:
     before_out, before = finished(plan, asked.out, 1), asked.score
     after_out, after, seconds_after = _answer(
         dense, plan.input, asked.data, plan.output, plan.score
@@ -561,7 +565,7 @@ def top_classes(values: NDArray[Any], count: int = 5) -> tuple[int, ...]:
 
 
 def _answer(
-    net: Any, name: str, data: Array, output: str, score: str
+    net: Net, name: str, data: Array, output: str, score: str
 ) -> tuple[Array, Array, float]:
     feed(net, name, data)
     start = time.perf_counter()
