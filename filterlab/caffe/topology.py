@@ -272,6 +272,13 @@ class Topology:
                 shapes.tops.update(zip(layer.tops, tops))
                 # In place nothing new is allocated.
                 used += sum(product(s) for t, s in zip(layer.tops, tops) if t not in current)
+            for name, before in zip(layer.bottoms, bottoms):
+                after = shapes.tops.get(name, before)
+                if name in layer.tops and after != before:
+                    layer.fail(
+                        f"works in place on blob '{name}' of {shape_text(before)}, but makes it "
+                        f"{shape_text(after)}; give its top another name"
+                    )
             self._check_weights(layer, bottoms, specs, weights(index) if weights else None)
             shapes.weights.append(specs)
             shapes.made.append(tops)

@@ -85,6 +85,19 @@ def test_upsample_of_segnet_may_leave_out_the_last_row() -> None:
     assert y.shape == (2, 4, 7, 3)
 
 
+def test_a_mask_beyond_the_map_is_refused() -> None:
+    with pytest.raises(CaffeError, match="a label or index is 120, but there are 120"):
+        answer("Upsample", "upsample_param { scale: 2 }", "x m", x=X, m=np.full(X.shape, 120))
+
+
+@pytest.mark.parametrize(
+    ("kind", "rest"), [("Permute", "permute_param { order: 1 }"), ("Flatten", "")]
+)
+def test_no_layer_changes_a_shape_in_place(kind: str, rest: str) -> None:
+    with pytest.raises(CaffeError, match=r"in place on blob 'x' of 2x4x6x5, but makes it"):
+        run(layer(kind, rest, "x", "x"), x=X)
+
+
 def test_activations() -> None:
     x = np.linspace(-8, 8, 33, dtype=np.float32)
     np.testing.assert_allclose(answer("ReLU6", x=x), np.clip(x, 0, 6), atol=1e-6)

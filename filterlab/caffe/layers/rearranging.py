@@ -8,11 +8,17 @@ from __future__ import annotations
 import numpy as np
 
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Reverse, Shape, product, register, shape_text
+from filterlab.caffe.layers.base import (
+    Layer,
+    Reverse,
+    Shape,
+    indices,
+    product,
+    register,
+    shape_text,
+)
 
 __all__ = ["Axpy", "Interp", "Permute", "Reorg", "ShuffleChannel", "Upsample"]
-
-INT64 = 7
 
 
 @register("Permute")
@@ -38,11 +44,12 @@ class Permute(Layer):
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
-        return [g.op("Transpose", [bottoms[0]], perm=self._order(shapes[0]))]
+        order = self._order(shapes[0])
+        return [g.op("Transpose", [bottoms[0]], perm=order) if order else bottoms[0]]
 
     def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
         back = [int(axis) for axis in np.argsort(self._order(r.shapes[0]))]
-        return [g.op("Transpose", [r.diffs[0]], perm=back)]
+        return [g.op("Transpose", [r.diffs[0]], perm=back) if back else r.diffs[0]]
 
 
 class _Moved(Layer):
@@ -151,7 +158,7 @@ class Upsample(Layer):
 
     def _places(self, g: Graph, mask: str, shapes: list[Shape]) -> str:
         planes, size = product(shapes[0][:2]), product(shapes[0][2:])
-        return g.reshape(g.op("Cast", [mask], to=INT64), (planes, size))
+        return g.reshape(indices(g, mask, product(self._size(shapes[0]))), (planes, size))
 
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
