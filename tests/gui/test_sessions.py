@@ -214,7 +214,7 @@ def test_a_pasted_picture_is_kept_exactly_and_cleaned(
     for number in range(3):
         image.setPixel(3, 4, 0xFF0000 + number)
         QApplication.clipboard().setImage(image)
-        tab.paste()
+        tab.files.paste()
         until(lambda: len(list(folder.glob("picture-*.png"))) == 1 and on_disk().get("pictures"))
     until(lambda: desk.autosave._written[1]["filters/input"] is tab.bench.picture.pixels)
     pixels = tab.bench.picture.pixels

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qtpy.QtCore import QObject, QSignalBlocker
-from qtpy.QtWidgets import QAction, QActionGroup, QMenu
+from qtpy.QtCore import QObject, QSignalBlocker, Qt
+from qtpy.QtWidgets import QAction, QActionGroup, QMenu, QWidget
 
+from filterlab.gui.filters.desk import Desk, Pictures
+from filterlab.gui.filters.editor import FilterEditor
+from filterlab.gui.filters.input_panel import InputPanel
+from filterlab.gui.filters.look import Look
+from filterlab.gui.filters.panel import BottomPanel
+from filterlab.gui.filters.room import Room
 from filterlab.gui.filters.sources import Source
+from filterlab.gui.filters.stage import Stage
+from filterlab.gui.filters.transfer import Transfer
 from filterlab.gui.i18n import tr
 from filterlab.gui.tab import MenuItems
 from filterlab.pictures import PATTERNS, samples
 from filterlab.surgery.kernels.codegen import LIBRARIES
 from filterlab.surgery.kernels.text import FORMATS
-
-if TYPE_CHECKING:
-    from filterlab.gui.filters.tab import FiltersTab
 
 __all__ = ["FilterActions"]
 
@@ -62,44 +67,67 @@ _TRANSFORMS: tuple[tuple[str, str, tuple[Any, ...], dict[str, Any]] | None, ...]
 
 
 class FilterActions(QObject):
-    """Makes the actions of a Filters tab and keeps their check marks right."""
+    """Makes the actions of the Filters tab and keeps their check marks right.
 
-    def __init__(self, tab: FiltersTab) -> None:
-        super().__init__(tab)
-        self.tab = tab
+    Parameters
+    ----------
+    make : makes an action whose shortcut works in the tab.
+    desk, stage, panel, bottom, editors, room, files, pictures
+        What the actions act on.
+    set_look : shows the outputs another way.
+    over : the widget that menus lie over.
+    """
+
+    def __init__(
+        self,
+        make: Callable[..., QAction],
+        desk: Desk,
+        stage: Stage,
+        panel: InputPanel,
+        bottom: BottomPanel,
+        editors: Sequence[FilterEditor],
+        room: Room,
+        files: Transfer,
+        pictures: Pictures,
+        set_look: Callable[[Look], object],
+        over: QWidget,
+    ) -> None:
+        super().__init__(over)
+        self._over, self._desk, self._editors = over, desk, editors
+        self._panel, self._bottom, self._files = panel, bottom, files
+        self._pictures, self._set_look = pictures, set_look
         self._make_look()
         self._make_samples()
-        make = tab.make_action
-        self.open_picture = make(tr("Open picture …"), tab.choose_picture, "Ctrl+O")
+        self.open_picture = make(tr("Open picture …"), pictures.choose, "Ctrl+O")
         self.next_picture = make(tr("Next picture"), self._on_next, "PgDown")
         self.previous_picture = make(tr("Previous picture"), self._on_previous, "PgUp")
-        self.open_kernel = make(tr("Open kernel …"), tab.files.choose_kernel)
-        self.save_outputs = make(tr("Save outputs …"), tab.files.choose_outputs, "Ctrl+S")
-        self.save_kernel = make(tr("Save kernel …"), tab.files.choose_kernel_file)
-        self.save_net = make(tr("Save the edited net …"), tab.files.choose_net, "Ctrl+Shift+S")
-        self.copy = make(tr("Copy kernel or block"), tab.copy, "Ctrl+C")
-        self.copy_picture = make(tr("Copy output as picture"), tab.files.copy_picture)
-        self.paste = make(tr("Paste"), tab.paste, "Ctrl+V")
-        self.reset = make(tr("Start anew"), tab.reset)
-        self.net_filters = make(tr("Filters of a trained net …"), tab.files.choose_net_filters)
-        self.own = make(tr("My presets …"), tab.files.show_own)
-        self.learn = make(tr("Learn a kernel …"), tab.files.show_learn, "Ctrl+L")
-        self.lower = make(tr("Lower panel"), tab.room.show_lower, "Ctrl+B", True)
-        self.next_grid = make(tr("Next kernel grid"), tab.next_grid, "Ctrl+G")
-        self.fit = make(tr("Fit the pictures"), tab.stage.fit, "Ctrl+0")
-        self.draw = make(tr("Draw on the input"), tab.panel_.draw_button.setChecked, "Ctrl+D", True)
+        self.open_kernel = make(tr("Open kernel …"), files.choose_kernel)
+        self.save_outputs = make(tr("Save outputs …"), files.choose_outputs, "Ctrl+S")
+        self.save_kernel = make(tr("Save kernel …"), files.choose_kernel_file)
+        self.save_net = make(tr("Save the edited net …"), files.choose_net, "Ctrl+Shift+S")
+        self.copy = make(tr("Copy kernel or block"), self._copy, "Ctrl+C")
+        self.copy_picture = make(tr("Copy output as picture"), files.copy_picture)
+        self.paste = make(tr("Paste"), files.paste, "Ctrl+V")
+        self.reset = make(tr("Start anew"), self._reset)
+        self.net_filters = make(tr("Filters of a trained net …"), files.choose_net_filters)
+        self.own = make(tr("My presets …"), files.show_own)
+        self.learn = make(tr("Learn a kernel …"), files.show_learn, "Ctrl+L")
+        self.lower = make(tr("Lower panel"), room.show_lower, "Ctrl+B", True)
+        self.next_grid = make(tr("Next kernel grid"), self._next_grid, "Ctrl+G")
+        self.fit = make(tr("Fit the pictures"), stage.fit, "Ctrl+0")
+        self.draw = make(tr("Draw on the input"), panel.draw_button.setChecked, "Ctrl+D", True)
         self.pin = make(tr("Pin the pixel"), self._on_pin, "Ctrl+P")
-        self.walk = make(tr("Walk the window"), tab.bottom.play_button.click, "Ctrl+W")
-        self.camera = make(tr("Camera"), tab.panel_.camera_button.setChecked, "", True)
-        tab.panel_.draw_button.toggled.connect(self.draw.setChecked)
-        tab.panel_.camera_button.toggled.connect(self.camera.setChecked)
-        self.code_menu = QMenu(tr("Copy as code"), tab)
+        self.walk = make(tr("Walk the window"), bottom.play_button.click, "Ctrl+W")
+        self.camera = make(tr("Camera"), panel.camera_button.setChecked, "", True)
+        panel.draw_button.toggled.connect(self.draw.setChecked)
+        panel.camera_button.toggled.connect(self.camera.setChecked)
+        self.code_menu = QMenu(tr("Copy as code"), over)
         for name in LIBRARIES:
-            self._add(self.code_menu, _LIBRARY_NAMES.get(name, name), tab.files.copy_code, name)
+            self._add(self.code_menu, _LIBRARY_NAMES.get(name, name), files.copy_code, name)
         self.tool_menus = [self._tool_menu(slot) for slot in range(3)]
         self.scale_menu = self._choices(
             tr("Feed the picture as"), ((1.0, tr("0 to 1")), (255.0, tr("0 to 255"))),
-            tab.set_scale,
+            self._set_scale,
         )  # fmt: skip
 
     def menus(self) -> dict[str, MenuItems]:
@@ -137,7 +165,7 @@ class FilterActions(QObject):
         function(*args, **options)
 
     def _choices(self, title: str, choices: Any, function: Callable[[Any], Any]) -> QMenu:
-        menu = QMenu(title, self.tab)
+        menu = QMenu(title, self._over)
         group = QActionGroup(self)
         for value, text in choices:
             action = self._add(menu, text, function, value)
@@ -145,19 +173,46 @@ class FilterActions(QObject):
             group.addAction(action)
         return menu
 
+    # Edits
+
+    def _set_scale(self, scale: float) -> None:
+        self._desk.attempt(self._desk.bench.set_scale, scale)
+
+    def _fill(self, slot: int) -> None:
+        self._editors[slot].transform("fill", self._panel.brush.value())
+
+    def _swap(self, first: int, second: int) -> None:
+        self._desk.attempt(self._desk.bench.swap, first, second)
+
+    def _copy_filter(self, source: int, target: int) -> None:
+        self._desk.attempt(self._desk.bench.copy, source, target)
+
+    def _reset(self) -> None:
+        self._desk.attempt(self._desk.bench.reset)
+
+    def _copy(self) -> None:
+        """The kernel or block in front, as text."""
+        self._editors[self._desk.active].copy_text()
+
+    def _next_grid(self) -> None:
+        """Put the focus into the first kernel grid, or from one into the next."""
+        focused = [editor.grid.hasFocus() for editor in self._editors]
+        slot = (focused.index(True) + 1) % 3 if any(focused) else 0
+        self._editors[slot].grid.setFocus(Qt.ShortcutFocusReason)
+
     def _on_next(self) -> None:
-        self.tab.turn(1)
+        self._pictures.turn(1)
 
     def _on_previous(self) -> None:
-        self.tab.turn(-1)
+        self._pictures.turn(-1)
 
     def _on_pin(self) -> None:
-        self.tab.bottom.pin_button.toggle()
+        self._bottom.pin_button.toggle()
 
     # Samples
 
     def _make_samples(self) -> None:
-        self.sample_menu = QMenu(tr("Sample"), self.tab)
+        self.sample_menu = QMenu(tr("Sample"), self._over)
         for item in samples():
             self._add_source(self.sample_menu, tr(item.title), Source("sample", item.name))
         self.sample_menu.addSeparator()
@@ -171,12 +226,12 @@ class FilterActions(QObject):
         action.triggered.connect(self._on_source)
 
     def _on_source(self) -> None:
-        self.tab.open_source(self.sender().data())
+        self._pictures.open(self.sender().data())
 
     # Look
 
     def _make_look(self) -> None:
-        self.look_menu = QMenu(tr("Scale and colours"), self.tab)
+        self.look_menu = QMenu(tr("Scale and colours"), self._over)
         self._looks: list[tuple[str, Any, QAction]] = []
         for field, choices in (
             ("scale", (("shared", tr("One signed scale for all")),
@@ -210,12 +265,12 @@ class FilterActions(QObject):
     def _on_look(self, on: bool) -> None:
         field, value = self.sender().data()
         changes: dict[str, Any] = {field: on if isinstance(value, bool) else value}
-        self.tab.set_look(replace(self.tab.look, **changes))
+        self._set_look(replace(self._desk.look, **changes))
 
     def refresh_look(self) -> None:
         """Check what is in use."""
         for field, value, action in self._looks:
-            action.setChecked(getattr(self.tab.look, field) == value)
+            action.setChecked(getattr(self._desk.look, field) == value)
 
     def show_lower(self, shown: bool) -> None:
         """Check whether the lower panel is shown."""
@@ -224,7 +279,7 @@ class FilterActions(QObject):
 
     def refresh_net(self) -> None:
         """Check what the net is fed."""
-        scale = self.tab.bench.settings.scale
+        scale = self._desk.bench.settings.scale
         for action in self.scale_menu.actions():
             action.setChecked(action.data()[1][0] == scale)
 
@@ -232,9 +287,9 @@ class FilterActions(QObject):
 
     def _tool_menu(self, slot: int) -> QMenu:
         """What a filter's "more" button opens; also in the Edit menu."""
-        tab = self.tab
-        menu = QMenu(f"{tr('Filter')} &{slot}", tab)
-        editor = tab.editors[slot]
+        files = self._files
+        menu = QMenu(f"{tr('Filter')} &{slot}", self._over)
+        editor = self._editors[slot]
         turn = menu
         for item in _TRANSFORMS:
             if item is None:
@@ -249,23 +304,23 @@ class FilterActions(QObject):
             action = turn.addAction(tr(text))
             action.setData((editor.transform, (key, *args), options))
             action.triggered.connect(self._on_triggered)
-        self._add(menu, tr("Fill with the brush"), tab.fill, slot)
+        self._add(menu, tr("Fill with the brush"), self._fill, slot)
         self._add(menu, tr("Clear"), editor.clear)
         menu.addSeparator()
         for other in range(3):
             if other != slot:
                 text = tr("Swap with filter {n}").format(n=other)
-                self._add(menu, text, tab.swap, slot, other)
+                self._add(menu, text, self._swap, slot, other)
         for other in range(3):
             if other != slot:
                 text = tr("Copy to filter {n}").format(n=other)
-                self._add(menu, text, tab.copy_filter, slot, other)
+                self._add(menu, text, self._copy_filter, slot, other)
         menu.addSeparator()
         copy = menu.addMenu(tr("Copy as text"))
         for style in FORMATS:
             name = tr(_FORMAT_NAMES.get(style, style))
             self._add(copy, name, editor.copy_text, False, style)
-        self._add(menu, tr("Open kernel …"), tab.files.choose_kernel, slot)
-        self._add(menu, tr("Save kernel …"), tab.files.choose_kernel_file, slot)
-        self._add(menu, tr("Save as my preset …"), tab.files.save_own, slot)
+        self._add(menu, tr("Open kernel …"), files.choose_kernel, slot)
+        self._add(menu, tr("Save kernel …"), files.choose_kernel_file, slot)
+        self._add(menu, tr("Save as my preset …"), files.save_own, slot)
         return menu

@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import QObject
 
+from filterlab.gui.filters.desk import Desk
+from filterlab.gui.filters.editor import FilterEditor
+from filterlab.gui.filters.panel import BottomPanel
+from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.walk import Walk
-
-if TYPE_CHECKING:
-    from filterlab.gui.filters.tab import FiltersTab
 
 __all__ = ["Pointer"]
 
 
 class Pointer(QObject):
-    """Keeps outlines, explanation and walk of a Filters tab together."""
+    """Keeps outlines, explanation and walk together.
 
-    def __init__(self, tab: FiltersTab) -> None:
-        super().__init__(tab)
-        self.tab = tab
+    Parameters
+    ----------
+    desk, stage, bottom, editors
+    drawing : whether clicks on the input draw.
+    set_channel : called with the colour channel that is chosen to be explained.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        stage: Stage,
+        bottom: BottomPanel,
+        editors: Sequence[FilterEditor],
+        drawing: Callable[[], bool],
+        set_channel: Callable[[int], object],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._desk, self._stage, self._bottom = desk, stage, bottom
+        self._editors, self._drawing, self._set_channel = editors, drawing, set_channel
         self.pinned: tuple[int, int] | None = None
         self.pointed: tuple[int, int] | None = None
         self.walk = Walk(self)
         self.walk.moved.connect(self._on_walked)
         self.walk.ended.connect(self._on_walk_ended)
-        stage, panel = tab.stage, tab.bottom
         stage.hovered.connect(self._on_hovered)
         stage.left.connect(self._on_left)
         stage.clicked.connect(self._on_clicked)
-        panel.pin_toggled.connect(self._on_pin)
-        panel.walk_toggled.connect(self._on_walk)
-        panel.step_requested.connect(self._on_step)
-        panel.speed_changed.connect(self._on_speed)
-        panel.channel_chosen.connect(self._on_channel)
+        bottom.pin_toggled.connect(self._on_pin)
+        bottom.walk_toggled.connect(self._on_walk)
+        bottom.step_requested.connect(self._on_step)
+        bottom.speed_changed.connect(self._on_speed)
+        bottom.channel_chosen.connect(self._on_channel)
 
     # Pointing
 
@@ -41,11 +58,11 @@ class Pointer(QObject):
         if self.walk.active:
             return
         if view:
-            self.tab.stage.set_tracker(view - 1)
+            self._stage.set_tracker(view - 1)
             if self.pinned is None:
-                self.tab.bottom.set_slot(view - 1)
+                self._bottom.set_slot(view - 1)
         if self.pinned is None:
-            self.pointed = self.tab.stage.output_pixel(x, y)
+            self.pointed = self._stage.output_pixel(x, y)
             self.explain()
 
     def _on_left(self) -> None:
@@ -54,13 +71,13 @@ class Pointer(QObject):
             self.explain()
 
     def _on_clicked(self, view: int, x: float, y: float) -> None:
-        if view == 0 and self.tab.panel_.draw_button.isChecked():
+        if view == 0 and self._drawing():
             return
         self.walk.stop()
-        pixel = self.tab.stage.output_pixel(x, y)
+        pixel = self._stage.output_pixel(x, y)
         if pixel is not None:
             if view:
-                self.tab.bottom.set_slot(view - 1)
+                self._bottom.set_slot(view - 1)
             self.pin(None if pixel == self.pinned else pixel)
 
     def pin(self, pixel: tuple[int, int] | None) -> None:
@@ -68,45 +85,44 @@ class Pointer(QObject):
         self.pinned = pixel
         if pixel is not None:
             self.pointed = pixel
-        self.tab.bottom.set_pinned(pixel is not None)
+        self._bottom.set_pinned(pixel is not None)
         self.explain()
 
     def _on_pin(self, on: bool) -> None:
         if on and self.pointed is None:
-            frame = self.tab.stage.frame
+            frame = self._stage.frame
             if frame is not None:
                 rows, cols = frame.outputs.full_size
                 self.pointed = rows // 2, cols // 2
         self.pin(self.pointed if on else None)
 
     def _on_channel(self, channel: int) -> None:
-        self.tab.set_channel(channel)
+        self._set_channel(channel)
         self.explain()
 
     def explain(self) -> None:
         """Show how the pixel looked at is computed."""
-        tab, pixel = self.tab, self.pointed
-        frame = tab.stage.frame
+        pixel, stage, bottom = self.pointed, self._stage, self._bottom
+        bench, frame = self._desk.bench, stage.frame
         if pixel is None or frame is None:
-            tab.stage.set_window(None)
-            tab.stage.bar.set_marker(None)
-            tab.bottom.show_nothing(tab.bench)
-            for editor in tab.editors:
+            stage.set_window(None)
+            stage.bar.set_marker(None)
+            bottom.show_nothing(bench)
+            for editor in self._editors:
                 editor.grid.set_mark(None)
             return
-        if frame.outputs.revision != tab.bench.revision:
+        if frame.outputs.revision != bench.revision:
             return  # the newest outputs are on their way
         rows, cols = frame.outputs.full_size
         if not (pixel[0] < rows and pixel[1] < cols):
             self.pointed = None
             self.pin(None)
             return
-        bottom = tab.bottom
         bottom.set_pinned(self.pinned is not None)
-        picture = tab.bench.picture
-        explained = tab.bench.explain(bottom.slot, *pixel, channel=bottom.channel)
-        tab.stage.set_window(explained.box, pixel, self.pinned is not None or self.walk.active)
-        tab.stage.bar.set_marker(float(frame.look.values_of(explained.result)))
+        picture = bench.picture
+        explained = bench.explain(bottom.slot, *pixel, channel=bottom.channel)
+        stage.set_window(explained.box, pixel, self.pinned is not None or self.walk.active)
+        stage.bar.set_marker(float(frame.look.values_of(explained.result)))
         bottom.show_pixel(explained, (picture.height, picture.width))
 
     # The walk
@@ -114,7 +130,7 @@ class Pointer(QObject):
     @property
     def _grid(self) -> tuple[int, int, int]:
         """Rows, columns and step of the outputs as they are shown."""
-        frame = self.tab.stage.frame
+        frame = self._stage.frame
         if frame is None:
             return 0, 0, 1
         rows, cols = frame.outputs.data.shape[1:3]
@@ -131,7 +147,7 @@ class Pointer(QObject):
             self.walk.play()
         else:
             self.walk.pause()
-        self.tab.bottom.set_walk(self.walk.playing)
+        self._bottom.set_walk(self.walk.playing)
 
     def _on_step(self, by: int) -> None:
         rows, cols, step = self._grid
@@ -139,7 +155,7 @@ class Pointer(QObject):
             return
         if self.walk.active:
             self.walk.step(by)
-            self.tab.bottom.set_walk(False)
+            self._bottom.set_walk(False)
             return
         row, column = self.pointed or (0, 0)
         if self.pinned is not None:
@@ -156,12 +172,12 @@ class Pointer(QObject):
             return
         last = min(rows * cols - 1, max(0, done - 1))
         self.pointed = last // cols * step, last % cols * step
-        self.tab.stage.set_reveal(done)
+        self._stage.set_reveal(done)
         self.explain()
 
     def _on_walk_ended(self) -> None:
-        self.tab.stage.set_reveal(None)
-        self.tab.bottom.set_walk(False)
+        self._stage.set_reveal(None)
+        self._bottom.set_walk(False)
         self.pointed = self.pinned
         self.explain()
 

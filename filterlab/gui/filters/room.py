@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QRect, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
@@ -13,9 +12,6 @@ from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.panel import BottomPanel
 from filterlab.gui.filters.stage import Stage
-
-if TYPE_CHECKING:
-    from filterlab.gui.filters.tab import FiltersTab
 
 __all__ = ["Room", "UpperRows"]
 
@@ -95,7 +91,7 @@ class UpperRows(QGridLayout):
 
 
 class Room(QObject):
-    """Owns the splitter between the upper rows and the lower panel.
+    """Owns the splitter between the upper rows and the lower panel of a whole widget.
 
     Signals
     -------
@@ -104,27 +100,25 @@ class Room(QObject):
 
     lower_changed = Signal(bool)
 
-    def __init__(
-        self, tab: FiltersTab, stage: Stage, panel: InputPanel, lower: BottomPanel
-    ) -> None:
-        super().__init__(tab)
-        self.tab = tab
+    def __init__(self, whole: QWidget, stage: Stage, panel: InputPanel, lower: BottomPanel) -> None:
+        super().__init__(whole)
+        self._whole = whole
         self.lower = lower
         #: Whether the lower panel is wanted; None: as there is room.
         self.wanted: bool | None = None
         self._by_hand = False
         lower.hide()
         self._stage, self._panel = stage, panel
-        upper = QWidget(tab)
+        upper = QWidget(whole)
         self.rows = UpperRows(upper)
-        self.splitter = QSplitter(Qt.Vertical, tab)
+        self.splitter = QSplitter(Qt.Vertical, whole)
         self.splitter.addWidget(upper)
         self.splitter.addWidget(lower)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(1, 0)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.splitterMoved.connect(self._on_moved)
-        layout = QVBoxLayout(tab)
+        layout = QVBoxLayout(whole)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSizeConstraint(QVBoxLayout.SetNoConstraint)
         layout.addWidget(self.splitter)
@@ -157,7 +151,7 @@ class Room(QObject):
     @property
     def shown(self) -> bool:
         """Whether the lower panel is shown, or will be with the window."""
-        return bool(self.lower.isVisibleTo(self.tab))
+        return bool(self.lower.isVisibleTo(self._whole))
 
     def least_size(self) -> QSize:
         """What the tab takes at least; a lower panel that came by itself goes before that."""
@@ -169,7 +163,7 @@ class Room(QObject):
     def set_wanted(self, wanted: bool | None) -> None:
         """Show or hide the lower panel from now on; None leaves it to the room there is."""
         self.wanted = wanted
-        self.tab.updateGeometry()
+        self._whole.updateGeometry()
         self.update()
 
     def show_lower(self, on: bool) -> None:
@@ -180,7 +174,7 @@ class Room(QObject):
 
     def _reveal(self) -> None:
         """Scroll to the lower panel if the window is too low for all."""
-        area = self.tab.parentWidget()
+        area = self._whole.parentWidget()
         while area is not None and not isinstance(area, QScrollArea):
             area = area.parentWidget()
         if area is not None:
@@ -188,7 +182,7 @@ class Room(QObject):
 
     def update(self) -> None:
         """Share the tab's height out anew."""
-        width, height = self.tab.width(), self.tab.height()
+        width, height = self._whole.width(), self._whole.height()
         full = self.rows.picture_height(width)
         least, handle = self.rows.least(), self.splitter.handleWidth()
         low = self.lower.minimumSizeHint().height()

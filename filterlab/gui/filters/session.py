@@ -4,31 +4,36 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.look import COLOURS, SCALES, Look
 from filterlab.gui.filters.sources import Source
-
-if TYPE_CHECKING:
-    from filterlab.gui.filters.tab import FiltersTab
+from filterlab.workbench.filter_bench import FilterBench
 
 __all__ = ["look_from", "odd", "saved", "source_from"]
 
 
-def saved(tab: FiltersTab, source: Source | None) -> dict[str, Any]:
-    """A tab's state; ``source`` is where its picture came from, None if it is in no file."""
-    panel = tab.panel_
-    picture = tab.bench.picture
+def saved(
+    bench: FilterBench,
+    look: Look,
+    panel: InputPanel,
+    page: str,
+    lower: bool | None,
+    source: Source | None,
+) -> dict[str, Any]:
+    """The state; ``source`` is where the picture came from, None if it is in no file."""
+    picture = bench.picture
     copy = {"kind": "copy", "title": picture.title} if picture.title else None
     return {
-        "bench": tab.bench.session(),
-        "look": asdict(tab.look),
+        "bench": bench.session(),
+        "look": asdict(look),
         "source": copy if source is None else _plain(source),
         "brush": panel.brush.value(),
         "step": panel.step.value(),
         "symmetry": panel.symmetry.currentData(),
-        "page": tab.bottom.page,
-        "lower": tab.room.wanted,
+        "page": page,
+        "lower": lower,
     }
 
 

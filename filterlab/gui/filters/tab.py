@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -16,6 +16,7 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters import session
 from filterlab.gui.filters.actions import FilterActions
 from filterlab.gui.filters.camera_feed import CameraFeed
+from filterlab.gui.filters.desk import Desk, Pictures, Sayings
 from filterlab.gui.filters.drawing import Drawing
 from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.help import help_html
@@ -49,10 +50,9 @@ class FiltersTab(Tab):
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(settings, parent)
-        self.bench = FilterBench()
+        say = Sayings(self.show_info, self.show_error, self.clear_error)
+        self.desk = Desk(FilterBench(), say, self)
         self.library = KernelLibrary(settings.folder / "kernels.json")
-        self.look = Look()
-        self.active = 0
         self._started = False
         self._source: tuple[Picture, Source] | None = None
         #: What the last session's picture is read from, until another is opened: it may be on a
@@ -77,16 +77,71 @@ class FiltersTab(Tab):
         self.camera.frame.connect(self._on_camera_frame)
         self.camera.failed.connect(self.show_error)
         self.camera.stopped.connect(self._on_camera_stopped)
-        self.files = Transfer(self)
-        self.pointer = Pointer(self)
-        self.drawing = Drawing(self)
-        self.actions_ = FilterActions(self)
+        pictures = Pictures(
+            self.choose_picture,
+            self.turn,
+            self.open_source,
+            self.set_picture,
+            self.accepts,
+            self.open_paths,
+        )
+        stage, panel, bottom, editors = self.stage, self.panel_, self.bottom, self.editors
+        self.files = Transfer(
+            self.desk,
+            stage,
+            editors,
+            self.library,
+            pictures,
+            self.picture_filter(),
+            self.make_runner(),
+            self,
+        )
+        self.files.opened.connect(self.opened)
+        self.pointer = Pointer(
+            self.desk,
+            stage,
+            bottom,
+            editors,
+            panel.draw_button.isChecked,
+            self.set_channel,
+            self,
+        )
+        self.drawing = Drawing(self.desk, stage.views[0], panel, self.make_runner(), self)
+        self.actions_ = FilterActions(
+            self.make_action,
+            self.desk,
+            stage,
+            panel,
+            bottom,
+            editors,
+            self.room,
+            self.files,
+            pictures,
+            self.set_look,
+            self,
+        )
+        self.desk.refused.connect(self._on_refused)
         self.panel_.set_sample_menu(self.actions_.sample_menu)
         self.stage.scale_button.setMenu(self.actions_.look_menu)
         for editor in self.editors:
             editor.set_menu(self.actions_.tool_menus[editor.slot])
         self.actions_.show_lower(self.room.shown)
         self._adopt(self.bench)
+
+    @property
+    def bench(self) -> FilterBench:
+        """The model that is shown."""
+        return self.desk.bench
+
+    @property
+    def look(self) -> Look:
+        """How the outputs are looked at."""
+        return self.desk.look
+
+    @property
+    def active(self) -> int:
+        """The filter in front."""
+        return self.desk.active
 
     # Building
 
@@ -123,7 +178,7 @@ class FiltersTab(Tab):
         """Show another bench from now on."""
         if self._unsubscribe is not None:
             self._unsubscribe()
-        self.bench = bench
+        self.desk.bench = bench
         self._unsubscribe = bench.subscribe(self._on_change)
         for editor in self.editors:
             editor.set_bench(bench)
@@ -213,7 +268,7 @@ class FiltersTab(Tab):
         """Show the outputs another way."""
         if look == self.look:
             return
-        self.look = look
+        self.desk.look = look
         self.actions_.refresh_look()
         frame = self.stage.frame
         if frame is not None and frame.outputs.revision == self.bench.revision:
@@ -225,40 +280,28 @@ class FiltersTab(Tab):
 
     # Edits
 
-    def attempt(self, action: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Do something; a refusal is one sentence in the strip, and None is returned."""
-        try:
-            result = action(*args, **options)
-        except EXPECTED as error:
-            self.show_error(one_sentence(error), action.__name__)
-            self.panel_.refresh(self.bench)
-            return None
-        self.clear_error(action.__name__)
-        return result
+    def _on_refused(self) -> None:
+        self.panel_.refresh(self.bench)
 
     def set_size(self, rows: int, columns: int) -> None:
         """Another kernel size."""
-        self.attempt(self.bench.set_size, (rows, columns))
+        self.desk.attempt(self.bench.set_size, (rows, columns))
 
     def set_pad(self, pad: str) -> None:
         """``valid`` or ``same``."""
-        self.attempt(self.bench.set_pad, pad)
+        self.desk.attempt(self.bench.set_pad, pad)
 
     def set_stride(self, stride: int) -> None:
         """1 to 4 pixels."""
-        self.attempt(self.bench.set_stride, stride)
+        self.desk.attempt(self.bench.set_stride, stride)
 
     def set_dilation(self, dilation: int) -> None:
         """1 to 3 pixels."""
-        self.attempt(self.bench.set_dilation, dilation)
+        self.desk.attempt(self.bench.set_dilation, dilation)
 
     def set_mode(self, mode: str) -> None:
         """``grey``, ``each`` or ``three``."""
-        self.attempt(self.bench.set_mode, mode)
-
-    def set_scale(self, scale: float) -> None:
-        """What white is fed as: 1 or 255."""
-        self.attempt(self.bench.set_scale, scale)
+        self.desk.attempt(self.bench.set_mode, mode)
 
     def set_channel(self, channel: int) -> None:
         """Which colour channel is edited and explained."""
@@ -268,39 +311,9 @@ class FiltersTab(Tab):
         self._show_kernels()
         self.pointer.explain()
 
-    def fill(self, slot: int) -> None:
-        """Every cell of a filter the brush's value."""
-        self.editors[slot].transform("fill", self.panel_.brush.value())
-
-    def swap(self, first: int, second: int) -> None:
-        """Exchange two filters."""
-        self.attempt(self.bench.swap, first, second)
-
-    def copy_filter(self, source: int, target: int) -> None:
-        """Make one filter the same as another."""
-        self.attempt(self.bench.copy, source, target)
-
-    def reset(self) -> None:
-        """The filters the tab begins with."""
-        self.attempt(self.bench.reset)
-
-    def copy(self) -> None:
-        """The kernel or block in front, as text."""
-        self.editors[self.active].copy_text()
-
     def show_wanted(self, what: str) -> None:
         """What the preset popup leads on to."""
         self.files.show_wanted(what)
-
-    def paste(self) -> None:
-        """Whatever the clipboard holds."""
-        self.files.paste()
-
-    def next_grid(self) -> None:
-        """Put the focus into the first kernel grid, or from one into the next."""
-        focused = [editor.grid.hasFocus() for editor in self.editors]
-        slot = (focused.index(True) + 1) % 3 if any(focused) else 0
-        self.editors[slot].grid.setFocus(Qt.ShortcutFocusReason)
 
     def _on_brush(self) -> None:
         panel = self.panel_
@@ -311,7 +324,7 @@ class FiltersTab(Tab):
             )
 
     def _on_focused(self, slot: int) -> None:
-        self.active = slot
+        self.desk.active = slot
 
     def _on_dropped(self, slot: int, what: Any) -> None:
         """Kernel files or numbers were dropped on a filter."""
@@ -320,12 +333,6 @@ class FiltersTab(Tab):
             return
         for number, path in enumerate(what):
             self.files.open_kernel(path, (slot + number) % 3)
-
-    @property
-    def pasted_into(self) -> int:
-        """The filter under the mouse, else the one in front."""
-        slots = (editor.slot for editor in self.editors if editor.grid.under_mouse)
-        return next(slots, self.active)
 
     # Undo
 
@@ -431,7 +438,14 @@ class FiltersTab(Tab):
     # State
 
     def save_state(self) -> dict[str, Any]:
-        return session.saved(self, self._known_source())
+        return session.saved(
+            self.bench,
+            self.look,
+            self.panel_,
+            self.bottom.page,
+            self.room.wanted,
+            self._known_source(),
+        )
 
     def _known_source(self) -> Source | None:
         """What the picture can be read from again; None if it is in no file."""
@@ -498,7 +512,7 @@ class FiltersTab(Tab):
         self._started = bool(state["live"].picture.title)
         self._source = state["picture_source"]
         self._waiting = state["waiting"]
-        self.active = state["active"]
+        self.desk.active = state["active"]
         self._adopt(state["live"])
         self._restore_ways(state)
 

@@ -92,7 +92,7 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     tab.bottom.show_page("cursor")
 
     # Colour: one grid a channel.
-    tab.reset()
+    tab.bench.reset()
     tab.set_mode("three")
     wait(lambda: tab.settled, "three-channel outputs")
     tab.set_channel(1)
@@ -132,7 +132,7 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     tab.bench.set_kernel(1, np.full((5, 5), 3e38, np.float32))
     wait(lambda: tab.settled, "the output that is not finite")
     yield "not_finite_in_words"
-    tab.reset()
+    tab.bench.reset()
     tab.panel_.draw_button.setChecked(True)
     view = tab.stage.views[0]
     ends = [view.to_widget(120, 40), view.to_widget(330, 250)]
@@ -153,7 +153,7 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     dialog.reject()
 
     # Learn the blur that made a picture.
-    tab.reset()
+    tab.bench.reset()
     wait(lambda: tab.settled, "the outputs to learn from")
     tab.files.show_learn()
     dialog = tab.files.dialog

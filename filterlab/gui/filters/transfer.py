@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Qt
-from qtpy.QtWidgets import QApplication, QDialog, QFileDialog
+from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtWidgets import QApplication, QDialog, QFileDialog, QWidget
 
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.filters.desk import Desk, Pictures
+from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.learn_dialog import LearnDialog
 from filterlab.gui.filters.net_dialog import NetFiltersDialog
 from filterlab.gui.filters.output_files import (
@@ -19,16 +22,16 @@ from filterlab.gui.filters.output_files import (
     save_outputs_job,
 )
 from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
+from filterlab.gui.filters.stage import Stage
 from filterlab.gui.i18n import tr
+from filterlab.gui.jobs import JobRunner
 from filterlab.gui.saving import NET_ENDINGS, net_prefix, net_targets, save_path
 from filterlab.gui.widgets.colours import lut
 from filterlab.paths import model
 from filterlab.surgery.kernels.learn import Learned
+from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import read_kernel, write_kernel
 from filterlab.surgery.layer_filters import LayerFilters, read_layer_filters
-
-if TYPE_CHECKING:
-    from filterlab.gui.filters.tab import FiltersTab
 
 __all__ = ["Transfer"]
 
@@ -36,12 +39,38 @@ _KERNEL_FILES = "*.txt *.csv *.tsv *.json *.npy *.gmic *.py"
 
 
 class Transfer(QObject):
-    """Asks where to, reads, writes; every refusal is one sentence."""
+    """Asks where to, reads, writes; every refusal is one sentence.
 
-    def __init__(self, tab: FiltersTab) -> None:
-        super().__init__(tab)
-        self.tab = tab
-        self.runner = tab.make_runner()
+    Parameters
+    ----------
+    desk, stage, editors, library
+    pictures : how a picture that is pasted becomes the input.
+    picture_filter : the file dialogs' filter for pictures.
+    runner : writes outputs.
+    over : the widget that dialogs lie over.
+
+    Signals
+    -------
+    opened(str) : a kernel file was read
+    """
+
+    opened = Signal(str)
+
+    def __init__(
+        self,
+        desk: Desk,
+        stage: Stage,
+        editors: Sequence[FilterEditor],
+        library: KernelLibrary,
+        pictures: Pictures,
+        picture_filter: str,
+        runner: JobRunner,
+        over: QWidget,
+    ) -> None:
+        super().__init__(over)
+        self._desk, self._stage, self._editors, self._library = desk, stage, editors, library
+        self._pictures, self._picture_filter, self._over = pictures, picture_filter, over
+        self.runner = runner
         self.runner.done.connect(self._on_saved)
         self.dialog: QDialog | None = None
 
@@ -49,12 +78,12 @@ class Transfer(QObject):
 
     def _slot(self, slot: Any) -> int:
         # A menu's triggered(bool) may come along where no filter is named.
-        return self.tab.active if isinstance(slot, bool) or slot is None else int(slot)
+        return self._desk.active if isinstance(slot, bool) or slot is None else int(slot)
 
     def choose_kernel(self, slot: Any = None) -> None:
         """Ask for a kernel file and read it into a filter."""
         path, _ = QFileDialog.getOpenFileName(
-            self.tab,
+            self._over,
             tr("Open kernel"),
             "",
             f"{tr('Kernels')} ({_KERNEL_FILES});;{tr('All files')} (*)",
@@ -64,18 +93,18 @@ class Transfer(QObject):
 
     def open_kernel(self, path: Path, slot: int) -> None:
         """Read a kernel file into a filter."""
-        kernel = self.tab.attempt(read_kernel, path)
+        kernel = self._desk.attempt(read_kernel, path)
         if (
             kernel is not None
-            and self.tab.attempt(self.tab.bench.set_kernel, slot, kernel) is not None
+            and self._desk.attempt(self._desk.bench.set_kernel, slot, kernel) is not None
         ):
-            self.tab.opened.emit(str(path))
+            self.opened.emit(str(path))
 
     def choose_kernel_file(self, slot: Any = None) -> None:
         """Ask for a name and write a filter's kernel."""
         slot = self._slot(slot)
         path = save_path(
-            self.tab, tr("Save kernel"), f"kernel_{slot}.txt",
+            self._over, tr("Save kernel"), f"kernel_{slot}.txt",
             f"{tr('Text, ImageJ rows')} (*.txt);;CSV (*.csv);;TSV (*.tsv);;JSON (*.json);;"
             "numpy (*.npy);;G'MIC (*.gmic);;Python (*.py)",
         )  # fmt: skip
@@ -84,19 +113,19 @@ class Transfer(QObject):
 
     def write_kernel(self, path: Path, slot: int) -> None:
         """Write a filter's kernel."""
-        channel = self.tab.editors[slot].channel
+        channel = self._editors[slot].channel
         try:
-            write_kernel(path, self.tab.bench.kernel(slot, channel))
+            write_kernel(path, self._desk.bench.kernel(slot, channel))
         except EXPECTED as error:
-            self.tab.show_error(one_sentence(error))
+            self._desk.say.error(one_sentence(error), "")
         else:
-            self.tab.show_info(tr("Written: {name}").format(name=path.name))
+            self._desk.say.info(tr("Written: {name}").format(name=path.name))
 
     # Own presets
 
     def save_own(self, slot: int) -> None:
         """Ask for a name and keep a filter as a preset."""
-        dialog = SaveKernelDialog(self.tab.library, self.tab)
+        dialog = SaveKernelDialog(self._library, self._over)
         dialog.setAttribute(Qt.WA_DeleteOnClose)
         dialog.setProperty("slot", slot)
         dialog.accepted.connect(self._on_save_own)
@@ -106,18 +135,18 @@ class Transfer(QObject):
     def _on_save_own(self) -> None:
         dialog = self.sender()
         slot = int(dialog.property("slot"))
-        bench = self.tab.bench
-        saved = self.tab.attempt(
-            self.tab.library.save, dialog.name, bench.filter(slot), dialog.category_name,
+        bench = self._desk.bench
+        saved = self._desk.attempt(
+            self._library.save, dialog.name, bench.filter(slot), dialog.category_name,
             bench.bias(slot),
         )  # fmt: skip
         if saved is not None:
-            self.tab.show_info(tr("Kept as “{name}” among your presets.").format(name=saved.name))
+            self._desk.say.info(tr("Kept as “{name}” among your presets.").format(name=saved.name))
 
     def show_wanted(self, what: str) -> None:
         """What was asked for in the popup of the filter in front's presets."""
         if what == "save":
-            self.save_own(self.tab.active)
+            self.save_own(self._desk.active)
         elif what == "own":
             self.show_own()
         elif what == "pocket":
@@ -127,21 +156,21 @@ class Transfer(QObject):
 
     def show_own(self) -> None:
         """List the user's presets."""
-        dialog = OwnKernelsDialog(self.tab.library, self.tab)
+        dialog = OwnKernelsDialog(self._library, self._over)
         dialog.setAttribute(Qt.WA_DeleteOnClose)
         dialog.chosen.connect(self._on_own)
         self.dialog = dialog
         dialog.open()
 
     def _on_own(self, name: str) -> None:
-        self.tab.editors[self.tab.active].presets.choose_own(name)
+        self._editors[self._desk.active].presets.choose_own(name)
 
     # A trained net's filters
 
     def choose_net_filters(self) -> None:
         """Ask for a net and offer its first layer's filters."""
         path, _ = QFileDialog.getOpenFileName(
-            self.tab, tr("Open a net's weights"), "",
+            self._over, tr("Open a net's weights"), "",
             f"{tr('Nets')} (*.caffemodel *.h5 *.prototxt);;{tr('All files')} (*)",
         )  # fmt: skip
         if path:
@@ -151,18 +180,15 @@ class Transfer(QObject):
         """Offer the first filters of a net, given by either of its two files."""
         weights, prototxt = _pair(path)
         if weights is None or prototxt is None:
-            self.tab.show_error(
-                tr(
-                    "{name}: its {what} was not found beside it; put the two into one folder."
-                ).format(
-                    name=path.name,
-                    what=".prototxt" if prototxt is None else ".caffemodel",
-                )
+            sentence = tr(
+                "{name}: its {what} was not found beside it; put the two into one folder."
             )
+            what = ".prototxt" if prototxt is None else ".caffemodel"
+            self._desk.say.error(sentence.format(name=path.name, what=what), "")
             return
-        filters = self.tab.attempt(read_layer_filters, prototxt, weights)
+        filters = self._desk.attempt(read_layer_filters, prototxt, weights)
         if filters is not None:
-            dialog = NetFiltersDialog(filters, self.tab)
+            dialog = NetFiltersDialog(filters, self._over)
             dialog.setAttribute(Qt.WA_DeleteOnClose)
             self._filters: LayerFilters = filters
             dialog.chosen.connect(self._on_net_filter)
@@ -171,16 +197,16 @@ class Transfer(QObject):
 
     def _on_net_filter(self, index: int) -> None:
         kernel = self._filters.kernels[index]
-        bench, slot = self.tab.bench, self.tab.active
+        bench, slot = self._desk.bench, self._desk.active
         with bench.group("Take filter from net"):
-            self.tab.attempt(bench.set_kernel, slot, kernel if len(kernel) == 3 else kernel[0])
-            self.tab.attempt(bench.set_bias, slot, float(self._filters.bias[index]))
+            self._desk.attempt(bench.set_kernel, slot, kernel if len(kernel) == 3 else kernel[0])
+            self._desk.attempt(bench.set_bias, slot, float(self._filters.bias[index]))
 
     # Learning
 
     def show_learn(self) -> None:
         """Open the dialog that finds a kernel from before and after."""
-        frame, bench = self.tab.stage.frame, self.tab.bench
+        frame, bench = self._stage.frame, self._desk.bench
         outputs = []
         if frame is not None and frame.outputs.step == 1 and bench.settings.stride == 1:
             outputs = [
@@ -189,7 +215,7 @@ class Transfer(QObject):
             ]
         dialog = LearnDialog(
             bench.picture.pixels, bench.picture.title, outputs, bench.size,
-            self.tab.picture_filter(), self.tab,
+            self._picture_filter, self._over,
         )  # fmt: skip
         dialog.setAttribute(Qt.WA_DeleteOnClose)
         dialog.chosen.connect(self._on_learned)
@@ -197,17 +223,17 @@ class Transfer(QObject):
         dialog.open()
 
     def _on_learned(self, found: Learned) -> None:
-        bench, slot = self.tab.bench, self.tab.active
+        bench, slot = self._desk.bench, self._desk.active
         with bench.group("Learn kernel"):
-            self.tab.attempt(bench.set_kernel, slot, found.kernel, "Learn kernel")
-            self.tab.attempt(bench.set_bias, slot, found.bias)
+            self._desk.attempt(bench.set_kernel, slot, found.kernel, "Learn kernel")
+            self._desk.attempt(bench.set_bias, slot, found.bias)
 
     # Outputs and the net
 
     def choose_outputs(self) -> None:
         """Ask for a name and write the three outputs."""
         path = save_path(
-            self.tab, tr("Save outputs"), "filter.png",
+            self._over, tr("Save outputs"), "filter.png",
             f"{tr('As shown')} (*.png *.jpg *.webp);;{tr('Numbers, float32')} (*.npy *.tif)",
             output_targets,
         )  # fmt: skip
@@ -217,18 +243,18 @@ class Transfer(QObject):
     def save_outputs(self, path: Path) -> None:
         """Write the three outputs: as shown or raw, as the ending says."""
         self.runner.start(
-            save_outputs_job(self.tab.bench.snapshot(), self.tab.look, path), tr("Saving")
+            save_outputs_job(self._desk.bench.snapshot(), self._desk.look, path), tr("Saving")
         )
 
     def _on_saved(self, paths: list[Path]) -> None:
-        self.tab.show_info(
+        self._desk.say.info(
             tr("Written: {name}").format(name=", ".join(path.name for path in paths))
         )
 
     def choose_net(self) -> None:
         """Ask for a name and write prototxt and caffemodel."""
         path = save_path(
-            self.tab, tr("Save the edited net"), "conv", f"{tr('Caffe nets')} (*.prototxt)",
+            self._over, tr("Save the edited net"), "conv", f"{tr('Caffe nets')} (*.prototxt)",
             net_targets, endings=NET_ENDINGS,
         )  # fmt: skip
         if path is not None:
@@ -236,7 +262,7 @@ class Transfer(QObject):
 
     def save_net(self, prefix: Path) -> None:
         """Write ``prefix.prototxt`` and ``prefix.caffemodel``."""
-        written = self.tab.attempt(self.tab.bench.save_net, prefix)
+        written = self._desk.attempt(self._desk.bench.save_net, prefix)
         if written is not None:
             self._on_saved(list(written))
 
@@ -244,30 +270,41 @@ class Transfer(QObject):
 
     def copy_code(self, library: str) -> None:
         """Put a program that computes the present outputs on the clipboard."""
-        code = self.tab.attempt(self.tab.bench.program, library)
+        code = self._desk.attempt(self._desk.bench.program, library)
         if code is not None:
             QApplication.clipboard().setText(code)
-            self.tab.show_info(tr("The program is on the clipboard."))
+            self._desk.say.info(tr("The program is on the clipboard."))
 
     def copy_picture(self) -> None:
         """Put the output of the filter in front on the clipboard, as it is shown."""
-        frame = self.tab.stage.frame
+        frame = self._stage.frame
         if frame is not None:
-            image = image_of(frame.shown[self.tab.active].pixels, lut(frame.look.table))
+            image = image_of(frame.shown[self._desk.active].pixels, lut(frame.look.table))
             QApplication.clipboard().setImage(image)
 
     def paste(self) -> None:
         """A picture, files or numbers from the clipboard."""
         data = QApplication.clipboard().mimeData()
         urls = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
-        if urls and self.tab.accepts(urls):
-            self.tab.open_paths(urls)
+        if urls and self._pictures.accepts(urls):
+            self._pictures.open_files(urls)
         elif data.hasImage() and not data.hasText():
-            pixels = self.tab.attempt(picture_of, QApplication.clipboard().image())
+            pixels = self._desk.attempt(picture_of, QApplication.clipboard().image())
             if pixels is not None:
-                self.tab.attempt(self.tab.set_picture, pixels, tr("pasted"))
+                self._put(pixels)
         else:
-            self.tab.editors[self.tab.pasted_into].paste_text()
+            self._editors[self._pasted_into()].paste_text()
+
+    def _put(self, pixels: np.ndarray) -> None:
+        def set_picture() -> object:
+            return self._pictures.put(pixels, tr("pasted"))
+
+        self._desk.attempt(set_picture)
+
+    def _pasted_into(self) -> int:
+        """The filter under the mouse, else the one in front."""
+        slots = (editor.slot for editor in self._editors if editor.grid.under_mouse)
+        return next(slots, self._desk.active)
 
     def shutdown(self) -> None:
         """Stop writing, close what is open."""

@@ -219,7 +219,7 @@ def test_swap_and_copy_between_slots(tab: FiltersTab, hands: Any) -> None:
     ids=["tsv", "csv", "imagej", "gmic", "python", "numpy", "json"],
 )
 def test_a_kernel_is_pasted_in_every_form(tab: FiltersTab, text: str) -> None:
-    tab.active = 1
+    tab.desk.active = 1
     QApplication.clipboard().setText(text)
     tab.actions_.paste.trigger()
     expected = np.pad(np.arange(1, 10, dtype=np.float32).reshape(3, 3), 1)
@@ -232,7 +232,7 @@ def test_what_is_copied_is_pasted_back(tab: FiltersTab, style: str) -> None:
     kernel = np.random.default_rng(3).normal(size=(5, 5)).astype(np.float32)
     tab.bench.set_kernel(0, kernel)
     tab.editors[0].copy_text(style=style)
-    tab.active = 2
+    tab.desk.active = 2
     tab.actions_.paste.trigger()
     np.testing.assert_array_equal(tab.bench.kernel(2), kernel)
 
@@ -256,7 +256,7 @@ def test_what_is_no_kernel_is_said_and_changes_nothing(
     tab: FiltersTab, hands: Any, text: str
 ) -> None:
     before, undo = tab.bench.filter(1).copy(), tab.undo_text()
-    tab.active = 1
+    tab.desk.active = 1
     QApplication.clipboard().setText(text)
     tab.actions_.paste.trigger()
     assert len(hands.errors) == 1
@@ -359,7 +359,7 @@ def dropped(editor: Any, data: QMimeData) -> bool:
 
 
 def test_a_drop_goes_to_the_filter_under_it(tab: FiltersTab, tmp_path: Path) -> None:
-    tab.active = 0
+    tab.desk.active = 0
     text = QMimeData()
     text.setText("1 2 3\n4 5 6\n7 8 9")
     assert dropped(tab.editors[2], text)
@@ -377,7 +377,7 @@ def test_a_drop_goes_to_the_filter_under_it(tab: FiltersTab, tmp_path: Path) -> 
 
 
 def test_a_paste_goes_to_the_grid_under_the_mouse(tab: FiltersTab, hands: Any) -> None:
-    tab.active = 0
+    tab.desk.active = 0
     QApplication.clipboard().setText("1 2 3\n4 5 6\n7 8 9")
     grid = tab.editors[2].grid
     at = QPointF(grid.cell_rect(1, 1).center())

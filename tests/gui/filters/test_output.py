@@ -68,7 +68,7 @@ def test_a_kernel_file_reads_back(
 ) -> None:
     kernel = np.random.default_rng(0).normal(size=(5, 5)).astype(np.float32)
     tab.bench.set_kernel(1, kernel)
-    tab.active = 1
+    tab.desk.active = 1
     save_as(monkeypatch, tmp_path / f"k{suffix}")
     tab.actions_.save_kernel.trigger()
     np.testing.assert_array_equal(read_kernel(tmp_path / f"k{suffix}"), kernel)
@@ -121,7 +121,7 @@ def test_the_copied_code_gives_the_same_numbers(
 
 
 def test_an_output_is_copied_as_a_picture(tab: FiltersTab, hands: Any) -> None:
-    tab.active = 2
+    tab.desk.active = 2
     tab.actions_.copy_picture.trigger()
     image = QApplication.clipboard().image()
     frame = tab.stage.frame
@@ -143,7 +143,7 @@ def test_a_blur_is_learned_back(qtbot: QtBot, tab: FiltersTab, hands: Any) -> No
     qtbot.waitUntil(lambda: dialog.learned is not None and not dialog.runner.running, timeout=15000)
     np.testing.assert_allclose(dialog.grid.values(), wanted, atol=1e-4)
     assert "100" in dialog.result.text()
-    tab.active = 2
+    tab.desk.active = 2
     dialog.use_button.click()
     np.testing.assert_allclose(tab.bench.kernel(2), wanted, atol=1e-4)
     assert tab.undo_text() == "Learn kernel"

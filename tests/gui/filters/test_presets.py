@@ -143,7 +143,7 @@ def test_own_presets_are_saved_used_renamed_exchanged_deleted(
     assert (back.name, back.category, back.bias) == ("Snow", "Weather", 0.25)
     np.testing.assert_array_equal(back.values[0], mine)
     dialog.list.setCurrentRow(0)
-    tab.active = 1
+    tab.desk.active = 1
     dialog.use_button.click()
     np.testing.assert_array_equal(tab.bench.kernel(1), mine)
     dialog.accept()
@@ -163,8 +163,8 @@ def test_a_taken_name_is_said(tab: FiltersTab, hands: Any) -> None:
 def test_first_filters_of_a_net_become_kernels(tab: FiltersTab, tmp_path: Path) -> None:
     tab.bench.set_bias(1, 0.5)
     tab.bench.save_net(tmp_path / "net")
-    tab.reset()
-    tab.active = 0
+    tab.bench.reset()
+    tab.desk.active = 0
     tab.files.show_net_filters(tmp_path / "net.caffemodel")
     dialog: Any = tab.files.dialog
     assert len(dialog.tiles) == 3
