@@ -201,6 +201,16 @@ def test_embed_and_batch_reindex_by_finite_differences() -> None:
     assert check(net, np.random.default_rng(5))
 
 
+def test_a_weight_as_a_blob_has_a_gradient() -> None:
+    text = (
+        'layer { name: "w" type: "Parameter" top: "w" parameter_param { shape { dim: 4 } } }\n'
+        + layer("Scale", "scale_param { axis: 1 }", "x w")
+    )
+    net = net_of(text, **X)
+    assert check(net, np.random.default_rng(11))
+    assert net.params["w"][0].diff.any()
+
+
 CHAIN = """
 layer { name: "conv" type: "Convolution" bottom: "x" top: "conv"
   convolution_param { num_output: 4 kernel_size: 3 bias_term: false } }

@@ -49,6 +49,7 @@ def answer(
         ("Interp", "interp_param { zoom_factor: 3 shrink_factor: 2 }", "x", {}),
         ("ConvolutionDepthwise", "convolution_param { num_output: 4 kernel_size: 3 }", "x", {}),
         ("Axpy", "", "s x z", {"s": (2, 4), "z": X.shape}),
+        ("Axpy", "", "s x z", {"s": (2, 4), "x": (2, 4), "z": (2, 4)}),
     ],
 )
 def test_gradients_by_finite_differences(
@@ -429,6 +430,20 @@ def pooled(features: Floats, region: Any, rows: int, columns: int) -> Floats:
         part = features[:, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
         out[:, i, j] = part.max(axis=(1, 2)) if part.size else 0
     return out
+
+
+@pytest.mark.parametrize(
+    ("kind", "rest", "words"),
+    [
+        ("ROIPooling", "roi_pooling_param { pooled_h: 1 pooled_w: 1 }",
+         "index is 2, but there are 2"),
+        ("PSROIPooling", "psroi_pooling_param { spatial_scale: 1 output_dim: 4 group_size: 1 }",
+         "a region is of picture 2, but there are 2"),
+    ],
+)  # fmt: skip
+def test_a_region_of_no_picture_is_refused(kind: str, rest: str, words: str) -> None:
+    with pytest.raises(CaffeError, match=words):
+        answer(kind, rest, "x r", x=X, r=[[0, 0, 0, 2, 2], [2, 0, 0, 2, 2]])
 
 
 def test_psroi_pooling() -> None:

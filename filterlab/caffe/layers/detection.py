@@ -16,7 +16,15 @@ import numpy.typing as npt
 
 from filterlab.caffe.blob import Blob
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.layers.base import Layer, Reverse, Shape, product, register, shape_text
+from filterlab.caffe.layers.base import (
+    Layer,
+    Reverse,
+    Shape,
+    indices,
+    product,
+    register,
+    shape_text,
+)
 from filterlab.caffe.proto import caffe_pb2
 
 __all__ = ["DetectionOutput", "PSROIPooling", "PriorBox", "Proposal", "ROIPooling"]
@@ -364,6 +372,9 @@ class ROIPooling(_Regions):
     ) -> list[str]:
         p = self.p
         regions = g.reshape(bottoms[1], (shapes[1][0], 5))
+        picture, boxes = g.ops("Split", [regions, g.ints([1, 4])], 2, axis=1)
+        picture = g.op("Cast", [indices(g, picture, shapes[0][0])], to=1)
+        regions = g.op("Concat", [picture, boxes], axis=1)
         return [
             g.op(
                 "MaxRoiPool",

@@ -16,6 +16,7 @@ from filterlab.caffe.layers.base import (
     product,
     register,
     shape_text,
+    sum_but,
 )
 
 __all__ = ["Axpy", "Interp", "Permute", "Reorg", "ShuffleChannel", "Upsample"]
@@ -144,6 +145,11 @@ class Upsample(Layer):
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape, size = bottom_shapes[0], self._size(bottom_shapes[0])
+        if min(size) < 1:
+            self.fail(
+                f"bottom '{self.bottoms[0]}' of {shape_text(shape[2:])} gives an output of "
+                f"{shape_text(size)}; both need at least one row and column"
+            )
         if len(bottom_shapes) > 1 and bottom_shapes[1] != shape:
             self.fail(
                 f"bottom '{self.bottoms[1]}' is {shape_text(bottom_shapes[1])} but "
@@ -302,8 +308,7 @@ class Axpy(Layer):
         shape, diff = r.shapes[1], r.diffs[0]
         scale = None
         if r.wanted[0]:
-            axes = g.ints(range(2, len(shape)))
-            scale = g.op("Mul", [diff, r.bottom(1)])
-            scale = g.reshape(g.op("ReduceSum", [scale, axes], keepdims=1), r.shapes[0])
+            scale = sum_but(g, g.op("Mul", [diff, r.bottom(1)]), shape, (0, 1))
+            scale = g.reshape(scale, r.shapes[0])
         along = g.op("Mul", [diff, self._wide(g, r.bottom(0), shape)]) if r.wanted[1] else None
         return [scale, along, diff]
