@@ -27,9 +27,11 @@ from qtpy.QtWidgets import (
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.jobs import Latest
-from filterlab.surgery.transplant import transplant_job
+from filterlab.gui.net_findings import Asked, Examined, NetFindings, examined
+from filterlab.surgery.doctor import examine
+from filterlab.surgery.heatmap import Preprocessing
 from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model
 from filterlab.zoo.labels import read_labels
 from filterlab.zoo.own_models import Found, look, remember
@@ -90,6 +92,14 @@ class OwnModelDialog(QDialog):
         form.addRow(tr("Mean B, G, R"), self.mean)
         form.addRow(tr("Scale"), self.scale)
         form.addRow(tr("Channel order"), self.order)
+        self.findings = NetFindings(self)
+        self.findings.chosen.connect(self._examine)
+        self._examining = Latest(self)
+        self._examining.ready.connect(self._on_examined)
+        self._examining.failed.connect(self._on_problem)
+        for edit in (self.mean, self.scale, self.class_names):
+            edit.editingFinished.connect(self._examine)
+        self.order.activated.connect(self._examine)
         self.notes = QLabel(self)
         self.notes.setProperty("role", "muted")
         self.problem = QLabel(self)
@@ -111,6 +121,7 @@ class OwnModelDialog(QDialog):
         layout.setContentsMargins(margin, margin, margin, margin)
         layout.setSpacing(margin)
         layout.addLayout(form)
+        layout.addWidget(self.findings)
         layout.addWidget(self.notes)
         layout.addWidget(self.problem)
         layout.addStretch(1)
@@ -190,7 +201,7 @@ class OwnModelDialog(QDialog):
     @property
     def looking(self) -> bool:
         """Whether files are still being looked for or opened."""
-        return self._looking.busy or self._opening.busy
+        return self._looking.busy or self._opening.busy or self._examining.busy
 
     def _on_found(self, found: Found) -> None:
         self._found = found
@@ -220,6 +231,26 @@ class OwnModelDialog(QDialog):
             self.title.setText(named.model().title)
         self._show_notes()
         self._on_problem("")
+        self.findings.clear()
+        self._examine()
+
+    def _examine(self) -> None:
+        """Say what the net is, before anything is done to it."""
+        try:
+            wanted = self._wanted()
+        except EXPECTED:
+            return  # the form is not filled in yet
+        chosen = self.findings.choices
+        ready = Preprocessing(wanted["mean_bgr"], wanted["scale"], wanted["order"])
+        self._examining.request(
+            examined,
+            Asked(wanted["prototxt"], wanted["weights"], wanted["labels_path"], ready, **chosen),
+        )
+
+    def _on_examined(self, result: Examined) -> None:
+        self.findings.show_examined(result)
+        self._on_problem(tr_sentence(result.findings.trouble))
+        self.buttons.button(QDialogButtonBox.Ok).setEnabled(not result.findings.trouble)
 
     def _show_notes(self) -> None:
         self.notes.setText("\n".join(self._notes(self._found)))
@@ -267,6 +298,7 @@ class OwnModelDialog(QDialog):
         )
         if path:
             self.class_names.setText(path)
+            self._examine()
 
     # Ending
 
@@ -280,11 +312,14 @@ class OwnModelDialog(QDialog):
             self._on_problem(one_sentence(error))
             return
         self._looking.drop()
+        self._examining.drop()
         self._on_problem("")
         self.notes.setText(tr("Opening the files …"))
         self.notes.setVisible(True)
         self.buttons.button(QDialogButtonBox.Ok).setEnabled(False)
-        self._opening.request(_opened, self._found, wanted, self.title.text().strip())
+        self._opening.request(
+            _opened, self._found, wanted, self.title.text().strip(), self.findings.choices
+        )
 
     def _on_refused(self, sentence: str) -> None:
         self.buttons.button(QDialogButtonBox.Ok).setEnabled(True)
@@ -300,8 +335,8 @@ class OwnModelDialog(QDialog):
         super().accept()
 
     def done(self, result: int) -> None:
-        self._looking.shutdown()
-        self._opening.shutdown()
+        for worker in (self._looking, self._opening, self._examining):
+            worker.shutdown()
         super().done(result)
 
     def _path(self, edit: QLineEdit, what: str) -> Path:
@@ -337,13 +372,17 @@ class OwnModelDialog(QDialog):
         }
 
 
-def _opened(found: Found, wanted: dict[str, Any], title: str) -> Model:
+def _opened(found: Found, wanted: dict[str, Any], title: str, chosen: dict[str, Any]) -> Model:
     """The model that the form says, known to open: both files are read as the transplant will."""
     if found.prototxt != wanted["prototxt"]:
         found = look(wanted["prototxt"])  # typed a moment ago
-    job = transplant_job(wanted["prototxt"], wanted["weights"])
-    for progress in job:
-        if progress.step == "rewrite the layers":
-            break
-    job.close()
-    return replace(found, **wanted).model(title)
+    result = examine(wanted["prototxt"], wanted["weights"], **chosen)
+    if result.trouble:
+        raise FilterLabError(result.trouble)
+    # What the net says itself is not written down as a choice.
+    plain = examine(wanted["prototxt"], wanted["weights"])
+    own = {} if plain.trouble else plain.choices
+    kept = {key: value for key, value in result.choices.items() if value != own.get(key)}
+    if result.channels != result.declared_channels:
+        kept["channels"] = result.channels
+    return replace(replace(found, **wanted).model(title), **kept)

@@ -738,6 +738,22 @@ class HeatmapBench:
         self.journal.clear()
         self._put(state)
 
+    def take_over(self, other: HeatmapBench) -> None:
+        """Go on with what another bench has: state, history, nets and maps. Drop the other."""
+        for name in (
+            "_state",
+            "journal",
+            "_nets",
+            "_runs",
+            "_checks",
+            "_alones",
+            "_keys",
+            "_labels",
+            "_preview",
+        ):
+            setattr(self, name, getattr(other, name))
+        self._tell("model", "net", "picture", "size", "maps", "classes", "look", "pins")
+
 
 def _names_of(model: Model) -> tuple[Any, bool]:
     return model.labels_path, model.numbered

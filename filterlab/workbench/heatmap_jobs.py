@@ -119,7 +119,11 @@ def transplant_of(model: Model, net_key: Key) -> Job[Outcome]:
     """
     model = yield from part(prepare_job(model), 0.0, 0.5)
     job = transplant_job(
-        model.prototxt, model.need_weights(), model.output or None, model.activation or None
+        model.prototxt,
+        model.need_weights(),
+        model.output or None,
+        model.activation or None,
+        model.channels or None,
     )
     done = yield from part(job, 0.5, 1.0)
     return Outcome(net_key, model=model, transplanted=done)

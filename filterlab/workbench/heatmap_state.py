@@ -208,7 +208,8 @@ def model_key(model: Model) -> tuple[Any, ...]:
             stamps.append((str(path), stat.st_size, stat.st_mtime_ns))
         except OSError:
             stamps.append((str(path), -1, -1))
-    return (*stamps, model.mean_bgr, model.scale, model.order)
+    chosen = (model.output, model.activation, model.channels)
+    return (*stamps, model.mean_bgr, model.scale, model.order, *chosen)
 
 
 def preprocessing_of(model: Model) -> Preprocessing:

@@ -144,6 +144,7 @@ class Model:
     numbered: bool = False  # class names unknown: shown by their numbers
     output: str = ""  # the blob with the classes, if the net has several; empty: the usual one
     activation: str = ""  # softmax, sigmoid or none, if it was chosen
+    channels: int = 0  # of the picture, where the weights are for others than the prototxt says
 
     @property
     def converted_path(self) -> Path:

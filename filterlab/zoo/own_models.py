@@ -395,6 +395,7 @@ def _to_json(model: Model) -> dict[str, Any]:
         "input_size": list(model.input_size),
         "output": model.output,
         "activation": model.activation,
+        "channels": model.channels,
     }
 
 
@@ -417,6 +418,7 @@ def _from_json(item: dict[str, Any]) -> Model:
         numbered=bool(item["numbered"]),
         output=str(item.get("output", "")),
         activation=str(item.get("activation", "")),
+        channels=int(item.get("channels", 0)),
     )
 
 
