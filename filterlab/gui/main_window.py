@@ -104,6 +104,7 @@ class MainWindow(QMainWindow):
         self._shut = False
         self._current: Tab | None = None
         self._help: HelpWindow | None = None
+        self._before_full = (False, self.geometry())
         self._more: dict[str, list[QAction | QMenu]] = {}
         self.setWindowTitle("FilterLab")
         self.setWindowIcon(app_icon())
@@ -396,7 +397,9 @@ class MainWindow(QMainWindow):
             self.strip.show_message(text, level)
 
     def _show_hint(self) -> None:
-        self.strip.set_hint(self._current.hint() if self._current is not None else "")
+        tab = self._current
+        self.strip.set_hint(tab.hint() if tab is not None else "")
+        self.strip.set_code(*(tab.as_code() if tab is not None else ("", "")))
 
     def _help_html(self) -> str:
         return (self._current.help_html() if self._current else "") + window_keys_html()
@@ -431,9 +434,16 @@ class MainWindow(QMainWindow):
 
     def _set_full_screen(self, on: bool) -> None:
         if on:
+            # What showNormal() goes back to is not the same on every desktop.
+            self._before_full = (self.isMaximized(), self.geometry())
             self.showFullScreen()
+            return
+        maximized, place = self._before_full
+        if maximized:
+            self.showMaximized()
         else:
             self.showNormal()
+            self.setGeometry(place)
 
     # Language and theme
 

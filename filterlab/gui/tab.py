@@ -37,7 +37,7 @@ class Tab(QWidget):
     undo_changed() : what can be undone or redone has changed
     opened(str) : a file was opened; it joins the recent ones
     menus_changed() : the tab's actions have changed
-    hint_changed() : what ``hint`` returns has changed
+    hint_changed() : what ``hint`` or ``as_code`` returns has changed
     """
 
     message = Signal(str, str)
@@ -71,6 +71,10 @@ class Tab(QWidget):
     def hint(self) -> str:
         """What the message strip says while there is no message."""
         return tr("F1: help on this tab")
+
+    def as_code(self) -> tuple[str, str]:
+        """The pycaffe line that says most of what is shown, and all lines; empty for none."""
+        return "", ""
 
     def help_html(self) -> str:
         """What F1 shows about this tab: a short text and its keys."""

@@ -21,6 +21,7 @@ __all__ = [
     "current",
     "font",
     "line_height",
+    "scale",
 ]
 
 #: The unit of spacing, in device-independent pixels.
@@ -124,6 +125,11 @@ def font(pixels: float = 13, bold: bool = False) -> QFont:
     return made
 
 
+def scale() -> float:
+    """How much larger than 13 pixels the window's text is; widths in pixels go with it."""
+    return max(1.0, float(QFontInfo(QApplication.font()).pixelSize()) / 13)
+
+
 def line_height(metrics: QFontMetrics) -> int:
     """Height of a painted line that Chinese fits into, too: its font may be another, taller one."""
     return int(max(metrics.lineSpacing(), metrics.boundingRect("国g").height() + 1))
@@ -195,7 +201,7 @@ def _style_sheet(t: Theme) -> str:
     QToolButton[flat="true"]:focus {{ border-color: {t.accent}; }}
     QToolButton[flat="true"]:checked {{ background: {t.hover}; color: {t.text};
         border-color: {t.line}; }}
-    QToolButton[segment] {{ border-radius: 0; color: {t.muted}; padding: 2px 10px; }}
+    QToolButton[segment] {{ border-radius: 0; color: {t.muted}; padding: 2px 8px; }}
     QToolButton[segment="middle"], QToolButton[segment="last"] {{ border-left: 0; }}
     QToolButton[segment="first"] {{ border-top-left-radius: 4px; border-bottom-left-radius: 4px; }}
     QToolButton[segment="last"] {{ border-top-right-radius: 4px; border-bottom-right-radius: 4px; }}
@@ -211,6 +217,7 @@ def _style_sheet(t: Theme) -> str:
     QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ border: 0; padding: 0; }}
     QLineEdit:focus, QPlainTextEdit:focus, QListView:focus, QTreeView:focus {{
         border-color: {t.accent}; }}
+    QListView[bare="true"] {{ border: 0; border-radius: 0; background: transparent; }}
     QListView::item:selected, QTreeView::item:selected {{ background: {t.hover};
         color: {t.text}; }}
     QComboBox, QAbstractSpinBox {{ background: {t.surface}; border: 1px solid {t.line};
@@ -236,10 +243,11 @@ def _style_sheet(t: Theme) -> str:
     QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {t.line}; }}
     QSlider::sub-page:horizontal {{ border-radius: 2px; background: {t.accent}; }}
     QSlider::sub-page:horizontal:disabled {{ background: {t.line}; }}
-    QSlider::handle:horizontal {{ width: 12px; height: 12px; margin: -5px 0;
-        border-radius: 7px; background: {t.surface}; border: 1px solid {t.muted}; }}
+    QSlider::handle:horizontal {{ width: 10px; height: 10px; margin: -5px 0;
+        border-radius: 7px; background: {t.surface}; border: 2px solid {t.accent}; }}
     QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{
-        border: 1px solid {t.accent}; background: {t.accent}; }}
+        background: {t.accent}; }}
+    QSlider::handle:horizontal:disabled {{ border-color: {t.muted}; }}
     QProgressBar {{ background: {t.line}; border: 0; border-radius: 3px; max-height: 6px;
         min-height: 6px; }}
     QProgressBar::chunk {{ background: {t.accent}; border-radius: 3px; }}
@@ -251,6 +259,10 @@ def _style_sheet(t: Theme) -> str:
     QScrollBar::handle:hover {{ background: {t.muted}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; border: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QFrame[rule="true"] {{ background: {t.line}; border: 0; }}
+    QFrame[panel="true"] {{ background: {t.surface}; border: 0; }}
+    QFrame[popover="true"] {{ background: {t.surface}; border: 1px solid {t.line};
+        border-radius: 4px; }}
     QScrollArea {{ border: 0; background: transparent; }}
     QSplitter::handle {{ background: transparent; }}
     QLabel[role="muted"] {{ color: {t.muted}; }}

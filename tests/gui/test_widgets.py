@@ -14,7 +14,6 @@ from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.gui.widgets.message_strip import MessageStrip
 from filterlab.gui.widgets.picture_view import BoxItem, PictureView
 from filterlab.gui.widgets.progress_strip import ProgressStrip
-from filterlab.gui.widgets.slider import LabelledSlider
 
 
 def grab(widget: QWidget) -> QImage:
@@ -282,16 +281,3 @@ def test_elided_label_tells_the_rest_in_its_tool_tip(qtbot) -> None:
     label.resize(600, 20)
     grab(label)
     assert label.toolTip() == ""
-
-
-def test_slider_says_only_what_the_user_did(qtbot) -> None:
-    slider = LabelledSlider("Opacity", 0, 1, 0.5)
-    qtbot.addWidget(slider)
-    heard = []
-    slider.changed.connect(heard.append)
-    slider.set_value(0.25)
-    assert heard == []
-    assert slider.value == pytest.approx(0.25)
-    slider.slider.setFocus()
-    qtbot.keyClick(slider.slider, Qt.Key_Right)
-    assert heard == [pytest.approx(0.26)]

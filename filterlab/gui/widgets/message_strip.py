@@ -3,19 +3,84 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QColor, QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
+from qtpy.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from qtpy.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
+from filterlab.gui.widgets.code_panel import CodePanel
 from filterlab.gui.widgets.line import Line
+from filterlab.gui.widgets.popover import Popover
 
 __all__ = ["MessageStrip"]
 
 _NEWS_MS = 6000
 
-_HEIGHT = 28
+_HEIGHT = 24
+#: From this width there is room for a line of code beside the hint; and how wide it gets.
+_WITH_CODE, _CODE = 900, 520
+
+
+class _CodeLine(QWidget):
+    """One line of code; a click opens all of it, a button copies it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.whole = ""
+        self._name = QLabel(tr("The same in pycaffe"), self)
+        self._name.setProperty("role", "muted")
+        self._name.setFont(theme.font(12))
+        self._line = QToolButton(self)
+        self._line.setProperty("flat", True)
+        font = theme.code_font()
+        font.setPointSizeF(theme.font(11).pointSizeF())
+        self._line.setFont(font)
+        self._line.setToolTip(tr("Show all lines"))
+        self._line.setStyleSheet("QToolButton { padding: 0 2px; }")
+        self._line.clicked.connect(self._open)
+        self._copy = QToolButton(self)
+        self._copy.setProperty("flat", True)
+        self._copy.setIcon(icon("copy", 14))
+        self._copy.setToolTip(tr("Copy the code"))
+        self._copy.setAccessibleName(tr("Copy the code"))
+        self._copy.setFixedSize(20, 20)
+        self._copy.setStyleSheet("QToolButton { padding: 0; }")
+        self._copy.clicked.connect(self._on_copy)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        for part in (self._name, self._line, self._copy):
+            row.addWidget(part)
+        self._panel: Popover | None = None
+
+    def set_code(self, line: str, whole: str) -> None:
+        """Show a line of all."""
+        self.whole = whole
+        room = int(_CODE * theme.scale())
+        self._line.setText(self._line.fontMetrics().elidedText(line, Qt.ElideRight, room))
+        self._line.setAccessibleName(line)
+
+    def _on_copy(self) -> None:
+        QApplication.clipboard().setText(self.whole)
+
+    def _open(self) -> None:
+        self._panel = Popover(self)
+        self._panel.setAttribute(Qt.WA_DeleteOnClose)
+        code = CodePanel(self._panel)
+        code.set_code(self.whole)
+        code.setMinimumSize(560, 320)
+        layout = QVBoxLayout(self._panel)
+        layout.addWidget(code)
+        self._panel.open_under(self._line)
 
 
 class MessageStrip(QWidget):
@@ -32,19 +97,21 @@ class MessageStrip(QWidget):
         policy.setHeightForWidth(True)
         self._label.setSizePolicy(policy)
         self._hint = Line(self, "muted")
+        self._code = _CodeLine(self)
         self._close = QToolButton(self)
         self._close.setProperty("flat", True)
         self._close.setIcon(icon("close"))
         self._close.setToolTip(tr("Close"))
         self._close.setAccessibleName(tr("Close"))
-        self._close.setFixedSize(24, 24)
+        self._close.setFixedSize(20, 20)
         self._close.setStyleSheet("QToolButton { padding: 0; }")
         self._close.clicked.connect(self.clear)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(2 * theme.STEP, 2, theme.STEP, 2)
+        layout.setContentsMargins(2 * theme.STEP, 1, 2 * theme.STEP, 1)
         layout.setSpacing(theme.STEP)
         layout.addWidget(self._label, 1)
         layout.addWidget(self._hint, 1)
+        layout.addWidget(self._code)
         layout.addWidget(self._close, 0, Qt.AlignTop)
         self.setMinimumHeight(_HEIGHT)
         self.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Minimum)
@@ -73,6 +140,20 @@ class MessageStrip(QWidget):
         """What to say while there is no message."""
         self._hint.set_text(text)
 
+    def set_code(self, line: str, whole: str) -> None:
+        """The pycaffe line of what is shown, and all lines to copy; empty for none."""
+        self._code.set_code(line, whole)
+        self._show(self.text)
+
+    @property
+    def code(self) -> str:
+        """What its button copies."""
+        return self._code.whole
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show(self.text)
+
     def show_message(self, text: str, level: str = "info") -> None:
         """Show one sentence; an error or a warning stays until it is cleared or replaced."""
         self._level = level if text else "info"
@@ -91,6 +172,8 @@ class MessageStrip(QWidget):
         self._label.setVisible(bool(text))
         self._close.setVisible(bool(text))
         self._hint.setVisible(not text)
+        wide = self.width() >= _WITH_CODE * theme.scale()
+        self._code.setVisible(bool(self._code.whole) and not text and wide)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

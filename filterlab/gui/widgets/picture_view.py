@@ -25,6 +25,8 @@ class PictureItem(pg.ImageItem):
 
     def __init__(self) -> None:
         super().__init__(axisOrder="row-major")
+        #: Screen pixels per array pixel from which it is sharp; smooth below.
+        self.sharp_from = 1.0
         self._reduced: dict[int, QImage] = {}
         self._reduced_of: QImage | None = None
 
@@ -44,7 +46,7 @@ class PictureItem(pg.ImageItem):
             painter.setRenderHint(QPainter.SmoothPixmapTransform, True)
             source = self._smaller(int(np.floor(1.0 / max(scale, 1e-3))))
         else:
-            painter.setRenderHint(QPainter.SmoothPixmapTransform, False)
+            painter.setRenderHint(QPainter.SmoothPixmapTransform, bool(scale < self.sharp_from))
         if self.paintMode is not None:
             painter.setCompositionMode(self.paintMode)
         painter.drawImage(QRectF(0, 0, cols, rows), source)
@@ -209,6 +211,8 @@ class PictureView(pg.GraphicsView):
         self.box.addItem(self._values, ignoreBounds=True)
         self._extent = QRectF()
         self._fitted = True
+        #: Magnification up to which the picture is smooth; and room around it, of its longer side.
+        self.smooth_until, self.margin = 1.0, 0.01
         self._linked: list[PictureView] = []
         self._following = False
         self._paint_mode = False
@@ -263,6 +267,7 @@ class PictureView(pg.GraphicsView):
         transform = QTransform.fromTranslate(origin[0], origin[1]).scale(pixel[0], pixel[1])
         self.picture.setTransform(transform)
         self._values.setTransform(transform)
+        self.picture.sharp_from = self.smooth_until * pixel[0] * self.devicePixelRatioF()
         rows, cols = shown.shape[:2]
         if extent is None:
             extent = QRectF(origin[0], origin[1], cols * pixel[0], rows * pixel[1])
@@ -309,7 +314,7 @@ class PictureView(pg.GraphicsView):
         self._fitted = True
 
     def _show(self, rect: QRectF) -> None:
-        margin = 0.01 * max(rect.width(), rect.height())
+        margin = self.margin * max(rect.width(), rect.height())
         self.box.setRange(rect.adjusted(-margin, -margin, margin, margin), padding=0)
 
     @property

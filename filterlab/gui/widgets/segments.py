@@ -8,6 +8,8 @@ from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QToolButton, QWidget
 
+from filterlab.gui import theme
+
 __all__ = ["Segments"]
 
 
@@ -50,6 +52,7 @@ class Segments(QWidget):
             first, last = k == 0, k == len(items) - 1
             place = "only" if first and last else "first" if first else "last" if last else "middle"
             button.setProperty("segment", place)
+            button.setFont(theme.font(12))
             button.setSizePolicy(self.sizePolicy())
             button.installEventFilter(self)
             self._group.addButton(button, k)
