@@ -98,3 +98,40 @@ def test_setup_cfg_lists_every_package(repo: Path, room: str) -> None:
         ".".join(path.parent.relative_to(repo).parts) for path in (repo / room).rglob("__init__.py")
     } | {"filterlab.resources", "filterlab.models"}
     assert listed == found
+
+
+def _graph(repo: Path) -> dict[str, set[str]]:
+    """Who imports whom of ours, for types only or inside a function as well."""
+    modules = _modules(repo)
+    known = set(modules)
+    graph = {}
+    for module in modules:
+        path = repo.joinpath(*module.split("."))
+        path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        named = _imports(path, module)
+        named |= {name.rpartition(".")[0] for name in named}
+        # A room's own name stands for what it gathers, not for a module.
+        graph[module] = {
+            name for name in named & known if name != module and not module.startswith(f"{name}.")
+        }
+    return graph
+
+
+def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    waiting = list(graph[start])
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += graph[module]
+    return found
+
+
+@pytest.mark.parametrize("room", ["filterlab.gui.heatmap", "filterlab.workbench"])
+def test_no_circles_of_imports(repo: Path, room: str) -> None:
+    """No module leads back to itself: a helper takes what it needs, never the whole tab."""
+    graph = _graph(repo)
+    inside = [module for module in graph if module.startswith(f"{room}.")]
+    assert len(inside) > 5
+    assert not [module for module in inside if module in _reached(graph, module)]

@@ -14,7 +14,7 @@ TOP = Path(__file__).resolve().parent.parent
 # The tour's scene, and what the README calls it.
 PICTURES = {
     "filters_painted_and_pointed_at": "filters.png",
-    "heatmap_cell_under_the_cursor": "heatmap.png",
+    "heatmap_a_cell_and_the_classifier": "heatmap.png",
 }
 
 

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QResizeEvent, QTextCharFormat, QTextCursor
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QTextCharFormat, QTextCursor
 from qtpy.QtWidgets import (
     QDialog,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QPushButton,
-    QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from filterlab.gui import theme
+from filterlab.gui.heatmap.names import short_name
 from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.widgets.popover import Popover
 from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo.labels import Labels
 
-__all__ = ["AccountPanel", "DiffWindow"]
+__all__ = ["AccountPopover", "DiffWindow", "account_html", "proof_line"]
 
 #: Unchanged lines shown around each change.
 _CONTEXT = 6
@@ -34,127 +34,89 @@ def _shape(shape: Sequence[int]) -> str:
     return "(" + ", ".join(str(n) for n in shape) + ")"
 
 
-class _Scrolled(QScrollArea):
-    """A text at its full height where there is room, else scrolled."""
-
-    def __init__(self, text: QLabel, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._text = text
-        self.setFrameShape(QFrame.NoFrame)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Preferred, QSizePolicy.Maximum)
-        self.viewport().setAutoFillBackground(False)
-        self.setWidget(text)
-        text.setAutoFillBackground(False)
-
-    def sizeHint(self) -> QSize:
-        return QSize(240, self._text.heightForWidth(max(200, self.width())) + 2)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(120, 3 * self.fontMetrics().lineSpacing())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self.updateGeometry()
-
-
-class AccountPanel(QWidget):
-    """Shapes before and after, the proof, and what can be done with the result.
+class AccountPopover(Popover):
+    """What became of each layer, and the proof with the names of its classes.
 
     Signals
     -------
-    diff_requested(), save_requested()
+    diff_requested()
     """
 
     diff_requested = Signal()
-    save_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.text = QLabel(self)
-        self.text.setWordWrap(True)
         self.text.setTextFormat(Qt.RichText)
         self.text.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        self.text.setAlignment(Qt.AlignTop)
         self.diff_button = QPushButton(tr("Prototxts …"), self)
         self.diff_button.setToolTip(tr("The net's description before and after, line by line"))
-        self.diff_button.clicked.connect(self.diff_requested)
-        self.save_button = QPushButton(tr("Save net …"), self)
-        self.save_button.clicked.connect(self.save_requested)
+        self.diff_button.clicked.connect(self._on_diff)
         row = QHBoxLayout()
-        row.setSpacing(theme.STEP)
+        row.addStretch(1)
         row.addWidget(self.diff_button)
-        row.addWidget(self.save_button)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        margin = 2 * theme.STEP
+        layout.setContentsMargins(margin, margin, margin, margin)
         layout.setSpacing(theme.STEP)
-        self._scrolled = _Scrolled(self.text, self)
-        layout.addWidget(self._scrolled)
+        layout.addWidget(self.text)
         layout.addLayout(row)
-        self.show_transplanted(None, None)
 
-    def show_transplanted(self, done: Transplanted | None, labels: Labels | None) -> None:
-        """Show the account; None for none."""
-        for button in (self.diff_button, self.save_button):
-            button.setVisible(done is not None)
-        colours = theme.current()
-        if done is None:
-            self.text.setText(
-                f"<span style='color:{colours.muted}'>"
-                + tr(
-                    "Nothing transplanted yet. Transplant casts each fully connected layer into a "
-                    "convolution with the same weights, so that the net runs on pictures of any "
-                    "size."
-                )
-                + "</span>"
-            )
-            self._scrolled.updateGeometry()
-            return
-        lines = []
-        code = f"font-family:{theme.code_font().family()}"
-        for cast in done.casts:
-            if cast.kind == "fc->conv":
-                lines.append(
-                    f"<span style='{code}'>{cast.old} {_shape(cast.old_shape)}<br>"
-                    f"&nbsp;→ {cast.new} {_shape(cast.new_shape)}</span>"
-                )
-            else:
-                lines.append(f"<span style='{code}'>{tr_sentence(str(cast))}</span>")
-        cast_layers = [cast for cast in done.casts if cast.kind == "fc->conv"]
-        if cast_layers:
-            shared = all(cast.shares_memory for cast in cast_layers)
-            memory = tr("the same memory before and after") if shared else tr("weights copied")
-            lines.append(f"<span style='color:{colours.muted}'>{memory}</span>")
-        if not done.casts:
-            lines.append(tr("The net is fully convolutional already."))
-        proof = done.proof
-        size = "×".join(str(n) for n in proof.input_shape[2:])
-        verdict, colour = (
-            (tr("Proof: the same"), colours.good)
-            if proof.agrees
-            else (tr("Proof: NOT the same"), colours.error)
+    def _on_diff(self) -> None:
+        self.hide()
+        self.diff_requested.emit()
+
+    def show_transplanted(self, done: Transplanted, labels: Labels) -> None:
+        """Give the account of a transplant."""
+        self.text.setText(account_html(done, labels))
+
+
+def account_html(done: Transplanted, labels: Labels) -> str:
+    """The casts, whose memory they share, and the proof, in paragraphs."""
+    colours = theme.current()
+    code = f"font-family:{theme.code_font().family()}"
+    lines = []
+    for cast in done.casts:
+        if cast.kind == "fc->conv":
+            text = f"{cast.old} {_shape(cast.old_shape)} → {cast.new} {_shape(cast.new_shape)}"
+        else:
+            text = tr_sentence(str(cast))
+        lines.append(f"<span style='{code}'>{html.escape(text)}</span>")
+    cast_layers = [cast for cast in done.casts if cast.kind == "fc->conv"]
+    if cast_layers:
+        shared = all(cast.shares_memory for cast in cast_layers)
+        memory = tr("the same memory before and after") if shared else tr("weights copied")
+        lines.append(f"<span style='color:{colours.muted}'>{memory}</span>")
+    if not done.casts:
+        lines.append(tr("The net is fully convolutional already."))
+    verdict, what = proof_line(done)
+    colour = colours.text if done.proof.agrees else colours.error
+    best = "<br>".join(html.escape(short_name(labels, c)) for c in done.proof.top5_after[:5])
+    size = " × ".join(str(n) for n in done.proof.input_shape[2:])
+    lines.append(
+        f"<b style='color:{colour}'>{verdict}</b>: {what}<br>"
+        + tr("Noise of {size} px went through both nets; their five best classes:").format(
+            size=size
         )
+        + f"<br>{best}"
+    )
+    if done.left:
+        names = html.escape(", ".join(done.left[:4]))
         lines.append(
-            f"<b style='color:{colour}'>{verdict}</b><br>"
-            + tr("one {size} input in both nets: largest difference {number}").format(
-                size=size,
-                number=f"{proof.largest_difference:.1e}" if proof.largest_difference else "0",
-            )
-            + "<br>"
-            + tr("five best: {classes}").format(classes=", ".join(str(c) for c in proof.top5_after))
+            f"<span style='color:{colours.warning}'>"
+            + tr("Not in the weights file, left as drawn: {names}").format(names=names)
+            + "</span>"
         )
-        if done.left:
-            lines.append(
-                f"<span style='color:{colours.warning}'>"
-                + tr("Not in the weights file, left as drawn: {names}").format(
-                    names=", ".join(done.left[:4])
-                )
-                + "</span>"
-            )
-        self.text.setText("".join(f"<p style='margin:0 0 3px 0'>{line}</p>" for line in lines))
-        self._scrolled.updateGeometry()
+    return "".join(f"<p style='margin:0 0 6px 0'>{line}</p>" for line in lines)
+
+
+def proof_line(done: Transplanted) -> tuple[str, str]:
+    """The verdict and the number behind it."""
+    proof = done.proof
+    number = f"{proof.largest_difference:.0e}" if proof.largest_difference else "0"
+    number = number.replace("e-0", "e-").replace("e-", "e\u2212")
+    verdict = tr("The same") if proof.agrees else tr("NOT the same")
+    return verdict, tr("largest difference {number}").format(number=number)
 
 
 class DiffWindow(QDialog):

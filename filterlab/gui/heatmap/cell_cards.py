@@ -1,215 +1,326 @@
-"""What the net sees in a cell: its five best classes with bars; several cells side by side."""
+"""Cards of cells beside the picture: where a cell looks, what it finds, and the classifier's own
+answer to its window."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+from qtpy.QtCore import QPointF, QRect, QRectF, Qt, Signal
+from qtpy.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+)
+from qtpy.QtWidgets import QToolButton, QWidget
 
 from filterlab.gui import theme
-from filterlab.gui.heatmap.class_list import percent
-from filterlab.gui.heatmap.map_view import PIN_COLOURS
+from filterlab.gui.heatmap.class_list import draw_bar
+from filterlab.gui.heatmap.names import percent
 from filterlab.gui.i18n import tr
+from filterlab.gui.icons import icon
 
-__all__ = ["CellCards", "CellFacts", "share_text"]
+__all__ = ["CellCard", "CellFacts", "paint_badge"]
 
-#: Pixels of a row from which it has room for a number beside a name, and for a roomy one.
-_NARROW, _WIDE = 88, 150
+_MARGIN = 12
+_CUT = 96
+Named = tuple[str, str, float]
+"""A class in the language in use and in the other one, and its probability."""
 
 
 @dataclass(frozen=True)
 class CellFacts:
-    """What a card shows.
+    """What a card says of a cell.
 
     Attributes
     ----------
-    title : which cell. detail : where it looks. best : (class as shown, probability), best first.
-    alone : the same for the window cut out and classified by itself, or empty.
+    cell : row and column. number : of its pin, from 1; 0 for the cell under the cursor.
+    x, y : what its window covers of the picture, in pixels (first, behind the last).
+    seen : width and height at which the net sees the window.
+    best : its best classes. alone : the classifier's, on the window alone; empty if unknown.
+    cut : the window cut out, or None.
     """
 
-    title: str
-    detail: str
-    best: tuple[tuple[str, float], ...]
-    alone: tuple[tuple[str, float], ...] = ()
-
-
-def share_text(share: float, width: float) -> str:
-    """A share as it fits into a row of so many pixels; in the narrowest the bar alone tells it."""
-    if width < _NARROW:
-        return ""
-    text = percent(share)
-    return text if width >= _WIDE else text.replace(" ", "").replace("<0", "<")
-
-
-class _Card(QWidget):
-    """One cell; painted, so that pointing around the picture stays fluent."""
-
-    clicked = Signal(int)
-
-    def __init__(self, number: int, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._number = number
-        self._facts: CellFacts | None = None
-        self._hint = ""
-        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
-        self.setMinimumWidth(80)
-
-    def sizeHint(self) -> QSize:
-        return QSize(200, 7 * theme.line_height(self.fontMetrics()) + 8)
-
-    def set_facts(self, facts: CellFacts | None, hint: str = "") -> None:
-        self._facts, self._hint = facts, hint
-        self.setAccessibleName(facts.title if facts else hint)
-        self.setToolTip(self._told())
-        self.update()
-
-    def _told(self) -> str:
-        """Everything the card shows, in full; the card itself may be narrow."""
-        facts = self._facts
-        if facts is None:
-            return ""
-        lines = [facts.title, facts.detail]
-        parts = [(tr("in place"), facts.best), (tr("cut out, alone"), facts.alone)]
-        for name, best in parts if facts.alone else [("", facts.best)]:
-            lines += [name] if name else []
-            lines += [f"{percent(share)}  {title}" for title, share in best]
-        return "\n".join([*lines, tr("Click to unpin")] if self._number >= 0 else lines)
+    cell: tuple[int, int]
+    number: int
+    x: tuple[int, int]
+    y: tuple[int, int]
+    seen: tuple[int, int]
+    best: tuple[Named, ...]
+    alone: tuple[Named, ...] = ()
+    cut: QPixmap | None = None
 
     @property
-    def facts(self) -> CellFacts | None:
-        return self._facts
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.clicked.emit(self._number)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        colours = theme.current()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.Antialiasing)
-        line = theme.line_height(painter.fontMetrics())
-        width = self.width()
-        if self._facts is None:
-            painter.setPen(QColor(colours.muted))
-            painter.drawText(
-                self.rect().adjusted(0, 4, 0, 0),
-                Qt.AlignLeft | Qt.AlignTop | Qt.TextWordWrap,
-                self._hint,
-            )
-            painter.end()
-            return
-        left = 0.0
-        if self._number >= 0:
-            painter.setPen(Qt.NoPen)
-            painter.setBrush(QColor(PIN_COLOURS[self._number]))
-            painter.drawEllipse(QRectF(0, (line - 11) / 2, 11, 11))
-            left = 17
-        font = painter.font()
-        font.setBold(True)
-        painter.setFont(font)
-        painter.setPen(QColor(colours.text))
-        title, bold = self._facts.title, painter.fontMetrics()
-        if bold.horizontalAdvance(title) > width - left:
-            # The numbers alone: row and column.
-            title = bold.elidedText(title[title.find("(") :], Qt.ElideRight, int(width - left))
-        painter.drawText(QRectF(left, 0, width - left, line), Qt.AlignLeft | Qt.AlignVCenter, title)
-        font.setBold(False)
-        painter.setFont(font)
-        painter.setPen(QColor(colours.muted))
-        metrics = painter.fontMetrics()
-        detail = "" if self._facts.alone else self._facts.detail
-        painter.drawText(
-            QRectF(0, line, width, line),
-            Qt.AlignLeft | Qt.AlignVCenter,
-            metrics.elidedText(detail, Qt.ElideRight, width),
-        )
-        top = 2.0 * line + 4
-        if self._facts.alone:
-            half = (width - 12) / 2
-            for k, text in enumerate((tr("in place"), tr("cut out, alone"))):
-                shown = metrics.elidedText(text, Qt.ElideRight, int(half))
-                painter.drawText(
-                    QRectF(k * (half + 12), line, half, line),
-                    Qt.AlignLeft | Qt.AlignVCenter,
-                    shown,
-                )
-        parts = [self._facts.best] + ([self._facts.alone] if self._facts.alone else [])
-        part_width = (width - 12 * (len(parts) - 1)) / len(parts)
-        for k, part in enumerate(parts):
-            self._paint_bars(painter, part, k * (part_width + 12), top, part_width, line)
-        painter.end()
-
-    def _paint_bars(
-        self,
-        painter: QPainter,
-        best: Sequence[tuple[str, float]],
-        left: float,
-        top: float,
-        width: float,
-        line: float,
-    ) -> None:
-        colours = theme.current()
-        metrics = painter.fontMetrics()
-        number = metrics.horizontalAdvance(share_text(0.0001, width)) + 4
-        for name, share in best:
-            base = QRectF(left, top + 1, width, line - 2)
-            painter.setPen(Qt.NoPen)
-            tint = QColor(colours.accent)
-            tint.setAlphaF(0.30)
-            painter.setBrush(QColor(colours.hover))
-            painter.drawRoundedRect(base, 3, 3)
-            painter.setBrush(tint)
-            base.setWidth(max(3.0, width * min(1.0, share)))
-            painter.drawRoundedRect(base, 3, 3)
-            painter.setPen(QColor(colours.text))
-            text = metrics.elidedText(name, Qt.ElideRight, int(width - number - 8))
-            painter.drawText(
-                QRectF(left + 5, top, width - number, line), Qt.AlignLeft | Qt.AlignVCenter, text
-            )
-            painter.drawText(
-                QRectF(left + width - number - 4, top, number, line),
-                Qt.AlignRight | Qt.AlignVCenter,
-                share_text(share, width),
-            )
-            top += line
+    def title(self) -> str:
+        """Such as ``Cell (1, 5)``."""
+        return tr("Cell ({i}, {j})").format(i=self.cell[0], j=self.cell[1])
 
 
-class CellCards(QWidget):
-    """The cell under the cursor, and a few pinned ones.
+def paint_badge(painter: QPainter, centre: QPointF, number: int, radius: float = 10) -> None:
+    """A pin's number, white on dark, readable on any ground."""
+    painter.setRenderHint(QPainter.Antialiasing)
+    painter.setPen(QPen(QColor("#FFFFFF"), 2))
+    painter.setBrush(QColor("#1B1D21"))
+    painter.drawEllipse(centre, radius, radius)
+    painter.setFont(theme.font(12, bold=True))
+    painter.setPen(QColor("#FFFFFF"))
+    box = QRectF(centre.x() - radius, centre.y() - radius, 2 * radius, 2 * radius)
+    painter.drawText(box, Qt.AlignCenter, str(number))
+
+
+class CellCard(QWidget):
+    """One cell; painted, so that pointing around the picture stays fluent.
 
     Signals
     -------
-    unpin_requested(int) : a pinned card was clicked
+    close_requested() : its cross. step_requested(int) : to the next or the one before
+    alone_requested() : the classifier is to be asked about the window
+    opened() : a folded card was clicked
     """
 
-    unpin_requested = Signal(int)
+    close_requested = Signal()
+    step_requested = Signal(int)
+    alone_requested = Signal()
+    opened = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, framed: bool = True) -> None:
         super().__init__(parent)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2 * theme.STEP)
-        self.hover = _Card(-1, self)
-        layout.addWidget(self.hover)
-        self.pins: list[_Card] = []
-        for k in range(len(PIN_COLOURS)):
-            card = _Card(k, self)
-            card.clicked.connect(self.unpin_requested)
-            card.setVisible(False)
-            self.pins.append(card)
-            layout.addWidget(card)
+        self._framed = framed
+        self._facts: CellFacts | None = None
+        self._with_cut = True
+        self._folded = False
+        self._several = False
+        self._ask_place = QRect()
+        self._close = self._tool("close", tr("Unpin this cell"))
+        self._close.clicked.connect(self.close_requested)
+        self._back = self._tool("previous", tr("The cell pinned before"))
+        self._back.clicked.connect(lambda: self.step_requested.emit(-1))
+        self._next = self._tool("next", tr("The cell pinned next"))
+        self._next.clicked.connect(lambda: self.step_requested.emit(1))
 
-    def set_hover(self, facts: CellFacts | None, hint: str = "") -> None:
-        """The cell under the cursor."""
-        self.hover.set_facts(facts, hint)
+    def _tool(self, picture: str, told: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setProperty("flat", True)
+        button.setIcon(icon(picture, 14))
+        button.setToolTip(told)
+        button.setAccessibleName(told)
+        button.setFixedSize(24, 24)
+        button.setStyleSheet("QToolButton { padding: 0; }")
+        return button
 
-    def set_pins(self, facts: Sequence[CellFacts]) -> None:
-        """The pinned cells."""
-        for k, card in enumerate(self.pins):
-            card.set_facts(facts[k] if k < len(facts) else None)
-            card.setVisible(k < len(facts))
-            alone = k < len(facts) and bool(facts[k].alone)
-            self.layout().setStretch(k + 1, 9 if alone else 5)
-        self.layout().setStretch(0, 5)
+    # What it shows
+
+    def set_facts(
+        self,
+        facts: CellFacts,
+        with_cut: bool = True,
+        folded: bool = False,
+        several: bool = False,
+    ) -> None:
+        """Show a cell; ``several`` gives arrows to the other pinned ones."""
+        self._facts, self._with_cut, self._folded = facts, with_cut, folded
+        self._several = several
+        self._close.setVisible(facts.number > 0)
+        for button in (self._back, self._next):
+            button.setVisible(several)
+        told = [facts.title, _window(facts)]
+        told += [f"{percent(share)}  {own} {other}".rstrip() for own, other, share in facts.best]
+        if facts.alone:
+            told.append(_alone(facts, all_of_them=True))
+        self.setToolTip("\n".join(told))
+        self.setAccessibleName(facts.title)
+        self.setAccessibleDescription("; ".join(told[1:]))
+        self._place_tools()
+        self.update()
+
+    @property
+    def facts(self) -> CellFacts | None:
+        """What is shown."""
+        return self._facts
+
+    def _line(self) -> int:
+        return theme.line_height(QFontMetrics(theme.font(13)))
+
+    def high(self, with_cut: bool, folded: bool = False) -> int:
+        """How high it is with or without the cut-out, or folded to its title."""
+        line = self._line()
+        if folded:
+            return line + 2 * _MARGIN
+        head = max(24, line) + 8
+        window = max(_CUT, 4 * line) + 10 if with_cut else line + 4
+        foot = 2 * line if with_cut else line
+        return 2 * _MARGIN + head + window + 5 * (line + self._gap(with_cut)) + 10 + foot
+
+    def _gap(self, with_cut: bool) -> int:
+        """Between the rows of the classes, their bars in it."""
+        return 10 if with_cut else 6
+
+    def _place_tools(self) -> None:
+        y = (self._line() + 2 * _MARGIN - 24) // 2 if self._folded else _MARGIN - 3
+        right = self.width() - _MARGIN + 4
+        for button in (self._close, self._next, self._back):
+            # isHidden: it may be laid out before it is on the screen.
+            if not button.isHidden():
+                right -= 24
+                button.move(right, y)
+
+    def resizeEvent(self, event: object) -> None:
+        self._place_tools()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self._folded:
+            self.opened.emit()
+        elif self._ask_place.contains(event.pos()):
+            self.alone_requested.emit()
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._facts is None:
+            return
+        facts, colours = self._facts, theme.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.Antialiasing)
+        if self._framed:
+            painter.setPen(QPen(QColor(colours.line), 1))
+            painter.setBrush(QColor(colours.surface))
+            painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 6, 6)
+        else:
+            painter.fillRect(0, 0, self.width(), 1, QColor(colours.line))
+        line = self._line()
+        side = _MARGIN if self._framed else 2 * theme.STEP
+        left, right = side, self.width() - side
+        top = _MARGIN
+        head = max(24, line) if not self._folded else line
+        x = left
+        if facts.number:
+            paint_badge(painter, QPointF(left + 10, top + head / 2), facts.number)
+            x += 28
+        self._write(painter, x, top, head, facts.title, theme.font(14, bold=True), colours.text)
+        if self._folded and facts.best:
+            width = QFontMetrics(theme.font(14, bold=True)).horizontalAdvance(facts.title)
+            own, _, share = facts.best[0]
+            room = right - 28 - x - width - 10
+            self._write(
+                painter, x + width + 10, top, head, f"{own} {percent(share)}", theme.font(12),
+                colours.muted, room,
+            )  # fmt: skip
+            painter.end()
+            return
+        top += head + 8
+        top = self._paint_window(painter, facts, left, right, top, line)
+        for k, (own, other, share) in enumerate(facts.best[:5]):
+            self._paint_best(painter, left, right, top, line, (own, other, share), k == 0)
+            top += line + self._gap(self._with_cut)
+        self._paint_alone(painter, facts, left, right, top, line)
+        painter.end()
+
+    def _write(
+        self,
+        painter: QPainter,
+        left: float,
+        top: float,
+        high: float,
+        text: str,
+        font: QFont,
+        colour: str,
+        room: float = 1e4,
+    ) -> float:
+        metrics = QFontMetrics(font)
+        shown = metrics.elidedText(text, Qt.ElideRight, max(0, int(room)))
+        painter.setFont(font)
+        painter.setPen(QColor(colour))
+        wide = metrics.horizontalAdvance(shown)
+        painter.drawText(QRectF(left, top, wide + 4, high), Qt.AlignLeft | Qt.AlignVCenter, shown)
+        return left + wide
+
+    def _paint_window(
+        self, painter: QPainter, facts: CellFacts, left: int, right: int, top: int, line: int
+    ) -> int:
+        colours, small = theme.current(), theme.font(12)
+        if not self._with_cut:
+            end = self._write(painter, left, top, line, tr("Window") + " ", small, colours.muted)
+            self._write(painter, end, top, line, _window(facts), small, colours.text, right - end)
+            return top + line + 4
+        x = left
+        if facts.cut is not None:
+            place = QRect(left, top, _CUT, _CUT)
+            size = facts.cut.size().scaled(_CUT, _CUT, Qt.KeepAspectRatio)
+            fitted = QRect(place.topLeft(), size)
+            painter.setRenderHint(QPainter.SmoothPixmapTransform)
+            painter.drawPixmap(fitted, facts.cut)
+            x += _CUT + 12
+        room = right - x
+        lines = (
+            (tr("Window"), colours.muted),
+            (f"x {facts.x[0]} – {facts.x[1]} px", colours.text),
+            (f"y {facts.y[0]} – {facts.y[1]} px", colours.text),
+            (tr("seen as {w} × {h}").format(w=facts.seen[0], h=facts.seen[1]), colours.muted),
+        )
+        for k, (text, colour) in enumerate(lines):
+            self._write(painter, x, top + k * line, line, text, small, colour, room)
+        return top + max(_CUT, 4 * line) + 10
+
+    def _paint_best(
+        self,
+        painter: QPainter,
+        left: int,
+        right: int,
+        top: int,
+        line: int,
+        named: Named,
+        first: bool,
+    ) -> None:
+        colours = theme.current()
+        own, other, share = named
+        font = theme.font(13, bold=first)
+        number = percent(share)
+        wide = QFontMetrics(font).horizontalAdvance(number)
+        room = right - left - wide - 8
+        end = self._write(painter, left, top, line, own, font, colours.text, room)
+        if other and left + room - end - 5 > 20:
+            small = theme.font(12)
+            self._write(
+                painter, end + 5, top, line, other, small, colours.muted, left + room - end - 5
+            )
+        self._write(painter, right - wide, top, line, number, font, colours.text)
+        draw_bar(painter, QRectF(left, top + line + 1, right - left, 4), share)
+
+    def _paint_alone(
+        self, painter: QPainter, facts: CellFacts, left: int, right: int, top: int, line: int
+    ) -> None:
+        colours, small = theme.current(), theme.font(12)
+        rule = 1 if self._with_cut else 4
+        painter.fillRect(QRectF(left, top + rule, right - left, 1), QColor(colours.line))
+        top += 7 + rule
+        if not facts.alone:
+            text = tr("Classifier on this window …")
+            self._write(painter, left, top, line, text, small, colours.accent_text, right - left)
+            self._ask_place = QRect(left, top, right - left, line)
+            return
+        self._ask_place = QRect()
+        if self._with_cut:
+            what = tr("Classifier on this window alone:")
+            self._write(painter, left, top, line, what, small, colours.muted, right - left)
+            self._write(
+                painter, left, top + line, line, _alone(facts), small, colours.text, right - left
+            )
+            return
+        end = self._write(painter, left, top, line, tr("Window alone:") + " ", small, colours.muted)
+        self._write(painter, end, top, line, _alone(facts), small, colours.text, right - end)
+
+
+def _window(facts: CellFacts) -> str:
+    (x0, x1), (y0, y1) = facts.x, facts.y
+    return f"x {x0} – {x1}, y {y0} – {y1} px"
+
+
+def _alone(facts: CellFacts, all_of_them: bool = False) -> str:
+    kept: Sequence[Named] = facts.alone if all_of_them else facts.alone[:2]
+    told = ", ".join(f"{own} {percent(share)}" for own, _, share in kept)
+    return tr("Classifier on this window alone:") + " " + told if all_of_them else told

@@ -1,179 +1,276 @@
-"""The cell under the cursor, the pinned cells, and what their windows say alone."""
+"""The cell under the cursor and the pinned ones: on the picture, and in their cards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import numpy as np
+from qtpy.QtCore import QObject, QPoint, Qt, QTimer, Signal
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QApplication
 
-from qtpy.QtCore import QObject, Qt, Signal
-
-from filterlab.gui.heatmap import texts
-from filterlab.gui.heatmap.cell_cards import CellCards, CellFacts
-from filterlab.gui.heatmap.map_view import PIN_COLOURS, MapView
-from filterlab.gui.i18n import tr
-from filterlab.surgery.heatmap import ClassMaps
-from filterlab.zoo.labels import Labels
+from filterlab.gui.heatmap.cell_cards import CellCard, CellFacts, Named
+from filterlab.gui.heatmap.names import both_names
+from filterlab.gui.heatmap.stage import Stage
+from filterlab.surgery.overlay import as_rgb
+from filterlab.workbench.heatmap_bench import Change, HeatmapBench
+from filterlab.workbench.heatmap_state import Cell
 
 __all__ = ["Cells"]
 
-Cell = tuple[int, int]
+#: The cell under the cursor gets a card when the mouse has rested so long.
+_CARD_MS = 300
 
 
 class Cells(QObject):
-    """Follows the mouse and the arrow keys over the view and fills the cards below it.
+    """Follows mouse and keys over the stage, and pins through the bench.
+
+    Parameters
+    ----------
+    bench : HeatmapBench
+    stage : Stage
+    foot : CellCard
+        Shows one card where the stage has no room for any.
 
     Signals
     -------
-    changed() : another cell is under the cursor, or the pins have changed
+    changed() : another cell is under the cursor
+    menu_requested(object, QPoint) : right click on a cell, at a global position
     """
 
     changed = Signal()
+    menu_requested = Signal(object, QPoint)
 
-    def __init__(self, view: MapView, cards: CellCards, parent: QObject) -> None:
+    def __init__(
+        self, bench: HeatmapBench, stage: Stage, foot: CellCard, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self.view, self.cards = view, cards
-        self.maps: ClassMaps | None = None
-        self.labels = Labels([])
+        self._bench, self._stage, self._foot = bench, stage, foot
         self.current: Cell | None = None
-        self.pins: list[Cell] = []
-        self.hint = ""
-        self._alone: dict[Cell, tuple[tuple[str, float], ...]] = {}
+        self._front: Cell | None = None
+        self._pinned: list[Cell] = []
+        self._cuts: dict[tuple[int, Cell], QPixmap] = {}
+        self._resting = self._by_key = False
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_CARD_MS)
+        self._rest.timeout.connect(self._on_rest)
+        view = stage.view
         view.hovered.connect(self._on_hovered)
         view.left.connect(self._on_left)
         view.clicked.connect(self._on_clicked)
         view.stepped.connect(self._on_stepped)
         view.pin_requested.connect(self.pin_current)
-        cards.unpin_requested.connect(self._unpin)
-
-    def set_maps(self, maps: ClassMaps | None, labels: Labels) -> None:
-        """Other maps; cells stay chosen if the grid is the same."""
-        grid = (maps.rows, maps.cols) if maps is not None else None
-        before = (self.maps.rows, self.maps.cols) if self.maps is not None else None
-        self.maps, self.labels, self._alone = maps, labels, {}
-        if grid != before:
-            self.current, self.pins = None, []
+        view.unpin_requested.connect(self._on_unpin)
+        view.setContextMenuPolicy(Qt.CustomContextMenu)
+        view.customContextMenuRequested.connect(self._on_context)
+        stage.unpin_requested.connect(self._unpin_number)
+        stage.front_requested.connect(self._bring_forward)
+        stage.crowded.connect(self._on_crowded)
+        foot.close_requested.connect(self._on_foot_closed)
+        foot.step_requested.connect(self._on_foot_step)
+        foot.hide()
+        bench.subscribe(self._on_change)
         self.show()
+
+    # The cell under the cursor
 
     def set_current(self, cell: Cell | None) -> None:
         """Look at a cell."""
         if cell != self.current:
             self.current = cell
-            self.show()
+            was, self._resting = self._resting, False
+            self._rest.start()
+            self._show_boxes()
+            if was:
+                self._show_cards()
             self.changed.emit()
 
-    def toggle_pin(self, cell: Cell) -> None:
-        """Pin a cell for comparing, or let it go; the oldest makes room for a fourth."""
-        if cell in self.pins:
-            self.set_pins([pin for pin in self.pins if pin != cell])
-        else:
-            self.set_pins([*self.pins, cell][-len(PIN_COLOURS) :])
-
-    def set_pins(self, pins: Sequence[Cell]) -> None:
-        """Pin just these cells."""
-        self.pins = list(pins)
-        self.show()
-        self.changed.emit()
-
-    def clear_pins(self) -> None:
-        """Let all pinned cells go."""
-        self.set_pins([])
-
     def pin_current(self) -> None:
-        """Pin the cell that is looked at."""
+        """Pin the cell that is looked at beside the others, or let it go."""
         if self.current is not None:
-            self.toggle_pin(self.current)
+            self._toggle(self.current, add=True)
 
-    def set_alone(self, cell: Cell, best: list[tuple[int, float]]) -> None:
-        """What the classifier says of the cell's window alone; the cell is pinned with it."""
-        self._alone[cell] = tuple((texts.short_name(self.labels, c), p) for c, p in best)
-        if cell not in self.pins:
-            self.toggle_pin(cell)
-        self.show()
+    def _toggle(self, cell: Cell, add: bool) -> None:
+        if cell in self._bench.pins:
+            self._bench.unpin(cell)
+        else:
+            self._front = cell
+            self._bench.pin(cell, add=add)
 
-    def facts(self, cell: Cell) -> CellFacts:
-        """What a card says about a cell."""
-        assert self.maps is not None
-        return texts.cell_facts(self.maps, self.labels, cell, self._alone.get(cell, ()))
+    def facts(self, cell: Cell, number: int = 0) -> CellFacts:
+        """What a card says of a cell."""
+        bench = self._bench
+        maps = bench.maps
+        assert maps is not None
+        x0, y0, x1, y1 = (round(v) for v in maps.window_on_picture(*cell))
+        alone = bench.alone(cell)
+        high, wide = maps.geometry.window_size
+        return CellFacts(
+            cell,
+            number,
+            (x0, x1),
+            (y0, y1),
+            (wide, high),
+            self._named(maps.best(*cell, 5)),
+            self._named(alone.best) if alone is not None else (),
+            self._cut(cell, (x0, y0, x1, y1)),
+        )
+
+    def _named(self, best: list[tuple[int, float]]) -> tuple[Named, ...]:
+        labels = self._bench.labels
+        return tuple((*both_names(labels, c), float(p)) for c, p in best)
+
+    def _cut(self, cell: Cell, box: tuple[int, int, int, int]) -> QPixmap | None:
+        """The window cut out of the picture; what hangs over its edge is left out."""
+        shown = self._bench.shown
+        if shown is None:
+            return None
+        key = (id(shown), cell)
+        if key not in self._cuts:
+            if len(self._cuts) > 16:
+                self._cuts.clear()
+            rows, cols = shown.size
+            x0, y0, x1, y1 = box
+            part = shown.picture[max(0, y0) : min(rows, y1), max(0, x0) : min(cols, x1)]
+            if part.size == 0:
+                return None
+            rgb = np.ascontiguousarray(np.clip(as_rgb(part), 0, 1) * 255 + 0.5, np.uint8)
+            image = QImage(rgb.data, rgb.shape[1], rgb.shape[0], 3 * rgb.shape[1], _RGB)
+            ratio = self._stage.devicePixelRatioF()
+            side = round(96 * ratio)
+            scaled = image.scaled(side, side, Qt.KeepAspectRatio, Qt.SmoothTransformation)
+            self._cuts[key] = QPixmap.fromImage(scaled)
+        return self._cuts[key]
+
+    # Showing
+
+    def _on_change(self, change: Change) -> None:
+        if change.kinds & {"model", "net", "picture", "size", "maps", "pins", "alone", "look"}:
+            self.show()
 
     def show(self) -> None:
-        """Bring the view's boxes and the cards up to date."""
-        maps = self.maps
-        if maps is None:
-            self.view.show_cell(None)
-            self.view.show_pins([])
-            self.cards.set_pins([])
-            self.cards.set_hover(None, self.hint)
-            return
-        if self.current is None:
-            self.view.show_cell(None)
-            self.cards.set_hover(None, self.hint)
+        """Bring boxes and cards up to date."""
+        maps = self._bench.maps
+        if self.current is not None and (
+            maps is None or self.current[0] >= maps.rows or self.current[1] >= maps.cols
+        ):
+            self.current = None
+            self.changed.emit()
+        self._show_boxes()
+        self._show_cards()
+
+    def _show_boxes(self) -> None:
+        maps, view = self._bench.maps, self._stage.view
+        if maps is None or self.current is None:
+            view.show_cell(None)
         else:
-            self.view.show_cell(
+            field = maps.field_on_picture(*self.current) if self._bench.look.field else None
+            view.show_cell(
                 (
                     maps.tile_on_picture(*self.current),
                     maps.window_on_picture(*self.current),
-                    maps.field_on_picture(*self.current),
+                    field,
                 )
             )
-            self.cards.set_hover(texts.cell_facts(maps, self.labels, self.current))
-        self.view.show_pins(
-            [(maps.window_on_picture(*c), maps.centre_on_picture(*c)) for c in self.pins]
+        pins = self._bench.pins if maps is not None else ()
+        view.show_pins(
+            [(maps.window_on_picture(*p), maps.tile_on_picture(*p)) for p in pins] if maps else []
         )
-        self.cards.set_pins([self.facts(c) for c in self.pins])
 
-    def set_hint(self, hint: str) -> None:
-        """What the first card says while no cell is looked at."""
-        if hint != self.hint:
-            self.hint = hint
-            if self.current is None or self.maps is None:
-                self.cards.set_hover(None, hint)
+    def _show_cards(self) -> None:
+        bench = self._bench
+        pins = list(bench.pins) if bench.maps is not None else []
+        new = [pin for pin in pins if pin not in self._pinned]
+        if new or self._front not in pins:
+            self._front = new[-1] if new else pins[-1] if pins else None
+        self._pinned = pins
+        order = [self._front] if self._front is not None else []
+        order += [pin for pin in reversed(pins) if pin != self._front]
+        facts = [self.facts(pin, pins.index(pin) + 1) for pin in order]
+        hover = None
+        if self._resting and self.current is not None and self.current not in pins:
+            hover = self.facts(self.current)
+        self._stage.set_cards(facts, hover)
+        self._on_crowded(self._stage.is_crowded)
+
+    def _on_crowded(self, crowded: bool) -> None:
+        facts = self._stage.facts
+        if crowded and facts:
+            self._foot.set_facts(facts[0], with_cut=False, several=len(facts) > 1)
+            self._foot.setFixedHeight(self._foot.high(False))
+        self._foot.setVisible(crowded and bool(facts))
+
+    # Mouse and keys
 
     def _on_hovered(self, x: float, y: float) -> None:
-        self.set_current(self.maps.cell_at(x, y) if self.maps is not None else None)
+        maps = self._bench.maps
+        self._by_key = False
+        self.set_current(maps.cell_at(x, y) if maps is not None else None)
 
     def _on_left(self) -> None:
-        if not self.view.hasFocus():
+        if not self._by_key:
             self.set_current(None)
 
+    def _on_rest(self) -> None:
+        self._resting = True
+        if self.current is not None and self._stage.facts:
+            self._show_cards()
+
     def _on_clicked(self, x: float, y: float, button: int) -> None:
-        if self.maps is None or button != Qt.LeftButton:
+        maps = self._bench.maps
+        if maps is None or button != Qt.LeftButton:
             return
-        cell = self.maps.cell_at(x, y)
+        cell = maps.cell_at(x, y)
         if cell is not None:
-            self.toggle_pin(cell)
+            add = bool(QApplication.keyboardModifiers() & Qt.ControlModifier)
+            self._toggle(cell, add)
 
     def _on_stepped(self, rows: int, cols: int) -> None:
-        maps = self.maps
+        maps = self._bench.maps
         if maps is None:
             return
-        if self.current is None:
+        self._by_key = True
+        if self._bench.pins:
+            self._bench.move_pin(rows, cols)
+            self._front = self._bench.pins[-1]
+            self.set_current(self._front)
+            self._show_cards()
+        elif self.current is None:
             self.set_current((maps.rows // 2, maps.cols // 2))
-            return
-        i, j = self.current
-        self.set_current(
-            (min(maps.rows - 1, max(0, i + rows)), min(maps.cols - 1, max(0, j + cols)))
-        )
+        else:
+            i, j = self.current
+            self.set_current(
+                (min(maps.rows - 1, max(0, i + rows)), min(maps.cols - 1, max(0, j + cols)))
+            )
 
-    def _unpin(self, number: int) -> None:
-        if 0 <= number < len(self.pins):
-            self.toggle_pin(self.pins[number])
+    def _on_unpin(self) -> None:
+        if self._front is not None:
+            self._bench.unpin(self._front)
 
-    def state(self) -> dict[str, Any]:
-        """For a rebuilt window."""
-        return {"current": self.current, "pins": list(self.pins)}
+    def _unpin_number(self, number: int) -> None:
+        if 0 < number <= len(self._bench.pins):
+            self._bench.unpin(self._bench.pins[number - 1])
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on as before."""
-        if self.maps is not None:
-            self.current, self.pins = state["current"], list(state["pins"])
-            self.show()
+    def _bring_forward(self, number: int) -> None:
+        if 0 < number <= len(self._bench.pins):
+            self._front = self._bench.pins[number - 1]
+            self._show_cards()
+
+    def _on_foot_closed(self) -> None:
+        facts = self._foot.facts
+        if facts is not None:
+            self._unpin_number(facts.number)
+
+    def _on_foot_step(self, by: int) -> None:
+        pins = self._bench.pins
+        if self._front in pins:
+            self._front = pins[(pins.index(self._front) + by) % len(pins)]
+            self._show_cards()
+
+    def _on_context(self, at: QPoint) -> None:
+        maps, view = self._bench.maps, self._stage.view
+        cell = maps.cell_at(*view.to_scene(at)) if maps is not None else None
+        if cell is not None:
+            self.menu_requested.emit(cell, view.mapToGlobal(at))
 
 
-def hint_for(maps: ClassMaps | None, transplanted: bool) -> str:
-    """What to do next."""
-    if maps is not None:
-        return tr(
-            "Point at a cell to see where it looks and what the net finds there; click to pin "
-            "it, arrow keys move, Enter pins."
-        )
-    return "" if transplanted else tr("Choose a model and a picture, then press Transplant.")
+_RGB = QImage.Format_RGB888

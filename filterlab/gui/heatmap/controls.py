@@ -1,211 +1,262 @@
-"""The left column: model, picture, size, and how the map is shown."""
+"""The row above the stage: what is set once, model, picture and size of the map."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtCore import QRect, QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QFontMetrics, QPaintEvent, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
-    QCheckBox,
+    QAction,
     QComboBox,
-    QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QMenu,
-    QPushButton,
-    QScrollArea,
     QSizePolicy,
+    QSlider,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from filterlab.gui import theme
-from filterlab.gui.heatmap.look import Look
-from filterlab.gui.heatmap.look_names import lays, scales, shows
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
-from filterlab.gui.model_texts import model_about, model_titles
-from filterlab.gui.widgets.section import CollapsibleSection
-from filterlab.gui.widgets.slider import LabelledSlider
-from filterlab.zoo.catalogue import Model
 
-__all__ = ["MAX_CELLS", "Controls"]
+__all__ = ["WIDE", "Controls"]
 
-MAX_CELLS = 32
-
-
-def _heading(text: str, parent: QWidget) -> QLabel:
-    label = QLabel(text, parent)
-    label.setProperty("role", "heading")
-    return label
+#: From this width the buttons have words; below, icons with tool tips.
+WIDE = 1200
+_HIGH = 32
+_OWN, _MODELS = "\0own", "\0models"
 
 
-def _note(parent: QWidget) -> QLabel:
-    label = QLabel(parent)
-    label.setProperty("role", "muted")
-    label.setWordWrap(True)
-    return label
+class _RowCombo(QComboBox):
+    """Ends in … what it has no room for; a note stands behind it where there is room."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.note = ""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.CC_ComboBox, option)
+        place: QRect = self.style().subControlRect(
+            QStyle.CC_ComboBox, option, QStyle.SC_ComboBoxEditField, self
+        )
+        small = QFontMetrics(theme.font(12))
+        note = small.horizontalAdvance(self.note) + 6 if self.note else 0
+        metrics = self.fontMetrics()
+        name = self.currentText()
+        if place.width() - note < min(metrics.horizontalAdvance(name), 56):
+            note = 0
+        shown = metrics.elidedText(name, Qt.ElideRight, place.width() - note)
+        painter.setPen(self.palette().color(QPalette.ButtonText))
+        painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, shown)
+        if note:
+            place.setLeft(place.left() + metrics.horizontalAdvance(shown) + 6)
+            painter.setFont(theme.font(12))
+            painter.setPen(QColor(theme.current().muted))
+            painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, self.note)
 
 
-def _combo(parent: QWidget, items: Sequence[tuple[str, str]]) -> QComboBox:
-    combo = QComboBox(parent)
-    for text, key in items:
-        combo.addItem(text, key)
-    # Long entries must not widen the column.
-    combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    combo.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
-    return combo
-
-
-class Controls(QScrollArea):
-    """What to run and how to show it.
+class Controls(QWidget):
+    """Model, picture and size; at the right the button of the View popover.
 
     Signals
     -------
     model_chosen(str) : a model of the list, by its key
-    own_model_requested(), get_requested(), transplant_requested()
-    open_requested(), sample_chosen(str), camera_requested()
-    size_changed() : the cells or the shape; read them from ``cells`` and ``squash``
-    size_hovering() : the slider moves; only the note beside it follows
-    how_changed() : one pass, or several; read it from ``how``
-    look_changed(Look)
-    drag_changed() : a slider of the look is grasped or let go
+    own_model_requested(), models_requested()
+    open_requested(), picture_chosen(str), sample_chosen(str), camera_requested()
+    cells_changed(int) : asked for; while the handle is dragged only ``cells_hovering(int)``
+    density_chosen(str), method_chosen(str)
     """
 
     model_chosen = Signal(str)
     own_model_requested = Signal()
-    get_requested = Signal()
-    transplant_requested = Signal()
+    models_requested = Signal()
     open_requested = Signal()
+    picture_chosen = Signal(str)
     sample_chosen = Signal(str)
     camera_requested = Signal()
-    size_changed = Signal()
-    size_hovering = Signal()
-    how_changed = Signal()
-    look_changed = Signal(object)
-    drag_changed = Signal()
+    cells_changed = Signal(int)
+    cells_hovering = Signal(int)
+    density_chosen = Signal(str)
+    method_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._look = Look()
-        #: How the user, or the last session, wants the net to be run; None: as suits the net.
-        self.wanted_how: str | None = None
-        self.setWidgetResizable(True)
-        self.setFrameShape(QFrame.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        body = QWidget(self)
-        self.setWidget(body)
-        self.viewport().setAutoFillBackground(False)
-        body.setAutoFillBackground(False)
-        layout = QVBoxLayout(body)
-        layout.setContentsMargins(0, 0, theme.STEP, 0)
-        layout.setSpacing(6)
-        self._build_model(body, layout)
-        layout.addSpacing(theme.STEP)
-        self._build_picture(body, layout)
-        layout.addSpacing(theme.STEP)
-        self._build_size(body, layout)
-        layout.addSpacing(theme.STEP)
-        self._build_map(body, layout)
-        layout.addStretch(1)
-        # As wide as its widest row in this language, with room for the scroll bar.
-        self.setFixedWidth(max(264, body.minimumSizeHint().width() + 12))
+        self._key = ""
+        self._steps: list[int] = []
+        self._narrow: bool | None = None
+        self._build_model()
+        self._build_picture()
+        self._build_size()
+        self.view_button = self._button(tr("View"), "settings", menu=True)
+        self.view_button.setToolTip(tr("How the map is shown"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(2 * theme.STEP, 0, 2 * theme.STEP, 0)
+        row.setSpacing(theme.STEP)
+        row.addWidget(self._model_label)
+        row.addWidget(self.model_combo)
+        row.addSpacing(theme.STEP)
+        row.addWidget(self._picture_label)
+        for widget in (
+            self.picture_combo,
+            self.open_button,
+            self.sample_button,
+            self.camera_button,
+        ):
+            row.addWidget(widget)
+        row.addSpacing(theme.STEP)
+        row.addWidget(self._cells_label)
+        for widget in (self.cells_slider, self.cells_text, self.density_combo, self.method_combo):
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self.view_button)
+        high = max(_HIGH, theme.line_height(self.fontMetrics()) + 12)
+        for widget in (
+            self.model_combo,
+            self.picture_combo,
+            self.open_button,
+            self.sample_button,
+            self.camera_button,
+            self.density_combo,
+            self.method_combo,
+            self.view_button,
+        ):
+            widget.setFixedHeight(high)
+        self.setFixedHeight(high + 2 * theme.STEP)
+        self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
+        self._arrange(True)
+
+    # Parts
+
+    def _label(self, text: str, buddy: QWidget) -> QLabel:
+        label = QLabel(text, self)
+        label.setProperty("role", "muted")
+        label.setFont(theme.font(12))
+        label.setBuddy(buddy)
+        buddy.setAccessibleName(text)
+        return label
+
+    def _combo(self) -> _RowCombo:
+        combo = _RowCombo(self)
+        # Long entries must not widen the row.
+        combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        combo.setMinimumContentsLength(3)
+        return combo
+
+    def _button(self, text: str, picture: str, menu: bool = False) -> QToolButton:
+        button = QToolButton(self)
+        button.setText(f" {text}  ▾" if menu else text)
+        button.setIcon(icon(picture))
+        button.setIconSize(QSize(16, 16))
+        button.setAccessibleName(text)
+        button.setToolTip(text)
+        button.setFocusPolicy(Qt.TabFocus)
+        button.setToolButtonStyle(Qt.ToolButtonTextBesideIcon)
+        return button
+
+    def _build_model(self) -> None:
+        self.model_combo = self._combo()
+        self.model_combo.activated.connect(self._on_model)
+        self._model_label = self._label(tr("Model"), self.model_combo)
+
+    def _build_picture(self) -> None:
+        self.picture_combo = _RowCombo(self)
+        self.picture_combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
+        self.picture_combo.setMinimumContentsLength(3)
+        self.picture_combo.activated.connect(self._on_picture)
+        self._picture_label = self._label(tr("Picture"), self.picture_combo)
+        self.open_button = self._button(tr("Open …"), "open")
+        self.open_button.clicked.connect(self.open_requested)
+        self.sample_button = self._button(tr("Sample"), "grid", menu=True)
+        self.sample_button.setPopupMode(QToolButton.InstantPopup)
+        self.sample_menu = QMenu(self.sample_button)
+        self.sample_menu.triggered.connect(self._on_sample)
+        self.sample_button.setMenu(self.sample_menu)
+        self.camera_button = self._button(tr("Camera"), "camera")
+        self.camera_button.setToolButtonStyle(Qt.ToolButtonIconOnly)
+        self.camera_button.setToolTip(tr("Camera: map its frames until it is stopped (Esc)"))
+        self.camera_button.clicked.connect(self.camera_requested)
+
+    def _build_size(self) -> None:
+        self.cells_slider = QSlider(Qt.Horizontal, self)
+        self.cells_slider.setToolTip(tr("Cells of the map on the picture's longer side"))
+        self.cells_slider.valueChanged.connect(self._on_cells)
+        self.cells_slider.sliderReleased.connect(self._on_released)
+        self._cells_label = self._label(tr("Cells"), self.cells_slider)
+        self.cells_text = QLabel(self)
+        self.cells_text.setAlignment(Qt.AlignRight | Qt.AlignVCenter)
+        self.density_combo = self._combo()
+        self.density_combo.setAccessibleName(tr("Density"))
+        self.density_combo.setToolTip(tr("How far apart the cells lie on the net's input"))
+        self.density_combo.activated.connect(self._on_density)
+        self.method_combo = self._combo()
+        self.method_combo.setAccessibleName(tr("Method"))
+        self.method_combo.activated.connect(self._on_method)
 
     # Model
 
-    def _build_model(self, body: QWidget, layout: QVBoxLayout) -> None:
-        layout.addWidget(_heading(tr("Model"), body))
-        self.model_combo = _combo(body, ())
-        self.model_combo.currentIndexChanged.connect(self._on_model)
-        self.own_button = QPushButton(tr("Own …"), body)
-        self.own_button.setToolTip(tr("Your own prototxt and caffemodel"))
-        self.own_button.clicked.connect(self.own_model_requested)
-        row = QHBoxLayout()
-        row.setSpacing(theme.STEP)
-        row.addWidget(self.model_combo, 1)
-        row.addWidget(self.own_button)
-        layout.addLayout(row)
-        self.model_note = _note(body)
-        layout.addWidget(self.model_note)
-        self.get_button = QPushButton(tr("Get weights"), body)
-        self.get_button.clicked.connect(self.get_requested)
-        layout.addWidget(self.get_button)
-        self.transplant_button = QPushButton(tr("Transplant"), body)
-        self.transplant_button.setProperty("primary", True)
-        self.transplant_button.setToolTip(
-            tr("Turn the fully connected layers into convolutions that share their weights")
-        )
-        self.transplant_button.clicked.connect(self.transplant_requested)
-        layout.addWidget(self.transplant_button)
-
-    def set_models(self, models: Sequence[Model], chosen: str) -> None:
-        """List the models and choose one, without signalling."""
-        with QSignalBlocker(self.model_combo):
-            self.model_combo.clear()
-            titles = model_titles(models)
-            for model in models:
-                self.model_combo.addItem(titles[model.name], model.name)
-                about = model_about(model) or str(model.weights_path)
-                self.model_combo.setItemData(self.model_combo.count() - 1, about, Qt.ToolTipRole)
-            at = self.model_combo.findData(chosen)
-            self.model_combo.setCurrentIndex(max(0, at))
+    def set_models(self, models: Sequence[tuple[str, str, str]], chosen: str) -> None:
+        """List the models as (title, key, what it is) and choose one, without signalling."""
+        self._key = chosen
+        combo = self.model_combo
+        with QSignalBlocker(combo):
+            combo.clear()
+            for title, key, about in models:
+                combo.addItem(title, key)
+                combo.setItemData(combo.count() - 1, about, Qt.ToolTipRole)
+            combo.insertSeparator(combo.count())
+            combo.addItem(tr("Own model …"), _OWN)
+            combo.addItem(tr("Models …"), _MODELS)
+            combo.setCurrentIndex(max(0, combo.findData(chosen)))
+            combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 3 * theme.STEP)
+        combo.setToolTip(str(combo.currentData(Qt.ToolTipRole) or ""))
 
     @property
     def model_key(self) -> str:
         """The chosen model's key."""
-        return str(self.model_combo.currentData() or "")
+        return self._key
 
-    def show_model(self, model: Model | None) -> None:
-        """Say what the chosen model is and whether its weights are here."""
-        if model is None:
-            self.model_note.setVisible(False)
-            self.get_button.setVisible(False)
-            return
-        self.model_combo.setToolTip(model_about(model) or str(model.weights_path))
-        missing = model.kind in ("download", "package") and not model.ready
-        size = f" ({model.size / 1e6:.0f} MB)" if missing and model.size else ""
-        self.model_note.setText(f"{tr('The weights are not here yet')}{size}." if missing else "")
-        self.model_note.setVisible(missing)
-        self.get_button.setVisible(missing)
-
-    def _on_model(self, _: int) -> None:
-        self.model_chosen.emit(self.model_key)
+    def _on_model(self, index: int) -> None:
+        key = str(self.model_combo.itemData(index))
+        if key in (_OWN, _MODELS):
+            with QSignalBlocker(self.model_combo):
+                self.model_combo.setCurrentIndex(max(0, self.model_combo.findData(self._key)))
+            (self.own_model_requested if key == _OWN else self.models_requested).emit()
+        elif key != self._key:
+            self._key = key
+            self.model_chosen.emit(key)
 
     # Picture
 
-    def _build_picture(self, body: QWidget, layout: QVBoxLayout) -> None:
-        self.picture_note = QLabel(body)
-        self.picture_note.setProperty("role", "muted")
-        self.picture_note.setAlignment(Qt.AlignRight)
-        head = QHBoxLayout()
-        head.addWidget(_heading(tr("Picture"), body))
-        head.addWidget(self.picture_note, 1)
-        layout.addLayout(head)
-        row = QHBoxLayout()
-        row.setSpacing(theme.STEP)
-        self.open_button = QPushButton(tr("Open …"), body)
-        self.open_button.clicked.connect(self.open_requested)
-        self.sample_button = QToolButton(body)
-        self.sample_button.setText(tr("Sample") + " ▾")
-        self.sample_button.setPopupMode(QToolButton.InstantPopup)
-        self.sample_button.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
-        self.sample_menu = QMenu(self.sample_button)
-        self.sample_menu.triggered.connect(self._on_sample)
-        self.sample_button.setMenu(self.sample_menu)
-        self.camera_button = QToolButton(body)
-        self.camera_button.setIcon(icon("camera"))
-        self.camera_button.setToolTip(tr("Camera: map its frames until it is stopped (Esc)"))
-        self.camera_button.setAccessibleName(tr("Camera"))
-        self.camera_button.clicked.connect(self.camera_requested)
-        row.addWidget(self.open_button, 1)
-        row.addWidget(self.sample_button, 1)
-        row.addWidget(self.camera_button)
-        layout.addLayout(row)
+    def set_picture(self, name: str, size: tuple[int, int], others: Sequence[str] = ()) -> None:
+        """Show a picture's name and (height, width); ``others`` are files to go back to."""
+        combo = self.picture_combo
+        with QSignalBlocker(combo):
+            combo.clear()
+            combo.addItem(name, "")
+            for path in others:
+                combo.addItem(path.replace("\\", "/").rpartition("/")[2], path)
+                combo.setItemData(combo.count() - 1, path, Qt.ToolTipRole)
+            combo.setCurrentIndex(0)
+        combo.note = f"{size[1]} × {size[0]}" if size[0] else ""
+        combo.setToolTip(f"{name}   {combo.note}".strip())
+        combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 3 * theme.STEP)
+        combo.update()
+
+    def _on_picture(self, index: int) -> None:
+        path = str(self.picture_combo.itemData(index) or "")
+        with QSignalBlocker(self.picture_combo):
+            self.picture_combo.setCurrentIndex(0)
+        if path:
+            self.picture_chosen.emit(path)
 
     def set_samples(self, samples: Sequence[tuple[str, str]]) -> None:
         """The sample pictures as (key, title)."""
@@ -213,222 +264,103 @@ class Controls(QScrollArea):
         for key, title in samples:
             self.sample_menu.addAction(title).setData(key)
 
-    def _on_sample(self, action: Any) -> None:
+    def _on_sample(self, action: QAction) -> None:
         self.sample_chosen.emit(str(action.data()))
 
     # Size
 
-    def _build_size(self, body: QWidget, layout: QVBoxLayout) -> None:
-        self.cells_slider = LabelledSlider(
-            tr("Cells on the longer side"), 1, MAX_CELLS, 8, MAX_CELLS - 1, lambda v: f"{v:.0f}"
-        )
-        slider = self.cells_slider.slider
-        slider.setPageStep(2)
-        slider.valueChanged.connect(self._on_cells)
-        slider.sliderReleased.connect(self.size_changed)
-        layout.addWidget(self.cells_slider)
-        self.squash_box = QCheckBox(tr("Squash to a square (tutorial)"), body)
-        self.squash_box.setToolTip(
-            tr("Off, the picture keeps its shape; the tutorial squashes it to 451 × 451")
-        )
-        self.squash_box.toggled.connect(self._on_shape)
-        layout.addWidget(self.squash_box)
-        self.passes_combo = _combo(body, ((tr("one pass"), ""),))
-        self.passes_combo.setToolTip(
-            tr("More passes on shifted or scaled copies give a denser map")
-        )
-        self.passes_combo.currentIndexChanged.connect(self._on_passes)
-        layout.addWidget(self.passes_combo)
-        self.size_note = _note(body)
-        layout.addWidget(self.size_note)
+    def set_cells(self, steps: Sequence[int], cells: int) -> None:
+        """The sizes that the slider goes through, cells on the longer side, and the present one.
 
-    def show_size(self, text: str, warn: bool) -> None:
-        """What the size means and costs; a warning in another colour."""
-        self.size_note.setText(text)
-        role = "warning" if warn else "muted"
-        if self.size_note.property("role") != role:
-            self.size_note.setProperty("role", role)
-            self.size_note.style().unpolish(self.size_note)
-            self.size_note.style().polish(self.size_note)
+        Not signalled. No steps: nothing to choose yet.
+        """
+        self._steps = list(steps)
+        self.cells_slider.setEnabled(len(self._steps) > 1)
+        with QSignalBlocker(self.cells_slider):
+            self.cells_slider.setRange(0, max(0, len(self._steps) - 1))
+            if self._steps:
+                near = min(self._steps, key=lambda step: abs(step - cells))
+                self.cells_slider.setValue(self._steps.index(near))
 
     @property
     def cells(self) -> int:
-        """Cells on the longer side."""
-        return round(self.cells_slider.value)
+        """Where the slider stands; 0 if there is nothing to choose yet."""
+        return self._steps[self.cells_slider.value()] if self._steps else 0
 
-    @property
-    def squash(self) -> bool:
-        """Whether the picture is squashed to a square."""
-        return bool(self.squash_box.isChecked())
-
-    @property
-    def how(self) -> str:
-        """How the net on show is run; see ``work.Size``."""
-        return str(self.passes_combo.currentData() or "")
-
-    def set_how(self, how: str | None) -> None:
-        """Choose how the net is run, without signalling; None leaves it to the net.
-
-        What is not on offer is kept in ``wanted_how`` until it is; the first offer stands.
-        """
-        self.wanted_how = how
-        with QSignalBlocker(self.passes_combo):
-            self.passes_combo.setCurrentIndex(max(0, self.passes_combo.findData(how)))
-
-    def offer_passes(self, offers: Sequence[tuple[str, str]]) -> None:
-        """What a net can be run as, as (text, key), the net's default first."""
-        with QSignalBlocker(self.passes_combo):
-            self.passes_combo.clear()
-            for text, key in offers:
-                self.passes_combo.addItem(text, key)
-        self.set_how(self.wanted_how)
-
-    def _on_passes(self, _: int) -> None:
-        self.wanted_how = self.how
-        self.how_changed.emit()
-
-    def set_size(self, cells: int, squash: bool) -> None:
-        """Set cells and shape without signalling."""
-        self.cells_slider.set_value(min(MAX_CELLS, max(1, cells)))
-        with QSignalBlocker(self.squash_box):
-            self.squash_box.setChecked(squash)
+    def show_grid(self, text: str, told: str = "", warn: bool = False) -> None:
+        """The grid beside the slider, such as ``14 × 9``; ``told`` is what it costs."""
+        self.cells_text.setText(text)
+        self.cells_text.setToolTip(told)
+        what = tr("Cells of the map on the picture's longer side")
+        self.cells_slider.setToolTip(f"{what}\n{told}" if told else what)
+        role = "warning" if warn else ""
+        if self.cells_text.property("role") != role:
+            self.cells_text.setProperty("role", role)
+            self.cells_text.style().unpolish(self.cells_text)
+            self.cells_text.style().polish(self.cells_text)
 
     def _on_cells(self, _: int) -> None:
-        # While the handle is dragged only the note follows; keys and clicks count at once.
-        if self.cells_slider.slider.isSliderDown():
-            self.size_hovering.emit()
+        # While the handle is dragged only the numbers follow; keys and clicks count at once.
+        if self.cells_slider.isSliderDown():
+            self.cells_hovering.emit(self.cells)
         else:
-            self.size_changed.emit()
+            self.cells_changed.emit(self.cells)
 
-    def _on_shape(self, _: bool) -> None:
-        self.size_changed.emit()
+    def _on_released(self) -> None:
+        self.cells_changed.emit(self.cells)
 
-    # Map
+    def set_densities(self, offers: Sequence[tuple[str, str, str]], chosen: str) -> None:
+        """The densities as (text, key, why not); one with a reason is shown but cannot be taken."""
+        _offer(self.density_combo, offers, chosen)
 
-    def _build_map(self, body: QWidget, layout: QVBoxLayout) -> None:
-        layout.addWidget(_heading(tr("Map"), body))
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(theme.STEP)
-        grid.setVerticalSpacing(4)
-        grid.setColumnStretch(1, 1)
-        self.show_combo = self._choice(grid, 0, tr("Show"), shows(), "show")
-        self.lay_combo = self._choice(grid, 1, tr("Laid as"), lays(), "lay")
-        self.scale_combo = self._choice(grid, 2, tr("Values"), scales(), "scale")
-        self.colours_combo = self._choice(
-            grid,
-            3,
-            tr("Colours"),
-            tuple((name, name) for name in ("inferno", "viridis", "magma", "turbo", "grey")),
-            "colours",
-        )
-        layout.addLayout(grid)
-        self.lay_combo.setItemData(
-            4, tr("As in most tutorials: pulled over the whole picture"), Qt.ToolTipRole
-        )
-        self.opacity = self._share(tr("Opacity"), 0, 1, 0.6, 100, "opacity", _percent)
-        layout.addWidget(self.opacity)
-        more = CollapsibleSection(tr("More"), body, opened=False)
-        self.more = more
-        self.threshold = self._share(tr("Threshold"), 0, 1, 0, 100, "threshold", _percent)
-        self.gamma = self._share(tr("Gamma"), 0.2, 3.0, 1.0, 28, "gamma", lambda v: f"{v:.1f}")
-        self.contours = QCheckBox(tr("Contour lines"), body)
-        self.contours.toggled.connect(self._on_contours)
-        self.dim = QCheckBox(tr("Dim the margins"), body)
-        self.dim.setToolTip(tr("No cell has its centre there"))
-        self.dim.setChecked(True)
-        self.dim.toggled.connect(self._on_dim)
-        self.grid_box = QCheckBox(tr("Write names into the cells"), body)
-        for widget in (self.threshold, self.gamma, self.contours, self.dim, self.grid_box):
-            more.body.addWidget(widget)
-        more.toggled.connect(self._on_more)
-        layout.addWidget(more)
+    def set_methods(self, offers: Sequence[tuple[str, str, str]], chosen: str) -> None:
+        """The methods as (text, key, what it is) and the one in use."""
+        _offer(self.method_combo, [(text, key, "") for text, key, _ in offers], chosen)
+        for row, (_, _, about) in enumerate(offers):
+            self.method_combo.setItemData(row, about, Qt.ToolTipRole)
+        self.method_combo.setToolTip(str(self.method_combo.currentData(Qt.ToolTipRole) or ""))
 
-    def _on_more(self, opened: bool) -> None:
-        if opened:
-            # Once the layouts have made room for it.
-            QTimer.singleShot(0, self._show_more)
+    def _on_density(self, index: int) -> None:
+        self.density_chosen.emit(str(self.density_combo.itemData(index)))
 
-    def _show_more(self) -> None:
-        self.ensureWidgetVisible(self.more, 0, theme.STEP)
+    def _on_method(self, index: int) -> None:
+        self.method_chosen.emit(str(self.method_combo.itemData(index)))
 
-    def _choice(
-        self,
-        grid: QGridLayout,
-        row: int,
-        name: str,
-        items: Sequence[tuple[str, str]],
-        key: str,
-    ) -> QComboBox:
-        label = QLabel(name)
-        combo = _combo(self, items)
-        combo.setProperty("look", key)
-        combo.currentIndexChanged.connect(self._on_choice)
-        label.setBuddy(combo)
-        grid.addWidget(label, row, 0)
-        grid.addWidget(combo, row, 1)
-        return combo
+    # Room
 
-    def _share(
-        self,
-        name: str,
-        low: float,
-        high: float,
-        value: float,
-        steps: int,
-        key: str,
-        text: Callable[[float], str],
-    ) -> LabelledSlider:
-        slider = LabelledSlider(name, low, high, value, steps, text)
-        slider.setProperty("look", key)
-        slider.changed.connect(self._on_share)
-        slider.slider.sliderPressed.connect(self.drag_changed)
-        slider.slider.sliderReleased.connect(self.drag_changed)
-        return slider
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange(self.width() < WIDE * theme.scale())
 
-    @property
-    def dragged(self) -> bool:
-        """Whether a slider of the map's look is being dragged."""
-        return any(s.slider.isSliderDown() for s in (self.opacity, self.threshold, self.gamma))
-
-    @property
-    def look(self) -> Look:
-        """The choices for the map."""
-        return self._look
-
-    def set_look(self, look: Look) -> None:
-        """Show choices without signalling."""
-        self._look = look
-        for combo in (self.show_combo, self.lay_combo, self.scale_combo, self.colours_combo):
-            with QSignalBlocker(combo):
-                combo.setCurrentIndex(
-                    max(0, combo.findData(getattr(look, str(combo.property("look")))))
-                )
-        for slider in (self.opacity, self.threshold, self.gamma):
-            slider.set_value(getattr(look, str(slider.property("look"))))
-        for box, on in ((self.contours, look.contours), (self.dim, look.dim)):
-            with QSignalBlocker(box):
-                box.setChecked(on)
-
-    def _change(self, **what: Any) -> None:
-        self._look = replace(self._look, **what)
-        self.look_changed.emit(self._look)
-
-    def _on_choice(self, _: int) -> None:
-        combo = self.sender()
-        if isinstance(combo, QComboBox):
-            self._change(**{str(combo.property("look")): str(combo.currentData())})
-
-    def _on_share(self, value: float) -> None:
-        slider = self.sender()
-        if isinstance(slider, LabelledSlider):
-            self._change(**{str(slider.property("look")): value})
-
-    def _on_contours(self, on: bool) -> None:
-        self._change(contours=on)
-
-    def _on_dim(self, on: bool) -> None:
-        self._change(dim=on)
+    def _arrange(self, narrow: bool) -> None:
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        for widget, wide, small in (
+            (self.model_combo, 164, 148),
+            (self.picture_combo, 148, 92),
+            (self.cells_slider, 88, 60),
+        ):
+            widget.setFixedWidth(round((small if narrow else wide) * theme.scale()))
+        metrics = self.cells_text.fontMetrics()
+        self.cells_text.setMinimumWidth(metrics.horizontalAdvance("88 × 66") + 2)
+        style = Qt.ToolButtonIconOnly if narrow else Qt.ToolButtonTextOnly
+        for button in (self.open_button, self.sample_button):
+            button.setToolButtonStyle(style)
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+def _offer(combo: QComboBox, offers: Sequence[tuple[str, str, str]], chosen: str) -> None:
+    with QSignalBlocker(combo):
+        combo.clear()
+        for text, key, why_not in offers:
+            combo.addItem(text, key)
+            if why_not:
+                row = combo.count() - 1
+                combo.model().item(row).setEnabled(False)
+                combo.setItemData(row, why_not, Qt.ToolTipRole)
+        combo.setCurrentIndex(max(0, combo.findData(chosen)) if offers else -1)
+    words = [combo.fontMetrics().horizontalAdvance(text) for text, _, _ in offers]
+    combo.setFixedWidth(max(words, default=0) + 40)
+    combo.setEnabled(len(offers) > 1)
+    combo.setVisible(bool(offers))
+    combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 3 * theme.STEP)

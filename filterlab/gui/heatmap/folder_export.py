@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from filterlab.gui.heatmap.saving import Exported, Frame, folder_job
-from filterlab.gui.heatmap.work import Size
 from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Job, Progress
-from filterlab.surgery.transplant import Transplanted
-from filterlab.zoo.catalogue import Model
+from filterlab.workbench.heatmap_files import FolderResult, FolderTask
 
-__all__ = ["FolderExport", "Task"]
+__all__ = ["FolderExport"]
 
-
-@dataclass(frozen=True)
-class Task:
-    """Which pictures go where, and how they are mapped; see ``saving.folder_job``."""
-
-    pictures: Sequence[Path]
-    out: Path
-    model: Model | None
-    transplanted: Transplanted
-    size: Size
-    frame: Frame
-
-    def job(self) -> Job[Exported]:
-        """The export."""
-        return folder_job(
-            self.pictures, self.out, self.model, self.transplanted, self.size, self.frame
-        )
+Make = Callable[[FolderTask], Job[FolderResult]]
+"""Makes the export's job on a double of the net."""
 
 
 class FolderExport(QWidget):
@@ -56,7 +37,7 @@ class FolderExport(QWidget):
     ) -> None:
         super().__init__(parent)
         self.runner, self._say, self._fail = runner, say, fail
-        self._task: Task | None = None
+        self._task: FolderTask | None = None
         self._before = self._done = 0
         self.progress = ProgressStrip(self)
         self.progress.cancel_requested.connect(self.cancel)
@@ -74,7 +55,7 @@ class FolderExport(QWidget):
         """Whether a folder is being exported."""
         return bool(self.runner.running)
 
-    def start(self, task: Task, before: int = 0) -> None:
+    def start(self, task: FolderTask, make: Make, before: int = 0) -> None:
         """Export; an export that still runs is not given up for another.
 
         ``before`` pictures have been exported already, by the window that this one replaces.
@@ -83,10 +64,10 @@ class FolderExport(QWidget):
             self._fail(tr("A folder is being exported already; wait for it or cancel it first."))
             return
         self._task, self._before, self._done = task, before, 0
-        self.runner.start(task.job(), tr("Export a whole folder"), self._on_done)
+        self.runner.start(make(task), tr("Export a whole folder"), self._on_done)
 
-    def rest(self) -> tuple[Task, int] | None:
-        """What a window that replaces this one has to go on with, for :meth:`start`."""
+    def rest(self) -> tuple[FolderTask, int] | None:
+        """What a window that replaces this one has to go on with: task and ``before``."""
         if not self.running or self._task is None:
             return None
         left = replace(self._task, pictures=self._task.pictures[self._done :])
@@ -118,13 +99,16 @@ class FolderExport(QWidget):
         self.progress.end()
         self.setVisible(False)
 
-    def _on_done(self, result: Exported) -> None:
-        done, problems = result
-        done += self._before
-        if problems:
+    def _on_done(self, result: FolderResult) -> None:
+        done = len(result.rows) + self._before
+        if result.failed:
+            path, why = result.failed[0]
+            first = tr_sentence(why)
             self._fail(
                 tr("{done} pictures exported, {bad} not: {first}").format(
-                    done=done, bad=len(problems), first=problems[0]
+                    done=done,
+                    bad=len(result.failed),
+                    first=first if path.name in first else f"{path.name}: {first}",
                 )
             )
         else:

@@ -1,28 +1,12 @@
-"""What the choices of a look are called, as (name, value) in the order of the lists."""
+"""What the choices of a look are called, as (name, value) in the order in which they stand."""
 
 from __future__ import annotations
 
 from filterlab.gui.i18n import tr
 
-__all__ = ["Names", "field_name", "lays", "name_of", "scales", "shows"]
+__all__ = ["Names", "boxes", "lay_tips", "lays", "shows"]
 
 Names = tuple[tuple[str, str], ...]
-
-
-def field_name(key: str) -> str:
-    """What a choice of the look is called beside its control."""
-    return {
-        "show": tr("Show"),
-        "lay": tr("Laid as"),
-        "scale": tr("Values"),
-        "colours": tr("Colours"),
-        "opacity": tr("Opacity"),
-        "threshold": tr("Threshold"),
-        "gamma": tr("Gamma"),
-        "contours": tr("Contour lines"),
-        "dim": tr("Dim the margins"),
-        "words": tr("Write names into the cells"),
-    }[key]
 
 
 def shows() -> Names:
@@ -40,22 +24,42 @@ def lays() -> Names:
     return (
         (tr("tiles"), "tiles"),
         (tr("smooth"), "smooth"),
-        (tr("coverage, mean"), "coverage"),
-        (tr("coverage, largest"), "coverage-max"),
-        (tr("stretched (wrong)"), "stretched"),
+        (tr("coverage"), "coverage"),
+        (tr("largest"), "coverage-max"),
+        (tr("stretched"), "stretched"),
     )
 
 
-def scales() -> Names:
-    """How values are put on the colour scale."""
+def lay_tips() -> dict[str, str]:
+    """What the ways to lay a map mean."""
+    return {
+        "tiles": tr("Each cell where its window has its centre"),
+        "smooth": tr("Blended from centre to centre"),
+        "coverage": tr("Each pixel the mean of all windows that hold it"),
+        "coverage-max": tr("Each pixel the largest of all windows that hold it"),
+        "stretched": tr("As in most tutorials: pulled over the whole picture, which is wrong"),
+    }
+
+
+def boxes() -> tuple[tuple[str, str, str], ...]:
+    """What can be shown beside the map: field of the look, name, what it is."""
     return (
-        (tr("probability 0 to 1"), "unit"),
-        (tr("range found"), "found"),
-        (tr("logarithmic"), "log"),
-        (tr("score, no softmax"), "score"),
+        (
+            "follows",
+            tr("Opacity follows the probability"),
+            tr("Where nothing is found the photo is untouched"),
+        ),
+        ("corners", tr("Corners where the map ends"), tr("No cell has its centre beyond them")),
+        ("contours", tr("Contour lines"), tr("At a quarter, a half and three quarters")),
+        ("names", tr("Names in the cells"), tr("The best class of each cell")),
+        (
+            "field",
+            tr("Receptive field of the cell"),
+            tr("Every pixel that can change the cell under the cursor"),
+        ),
+        (
+            "windows",
+            tr("Windows of the check"),
+            tr("The windows that the classifier was asked about, to check the map"),
+        ),
     )
-
-
-def name_of(names: Names, value: str) -> str:
-    """The name of a value among these."""
-    return next(name for name, known in names if known == value)

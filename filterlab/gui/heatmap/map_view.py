@@ -11,13 +11,12 @@ from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QTransform
 from qtpy.QtWidgets import QWidget
 
-from filterlab.gui.widgets.colours import readable_on
+from filterlab.gui.heatmap.cell_cards import paint_badge
+from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.picture_view import BoxItem, PictureView
+from filterlab.workbench.heatmap_state import MOST_PINS
 
-__all__ = ["PIN_COLOURS", "MapView"]
-
-#: Outlines of the pinned cells, in the order in which they are pinned.
-PIN_COLOURS = ("#FF5FA2", "#57D68D", "#FFD24A")
+__all__ = ["MapView"]
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -116,38 +115,73 @@ class _TextsItem(pg.GraphicsObject):
         painter.restore()
 
 
-class _TagsItem(pg.GraphicsObject):
-    """Small numbered tags at the pinned cells."""
+class _BadgesItem(pg.GraphicsObject):
+    """The numbers of the pinned cells, at their windows' corners, always inside the view."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._tags: list[tuple[float, float, str, QColor]] = []
+        self._badges: list[tuple[float, float, int]] = []
         self.setZValue(24)
 
-    def set_tags(self, tags: Sequence[tuple[float, float, str, str]]) -> None:
+    def set_badges(self, badges: Sequence[tuple[float, float, int]]) -> None:
+        """Places (x, y) in picture pixels and the numbers there."""
         self.prepareGeometryChange()
-        self._tags = [(x, y, text, QColor(colour)) for x, y, text, colour in tags]
+        self._badges = list(badges)
         self.update()
 
     def boundingRect(self) -> QRectF:
         rect = QRectF()
-        for x, y, *_ in self._tags:
-            rect = rect.united(QRectF(x - 200, y - 200, 400, 400))
+        for x, y, _ in self._badges:
+            rect = rect.united(QRectF(x - 400, y - 400, 800, 800))
         return rect
 
     def paint(self, painter: QPainter, *args: Any) -> None:
         transform = painter.worldTransform()
+        view = painter.viewport()
         painter.save()
         painter.setWorldTransform(QTransform())
-        painter.setRenderHint(QPainter.Antialiasing)
-        for x, y, text, colour in self._tags:
+        ratio = painter.device().devicePixelRatioF()
+        right, bottom = view.width() / ratio - 12, view.height() / ratio - 12
+        for x, y, number in self._badges:
             at = transform.map(QPointF(x, y))
-            painter.setPen(QPen(QColor(0, 0, 0, 160), 1.5))
-            painter.setBrush(colour)
-            painter.drawEllipse(at, 9, 9)
-            painter.setPen(QColor(readable_on(colour.red(), colour.green(), colour.blue())))
-            painter.drawText(QRectF(at.x() - 9, at.y() - 9, 18, 18), Qt.AlignCenter, text)
+            inside = QPointF(min(max(at.x(), 12.0), right), min(max(at.y(), 12.0), bottom))
+            paint_badge(painter, inside, number)
         painter.restore()
+
+
+class _BoxesItem(pg.GraphicsObject):
+    """Several thin outlines: the windows that the classifier was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._boxes: list[QRectF] = []
+        self.setZValue(11)
+
+    def set_boxes(self, boxes: Sequence[Box]) -> None:
+        """Outlines in picture pixels."""
+        self.prepareGeometryChange()
+        self._boxes = [QRectF(QPointF(b[0], b[1]), QPointF(b[2], b[3])) for b in boxes]
+        self.update()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._boxes)
+
+    def boundingRect(self) -> QRectF:
+        rect = QRectF()
+        for box in self._boxes:
+            rect = rect.united(box.adjusted(-2, -2, 2, 2))
+        return rect
+
+    def paint(self, painter: QPainter, *args: Any) -> None:
+        painter.setBrush(Qt.NoBrush)
+        for colour, width in ((QColor(0, 0, 0, 110), 2.6), (QColor(255, 255, 255, 210), 1.0)):
+            pen = QPen(colour, width)
+            pen.setCosmetic(True)
+            pen.setDashPattern([5, 3] if width == 1.0 else [1e6, 1])
+            painter.setPen(pen)
+            painter.drawRects(self._boxes)
 
 
 class MapView(PictureView):
@@ -157,40 +191,48 @@ class MapView(PictureView):
     -------
     stepped(int, int) : rows and columns to go, from the arrow keys
     pin_requested() : Enter or Space
+    unpin_requested() : Delete or Backspace
     """
 
     stepped = Signal(int, int)
     pin_requested = Signal()
+    unpin_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        # A photo stays smooth until its pixels are plain to see; the stage leaves no margin.
+        self.smooth_until, self.margin = 4.0, 0.0
         self.setFocusPolicy(Qt.StrongFocus)
-        self.field_box = self.add_item(BoxItem("#FFFFFF", 1.4, dashed=True))
-        self.window_box = self.add_item(BoxItem("#4DA3FF", 2.2))
-        self.tile_box = self.add_item(BoxItem("#FFFFFF", 1.6))
-        self._pin_boxes = [self.add_item(BoxItem(colour, 2.0)) for colour in PIN_COLOURS]
-        self._tags = self.add_item(_TagsItem())
+        self.setAccessibleName(tr("The picture with its map"))
+        self.field_box = self.add_item(BoxItem("#FFFFFF", 1.2, dashed=True))
+        self.window_box = self.add_item(BoxItem("#FFFFFF", 1.0))
+        self.tile_box = self.add_item(BoxItem("#FFFFFF", 1.0))
+        self._pin_boxes = [self.add_item(BoxItem("#FFFFFF", 2.0)) for _ in range(MOST_PINS)]
+        self._pin_tiles = [self.add_item(BoxItem("#FFFFFF", 2.0)) for _ in range(MOST_PINS)]
+        self._badges = self.add_item(_BadgesItem())
+        self.checked = self.add_item(_BoxesItem())
         self.contours = self.add_item(_LinesItem())
+        self.corners = self.add_item(_LinesItem("#FFFFFF", 2.0))
         self.arrows = self.add_item(_LinesItem("#FF6B6B", 1.6))
         self._texts = self.add_item(_TextsItem())
         self.show_cell(None)
         self.show_pins([])
 
-    def show_cell(self, boxes: tuple[Box, Box, Box] | None) -> None:
-        """Outline a cell's tile, window and field (picture pixels); None for none."""
+    def show_cell(self, boxes: tuple[Box, Box, Box | None] | None) -> None:
+        """Outline a cell's tile, window and, if given, field (picture pixels); None for none."""
         empty = (0.0, 0.0, 0.0, 0.0)
-        tile, window, field = boxes or (empty, empty, empty)
+        tile, window, field = boxes or (empty, empty, None)
         self.tile_box.set_box(*tile)
         self.window_box.set_box(*window)
-        self.field_box.set_box(*field)
+        self.field_box.set_box(*(field or empty))
 
-    def show_pins(self, pins: Sequence[tuple[Box, tuple[float, float]]]) -> None:
-        """Outline the pinned cells' windows and tag their centres."""
-        for k, box in enumerate(self._pin_boxes):
-            box.set_box(*(pins[k][0] if k < len(pins) else (0.0, 0.0, 0.0, 0.0)))
-        self._tags.set_tags(
-            [(x, y, str(k + 1), PIN_COLOURS[k]) for k, (_, (x, y)) in enumerate(pins)]
-        )
+    def show_pins(self, pins: Sequence[tuple[Box, Box]]) -> None:
+        """Outline the pinned cells' windows and tiles, each with its number."""
+        empty = (0.0, 0.0, 0.0, 0.0)
+        for k, (window, tile) in enumerate(zip(self._pin_boxes, self._pin_tiles)):
+            window.set_box(*(pins[k][0] if k < len(pins) else empty))
+            tile.set_box(*(pins[k][1] if k < len(pins) else empty))
+        self._badges.set_badges([(box[0], box[1], k + 1) for k, (box, _) in enumerate(pins)])
 
     def show_texts(self, texts: Sequence[tuple[Box, str]]) -> None:
         """Write a text into each cell's tile."""
@@ -226,6 +268,8 @@ class MapView(PictureView):
             self.stepped.emit(*steps[event.key()])
         elif event.key() in (Qt.Key_Return, Qt.Key_Enter, Qt.Key_Space):
             self.pin_requested.emit()
+        elif event.key() in (Qt.Key_Delete, Qt.Key_Backspace):
+            self.unpin_requested.emit()
         elif event.key() in (Qt.Key_Plus, Qt.Key_Equal):
             self.zoom(1.25)
         elif event.key() == Qt.Key_Minus:

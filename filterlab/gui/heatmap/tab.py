@@ -1,95 +1,75 @@
-"""The Heatmap tab: where on the picture is what the classifier knows."""
+"""The Heatmap tab: where on the picture is what the classifier knows; a view of HeatmapBench."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from filterlab.gui import theme
+from filterlab.errors import FilterLabError
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.heatmap import session, texts
-from filterlab.gui.heatmap.cells import hint_for
-from filterlab.gui.heatmap.commands import Commands
-from filterlab.gui.heatmap.controls import Controls
+from filterlab.gui.heatmap import words
+from filterlab.gui.heatmap.account import AccountPopover, proof_line
+from filterlab.gui.heatmap.cells import Cells
+from filterlab.gui.heatmap.experiments import Experiments
 from filterlab.gui.heatmap.folder_export import FolderExport
-from filterlab.gui.heatmap.look import Drawing, Look, Scene, preview
-from filterlab.gui.heatmap.map_panel import MapPanel
-from filterlab.gui.heatmap.running import Running
-from filterlab.gui.heatmap.saving import Frame
-from filterlab.gui.heatmap.side_panel import SidePanel
-from filterlab.gui.heatmap.undo import Undo
-from filterlab.gui.heatmap.work import (
-    Live,
-    Outcome,
-    Shown,
-    Size,
-    Source,
-    live_job,
-    map_job,
-    open_job,
-    transplant_and_map_job,
-)
+from filterlab.gui.heatmap.model_commands import ModelCommands
+from filterlab.gui.heatmap.panels import Panels
+from filterlab.gui.heatmap.picture_commands import VIDEO_SUFFIXES, PictureCommands
+from filterlab.gui.heatmap.runs import Runs
+from filterlab.gui.heatmap.save_commands import SaveCommands
+from filterlab.gui.heatmap.view_popover import ViewPopover
 from filterlab.gui.i18n import tr
-from filterlab.gui.jobs import JobRunner
-from filterlab.gui.model_questions import may_get
-from filterlab.gui.model_texts import model_title
+from filterlab.gui.jobs import Latest
+from filterlab.gui.saying import Say
+from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
-from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.pictures import COMPOSED, samples
+from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.methods import cell_steps
 from filterlab.surgery.pyramid import Pyramid
-from filterlab.surgery.transplant import Transplanted
-from filterlab.zoo import catalogue
-from filterlab.zoo.catalogue import Model
-from filterlab.zoo.labels import Labels
-from filterlab.zoo.own_models import own_models
+from filterlab.workbench.heatmap_bench import Change, HeatmapBench
+from filterlab.workbench.heatmap_draw import Drawing, Scene, draw
+from filterlab.workbench.heatmap_jobs import Outcome
+from filterlab.workbench.heatmap_state import Look, Source, from_session
+from filterlab.workbench.outline import outline
+from filterlab.zoo.catalogue import default_model, last_used, remember_used
 
 __all__ = ["HeatmapTab"]
 
-T = TypeVar("T")
-
-VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg".split())
+#: The look that new windows begin with, among the settings.
+_LOOK = "heatmap_look"
 
 
 class HeatmapTab(Tab):
-    """Model, picture and class on the left and right; the picture with its map in the middle."""
+    """Shows the bench, and turns what the user does into its edits."""
 
     name: ClassVar[str] = "heatmap"
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(settings, parent)
-        self.model: Model | None = None
-        self.ran_model: Model | None = None
-        self.transplanted: Transplanted | None = None
-        self.shown: Shown | None = None
-        self.maps: ClassMaps | None = None
-        self.chosen: tuple[int, ...] = ()
-        self.second: tuple[int, ...] = ()
-        self.pyramid: Pyramid | None = None
-        self.preview: Any = None
-        self.user_cells = False
+        self.bench = HeatmapBench(default_model(last_used()), self._kept_look())
         self.started = False
         self.first_source = Source(sample=COMPOSED)
-        self.transplant_next = False
-
-        self.runner: JobRunner = self.make_runner()
-        self.undo_ = Undo(self, self.undo_changed.emit)
+        self._copy: Path | None = None
+        self.drawing: Drawing | None = None
+        self._drawn_of: tuple[Any, ...] = ()
+        self._outlined: tuple[Any, ...] = ()
+        self._told = ""
+        self._code = ("", "")
+        self.say = Say(self.show_info, self.show_error)
         self._build()
-        self.commands = Commands(self)
+        self._make_menus()
         self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
-        self.list_models("pocket")
-        self.undo_.settle()
+        self.models.list()
+        self._unsubscribe = self.bench.subscribe(self._on_change)
+        self._show_all()
 
     def title(self) -> str:
         return tr("Heatmap")
@@ -97,384 +77,505 @@ class HeatmapTab(Tab):
     # Building
 
     def _build(self) -> None:
-        self.controls = Controls(self)
-        self.panel = MapPanel(self)
-        self.panel.failed.connect(self.show_error)
-        self.view, self.bar, self.cells = self.panel.view, self.panel.bar, self.panel.cells
-        self.side = SidePanel(self)
-        self.classes, self.account = self.side.classes, self.side.account
-        self.progress = ProgressStrip(self)
+        bench = self.bench
+        panels = self.panels = Panels(self)
+        self.controls, self.stage, self.classes = panels.controls, panels.stage, panels.classes
+        self.strip, self.result = panels.strip, panels.result
+        self.view = self.stage.view
         self.export = FolderExport(self.make_runner(), self.show_info, self.show_error, self)
-
-        self.jobs = Running(
-            self.runner,
-            self.progress,
-            lambda: model_title(self.model) if self.model is not None else "",
-            lambda: texts.last_word(self.maps),
-            self,
-        )
-        columns = QHBoxLayout()
-        columns.setSpacing(2 * theme.STEP)
-        columns.addWidget(self.controls)
-        columns.addWidget(self.panel, 3)
-        columns.addWidget(self.side, 2)
+        panels.below.addWidget(self.export)
         layout = QVBoxLayout(self)
-        margin = 2 * theme.STEP
-        layout.setContentsMargins(margin, margin, margin, theme.STEP)
-        layout.setSpacing(theme.STEP)
-        layout.addLayout(columns, 1)
-        layout.addWidget(self.export)
-        layout.addWidget(self.progress)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(panels)
+        self.popover = ViewPopover(self)
+        self.account = AccountPopover(self)
+        self.drawer = Latest(self)
+        self.drawer.ready.connect(self._on_drawn)
+        self.drawer.failed.connect(self.show_error)
 
-        self.controls.model_chosen.connect(self._on_model_chosen)
-        self.controls.own_model_requested.connect(self.choose_own_model)
-        self.controls.get_requested.connect(self.get_weights)
-        self.controls.transplant_requested.connect(self.transplant)
-        self.controls.sample_chosen.connect(self.open_sample)
-        self.controls.size_changed.connect(self._on_size)
-        self.controls.how_changed.connect(self.run_map)
-        self.controls.size_hovering.connect(self._show_size)
-        self.controls.look_changed.connect(self._on_look)
-        self.controls.drag_changed.connect(self.undo_.seal)
-        self.controls.grid_box.toggled.connect(self._on_words)
-        self.cells.changed.connect(self.undo_.note)
-        self.classes.chosen_changed.connect(self.choose_classes)
-        self.progress.cancel_requested.connect(self.cancel)
+        self.runs = Runs(bench, self._quiet_runner(), self.stage.job, self)
+        self.cells = Cells(bench, self.stage, panels.foot, self)
+        self.pictures = PictureCommands(
+            bench, self.runs, self.settings, self.say, self.picture_filter(), self.opened.emit, self
+        )
+        self.models = ModelCommands(bench, self.runs, self.say, self.controls.set_models, self)
+        self.saves = SaveCommands(bench, self.runs, self.export, self.settings, self.say, self)
+        self.experiments = Experiments(bench, self.runs, self.cells, self.saves, self.say, self)
+        self._connect()
+
+    def _quiet_runner(self) -> Any:
+        """A runner whose failures are shown in the card on the stage."""
+        from filterlab.gui.jobs import JobRunner
+
+        return JobRunner(self)
+
+    def _connect(self) -> None:
+        controls, pictures = self.controls, self.pictures
+        controls.model_chosen.connect(self.models.choose)
+        controls.own_model_requested.connect(self.models.choose_own)
+        controls.models_requested.connect(self.models.show_models)
+        controls.open_requested.connect(pictures.choose)
+        controls.picture_chosen.connect(pictures.open_file)
+        controls.sample_chosen.connect(pictures.open_sample)
+        controls.camera_requested.connect(pictures.start_camera)
+        controls.cells_changed.connect(self._on_cells)
+        controls.cells_hovering.connect(self._on_hovering_cells)
+        controls.density_chosen.connect(self._on_density)
+        controls.method_chosen.connect(self._on_method)
+        controls.view_button.clicked.connect(self._open_view)
+        self.popover.changed.connect(self._on_look)
+        self.popover.settled.connect(self.bench.seal)
+        self.popover.reset_requested.connect(self._reset_look)
+        self.popover.keep_requested.connect(self._keep_look)
+        self.classes.chosen_changed.connect(self._on_classes)
+        self.cells.changed.connect(self._on_cell)
+        self.stage.alone_requested.connect(self._on_alone_number)
+        self.result.pressed.connect(self.models.press)
+        self.result.save_requested.connect(self.saves.save_net)
+        self.result.account_requested.connect(self._open_account)
+        self.result.check_requested.connect(self._toggle_windows)
+        self.account.diff_requested.connect(self.models.show_diff)
+        self.runs.partial.connect(self._on_partial)
+        self.runs.changed.connect(self._on_runs)
+        self.runs.said.connect(self.show_info)
         # What works after an error shows that it is over.
-        self.runner.done.connect(self._on_done)
-        self.jobs.changed.connect(self.refresh)
-        self.jobs.partial.connect(self._preview_maps)
-        self.jobs.frame.connect(self._on_live)
-        self.jobs.cancelled.connect(self._on_cancelled)
+        self.runs.done.connect(self.clear_error)
+
+    def _make_menus(self) -> None:
+        make, pictures, saves = self.make_action, self.pictures, self.saves
+        models, experiments = self.models, self.experiments
+        alone = make(tr("Classify this window alone"), experiments.classify_alone, "A")
+        experiments.alone_action = alone
+        self.squash_action = make(
+            tr("Squash the picture to a square, as in the tutorial"), checkable=True
+        )
+        self.squash_action.triggered.connect(self._on_squash)
+        self._menus: dict[str, MenuItems] = {
+            "file": (
+                make(tr("Open picture …"), pictures.choose, "Ctrl+O"),
+                make(tr("Open video …"), pictures.choose_video),
+                make(tr("Next picture of the folder"), pictures.next, "PgDown"),
+                make(tr("Previous picture of the folder"), pictures.previous, "PgUp"),
+                None,
+                make(tr("Save overlay …"), saves.save_overlay, "Ctrl+S"),
+                make(tr("Save overlay with scale and caption …"), saves.save_figure),
+                make(tr("Save map …"), saves.save_map),
+                make(tr("Save report …"), saves.save_report),
+                make(tr("Save transplanted net …"), saves.save_net),
+                make(tr("Export a whole folder …"), saves.export_folder),
+                None,
+            ),
+            "edit": (
+                make(tr("Paste picture"), pictures.paste, "Ctrl+V"),
+                make(tr("Copy overlay"), self._copy_overlay, "Ctrl+C"),
+                make(tr("Search a class"), self._search, "Ctrl+F"),
+            ),
+            "view": (
+                make(tr("How the map is shown …"), self._open_view, "Ctrl+L"),
+                make(tr("Whole picture"), self.view.fit, "Ctrl+0"),
+                make(tr("Pin this cell"), self.cells.pin_current),
+                make(tr("Forget pinned cells"), self._clear_pins),
+            ),
+            "model": (
+                make(tr("Transplant"), models.transplant, "Ctrl+T"),
+                make(tr("Models …"), models.show_models),
+                make(tr("Own model …"), self._choose_own),
+                make(tr("Get weights"), models.get_weights),
+                make(tr("Prototxts before and after …"), models.show_diff),
+                None,
+                self.squash_action,
+                None,
+                alone,
+                make(tr("Dense pass against sliding windows …"), experiments.compare_sliding),
+                make(tr("Dense features …"), experiments.show_features),
+            ),
+        }
 
     def menu_actions(self) -> dict[str, MenuItems]:
-        return self.commands.menus
+        return self._menus
 
     def help_html(self) -> str:
-        return texts.help_html()
+        return words.help_html()
+
+    def hint(self) -> str:
+        return self._told
+
+    def as_code(self) -> tuple[str, str]:
+        return self._code
 
     def activated(self) -> None:
+        self.runs.awake = True
         if not self.started:
             self.started = True
-            if not self.runner.running:
-                self.open_source(self.first_source)
+            if not self.runs.busy:
+                self._open_first()
+        self.runs.bring_up_to_date()
 
     def deactivated(self) -> None:
-        if self.jobs.live:
-            self.runner.cancel()
+        self.runs.stop_live()
 
-    # Models
-
-    def models(self) -> list[Model]:
-        """The models there are."""
-        return [*catalogue.entries(), *own_models()]
-
-    def list_models(self, chosen: str) -> None:
-        """List the models anew and choose one."""
-        models = self.models()
-        self.controls.set_models(models, chosen)
-        self._on_model_chosen(self.controls.model_key)
-
-    def _on_model_chosen(self, key: str) -> None:
-        self.model = next((m for m in self.models() if m.name == key), None)
-        self.controls.show_model(self.model)
-        self.refresh()
-
-    def choose_own_model(self, paths: Sequence[Path] = ()) -> None:
-        """Ask for a prototxt, weights and preprocessing."""
-        from filterlab.gui.own_model_dialog import OwnModelDialog
-
-        dialog = OwnModelDialog(self, [Path(p) for p in paths] if paths else [])
-        if dialog.exec_() and dialog.model is not None:
-            self.list_models(dialog.model.name)
-        dialog.deleteLater()
-
-    def get_weights(self) -> None:
-        """Fetch the chosen model's weights."""
-        from filterlab.zoo.getting import get_job
-
-        if self.model is not None and may_get(self, self.model):
-            self.runner.start(get_job(self.model), tr("Get weights"), self._on_got)
-
-    def _on_got(self, model: Model) -> None:
-        self.list_models(self.controls.model_key)
-        self.show_info(tr("The weights of {name} are here.").format(name=model_title(model)))
-
-    # Jobs
-
-    @property
-    def size(self) -> Size:
-        """The size asked for."""
-        cells = self.controls.cells if self.user_cells or self.controls.squash else 0
-        return Size(cells, self.controls.squash, self.controls.wanted_how)
-
-    def transplant(self) -> None:
-        """Transplant the chosen model, then map the picture."""
-        if self.model is None:
+    def _open_first(self) -> None:
+        if self._copy is None:
+            self.pictures.open(self.first_source)
             return
-        size = self.size
-        if self.ran_model is not None and self.ran_model.name != self.model.name:
-            # One pass as chosen for the net before may be no good default for another.
-            size = replace(size, how=size.how or None)
-        self.runner.start(
-            transplant_and_map_job(self.model, self.shown, size),
-            tr("Transplant"),
-            self.take,
-        )
+        copy, source = self._copy, self.first_source
 
-    def open_source(self, source: Source) -> None:
-        """Read a picture and map it."""
-        self.runner.start(
-            open_job(source, self.ran_model, self.transplanted, self.size),
-            tr("Open picture"),
-            self.take,
-        )
+        def job() -> Any:
+            outcome: Outcome = yield from self.bench.open_job(Source(path=str(copy)))
+            if outcome.shown is not None:
+                outcome.shown = replace(outcome.shown, source=source)
+            return outcome
 
-    def open_array(self, picture: NDArray[np.float32], name: str) -> None:
-        """Show a picture that is no file."""
-        self.open_source(Source(array_name=name, array=picture))
+        self.runs.start(job(), tr("Open picture"), self.runs.accept)
 
-    def open_sample(self, name: str) -> None:
-        """Show a sample picture."""
-        self.open_source(Source(sample=name))
+    # What the user does
 
-    def run_map(self) -> None:
-        """Run the transplanted net on the picture at the size asked for."""
-        if self.transplanted is not None and self.shown is not None:
-            self.runner.start(
-                map_job(self.ran_model, self.transplanted, self.shown, self.size),
-                tr("Heatmap"),
-                self.take,
-            )
-
-    def cancel(self) -> bool:
-        return self.jobs.cancel() or self.export.cancel()
-
-    def when_idle(self, do: Callable[[], object]) -> None:
-        """Do something once no job runs: at once, or after the one that runs."""
-        self.jobs.when_idle(do)
-
-    def start_live(self, source: int | str) -> None:
-        """Map the frames of a camera (its number) or a video file until it is stopped."""
-        if self.transplanted is None:
-            self.show_error(tr("There is no map yet; press Transplant first."))
-            return
-        job = live_job(source, self.ran_model, self.transplanted, self.size)
-        self.jobs.start_live(job)
-
-    def _on_live(self, live: Live) -> None:
-        outcome = live.outcome
-        if outcome.transplanted is self.transplanted and outcome.shown and outcome.maps:
-            self.clear_error()
-            self.shown, self.preview = outcome.shown, live.preview
-            self._set_maps(outcome.maps, outcome.pyramid)
-            self.undo_.settle()
-            self.panel.set_heading(texts.heading(self), texts.facts(self))
-            self.redraw()
-        live.taken.set()
-
-    def _preview_maps(self, maps: ClassMaps, pyramid: Pyramid | None) -> None:
-        """Draw a map that is still filling in, without taking it over."""
-        if self.shown is not None and maps.picture_size == self.shown_size and self.chosen:
-            self._draw(maps, pyramid)
-
-    def _on_done(self, _: object) -> None:
-        self.clear_error()
-
-    def _on_cancelled(self, say: bool) -> None:
-        self.redraw()
-        if say:
-            self.show_info(tr("Cancelled; everything is as it was."))
-
-    def take(self, outcome: Outcome) -> None:
-        """Show what a job has made; nothing else changes."""
-        if outcome.transplanted is not None and outcome.transplanted is not self.transplanted:
-            # Classes found again from the last session, or of the same net, stay chosen.
-            before, now = self.ran_model, outcome.model
-            other_classes = before is not None and now is not None and before.name != now.name
-            self.transplanted, self.ran_model = outcome.transplanted, outcome.model
-            self.classes.set_labels(self.labels, outcome.transplanted.classes)
-            self.account.show_transplanted(outcome.transplanted, self.labels)
-            self.maps, self.pyramid = None, None
-            if other_classes:
-                self.chosen, self.second = (), ()
-                self.undo_.drop("chosen", "second")
-                self.controls.wanted_how = self.controls.wanted_how or None
-            self.controls.offer_passes(texts.passes(outcome.transplanted))
-            self.panel.labels = self.labels
-            # Random weights are here now; another model may have been chosen in the meantime.
-            self.list_models(self.controls.model_key)
-        if outcome.shown is not None and outcome.shown is not self.shown:
-            self._set_picture(outcome.shown)
-            small = texts.smaller_than_a_window(self)
-            if small:
-                self.show_info(small)
-        if outcome.maps is not None:
-            self._set_maps(outcome.maps, outcome.pyramid)
-        self.undo_.settle()
-        self.refresh()
-        self.redraw()
-        if self.transplant_next and self.shown is not None:
-            self.transplant_next = False
-            self.transplant()
-
-    def _set_picture(self, shown: Shown) -> None:
-        self.shown = shown
-        self.preview = preview(shown.picture)
-        self.maps, self.pyramid = None, None
-        self.cells.set_maps(None, self.labels)
-        self.classes.set_probabilities(None)
-        if shown.source.path:
-            self.opened.emit(shown.source.path)
-
-    def _set_maps(self, maps: ClassMaps, pyramid: Pyramid | None) -> None:
-        self.maps, self.pyramid = maps, pyramid
-        self.classes.set_probabilities(maps.prob)
-        if not any(c < maps.classes for c in self.chosen):
-            self.chosen = (int(maps.ranked()[0]),)
-        self.mark_classes()
-        self.cells.set_maps(maps, self.labels)
-        if not self.user_cells and self.transplanted is not None:
-            geometry = self.transplanted.geometry
-            cells = max(geometry.cells(*maps.input_size))
-            self.controls.set_size(cells, self.controls.squash)
-
-    @property
-    def shown_size(self) -> tuple[int, int]:
-        """Height and width of the picture."""
-        if self.shown is None:
-            return (0, 0)
-        return int(self.shown.picture.shape[0]), int(self.shown.picture.shape[1])
-
-    @property
-    def labels(self) -> Labels:
-        """The class names of the transplanted net, numbers if there are none."""
-        count = self.transplanted.classes if self.transplanted else 0
-        if self.ran_model is None:
-            return Labels.numbered(count)
+    def _edit(self, do: Any, *given: Any, **named: Any) -> None:
+        """Make an edit; one that cannot be made says why and is not shown as made."""
         try:
-            labels = self.ran_model.labels
-        except EXPECTED as error:
+            do(*given, **named)
+        except FilterLabError as error:
             self.show_error(one_sentence(error))
-            return Labels.numbered(count)
-        return labels
+            self._show_size()
 
-    # Choices
+    def _on_cells(self, cells: int) -> None:
+        self._edit(self.bench.set_cells, cells)
 
-    def choose_classes(self, classes: tuple[int, ...], second: bool = False) -> None:
-        """Show these classes' map, summed; ``second`` as the second colour."""
-        look = self.controls.look
-        if second:
-            self.second = classes
-            if look.show != "two":
-                self.controls.set_look(texts.with_show(look, "two"))
+    def _on_hovering_cells(self, cells: int) -> None:
+        self.controls.show_grid(*words.grid_text(self.bench, cells))
+
+    def _on_density(self, density: str) -> None:
+        self._edit(self.bench.set_density, density)
+
+    def _on_method(self, method: str) -> None:
+        self._edit(self.bench.set_method, method)
+
+    def _on_squash(self, on: bool) -> None:
+        self._edit(self.bench.set_squash, on)
+
+    def _on_classes(self, classes: tuple[int, ...], how: str) -> None:
+        if how == "second":
+            self._edit(self.bench.choose_second, classes)
         else:
-            self.chosen = classes
-            if look.show in ("winner", "entropy"):
-                self.controls.set_look(texts.with_show(look, "class"))
-        self._show_choice()
-        self.undo_.note()
+            self._edit(self.bench.choose, classes, merge=how == "keys")
 
-    def show_choices(self, look: Look, chosen: tuple[int, ...], second: tuple[int, ...]) -> None:
-        """Show these classes with this look; nothing is run."""
-        self.controls.set_look(look)
-        if not chosen and self.maps is not None:
-            chosen = (int(self.maps.ranked()[0]),)
-        self.chosen, self.second = chosen, second
-        self._show_choice()
+    def _on_look(self, field: str, value: object, moving: bool) -> None:
+        self._edit(self.bench.set_look, merge=moving, **{field: value})
 
-    def _show_choice(self) -> None:
-        self.mark_classes()
-        self._refresh_choice()
-        self.redraw()
+    def _reset_look(self) -> None:
+        self._edit(self.bench.set_look, **asdict(self._kept_look()))
 
-    def mark_classes(self) -> None:
-        """Mark the chosen classes in the list."""
-        two = self.controls.look.show == "two"
-        self.classes.set_chosen(self.chosen, self.second, two)
+    def _keep_look(self) -> None:
+        self.settings.set_text(_LOOK, json.dumps(asdict(self.bench.look)))
+        self.show_info(tr("New windows begin with this look."))
 
-    def _on_look(self, look: Look) -> None:
-        if look.show == "two" and not self.second and self.maps is not None:
-            others = [int(c) for c in self.maps.ranked()[:8] if int(c) not in self.chosen]
-            self.second = tuple(others[:1])
-        self._show_choice()
-        self.undo_.note()
+    def _kept_look(self) -> Look:
+        try:
+            return Look.from_state(json.loads(self.settings.text(_LOOK) or "{}"))
+        except ValueError:
+            return Look()
 
-    def _on_words(self, on: bool) -> None:
-        self.panel.set_words(on)
-        self.undo_.note()
+    def _open_view(self) -> None:
+        self.popover.open_under(self.controls.view_button)
 
-    def _on_size(self) -> None:
-        self.user_cells = True
+    def _open_account(self) -> None:
+        done = self.bench.transplanted
+        if done is not None:
+            self.account.show_transplanted(done, self.bench.labels)
+            self.account.open_under(self.result.proof)
+
+    def _toggle_windows(self) -> None:
+        if self.bench.agreement is not None:
+            self._edit(self.bench.set_look, windows=not self.bench.look.windows)
+
+    def _on_alone_number(self, number: int) -> None:
+        pins = self.bench.pins
+        if 0 < number <= len(pins):
+            self.cells.set_current(pins[number - 1])
+        self.experiments.classify_alone()
+
+    def _clear_pins(self) -> None:
+        self._edit(self.bench.clear_pins)
+
+    def _choose_own(self) -> None:
+        self.models.choose_own()
+
+    def _search(self) -> None:
+        self.classes.search.setFocus()
+        self.classes.search.selectAll()
+
+    def _copy_overlay(self) -> None:
+        if self.drawing is not None:
+            self.saves.copy_overlay(self.drawing)
+
+    # What the bench tells
+
+    def _on_change(self, change: Change) -> None:
+        kinds = change.kinds
+        if kinds & {"model", "net"}:
+            self.models.list()
+            self._show_net()
+            if self.bench.transplanted is not None:
+                remember_used(self.bench.model)
+        if kinds & {"model", "net", "picture", "maps"}:
+            self._show_maps()
+        if kinds & {"model", "net", "picture", "size", "maps"}:
+            self._show_size()
+            self._show_strip()
+        if kinds & {"classes", "look", "maps", "net"}:
+            self._show_choice()
+        if kinds & {"model", "net", "picture", "maps", "classes", "look"}:
+            self.redraw()
+        if "picture" in kinds:
+            self._show_picture()
+        self._show_result()
+        self._show_status()
+        self.undo_changed.emit()
+
+    def _show_all(self) -> None:
+        self._show_net()
+        self._show_picture()
+        self._show_maps()
         self._show_size()
-        self.run_map()
+        self._show_strip()
+        self._show_choice()
+        self._show_result()
+        self._show_status()
+        self.redraw()
+        self.undo_changed.emit()
+
+    def _show_net(self) -> None:
+        done = self.bench.transplanted
+        self.classes.set_labels(self.bench.labels, done.classes if done is not None else 0)
+        if self.bench.labels_problem:
+            self.show_error(self.bench.labels_problem)
+
+    def _show_picture(self) -> None:
+        shown = self.bench.shown
+        if shown is None:
+            return
+        name = words.source_title(shown.source)
+        others = [path for path in self.settings.recent if path != shown.source.path]
+        others = [p for p in others if Path(p).suffix.lower() in PICTURE_SUFFIXES]
+        self.controls.set_picture(name, shown.size, others)
+        self.stage.set_picture_size(shown.size)
+
+    def _show_maps(self) -> None:
+        bench = self.bench
+        if bench.run is None and bench.stale and bench.transplanted is not None:
+            return  # the list stays as it was until the new map is there
+        self.classes.set_maps(bench.maps, bench.preview)
 
     def _show_size(self) -> None:
-        self.controls.show_size(texts.size_text(self), texts.is_costly(self))
+        bench = self.bench
+        done, shown = bench.transplanted, bench.shown
+        if done is None or shown is None:
+            self.controls.set_cells((), 0)
+            self.controls.show_grid("")
+        else:
+            try:
+                planned = bench.run.plan if bench.run is not None else bench.plan()
+                rows, cols = planned.cells
+                factor = max(1, done.geometry.jump[1] // planned.stride)
+                steps = cell_steps(done, shown.size)
+                # The slider counts cells of the net's own stride.
+                self.controls.set_cells(steps, -(-max(rows, cols) // factor))
+            except EXPECTED as error:
+                self.show_error(one_sentence(error))
+            text, told, warn = words.grid_text(bench)
+            # While a job runs its card tells the time that is left.
+            self.controls.show_grid(text, "" if self.runs.busy else told, warn)
+        self.controls.set_densities(words.density_offers(bench), bench.request.density)
+        self.controls.set_methods(*words.method_offers(bench))
+        self.squash_action.setChecked(bool(bench.request.squash))
+
+    def _show_strip(self) -> None:
+        bench = self.bench
+        done, maps = bench.transplanted, bench.maps
+        size = maps.input_size if maps is not None else None
+        key = (bench.model, id(done), size)
+        if key == self._outlined:
+            return
+        self._outlined = key
+        try:
+            if done is None:
+                from filterlab.caffe.prototxt import read_net
+
+                slabs = outline(read_net(bench.model.prototxt))
+            else:
+                slabs = outline(done.param, size, done.casts)
+        except EXPECTED:
+            slabs = []  # Transplant says what is wrong with it
+        self.strip.set_slabs(slabs)
+
+    def _show_choice(self) -> None:
+        bench = self.bench
+        self.classes.set_chosen(bench.classes, bench.second, bench.look.show == "two")
+        self._show_popover()
+        checked = bench.agreement if bench.look.windows else None
+        maps = bench.maps
+        self.view.checked.set_boxes(
+            [maps.window_on_picture(*cell) for cell in checked.cells]
+            if checked is not None and maps is not None
+            else []
+        )
+        self._show_names()
+
+    def _show_popover(self) -> None:
+        maps, classes = self.bench.maps, self.bench.classes
+        peak = float(maps.values(classes).max()) if maps is not None and classes else None
+        self.popover.set_look(self.bench.look, words.scale_name(self.drawing, peak))
+
+    def _show_names(self) -> None:
+        maps = self.bench.maps
+        if maps is None or not self.bench.look.names:
+            self.view.show_texts([])
+            return
+        winners, labels = maps.winners(), self.bench.labels
+        self.view.show_texts(
+            [
+                (maps.tile_on_picture(i, j), words.cell_name(labels, int(winners[i, j])))
+                for i in range(maps.rows)
+                for j in range(maps.cols)
+            ]
+        )
+
+    def _show_result(self) -> None:
+        bench, result = self.bench, self.result
+        done = bench.transplanted
+        if done is None:
+            result.proof.tell("info", "", tr("Not yet a map"), tr("Transplant makes it one"))
+            result.meter.tell("gauge", "", "")
+            if not bench.model.ready and not bench.model.makeable:
+                size = f" ({bench.model.size / 1e6:.0f} MB)" if bench.model.size else ""
+                result.offer("get", tr("Get weights") + size, enabled=not self.runs.busy)
+            else:
+                told = tr("Turn the fully connected layers into convolutions that share weights")
+                result.offer("transplant", tr("Transplant"), told, not self.runs.busy)
+            return
+        result.offer("", "")
+        verdict, what = proof_line(done)
+        best = ", ".join(str(c) for c in done.proof.top5_after)
+        told = tr("Both nets give the same five best classes: {classes}. Click for more.").format(
+            classes=best
+        )
+        agrees = done.proof.agrees
+        result.proof.tell("check" if agrees else "warning", verdict, what, told)
+        self._show_meter()
+
+    def _show_meter(self) -> None:
+        bench, meter = self.bench, self.result.meter
+        found = bench.agreement
+        if found is None:
+            text = tr("Checked when the map is done") if bench.stale else ""
+            meter.tell("gauge", "", text)
+            return
+        points = found.mean_points(bench.classes)
+        text, *shorter = words.meter_texts(len(found.cells), points)
+        told = tr(
+            "The classifier was asked about {n} windows cut out of the picture. Click to see which."
+        ).format(n=len(found.cells))
+        meter.tell("gauge", "", text, told, "text", tuple(shorter))
+
+    def _show_status(self) -> None:
+        cell = self.cells.current
+        told = words.cell_line(self.bench, cell) if cell is not None else words.status(self.bench)
+        code = self.bench.code()
+        line = words.telling_line(code)
+        if (told, (line, code)) != (self._told, self._code):
+            self._told, self._code = told, (line, code)
+            self.hint_changed.emit()
+
+    def _on_cell(self) -> None:
+        self.stage.caption.set_mark(words.mark(self.drawing, self.cells.current))
+        cell = self.cells.current
+        told = words.cell_line(self.bench, cell) if cell is not None else words.status(self.bench)
+        if told != self._told:
+            self._told = told
+            self.hint_changed.emit()
+
+    def _on_runs(self) -> None:
+        self._show_result()
+        text, told, warn = words.grid_text(self.bench)
+        if self.bench.transplanted is not None:
+            self.controls.show_grid(text, "" if self.runs.busy else told, warn)
 
     # Drawing
 
     def redraw(self) -> None:
         """Draw the picture with its map anew, off this thread."""
-        if self.shown is not None:
-            self._draw(self.maps, self.pyramid)
+        bench = self.bench
+        of = (bench.shown, bench.model, bench.state.operated)
+        if bench.stale and bench.transplanted is not None and of == self._drawn_of:
+            return  # the map of another size stays until the new one comes
+        self._draw(bench.scene())
+        if not bench.stale:
+            self._drawn_of = of
 
-    def _draw(self, maps: ClassMaps | None, pyramid: Pyramid | None) -> None:
-        scene = Scene(self.preview, maps, self.chosen, self.second, self.controls.look, pyramid)
-        self.panel.draw(scene, self.shown_size)
+    def _draw(self, scene: Scene | None) -> None:
+        if scene is not None:
+            self.drawer.request(draw, scene)
 
-    @property
-    def drawing(self) -> Drawing | None:
-        """What is on the screen."""
-        return self.panel.drawing
+    def _on_partial(self, maps: ClassMaps, pyramid: Pyramid | None) -> None:
+        """Draw a map that is still filling in, without taking it over."""
+        shown = self.bench.shown
+        if shown is not None and maps.picture_size == shown.size:
+            self._draw(self.bench.scene(maps, pyramid))
+
+    def _on_drawn(self, drawing: Drawing) -> None:
+        shown = self.bench.shown
+        if shown is None:
+            return
+        self.drawing = drawing
+        rows, cols = shown.size
+        shape = drawing.image.shape
+        self.view.set_image(drawing.image, pixel=(cols / shape[1], rows / shape[0]))
+        self.view.contours.set_lines(drawing.contours)
+        self.view.corners.set_lines(drawing.corners)
+        self._show_arrows(drawing)
+        caption = self.stage.caption
+        caption.set_title(words.title(self.bench, drawing))
+        caption.set_bar(words.bar(drawing))
+        caption.set_legend(words.legend(drawing, self.bench.labels))
+        caption.set_mark(words.mark(drawing, self.cells.current))
+        self._show_popover()
+
+    def _show_arrows(self, drawing: Drawing) -> None:
+        """Of a stretched map, from where each cell looks to where it is put."""
+        scene = drawing.scene
+        maps = scene.maps if scene is not None else None
+        stretched = scene is not None and scene.look.lay == "stretched"
+        if maps is None or scene is None or not stretched or scene.look.show == "winner":
+            self.view.show_arrows([])
+            return
+        moved, _ = overlay.stretch_error(maps)
+        self.view.show_arrows(
+            [
+                ((x, y), (x + float(moved[i, j, 0]), y + float(moved[i, j, 1])))
+                for i in range(maps.rows)
+                for j in range(maps.cols)
+                for x, y in [maps.centre_on_picture(i, j)]
+            ]
+        )
 
     @property
     def settled(self) -> bool:
         """Whether no job runs and the newest drawing is on the screen."""
-        return not self.runner.running and not self.panel.drawer.busy
-
-    # Texts around it
-
-    def refresh(self) -> None:
-        """Bring the texts around the picture up to date."""
-        running = self.runner.running
-        self.controls.transplant_button.setEnabled(self.model is not None and not running)
-        if self.shown is not None:
-            rows, cols = self.shown_size
-            self.controls.picture_note.setText(f"{cols} × {rows} px")
-        self._show_size()
-        self._show_owner()
-        self.cells.set_hint(hint_for(self.maps, self.transplanted is not None))
-        self._refresh_choice()
-
-    def _show_owner(self) -> None:
-        """Say whose the map, classes and account are where another model is chosen."""
-        foreign = self.transplanted is not None and texts.key_of(self.model) != texts.key_of(
-            self.ran_model
-        )
-        text = texts.owner(self) if foreign else ""
-        self.panel.show_owner(text)
-        self.side.show_owner(text)
-
-    def _refresh_choice(self) -> None:
-        """What depends on the classes and the look only."""
-        warn = self.maps is not None and self.controls.look.lay == "stretched"
-        self.panel.set_heading(texts.heading(self), texts.facts(self), warn)
-        self.side.code.set_code(texts.pycaffe_code(self))
+        return not self.runs.runner.running and not self.drawer.busy
 
     # Undo
 
     def undo_text(self) -> str:
-        return self.undo_.undo_text
+        return tr(self.bench.undo_name) if self.bench.undo_name else ""
 
     def redo_text(self) -> str:
-        return self.undo_.redo_text
+        return tr(self.bench.redo_name) if self.bench.redo_name else ""
 
     def undo(self) -> None:
-        self.undo_.undo()
+        self.bench.undo()
 
     def redo(self) -> None:
-        self.undo_.redo()
+        self.bench.redo()
 
     # Files
 
@@ -485,42 +586,87 @@ class HeatmapTab(Tab):
         return 1 if suffixes & (PICTURE_SUFFIXES | VIDEO_SUFFIXES) else 0
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        models = [p for p in paths if p.suffix.lower() in MODEL_SUFFIXES]
-        if models:
-            self.choose_own_model(models)
-            return
-        if paths[0].suffix.lower() in VIDEO_SUFFIXES:
-            self.start_live(str(paths[0]))
+        found = [p for p in paths if p.suffix.lower() in MODEL_SUFFIXES]
+        if found:
+            self.models.choose_own(found)
         else:
-            self.open_source(Source(path=str(paths[0])))
+            self.started = self.runs.awake = True
+            self.pictures.open_file(str(paths[0]))
 
-    def guard(self, do: Callable[[], T]) -> T | None:
-        """Do something that may fail with a sentence; None if it did."""
-        try:
-            return do()
-        except EXPECTED as error:
-            self.show_error(one_sentence(error))
-            return None
-
-    def frame(self) -> Frame | None:
-        """What is on show, as a snapshot for saving; None without a map."""
-        return texts.frame(self)
+    def cancel(self) -> bool:
+        return self.runs.cancel() or self.export.cancel()
 
     # State
 
     def save_state(self) -> dict[str, Any]:
-        return session.saved(self)
+        if self.bench.shown is None:
+            return {**self.bench.session(), **_place(self.first_source)}
+        return self.bench.session()
+
+    def save_pictures(self) -> dict[str, Kept]:
+        shown = self.bench.shown
+        if shown is None:
+            return {"picture": self._copy} if self._copy is not None else {}
+        if shown.source.path or shown.source.sample or shown.passing:
+            return {}
+        return {"picture": shown.picture}
 
     def restore_state(self, state: dict[str, Any]) -> None:
-        session.restore(self, state)
+        known = state.get("model")
+        model = default_model(known if isinstance(known, str) else "")
+        restored, source = from_session(state, model)
+        if model.name != known:
+            restored = replace(restored, chosen=(), second=(), pins=())
+        # The net is cast anew where that takes no download and no drawing of random weights.
+        self.bench.restore(replace(restored, operated=restored.operated and model.ready))
+        self.first_source, self._copy = self._source_of(source, state)
+        # Behind another tab it can wait until it is looked at.
+        self.started = False
+        if self.isVisible():
+            self.activated()
+
+    def _source_of(self, source: Source, state: dict[str, Any]) -> tuple[Source, Path | None]:
+        """The picture of a saved state, or the composed sample if it is not there any more."""
+        copies = state.get("pictures")
+        copy = copies.get("picture") if isinstance(copies, dict) else None
+        if isinstance(copy, str) and Path(copy).is_file():
+            return Source(array_name=tr("pasted picture")), Path(copy)
+        if source.path and Path(source.path).is_file():
+            return source, None
+        if source.sample in {s.name for s in samples()}:
+            return Source(sample=source.sample), None
+        if source.path:
+            self.left_out = ["path"]
+        return Source(sample=COMPOSED), None
 
     def hand_over(self) -> dict[str, Any]:
-        return session.handed_over(self)
+        return {
+            **self.save_state(),
+            "live": self.bench,
+            "first": (self.first_source, self._copy),
+            "started": self.started,
+            "current": self.cells.current,
+            "export": self.export.rest(),
+        }
 
     def take_over(self, state: dict[str, Any]) -> None:
-        session.take_over(self, state)
+        self.bench.take_over(state["live"])
+        self.first_source, self._copy = state["first"]
+        self.started = bool(state["started"]) and self.bench.shown is not None
+        self.models.list()
+        self._show_all()
+        self.cells.show()
+        self.cells.set_current(state["current"])
+        if state["export"] is not None:
+            task, before = state["export"]
+            self.export.start(task, self.bench.folder_job, before)
 
     def shutdown(self) -> None:
-        self.runner.shutdown()
+        self._unsubscribe()
+        self.runs.shutdown()
         self.export.runner.shutdown()
-        self.panel.shutdown()
+        self.drawer.shutdown()
+
+
+def _place(source: Source) -> dict[str, str]:
+    return {"path": source.path, "sample": source.sample}

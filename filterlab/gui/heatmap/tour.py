@@ -3,77 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtWidgets import QWidget
 
 from filterlab.gui.heatmap.account import DiffWindow
-from filterlab.gui.heatmap.look import Look
-from filterlab.pictures import composed
-
-if TYPE_CHECKING:
-    from filterlab.gui.heatmap.tab import HeatmapTab
-    from filterlab.gui.main_window import MainWindow
+from filterlab.gui.heatmap.tab import HeatmapTab
+from filterlab.pictures import COMPOSED, composed
+from filterlab.workbench.heatmap_state import Cell, Look, Source
+from filterlab.zoo import catalogue
 
 __all__ = ["scenes"]
 
+_LITE, _TIGER_CAT = "efficientnet-lite0", 282
 
-def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None, None]:
-    """Transplant the pocket net, find the cat, and show what else a map tells."""
+Wait = Callable[..., None]
+
+
+def scenes(window: Any, wait: Wait) -> Generator[str, None, None]:
+    """Where is the tiger cat, of a thousand classes; then the tutorial's fc6, fc7 and fc8."""
     tab: HeatmapTab = window.tab("heatmap")
+    wait(lambda: tab.bench.shown is not None and tab.settled, "the sample picture")
+    if catalogue.get(_LITE).ready:
+        yield from _thousand(tab, wait)
+    yield from _tutorial(window, tab, wait)
 
+
+def _choose(tab: HeatmapTab, wait: Wait, name: str, sample: str = COMPOSED) -> None:
+    tab.models.choose(name)
+    tab.models.list()
+    tab.pictures.open(Source(sample=sample))
+    wait(lambda: tab.settled, f"the model {name}")
+
+
+def _transplant(tab: HeatmapTab, wait: Wait) -> None:
+    tab.models.transplant()
+    wait(lambda: tab.bench.run is not None and tab.settled, "the transplant and the map")
+
+
+def _cell_at(tab: HeatmapTab, place: str) -> Cell:
+    """The cell in the middle of one of the composed sample's pictures."""
+    maps = tab.bench.maps
+    assert maps is not None
+    x0, y0, x1, y1 = composed().places[place]
+    return maps.cell_at((x0 + x1) / 2, (y0 + y1) / 2) or (0, 0)
+
+
+def _thousand(tab: HeatmapTab, wait: Wait) -> Generator[str, None, None]:
+    _choose(tab, wait, _LITE)
+    yield "before_the_surgery"
+    _transplant(tab, wait)
+    tab.bench.choose([_TIGER_CAT])
+    wait(lambda: tab.settled, "the tiger cat")
+    yield "where_is_the_tiger_cat"
+    tab.bench.pin(_cell_at(tab, "chelsea"))
+    wait(lambda: tab.settled, "the window alone")
+    yield "a_cell_and_the_classifier"
+    tab.bench.set_look(windows=True)
+    wait(lambda: tab.settled, "the windows of the check")
+    yield "windows_of_the_check"
+    tab.bench.set_look(windows=False)
+    tab.bench.clear_pins()
+
+
+def _tutorial(window: Any, tab: HeatmapTab, wait: Wait) -> Generator[str, None, None]:
     def settle(what: str) -> None:
         wait(lambda: tab.settled, what)
 
     def look(**what: Any) -> None:
-        tab.controls.set_look(replace(Look(), **what))
-        tab.controls.look_changed.emit(tab.controls.look)
+        tab.bench.set_look(**{**vars(Look()), **what})
         settle(f"the map as {what}")
 
     def centre(dialog: QWidget) -> None:
         dialog.move(window.geometry().center() - dialog.rect().center())
 
-    wait(lambda: tab.shown is not None and tab.settled, "the sample picture")
-    yield "picture"
-    if tab.model is None or not tab.model.ready:
-        return
-    tab.transplant()
-    wait(lambda: tab.maps is not None and tab.settled, "the transplant and the map")
-    assert tab.maps is not None
+    _choose(tab, wait, "pocket")
+    yield "pocket_net"
+    _transplant(tab, wait)
     tab.classes.search.setText("cat")
     tab.classes.search.returnPressed.emit()
     settle("the cat")
-    yield "where_is_the_cat"
+    yield "fc6_fc7_fc8"
     tab.classes.search.clear()
-    wait(lambda: tab.classes.view.model().rowCount() > 5, "all classes in the list")
-    x0, y0, x1, y1 = composed().places["chelsea"]
-    on_the_cat = tab.maps.cell_at((x0 + x1) / 2, (y0 + y1) / 2) or (0, 0)
-    tab.cells.set_current(on_the_cat)
-    tab.side.code_section.set_opened(True)
+    wait(lambda: len(tab.classes.rows()) > 5, "all classes in the list")
+    tab._open_account()
+    yield "the_proof"
+    tab.account.hide()
+    tab.cells.set_current(_cell_at(tab, "chelsea"))
     yield "cell_under_the_cursor"
-    tab.side.account_section.set_opened(True)
-    tab.cells.toggle_pin(on_the_cat)
-    x0, y0, x1, y1 = composed().places["coffee"]
-    on_the_cup = tab.maps.cell_at((x0 + x1) / 2, (y0 + y1) / 2) or (0, 0)
-    tab.cells.set_current(on_the_cup)
-    tab.commands.classify_alone()
-    settle("the window alone")
-    yield "pinned_and_alone"
-    tab.cells.clear_pins()
+    tab.bench.pin(_cell_at(tab, "coffee"))
+    tab.bench.pin(_cell_at(tab, "chelsea"))
+    settle("the windows alone")
+    yield "two_cells_pinned"
+    tab.bench.clear_pins()
     tab.cells.set_current(None)
     look(lay="smooth", contours=True)
     yield "smooth_with_contours"
     look(lay="coverage")
-    yield "coverage"
-    look(show="winner")
-    tab.controls.grid_box.setChecked(True)
+    tab._open_view()
+    yield "the_view_popover"
+    tab.popover.hide()
+    look(show="winner", names=True)
     yield "winner_map_in_words"
-    tab.controls.grid_box.setChecked(False)
     look(show="entropy", colours="viridis")
     yield "entropy"
-    ranked = [int(c) for c in tab.maps.ranked() if int(c) not in tab.chosen]
-    tab.choose_classes((ranked[0],), True)
+    look()
+    other = next(c for (c,) in tab.classes.rows() if c not in tab.bench.classes)
+    tab.bench.choose_second([other])
     settle("two classes")
     yield "two_classes"
     look(lay="stretched")
@@ -81,41 +117,36 @@ def scenes(window: MainWindow, wait: Callable[..., None]) -> Generator[str, None
     look(scale="log")
     yield "logarithmic"
     look()
-    tab.controls.set_how("stride:8")
-    tab.run_map()
-    settle("the denser map")
-    yield "stride_8"
-    tab.controls.set_how("pyramid")
-    tab.run_map()
-    settle("the joined scales")
-    yield "three_scales_joined"
-    tab.controls.set_how("")
-    tab.controls.squash_box.setChecked(True)
-    tab.controls.set_size(8, True)
-    tab.run_map()
+    for density, name in (("stride:8", "stride_8"), ("scales", "three_scales_joined")):
+        tab.bench.set_density(density)
+        settle(name)
+        yield name
+    tab.bench.set_density("own")
+    tab.bench.set_squash(True)
     settle("the tutorial's squash")
     yield "squashed_as_in_the_tutorial"
-    tab.commands.compare_sliding()
-    wait(lambda: tab.commands.sliding is not None and tab.settled, "the sliding run")
-    assert tab.commands.sliding is not None
-    centre(tab.commands.sliding)
+    tab.experiments.compare_sliding()
+    wait(lambda: tab.experiments.sliding is not None and tab.settled, "the sliding run")
+    assert tab.experiments.sliding is not None
+    centre(tab.experiments.sliding)
     yield "dense_against_sliding"
-    tab.commands.sliding.close()
-    tab.commands.show_features()
-    wait(lambda: tab.commands.features is not None, "the features' window")
-    features = tab.commands.features
+    tab.experiments.sliding.close()
+    tab.experiments.show_features()
+    wait(lambda: tab.experiments.features is not None, "the features' window")
+    features = tab.experiments.features
     assert features is not None
     wait(lambda: features.found is not None and tab.settled, "the features")
     centre(features)
     yield "dense_features"
     features.close()
-    if tab.transplanted is not None:
-        diff = DiffWindow(tab.transplanted, tab)
+    done = tab.bench.transplanted
+    if done is not None:
+        diff = DiffWindow(done, tab)
         diff.show()
         centre(diff)
         yield "prototxt_before_and_after"
         diff.close()
-    tab.controls.squash_box.setChecked(False)
+    tab.bench.set_squash(False)
     settle("the picture's own shape")
     window.open_paths(["holiday.ogg"])
     yield "an_error_in_one_sentence"

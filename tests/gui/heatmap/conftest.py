@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +12,7 @@ import pytest
 from filterlab import paths
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.settings import Settings
+from filterlab.workbench.heatmap_state import Source
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.own_models import remember
 
@@ -30,7 +30,7 @@ def bright() -> ModuleType:
 
 
 @pytest.fixture
-def model(bright) -> Model:
+def model(bright: ModuleType) -> Model:
     """The brightness net among the user's own models."""
     return remember(bright.make(paths.data_dir() / "net"))
 
@@ -42,19 +42,33 @@ def said() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def tab(qtbot, model, said, bright, until) -> Iterator[HeatmapTab]:
-    """The tab on a 128x96 picture with a bright square at (40, 24); nothing transplanted."""
+def open_array() -> Callable[..., None]:
+    """Open an array in a tab, as pasting does."""
+
+    def opened(tab: HeatmapTab, picture: object, name: str = "square") -> None:
+        tab.pictures.open(Source(array_name=name), picture)
+
+    return opened
+
+
+@pytest.fixture
+def tab(qtbot, model, said, bright, until, open_array) -> Iterator[HeatmapTab]:
+    """The tab on a 128x96 picture with a bright square at (40, 24); nothing transplanted.
+
+    13 x 9 cells are asked for, so that a map has a cell for every 8 pixels of the picture.
+    """
     made = HeatmapTab(Settings())
-    made.started = True
+    made.started = made.runs.awake = True
     made.message.connect(lambda text, level: said.append((level, text)))
     qtbot.addWidget(made)
     made.resize(1200, 720)
     made.show()
-    made.list_models(model.name)
-    made.open_array(bright.picture((40, 24)), "square")
-    until(lambda: made.settled and made.shown is not None)
-    made.user_cells = True
-    made.controls.set_size(13, False)
+    made.models.choose(model.name)
+    open_array(made, bright.picture((40, 24)))
+    until(lambda: made.settled and made.bench.shown is not None)
+    made.bench.set_cells(13)
+    until(lambda: made.settled)
+    made.bench.journal.clear()
     yield made
     made.shutdown()
 
@@ -62,8 +76,9 @@ def tab(qtbot, model, said, bright, until) -> Iterator[HeatmapTab]:
 @pytest.fixture
 def ready(tab, until) -> HeatmapTab:
     """The tab with its net transplanted and the map on show."""
-    tab.transplant()
-    until(lambda: tab.settled and tab.maps is not None)
+    tab.models.transplant()
+    until(lambda: tab.settled and tab.bench.run is not None)
+    tab.bench.journal.clear()
     return tab
 
 
@@ -78,30 +93,21 @@ def settled(until) -> Callable[[HeatmapTab], None]:
 
 
 @pytest.fixture
-def set_look() -> Callable[..., None]:
-    """Look at a tab's map in another way, as its controls do."""
-
-    def change(tab: HeatmapTab, **what: object) -> None:
-        tab.controls.set_look(replace(tab.controls.look, **what))
-        tab.controls.look_changed.emit(tab.controls.look)
-
-    return change
-
-
-@pytest.fixture
 def snapshot() -> Callable[[HeatmapTab], tuple]:
     """Everything that a cancelled or failed job must leave alone."""
 
     def taken(tab: HeatmapTab) -> tuple:
+        bench = tab.bench
         return (
-            tab.transplanted,
-            tab.ran_model,
-            tab.shown,
-            tab.maps,
-            tab.pyramid,
-            tab.chosen,
-            list(tab.cells.pins),
-            tab.account.text.text(),
+            bench.transplanted,
+            bench.model,
+            bench.shown,
+            bench.request,
+            bench.run,
+            bench.classes,
+            bench.pins,
+            bench.undo_name,
+            tab.result.proof.text,
         )
 
     return taken

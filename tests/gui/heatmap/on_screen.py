@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 os.environ["FILTERLAB_DATA"] = sys.argv[1]
@@ -20,10 +19,10 @@ from qtpy.QtGui import QColor
 
 from filterlab.gui import theme
 from filterlab.gui.app import make_application
-from filterlab.gui.heatmap.look import Look
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.settings import Settings
 from filterlab.gui.widgets.colours import lut
+from filterlab.workbench.heatmap_state import Source
 from filterlab.zoo.own_models import remember
 
 PLACES = ((0, 0), (40, 24), (96, 64), (56, 0))
@@ -34,13 +33,10 @@ def main() -> None:
     theme.apply(app, "light")
     model = remember(bright_net.make(Path(sys.argv[1]) / "net"))
     tab = HeatmapTab(Settings())
-    tab.started = True
+    tab.started = tab.runs.awake = True
     tab.resize(1200, 700)
     tab.show()
-    tab.list_models(model.name)
-    tab.controls.set_size(13, False)
-    tab.user_cells = True
-    tab.controls.set_look(replace(Look(), opacity=1.0, colours="viridis"))
+    tab.models.choose(model.name)
 
     def settle() -> None:
         deadline = time.monotonic() + 30
@@ -50,17 +46,20 @@ def main() -> None:
         for _ in range(5):
             app.processEvents()
 
-    tab.open_array(bright_net.picture(), "dark")
+    tab.pictures.open(Source(array_name="dark"), bright_net.picture())
     settle()
-    tab.transplant()
+    tab.models.transplant()
     settle()
-    assert tab.maps is not None, "no map"
-    tab.choose_classes((1,))
+    tab.bench.set_cells(13)
+    tab.bench.set_look(opacity=1.0, colours="viridis", corners=False)
+    settle()
+    assert tab.bench.maps is not None, "no map"
+    tab.bench.choose((1,))
     high = tuple(int(v) for v in lut("viridis")[255])
     for x, y in PLACES:
-        tab.open_array(bright_net.picture((x, y)), "square")
+        tab.pictures.open(Source(array_name="square"), bright_net.picture((x, y)))
         settle()
-        maps = tab.maps
+        maps = tab.bench.maps
         assert maps is not None
         assert (maps.rows, maps.cols) == (9, 13), (maps.rows, maps.cols)
         wanted = np.zeros((9, 13), bool)
@@ -68,6 +67,7 @@ def main() -> None:
         found = maps.prob[1] > 0.5
         assert (found == wanted).all(), f"square at {x}, {y} lights cells {np.argwhere(found)}"
         # On the screen: the tile lies about the window's centre, not where stretching puts it.
+        tab.cells.set_current(None)
         image = tab.view.grab().toImage()
         ratio = image.devicePixelRatio()
         assert ratio == float(os.environ.get("QT_SCALE_FACTOR", "1")), ratio

@@ -11,268 +11,252 @@ from qtpy.QtCore import Qt
 
 from filterlab import caffe
 from filterlab.gui.heatmap.tab import HeatmapTab
-from filterlab.gui.heatmap.work import Source
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
-from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import Preprocessing, heatmap
 from filterlab.surgery.transplant import transplant
+from filterlab.workbench.heatmap_state import Source
+from filterlab.zoo import catalogue
 from filterlab.zoo.own_models import look, remember
 
 # Transplant
 
 
 def test_transplant_shows_shapes_and_proof(qtbot, tab, settled) -> None:
-    assert "Nothing transplanted" in tab.account.text.text()
-    qtbot.mouseClick(tab.controls.transplant_button, Qt.LeftButton)
+    assert tab.result.proof.text == "Not yet a map"
+    assert tab.result.main_button.text() == "Transplant"
+    assert not tab.result.save_button.isVisible()
+    assert [s.kind for s in tab.strip.slabs] == ["input", "plain", "waiting", "output"]
+    qtbot.mouseClick(tab.result.main_button, Qt.LeftButton)
     settled(tab)
-    assert tab.transplanted is not None
-    text = tab.account.text.text()
-    assert "fc (3, 16)" in text
-    assert "fc-conv (3, 1, 4, 4)" in text
-    assert "the same memory" in text
-    assert "Proof: the same" in text
-    assert tab.transplanted.proof.agrees
-    assert (tab.maps.rows, tab.maps.cols) == (9, 13)
+    assert tab.bench.transplanted is not None
+    assert (tab.bench.maps.rows, tab.bench.maps.cols) == (9, 13)
+    assert tab.strip.shown_lines()[2] == ("fc → fc-conv", "(3, 16) →", "(3, 1, 4, 4)")
+    assert tab.strip.shown_lines()[3] == ("prob", "3 × 9 × 13")
+    assert tab.result.proof.text.startswith("The same largest difference")
+    assert tab.result.save_button.isVisible()
+    assert not tab.result.main_button.isVisible()
+    assert tab.result.meter.text.endswith("points")
+
+
+def test_there_is_one_word_about_transplanting_not_three(tab) -> None:
+    """Before surgery the filled button asks for it; nothing else covers or badges anything."""
+    told = [tab.result.main_button.text(), tab.result.proof.text, tab.hint(), tab.classes.empty]
+    assert sum("press Transplant" in str(t) for t in told) == 1
+
+
+def test_the_account_names_the_classes_of_the_proof(qtbot, ready) -> None:
+    qtbot.mouseClick(ready.result.proof, Qt.LeftButton)
+    assert ready.account.isVisible()
+    text = ready.account.text.text()
+    for words in ("fc (3, 16)", "fc-conv (3, 1, 4, 4)", "the same memory", "bright light"):
+        assert words in text, words
+    ready.account.hide()
 
 
 def test_map_on_show_is_the_cores_map(ready, model, bright) -> None:
-    mine = ready.maps
     core = heatmap(
         transplant(model.prototxt, model.weights),
         bright.picture((40, 24)),
         cells=13,
         preprocessing=Preprocessing((0, 0, 0), 1.0, "RGB"),
     )
-    np.testing.assert_allclose(mine.prob, core.prob, atol=1e-6)
-    layer = overlay.lay(core, core.values(list(ready.chosen)), "tiles")
-    image = overlay.compose(bright.picture((40, 24)), layer, overlay.Style())
-    np.testing.assert_allclose(ready.drawing.image / 255, image, atol=0.5 / 255 + 1e-6)
+    np.testing.assert_array_equal(ready.bench.maps.prob, core.prob)
+    np.testing.assert_array_equal(ready.drawing.image, ready.bench.drawing().image)
 
 
-@pytest.mark.parametrize("stage", range(8))
+@pytest.mark.parametrize("stage", range(6))
 def test_cancel_at_every_stage_leaves_everything_as_it_was(
-    qtbot, tab, until, stage, bright, settled, snapshot
+    tab, until, stage, settled, snapshot
 ) -> None:
     before = snapshot(tab)
     steps, ends = [], []
+    runner = tab.runs.runner
 
     def at_a_step(progress, left) -> None:
         steps.append(progress.step)
         if len(steps) == stage + 1:
             tab.cancel()
 
-    tab.runner.progressed.connect(at_a_step)
+    runner.progressed.connect(at_a_step)
     for name in ("done", "failed", "cancelled"):
-        getattr(tab.runner, name).connect(lambda *_, kind=name: ends.append(kind))
-    tab.transplant()
+        getattr(runner, name).connect(lambda *_, kind=name: ends.append(kind))
+    tab.models.transplant()
     settled(tab)
     assert len(steps) >= stage + 1, f"the job has only {len(steps)} steps"
     assert ends == ["cancelled"]
     assert snapshot(tab) == before
-    assert not tab.progress.active
+    assert not tab.stage.job.active
     # And it can be done after all.
-    tab.runner.progressed.disconnect(at_a_step)
-    tab.transplant()
+    runner.progressed.disconnect(at_a_step)
+    tab.models.transplant()
     settled(tab)
-    assert ends == ["cancelled", "done"]
-    assert tab.maps is not None
+    assert tab.bench.run is not None
 
 
-def test_escape_cancels(qtbot, tab, until) -> None:
+def test_a_cancelled_size_is_taken_back(ready, settled, said) -> None:
+    before = ready.bench.maps
+    ready.runs.runner.progressed.connect(lambda *_: ready.cancel())
+    ready.bench.set_density("stride:4")
+    settled(ready)
+    assert ready.bench.request.density == "own"
+    assert ready.bench.maps is before
+    assert [text for _, text in said] == ["Cancelled; everything is as it was."]
+    assert ready.controls.density_combo.currentData() == "own"
+
+
+def test_escape_cancels(tab, until) -> None:
     ends = []
-    tab.runner.cancelled.connect(lambda: ends.append("cancelled"))
-    tab.runner.progressed.connect(lambda *_: tab.cancel())
-    tab.transplant()
-    assert tab.progress.active
+    tab.runs.runner.cancelled.connect(lambda: ends.append("cancelled"))
+    tab.runs.runner.progressed.connect(lambda *_: tab.cancel())
+    tab.models.transplant()
+    assert tab.stage.job.active
     until(lambda: ends)
     assert not tab.cancel()
 
 
-def test_two_jobs_in_a_row(tab, settled, bright) -> None:
-    ends = []
-    for name in ("done", "failed", "cancelled"):
-        getattr(tab.runner, name).connect(lambda *_, kind=name: ends.append(kind))
-    tab.transplant()
-    tab.transplant()
-    settled(tab)
-    assert ends.count("done") == 1
-    assert len(ends) == 2
-    tab.open_array(bright.picture((0, 0)), "first")
-    tab.open_array(bright.picture((96, 64)), "second")
-    settled(tab)
-    assert tab.shown.source.name == "second"
-    assert tab.maps.prob[1, 8, 12] > 0.9
-
-
-def test_a_command_waits_for_the_map_that_is_being_made(ready, settled, bright) -> None:
-    ready.controls.squash_box.setChecked(True)
-    ready.commands.compare_sliding()
+def test_the_newest_of_two_pictures_stays(ready, settled, bright, open_array) -> None:
+    ready.bench.choose([1])
+    open_array(ready, bright.picture((0, 0)), "first")
+    open_array(ready, bright.picture((96, 64)), "second")
     settled(ready)
-    assert ready.maps.rows == ready.maps.cols == 13
-    assert ready.commands.sliding.result_.cells == 169
-    ready.commands.sliding.close()
+    assert ready.bench.shown.source.name == "second"
+    assert ready.bench.maps.prob[1, 8, 12] > 0.9
+    assert ready.stage.caption.title.name == "bright light"
 
 
-def test_only_the_users_cancel_is_worth_a_word(ready, settled, said) -> None:
-    ready.run_map()
-    ready.run_map()
+def test_a_command_waits_for_the_map_that_is_being_made(ready, settled) -> None:
+    ready.bench.set_squash(True)
+    ready.experiments.compare_sliding()
     settled(ready)
+    assert ready.bench.maps.rows == ready.bench.maps.cols == 13
+    assert ready.experiments.sliding.result_.cells == 169
+    ready.experiments.sliding.close()
+
+
+def test_a_map_that_replaces_another_is_not_worth_a_word(ready, settled, said) -> None:
+    ready.bench.set_cells(10)
+    ready.bench.set_cells(11)
+    settled(ready)
+    assert max(ready.bench.run.plan.cells) == 11
     assert said == []
-    ready.run_map()
-    ready.cancel()
-    settled(ready)
-    assert [text for _, text in said] == ["Cancelled; everything is as it was."]
 
 
-def test_closing_the_window_while_a_job_runs(qtbot, model, bright, until) -> None:
+def test_closing_the_window_while_a_job_runs(qtbot, model, bright, until, open_array) -> None:
     window = MainWindow(Settings(), tabs=(HeatmapTab,))
     qtbot.addWidget(window)
-    window.show()
-    tab = window.tabs[0]
-    seen = []
-    tab.runner.progressed.connect(lambda *_: seen.append(1))
-    tab.runner.done.connect(lambda *_: seen.append("done"))
-    tab.list_models(model.name)
-    tab.transplant()
-    until(lambda: seen)
+    tab = window.tab("heatmap")
+    tab.models.choose(model.name)
+    open_array(tab, bright.picture((0, 0)))
+    until(lambda: tab.bench.shown is not None and tab.settled)
+    steps: list[str] = []
+    tab.runs.runner.progressed.connect(lambda p, _: steps.append(p.step))
+    tab.models.transplant()
+    until(lambda: steps)
     window.close()
-    count = len(seen)
-    qtbot.wait(30)
-    assert len(seen) == count
-    assert "done" not in seen
+    assert not tab.runs.runner.running
 
 
-# Bad input
+# What is said
 
 
-@pytest.fixture
-def broken_nets(tmp_path, bright) -> dict[str, Path]:
-    """Folders with a net that cannot be used, by what is wrong with it."""
-    found = {}
-    for kind in ("cut", "nan", "text"):
-        folder = tmp_path / kind
-        bright.make(folder)
-        weights = folder / "bright.caffemodel"
-        if kind == "cut":
-            weights.write_bytes(weights.read_bytes()[:-40])
-        elif kind == "nan":
-            net = caffe.Net(str(folder / "bright.prototxt"), str(weights), caffe.TEST)
-            net.params["fc"][0].data[1, 3] = np.nan
-            net.save(str(weights))
-        else:
-            (folder / "bright.prototxt").write_text("layer { name: ", encoding="utf-8")
-        found[kind] = folder
-    return found
+def bad_model(bright, folder: Path, kind: str):
+    made = bright.make(folder)
+    if kind == "cut":
+        made.weights_path.write_bytes(made.weights_path.read_bytes()[:40])
+    elif kind == "text":
+        made.prototxt.write_text("layer {")
+    else:
+        net = caffe.Net(str(made.prototxt), str(made.weights_path), caffe.TEST)
+        net.params["fc"][0].data[...] = np.nan
+        net.save(str(made.weights_path))
+    return remember(replace(made, name=f"bad-{kind}", title=f"Bad {kind}"))
 
 
 @pytest.mark.parametrize("kind", ["cut", "nan", "text"])
 def test_a_bad_net_is_said_in_one_sentence_and_nothing_changes(
-    ready, settled, said, broken_nets, kind, model, snapshot
+    ready, settled, bright, tmp_path, kind, model
 ) -> None:
-    folder = broken_nets[kind]
-    ready.model = replace(
-        model,
-        name="bad",
-        prototxt=folder / "bright.prototxt",
-        weights_path=folder / "bright.caffemodel",
-    )
+    bad = bad_model(bright, tmp_path / kind, kind)
+    maps = ready.bench.maps
+    ready.models.choose(bad.name)
+    ready.models.transplant()
+    settled(ready)
+    assert ready.stage.job.failed
+    assert ready.stage.job.isVisible()
+    assert ready.stage.job.text
+    assert "Traceback" not in ready.stage.job.text
+    assert ready.bench.run is None
+    assert ready.cancel(), "Esc closes the card"
+    assert not ready.stage.job.isVisible()
+    ready.undo()
+    settled(ready)
+    assert ready.bench.model.name == model.name
+    assert ready.bench.maps is maps, "the map from before is there at once"
+
+
+def test_a_bad_picture_is_said_and_the_old_one_stays(ready, settled, tmp_path, snapshot) -> None:
     before = snapshot(ready)
-    ready.transplant()
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"\x89PNG no more")
+    ready.pictures.open_file(str(path))
     settled(ready)
-    errors = [text for level, text in said if level == "error"]
-    assert len(errors) == 1
-    assert "\n" not in errors[0]
-    assert "Traceback" not in errors[0]
+    assert "broken.png" in ready.stage.job.text
     assert snapshot(ready) == before
-
-
-def test_a_bad_picture_is_said_and_the_old_one_stays(
-    ready, settled, said, tmp_path, snapshot
-) -> None:
-    bad = tmp_path / "坏的.png"
-    bad.write_bytes(b"\x89PNG\r\n\x1a\nnot really")
-    before = snapshot(ready)
-    ready.open_paths([bad])
+    ready.pictures.open_sample("chelsea")
     settled(ready)
-    errors = [text for level, text in said if level == "error"]
-    assert len(errors) == 1
-    assert "坏的.png" in errors[0]
-    assert snapshot(ready) == before
+    assert not ready.stage.job.isVisible(), "what works after an error shows that it is over"
 
 
-def test_weights_that_vanish_are_said(ready, settled, said, model, snapshot) -> None:
-    model.weights_path.unlink()
-    before = snapshot(ready)
-    ready.transplant()
-    settled(ready)
-    assert [level for level, _ in said] == ["error"]
-    assert snapshot(ready) == before
-
-
-def test_a_picture_smaller_than_a_window_is_enlarged_to_the_cells_asked_for(
-    ready, settled, said
-) -> None:
-    ready.open_array(np.ones((10, 12, 3), np.float32), "tiny")
-    settled(ready)
-    assert ready.maps.cols == 13
-    assert (ready.maps.prob[1] > 0.5).sum() > 50
-    assert [text for _, text in said] == [
-        "tiny is smaller than one window (32 × 32 px of the net's input), so it is enlarged."
-    ]
-
-
-# Where the real nets are there
+# The nets that are really there
 
 
 def test_pocket_net_finds_the_cat_on_the_composed_sample(qtbot, tab, settled) -> None:
+    tab.models.choose("pocket")
+    tab.pictures.open(Source(sample="composed"))
+    settled(tab)
+    tab.models.transplant()
+    settled(tab)
+    tab.classes.search.setText("tabby cat")
+    qtbot.keyClick(tab.classes.search, Qt.Key_Return)
+    settled(tab)
     from filterlab.pictures import composed
 
-    tab.list_models("pocket")
-    assert tab.model.ready, "the pocket net is bundled"
-    tab.user_cells = False
-    tab.open_sample("composed")
-    settled(tab)
-    tab.transplant()
-    settled(tab)
-    assert tab.transplanted.proof.largest_difference < 1e-5
-    qtbot.keyClicks(tab.classes.search, "cat")
-    qtbot.keyClick(tab.classes.search, Qt.Key_Return)
-    settled(tab)
-    values = tab.maps.values(tab.chosen)
     x0, y0, x1, y1 = composed().places["chelsea"]
-    for i in range(tab.maps.rows):
-        for j in range(tab.maps.cols):
-            left, top, right, bottom = tab.maps.window_on_picture(i, j)
-            wide = max(0, min(right, x1) - max(left, x0)) / (right - left)
-            high = max(0, min(bottom, y1) - max(top, y0)) / (bottom - top)
-            if wide * high == 0:
-                assert values[i, j] < 0.5, f"cell ({i}, {j}) sees nothing of the cat"
-    i, j = np.unravel_index(int(values.argmax()), values.shape)
-    x, y = tab.maps.centre_on_picture(i, j)
-    assert x0 < x < x1
-    assert y0 < y < y1
+    values = tab.bench.maps.values(tab.bench.classes)
+    best = np.unravel_index(values.argmax(), values.shape)
+    x, y = tab.bench.maps.centre_on_picture(*best)
+    assert x0 <= x <= x1
+    assert y0 <= y <= y1
+    assert values.max() > 0.5
 
 
-def test_squeezenet_finds_the_cats(qtbot, tab, shared, settled) -> None:
-    folder = shared / "squeezenet"
-    model = remember(look(folder / "deploy.prototxt").model())
-    tab.list_models(model.name)
-    tab.user_cells = False
-    tab.transplant()
+def test_a_thousand_classes_on_a_fresh_machine(tab, settled) -> None:
+    lite = catalogue.get("efficientnet-lite0")
+    if not lite.makeable:
+        pytest.skip("the package with EfficientNet-Lite0's weights is not installed")
+    tab.models.choose(lite.name)
+    tab.pictures.open(Source(sample="chelsea"))
     settled(tab)
-    tab.open_source(Source(path=str(shared / "images" / "cat.jpg")))
+    tab.models.transplant()
     settled(tab)
-    assert tab.maps.classes == 1000
-    qtbot.keyClicks(tab.classes.search, "281-285")
-    qtbot.keyClick(tab.classes.search, Qt.Key_Return)
-    settled(tab)
-    assert tab.chosen == (281, 282, 283, 284, 285)
-    values = tab.maps.values(tab.chosen)
-    assert values.max() > 0.7
-    # The strongest cells lie on the cat, in the picture's middle half.
-    i, j = np.unravel_index(int(values.argmax()), values.shape)
-    x, y = tab.maps.centre_on_picture(i, j)
-    width, height = tab.shown.picture.shape[1], tab.shown.picture.shape[0]
-    assert 0.1 * width < x < 0.9 * width
-    assert 0.1 * height < y < 0.95 * height
+    assert tab.bench.maps.classes == 1000
+    assert tab.bench.run.plan.method == "exact"
+    assert set(tab.bench.classes) <= {281, 282, 285}
+    assert tab.stage.caption.title.name in ("tabby", "tiger cat", "Egyptian cat")
+    assert len(tab.classes.rows()) == 1000
+    assert any(s.kind == "sliding" for s in tab.strip.slabs)
+    assert "difference" in tab.result.meter.text or "points" in tab.result.meter.text
+
+
+def test_models_of_one_title_are_told_apart_by_their_folder(tab, bright, tmp_path) -> None:
+    for folder in ("one", "two"):
+        made = bright.make(tmp_path / folder)
+        found = look(made.prototxt)
+        assert found.prototxt is not None
+        remember(replace(made, name=folder, title="Same"))
+    tab.models.list()
+    combo = tab.controls.model_combo
+    shown = [combo.itemText(k) for k in range(combo.count())]
+    assert "Same (one)" in shown
+    assert "Same (two)" in shown

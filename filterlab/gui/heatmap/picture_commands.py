@@ -1,0 +1,161 @@
+"""Where pictures come from: files, samples, the folder's next, the clipboard, camera and video."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+
+from filterlab.gui.heatmap.runs import Runs
+from filterlab.gui.i18n import tr
+from filterlab.gui.saying import Say
+from filterlab.gui.settings import Settings
+from filterlab.pictures import sample_names
+from filterlab.workbench.heatmap_bench import HeatmapBench
+from filterlab.workbench.heatmap_files import pictures_in
+from filterlab.workbench.heatmap_jobs import Outcome
+from filterlab.workbench.heatmap_state import Source
+
+__all__ = ["VIDEO_SUFFIXES", "PictureCommands", "array_of"]
+
+T = TypeVar("T")
+
+VIDEO_SUFFIXES = frozenset(".mp4 .avi .mov .mkv .webm .m4v .mpg".split())
+
+
+class PictureCommands(QObject):
+    """Opens pictures for a bench.
+
+    Parameters
+    ----------
+    window : QWidget
+        What dialogs belong to.
+    patterns : str
+        The file dialog's filter for pictures.
+    opened : callable
+        Told the path of a file that was opened.
+    """
+
+    def __init__(
+        self,
+        bench: HeatmapBench,
+        runs: Runs,
+        settings: Settings,
+        say: Say,
+        patterns: str,
+        opened: Callable[[str], object],
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._bench, self._runs, self._settings, self._say = bench, runs, settings, say
+        self._patterns, self._opened, self._window = patterns, opened, window
+        self._last_file = ""
+
+    def open(self, source: Source, array: NDArray[np.float32] | None = None) -> None:
+        """Read a picture; its map follows."""
+
+        def take(outcome: Outcome) -> None:
+            if source.path:
+                self._last_file = source.path
+                self._opened(source.path)
+            self._runs.accept(outcome)
+
+        self._runs.start(self._bench.open_job(source, array), tr("Open picture"), take)
+
+    def open_file(self, path: str) -> None:
+        """Read a picture, or map a video's frames."""
+        if Path(path).suffix.lower() in VIDEO_SUFFIXES:
+            self.start_live(path)
+        else:
+            self.open(Source(path=str(path)))
+
+    def open_sample(self, name: str) -> None:
+        """Show a sample picture."""
+        self.open(Source(sample=name))
+
+    def choose(self) -> None:
+        """Ask for a picture and open it."""
+        folder = self._settings.text("picture_folder")
+        path, _ = QFileDialog.getOpenFileName(
+            self._window, tr("Open picture"), folder, self._patterns
+        )
+        if path:
+            self._settings.set_text("picture_folder", os.path.dirname(path))
+            self.open(Source(path=path))
+
+    def choose_video(self) -> None:
+        """Ask for a video and map its frames."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._window,
+            tr("Open video"),
+            self._settings.text("picture_folder"),
+            f"{tr('Videos')} ({' '.join('*' + s for s in sorted(VIDEO_SUFFIXES))})",
+        )
+        if path:
+            self.start_live(path)
+
+    def start_camera(self) -> None:
+        """Map the frames of the first camera."""
+        self.start_live(0)
+
+    def start_live(self, source: int | str) -> None:
+        """Map the frames of a camera (its number) or a video file until it is stopped."""
+        self._say.guard(lambda: self._runs.start_live(source))
+
+    def next(self) -> None:
+        """Open the folder's next picture."""
+        self._step(1)
+
+    def previous(self) -> None:
+        """Open the folder's previous picture."""
+        self._step(-1)
+
+    def _step(self, by: int) -> None:
+        shown = self._bench.shown
+        source = shown.source if shown is not None else Source()
+        # A pasted picture is in no folder: on from where the last file was.
+        path = source.path or ("" if source.sample else self._last_file)
+        if path:
+            found = self._say.guard(lambda: pictures_in(Path(path).parent))
+            if found:
+                self.open(Source(path=str(_stepped(found, Path(path), by))))
+            return
+        names = sample_names()
+        self.open(Source(sample=_stepped(names, source.sample, by)))
+
+    def paste(self) -> None:
+        """Take a picture, or a picture file, from the clipboard."""
+        data = QApplication.clipboard().mimeData()
+        files = [u.toLocalFile() for u in data.urls() if u.isLocalFile()] if data else []
+        if files:
+            self.open_file(files[0])
+            return
+        image = QApplication.clipboard().image()
+        if image.isNull():
+            self._say.error(tr("There is no picture on the clipboard; copy one first."))
+            return
+        self.open(Source(array_name=tr("pasted picture")), array_of(image))
+
+
+def _stepped(items: Sequence[T], at: T, by: int) -> T:
+    """The item before or behind one, round; of one that is not there, the last or the first."""
+    if at in items:
+        return items[(items.index(at) + by) % len(items)]
+    return items[0 if by > 0 else -1]
+
+
+def array_of(image: QImage) -> NDArray[np.float32]:
+    """A Qt image as float32 RGB in 0..1."""
+    rgb = image.convertToFormat(QImage.Format_RGB888)
+    height, width, stride = rgb.height(), rgb.width(), rgb.bytesPerLine()
+    data = rgb.constBits()
+    data.setsize(height * stride)
+    rows = np.frombuffer(data, np.uint8).reshape(height, stride)[:, : 3 * width]
+    return rows.reshape(height, width, 3).astype(np.float32) / np.float32(255)

@@ -1,0 +1,219 @@
+"""What can be saved from the tab: asks for a name and lets the bench's jobs write it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+
+from filterlab.errors import FilterLabError
+from filterlab.gui.heatmap.folder_export import FolderExport
+from filterlab.gui.heatmap.runs import Runs
+from filterlab.gui.i18n import language, tr
+from filterlab.gui.saving import NET_ENDINGS, may_replace, net_targets, save_path
+from filterlab.gui.saying import Say
+from filterlab.gui.settings import Settings
+from filterlab.progress import Job
+from filterlab.surgery.export import write_npy
+from filterlab.surgery.features import Features
+from filterlab.workbench import heatmap_files
+from filterlab.workbench.heatmap_bench import HeatmapBench
+from filterlab.workbench.heatmap_draw import Drawing, with_lines
+from filterlab.workbench.heatmap_files import FolderTask, Frame, Words
+from filterlab.workbench.heatmap_state import Cell
+
+__all__ = ["SaveCommands", "file_words", "image_of"]
+
+_HTML_LANGUAGES = {"en": "en", "zh": "zh-CN"}
+
+
+def file_words() -> Words:
+    """Files are written in the window's language."""
+    return Words(tr, _HTML_LANGUAGES[language()])
+
+
+def image_of(array: NDArray[np.uint8]) -> QImage:
+    """A uint8 RGB array as a Qt image of its own."""
+    rows, cols = array.shape[:2]
+    data = np.ascontiguousarray(array)
+    return QImage(data.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
+
+
+class SaveCommands(QObject):
+    """Saves what a bench shows.
+
+    Parameters
+    ----------
+    window : QWidget
+        What dialogs belong to.
+    """
+
+    def __init__(
+        self,
+        bench: HeatmapBench,
+        runs: Runs,
+        export: FolderExport,
+        settings: Settings,
+        say: Say,
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._bench, self._runs, self._export = bench, runs, export
+        self._settings, self._say, self._window = settings, say, window
+
+    # Asking
+
+    def _ask(self, title: str, name: str, pattern: str, **rules: Any) -> Path | None:
+        """Where to save, but never onto the loaded net; ``rules`` are those of `save_path`."""
+        done = self._bench.transplanted
+        inputs = done.files if done is not None else ()
+        start = os.path.join(self._settings.text("save_folder"), name)
+        path = self._say.guard(
+            lambda: save_path(self._window, title, start, pattern, inputs=inputs, **rules)
+        )
+        if path is not None:
+            self._settings.set_text("save_folder", str(path.parent))
+        return path
+
+    def _frame(self) -> Frame | None:
+        return self._say.guard(self._bench.frame)
+
+    def _stem(self) -> str:
+        shown = self._bench.shown
+        return Path(shown.source.name).stem if shown is not None else "map"
+
+    def _save(self, title: str, name: str, pattern: str, make: Callable[..., Job[Any]]) -> None:
+        if self._frame() is None:
+            return
+        path = self._ask(title, name, pattern)
+        if path is not None:
+            self._runs.when_idle(lambda: self._start(make, path, title))
+
+    def _start(self, make: Callable[..., Job[Any]], path: Path, title: str) -> None:
+        frame = self._frame()
+        if frame is not None:
+            self._runs.start(make(frame, path), title, self._on_saved)
+
+    def _on_saved(self, path: Path) -> None:
+        self._say.info(tr("Saved {name}.").format(name=path.name))
+
+    # Saving
+
+    def save_overlay(self) -> None:
+        """Write the overlay at the picture's full size."""
+        self._overlay(legend=False)
+
+    def save_figure(self) -> None:
+        """Write the overlay with its colour bar and a caption."""
+        self._overlay(legend=True)
+
+    def _overlay(self, legend: bool) -> None:
+        words = file_words()
+        self._save(
+            tr("Save overlay"),
+            f"{self._stem()}_overlay.png",
+            f"{tr('Pictures')} (*.png *.jpg *.tiff *.webp)",
+            lambda frame, path: heatmap_files.overlay_job(frame, path, legend, words),
+        )
+
+    def save_map(self) -> None:
+        """Write the map's values."""
+        self._save(
+            tr("Save map"),
+            f"{self._stem()}_map.npy",
+            f"{tr('Map')} (*.npy *.csv *.tiff)",
+            heatmap_files.map_file_job,
+        )
+
+    def save_report(self) -> None:
+        """Write a report in one HTML file."""
+        words = file_words()
+        self._save(
+            tr("Save report"),
+            f"{self._stem()}_report.html",
+            "HTML (*.html)",
+            lambda frame, path: heatmap_files.report_job(frame, path, words),
+        )
+
+    def save_cell(self, cell: Cell) -> None:
+        """Write all values of a cell."""
+        self._save(
+            tr("Save all values of this cell"),
+            f"{self._stem()}_cell_{cell[0]}_{cell[1]}.csv",
+            "CSV (*.csv)",
+            lambda frame, path: heatmap_files.cell_job(frame, cell, path),
+        )
+
+    def save_net(self) -> None:
+        """Write the transplanted net."""
+        done = self._bench.transplanted
+        if done is None:
+            self._say.error(tr("There is nothing to save yet; press Transplant first."))
+            return
+        path = self._ask(
+            tr("Save transplanted net"),
+            "full_conv.prototxt",
+            "Prototxt + caffemodel (*.prototxt);;ONNX (*.onnx)",
+            targets=_net_targets,
+            endings=(*NET_ENDINGS, ".onnx"),
+        )
+        if path is not None:
+            self._runs.start(heatmap_files.net_job(done, path), tr("Save net"), self._on_saved)
+
+    def save_features(self, found: Features) -> None:
+        """Write a blob's values."""
+        blob = found.blob.replace("/", "_")
+        path = self._ask(tr("Save features"), f"{self._stem()}_{blob}.npy", "NumPy (*.npy)")
+        if path is None:
+            return
+        written = self._say.guard(lambda: write_npy(path, found.values))
+        if written is not None:
+            self._on_saved(written)
+
+    def export_folder(self) -> None:
+        """Map every picture of a folder and write overlays and maps into another."""
+        bench = self._bench
+        if self._frame() is None:
+            return
+        source = QFileDialog.getExistingDirectory(self._window, tr("Folder of pictures"))
+        if not source:
+            return
+        found = self._say.guard(lambda: heatmap_files.pictures_in(source))
+        if found is None:
+            return
+        out = QFileDialog.getExistingDirectory(self._window, tr("Folder for overlays and maps"))
+        if not out:
+            return
+        task = FolderTask(
+            found,
+            Path(out),
+            bench.request,
+            bench.state.chosen,
+            bench.second,
+            bench.look,
+            words=file_words(),
+        )
+        targets = heatmap_files.folder_targets(found, Path(out))
+        if may_replace(self._window, list(chain(*targets))):
+            try:
+                self._export.start(task, bench.folder_job)
+            except FilterLabError as error:
+                self._say.error(str(error))
+
+    def copy_overlay(self, drawing: Drawing) -> None:
+        """Put the overlay as it is shown on the clipboard."""
+        QApplication.clipboard().setImage(image_of(with_lines(drawing)))
+        self._say.info(tr("The overlay is on the clipboard."))
+
+
+def _net_targets(path: Path) -> Sequence[Path]:
+    """What ``heatmap_files.net_job`` writes."""
+    return [path] if path.suffix.lower() == ".onnx" else net_targets(path)
