@@ -15,9 +15,11 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap import words
 from filterlab.gui.heatmap.account import AccountPopover, proof_line
 from filterlab.gui.heatmap.cells import Cells
+from filterlab.gui.heatmap.check_popover import CheckPopover
 from filterlab.gui.heatmap.experiments import Experiments
 from filterlab.gui.heatmap.folder_export import FolderExport
 from filterlab.gui.heatmap.model_commands import ModelCommands
+from filterlab.gui.heatmap.names import classes_name
 from filterlab.gui.heatmap.panels import Panels
 from filterlab.gui.heatmap.picture_commands import VIDEO_SUFFIXES, PictureCommands
 from filterlab.gui.heatmap.runs import Runs
@@ -34,6 +36,7 @@ from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.surgery.methods import cell_steps
 from filterlab.surgery.pyramid import Pyramid
+from filterlab.surgery.transplant import Transplanted
 from filterlab.workbench.heatmap_bench import Change, HeatmapBench
 from filterlab.workbench.heatmap_draw import Drawing, Scene, draw
 from filterlab.workbench.heatmap_jobs import Outcome
@@ -61,6 +64,7 @@ class HeatmapTab(Tab):
         self.drawing: Drawing | None = None
         self._drawn_of: tuple[Any, ...] = ()
         self._outlined: tuple[Any, ...] = ()
+        self._steps: tuple[tuple[Any, ...], tuple[int, ...]] = ((), ())
         self._told = ""
         self._code = ("", "")
         self.say = Say(self.show_info, self.show_error)
@@ -89,6 +93,8 @@ class HeatmapTab(Tab):
         layout.addWidget(panels)
         self.popover = ViewPopover(self)
         self.account = AccountPopover(self)
+        self.check = CheckPopover(self)
+        self.check.closed.connect(self._show_checked)
         self.drawer = Latest(self)
         self.drawer.ready.connect(self._on_drawn)
         self.drawer.failed.connect(self.show_error)
@@ -133,7 +139,7 @@ class HeatmapTab(Tab):
         self.result.pressed.connect(self.models.press)
         self.result.save_requested.connect(self.saves.save_net)
         self.result.account_requested.connect(self._open_account)
-        self.result.check_requested.connect(self._toggle_windows)
+        self.result.check_requested.connect(self._open_check)
         self.account.diff_requested.connect(self.models.show_diff)
         self.runs.partial.connect(self._on_partial)
         self.runs.changed.connect(self._on_runs)
@@ -284,9 +290,14 @@ class HeatmapTab(Tab):
             self.account.show_transplanted(done, self.bench.labels)
             self.account.open_under(self.result.proof)
 
-    def _toggle_windows(self) -> None:
-        if self.bench.agreement is not None:
-            self._edit(self.bench.set_look, windows=not self.bench.look.windows)
+    def _open_check(self) -> None:
+        """Show the check's windows on the picture, and its answers beside the classifier's."""
+        found = self.bench.agreement
+        if found is not None:
+            name, _ = classes_name(self.bench.labels, self.bench.classes)
+            self.check.show_agreement(found, self.bench.classes, name)
+            self.check.open_under(self.result.meter)
+            self._show_checked()
 
     def _on_alone_number(self, number: int) -> None:
         pins = self.bench.pins
@@ -377,7 +388,7 @@ class HeatmapTab(Tab):
                 planned = bench.run.plan if bench.run is not None else bench.plan()
                 rows, cols = planned.cells
                 factor = max(1, done.geometry.jump[1] // planned.stride)
-                steps = cell_steps(done, shown.size)
+                steps = self._cell_steps(done, shown.size)
                 # The slider counts cells of the net's own stride.
                 self.controls.set_cells(steps, -(-max(rows, cols) // factor))
             except EXPECTED as error:
@@ -388,6 +399,13 @@ class HeatmapTab(Tab):
         self.controls.set_densities(words.density_offers(bench), bench.request.density)
         self.controls.set_methods(*words.method_offers(bench))
         self.squash_action.setChecked(bool(bench.request.squash))
+
+    def _cell_steps(self, done: Transplanted, size: tuple[int, int]) -> tuple[int, ...]:
+        """The slider's steps, looked for once: every frame of a video asks for them."""
+        key = (id(done), size)
+        if self._steps[0] != key:
+            self._steps = (key, cell_steps(done, size))
+        return self._steps[1]
 
     def _show_strip(self) -> None:
         bench = self.bench
@@ -412,14 +430,19 @@ class HeatmapTab(Tab):
         bench = self.bench
         self.classes.set_chosen(bench.classes, bench.second, bench.look.show == "two")
         self._show_popover()
-        checked = bench.agreement if bench.look.windows else None
-        maps = bench.maps
+        self._show_checked()
+        self._show_names()
+
+    def _show_checked(self) -> None:
+        """Mark the windows of the check, if they are asked for or its panel is open."""
+        bench = self.bench
+        wanted = bench.look.windows or self.check.isVisible()
+        checked, maps = (bench.agreement if wanted else None), bench.maps
         self.view.checked.set_boxes(
             [maps.window_on_picture(*cell) for cell in checked.cells]
             if checked is not None and maps is not None
             else []
         )
-        self._show_names()
 
     def _show_popover(self) -> None:
         maps, classes = self.bench.maps, self.bench.classes

@@ -21,7 +21,7 @@ from filterlab.gui.i18n import tr, tr_sentence
 from filterlab.gui.widgets.colour_bar import short_number
 from filterlab.surgery import overlay
 from filterlab.surgery.cost import Cost, amount, available_memory, duration
-from filterlab.surgery.methods import METHODS, Plan, refusal
+from filterlab.surgery.methods import METHODS, Plan, densities, refusal
 from filterlab.workbench.heatmap_bench import HeatmapBench
 from filterlab.workbench.heatmap_draw import Drawing
 from filterlab.workbench.heatmap_state import Cell, Source
@@ -213,11 +213,9 @@ def density_offers(bench: HeatmapBench) -> list[Offer]:
     done = bench.transplanted
     if done is None:
         return []
-    from filterlab.surgery.methods import densities
-
     quick = done.quick_method
     try:
-        method = bench.plan().method
+        method = bench.run.plan.method if bench.run is not None else bench.plan().method
     except FilterLabError:
         method = quick
     offers = []

@@ -104,9 +104,22 @@ def test_the_check_is_the_agreement_of_the_map(ready, settled) -> None:
     assert f"{len(found.cells)} windows" in ready.result.meter.text
     assert found.mean_points(ready.bench.classes) < 1, "this net has no padding"
     assert ready.view.checked.count == 0
-    ready._toggle_windows()
+    ready.bench.set_look(windows=True)
     assert ready.view.checked.count == len(found.cells)
-    assert ready.undo_text() == "Windows of the check"
+
+
+def test_a_click_on_the_meter_shows_windows_and_dots(qtbot: QtBot, ready) -> None:
+    ready.bench.choose([1])
+    qtbot.mouseClick(ready.result.meter, Qt.LeftButton)
+    found = ready.bench.agreement
+    assert ready.check.isVisible()
+    assert ready.view.checked.count == len(found.cells)
+    points = ready.check.dots.points
+    assert points.shape == (len(found.cells), 2)
+    assert points[:, 0] == pytest.approx(found.map[:, 1], abs=1e-6)
+    assert points[:, 1] == pytest.approx(found.classifier[:, 1], abs=1e-6)
+    ready.check.hide()
+    assert ready.view.checked.count == 0, "they go with the panel"
 
 
 def test_after_a_rest_the_cell_under_the_cursor_has_a_card_if_there_is_room(ready, until) -> None:
