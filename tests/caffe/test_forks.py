@@ -93,6 +93,8 @@ def test_a_harmless_field_is_passed_over() -> None:
 def test_an_unknown_layer_says_which_fork_has_it() -> None:
     with pytest.raises(CaffeError, match=r"'DenseCRF' is known to DeepLab"):
         run(layer("DenseCRF"), x=X)
+    with pytest.raises(CaffeError, match=r"SegNet \(.*put an Input layer in its place"):
+        run(layer("DenseImageData", "", "", "x"))
     with pytest.raises(CaffeError, match="did you mean Convolution"):
         run(layer("Convolutoin"), x=X)
 

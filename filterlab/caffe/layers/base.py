@@ -319,6 +319,12 @@ def create_layer(param: Any, phase: int) -> Layer:
     cls = REGISTRY.get(param.type)
     if cls is None:
         fork = KNOWN_TO.get(_in_any_case(KNOWN_TO).get(_plain(param.type), ""))
+        if fork is not None and param.type.lower().endswith("data"):
+            raise CaffeError(
+                f"layer '{param.name}': the layer type '{param.type}' is known to {fork} and reads "
+                "files for training; put an Input layer in its place, with the shape that its top "
+                "has"
+            )
         if fork is not None:
             raise CaffeError(
                 f"layer '{param.name}': the layer type '{param.type}' is known to {fork} and is "
