@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QRect, Signal
+from qtpy.QtCore import QPoint, QRect, Signal
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
@@ -120,11 +120,13 @@ class Stage(QWidget):
             self.crowded.emit(crowded)
 
     def _place_job(self) -> None:
+        """At the lower right; above the caption, whose scale it must not cover."""
         self.job.adjustSize()
-        self.job.move(
-            max(0, self.width() - _MARGIN - self.job.width()),
-            max(0, self.height() - _MARGIN - self.job.height()),
-        )
+        place = QRect(QPoint(0, 0), self.job.size())
+        place.moveBottomRight(QPoint(self.width() - _MARGIN - 1, self.height() - _MARGIN - 1))
+        if place.intersects(self.caption.geometry()):
+            place.moveBottom(self.caption.y() - theme.STEP)
+        self.job.move(max(0, place.x()), max(0, place.y()))
         self.job.raise_()
 
     def _place_cards(self, left: int, beside: int) -> None:

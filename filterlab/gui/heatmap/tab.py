@@ -63,6 +63,9 @@ class HeatmapTab(Tab):
         self._copy: Path | None = None
         self.drawing: Drawing | None = None
         self._drawn_of: tuple[Any, ...] = ()
+        #: The map that is filling in, with its pyramid; None when nothing is.
+        self._partial: tuple[ClassMaps, Pyramid | None] | None = None
+        self._unranked = False
         self._outlined: tuple[Any, ...] = ()
         self._steps: tuple[tuple[Any, ...], tuple[int, ...]] = ((), ())
         self._told = ""
@@ -323,11 +326,15 @@ class HeatmapTab(Tab):
 
     def _on_change(self, change: Change) -> None:
         kinds = change.kinds
+        if not self.bench.stale or kinds & {"model", "net", "picture", "size"}:
+            self._partial = None
         if kinds & {"model", "net"}:
             self.models.list()
             self._show_net()
             if self.bench.transplanted is not None:
                 remember_used(self.bench.model)
+        if kinds & {"model", "net", "picture"}:
+            self._unranked = True
         if kinds & {"model", "net", "picture", "maps"}:
             self._show_maps()
         if kinds & {"model", "net", "picture", "size", "maps"}:
@@ -374,7 +381,7 @@ class HeatmapTab(Tab):
     def _show_maps(self) -> None:
         bench = self.bench
         if bench.run is None and bench.stale and bench.transplanted is not None:
-            return  # the list stays as it was until the new map is there
+            return  # the list stays as it was until the new map begins to fill in
         self.classes.set_maps(bench.maps, bench.preview)
 
     def _show_size(self) -> None:
@@ -428,7 +435,10 @@ class HeatmapTab(Tab):
 
     def _show_choice(self) -> None:
         bench = self.bench
-        self.classes.set_chosen(bench.classes, bench.second, bench.look.show == "two")
+        chosen = bench.classes
+        if self._partial is not None and not chosen:
+            chosen = bench.classes_of(self._partial[0])
+        self.classes.set_chosen(chosen, bench.second, bench.look.show == "two")
         self._show_popover()
         self._show_checked()
         self._show_names()
@@ -529,6 +539,9 @@ class HeatmapTab(Tab):
         """Draw the picture with its map anew, off this thread."""
         bench = self.bench
         of = (bench.shown, bench.model, bench.state.operated)
+        if self._partial is not None:
+            self._draw(bench.scene(*self._partial))
+            return
         if bench.stale and bench.transplanted is not None and of == self._drawn_of:
             return  # the map of another size stays until the new one comes
         self._draw(bench.scene())
@@ -542,8 +555,15 @@ class HeatmapTab(Tab):
     def _on_partial(self, maps: ClassMaps, pyramid: Pyramid | None) -> None:
         """Draw a map that is still filling in, without taking it over."""
         shown = self.bench.shown
-        if shown is not None and maps.picture_size == shown.size:
-            self._draw(self.bench.scene(maps, pyramid))
+        if shown is None or maps.picture_size != shown.size or not self.bench.stale:
+            return
+        self._partial = (maps, pyramid)
+        if self._unranked:
+            # The first of it ranks the list, which then stays still until the map is done.
+            self._unranked = False
+            self.classes.set_maps(maps, self.bench.preview)
+            self._show_choice()
+        self._draw(self.bench.scene(maps, pyramid))
 
     def _on_drawn(self, drawing: Drawing) -> None:
         shown = self.bench.shown

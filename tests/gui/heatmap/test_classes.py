@@ -183,3 +183,28 @@ def test_percent(value: float, text: str) -> None:
 def test_numbers() -> None:
     assert numbers((283, 281, 282, 284, 285)) == "281 – 285"
     assert numbers((7, 30)) == "7, 30"
+
+
+def test_the_first_of_a_map_that_fills_in_ranks_the_list(tab, settled) -> None:
+    """While the windows are classified the list has bars and stays still under the hand."""
+    tab.bench.set_method("exact")
+    seen: list[tuple[list[tuple[int, ...]], float | None, tuple[int, ...]]] = []
+
+    def look(maps, pyramid) -> None:
+        rows = list(tab.classes.rows())
+        seen.append((rows, tab.classes.value_of(rows[0]), tab.classes.chosen))
+        if len(seen) == 1:
+            tab.bench.choose([2])
+
+    tab.runs.partial.connect(look)
+    tab.models.transplant()
+    settled(tab)
+    assert len(seen) > 1
+    assert all(value is not None for _, value, _ in seen)
+    assert {tuple(rows) for rows, _, _ in seen} == {tuple(seen[0][0])}
+    assert seen[-1][2] == (2,), "a class chosen meanwhile stays chosen"
+    assert tab.drawing.scene.classes == (2,)
+    prob = tab.bench.maps.prob
+    assert tab.classes.rows() == [
+        (int(c),) for c in np.argsort(-prob.max(axis=(1, 2)), kind="stable")
+    ]

@@ -161,6 +161,19 @@ def test_cards_stand_beside_the_picture_where_they_fit(window) -> None:
     assert not tab.panels.foot.isVisible()
 
 
+@pytest.mark.parametrize("pins", [0, 1])
+def test_the_card_of_a_job_does_not_cover_the_scale(window, pins) -> None:
+    shown = window((1280, 800), pins=pins)
+    stage = shown.tab("heatmap").stage
+    stage.job.begin("Heatmap")
+    stage.job._appear()
+    assert stage.rect().contains(stage.job.geometry())
+    assert not stage.job.geometry().intersects(stage.caption.geometry())
+    cards = [c for c in stage.cards if c.isVisible()]
+    assert len(cards) == pins
+    assert not any(stage.job.geometry().intersects(card.geometry()) for card in cards)
+
+
 def test_two_columns_of_cards_in_a_wide_stage(window) -> None:
     shown = window((1900, 800), pins=3)
     cards = [c for c in shown.tab("heatmap").stage.cards if c.isVisible()]
