@@ -27,7 +27,7 @@ from filterlab.caffe.net_weights import Weighted, path_of
 from filterlab.caffe.plan import Bindings, Memory, Plan, PlanCache
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.topology import Topology
-from filterlab.caffe.weights import Filled
+from filterlab.caffe.weights import Filled, MisfitError
 
 __all__ = ["TEST", "TRAIN", "Filled", "Net", "NetLayer"]
 
@@ -127,7 +127,10 @@ class Net(Weighted):
         except CaffeError as err:
             raise CaffeError(f"{source}: {err}") from None
         if weights is not None:
-            self.copy_from(weights, mapped=mapped)
+            try:
+                self.copy_from(weights, mapped=mapped)
+            except MisfitError as err:
+                raise err.with_age(source, weights) from None
 
     def _set_up(self, topology: Topology, plans: PlanCache) -> None:
         self._topology = topology

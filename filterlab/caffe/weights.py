@@ -10,8 +10,20 @@ import numpy as np
 
 from filterlab.caffe.blob import Blob, Shape, shape_text
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.files import Name, older_of
 
-__all__ = ["Filled", "match", "nothing_filled", "pair"]
+__all__ = ["Filled", "MisfitError", "match", "nothing_filled", "pair"]
+
+
+class MisfitError(CaffeError):
+    """A weights file holds other shapes than the net."""
+
+    def with_age(self, prototxt: Name, weights: Name) -> MisfitError:
+        """The same, and which of the two files is the older, as it may be of another net."""
+        older = older_of(prototxt, weights)
+        return (
+            self if older is None else MisfitError(f"{self}; {older.name} is the older of the two")
+        )
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ def match(
 
     Raises
     ------
-    CaffeError
+    MisfitError
         If a layer of both has other shapes; it begins with ``source``.
     """
     pairs: list[tuple[Blob, Any]] = []
@@ -52,13 +64,13 @@ def match(
             continue
         arrays = found[name] if hasattr(found[name], "__len__") else [found[name]]
         if len(arrays) != len(row):
-            raise CaffeError(
+            raise MisfitError(
                 f"{source}: layer '{name}' has {len(arrays)} weight blobs, but {len(row)} in the "
                 "net; give the weights that belong to this prototxt"
             )
         for i, (blob, array) in enumerate(zip(row, arrays)):
             if not _fits(blob.shape, np.shape(array)):
-                raise CaffeError(
+                raise MisfitError(
                     f"{source}: weight {i} of layer '{name}' is {shape_text(np.shape(array))}, "
                     f"but {shape_text(blob.shape)} in the net; give the weights that belong to "
                     "this prototxt"

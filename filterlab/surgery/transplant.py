@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 import filterlab.caffe as caffe
 from filterlab.caffe import Blob, Net
 from filterlab.caffe.caffemodel import reading
-from filterlab.caffe.files import atomic_write
+from filterlab.caffe.files import atomic_write, written_together
 from filterlab.caffe.layers import layer_class
 from filterlab.caffe.proto.caffe_pb2 import NetParameter
 from filterlab.caffe.prototxt import format_net, read_net
+from filterlab.caffe.weights import MisfitError
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.geometry import MapGeometry
@@ -227,9 +228,10 @@ class Transplanted:
         """
         prototxt, weights = net_files(check_prefix(prefix))
         spare_inputs((prototxt, weights), self.files)
-        with atomic_write(prototxt, "w") as stream:
-            stream.write(format_net(self.param))
-        self.net.save(str(weights))
+        with written_together():
+            with atomic_write(prototxt, "w") as stream:
+                stream.write(format_net(self.param))
+            self.net.save(str(weights))
         return prototxt, weights
 
 
@@ -274,7 +276,10 @@ def transplant_job(
         found = yield from _read(weights, total)
         left = _check_names(plain_param, weights, found)
         named = "the weights" if isinstance(weights, Mapping) else os.fspath(weights)
-        plain.copy_from(found, source=named)
+        try:
+            plain.copy_from(found, source=named)
+        except MisfitError as error:
+            raise error.with_age(prototxt, named) from None
         del found
     yield Progress("rewrite the layers", 2, total)
     shapes = {name: tuple(blob.shape) for name, blob in plain.blobs.items()}

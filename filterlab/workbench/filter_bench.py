@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import filterlab.caffe as caffe
-from filterlab.caffe.files import atomic_write
+from filterlab.caffe.files import atomic_write, written_together
 from filterlab.caffe.prototxt import format_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery import convolve
@@ -912,9 +912,10 @@ class FilterBench:
         shape = self.snapshot().fed().shape
         parameter = convolve.net_parameter(state.settings, SLOTS, state.size, shape)
         try:
-            self.net.save(str(weights))
-            with atomic_write(prototxt, "w") as stream:
-                stream.write(format_net(parameter))
+            with written_together():
+                self.net.save(str(weights))
+                with atomic_write(prototxt, "w") as stream:
+                    stream.write(format_net(parameter))
         except OSError as error:
             raise FilterLabError(
                 f"cannot write {prototxt}: {error.strerror or error}; choose another folder"

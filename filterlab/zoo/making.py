@@ -128,7 +128,7 @@ def _write_pair(model: Model, blobs: Blobs) -> None:
     with speaking_of(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
-            prefix=f".{model.name}.", suffix=".part", dir=target.parent
+            prefix=f".{model.name}.{os.getpid()}-", suffix=".part", dir=target.parent
         ) as folder:
             made = Path(folder) / model.name
             made.mkdir()
