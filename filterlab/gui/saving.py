@@ -75,7 +75,8 @@ def may_replace(parent: QWidget, files: Iterable[Path], confirmed: Path | None =
     ``confirmed`` is the one that a file dialog has asked about.
     """
     asked = None if confirmed is None else _plain(confirmed)
-    there = [path for path in files if path.exists() and _plain(path) != asked]
+    # A folder that cannot be read, or a name too long, is said when the file is written.
+    there = [path for path in files if os.path.lexists(path) and _plain(path) != asked]
     if not there:
         return True
     named = ", ".join(path.name for path in there[:_MOST_NAMED])

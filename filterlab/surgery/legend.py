@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from filterlab.surgery.overlay import Style, as_rgb, table
 
-__all__ = ["cjk_font", "drawable", "middle", "number", "with_legend", "with_names"]
+__all__ = ["cjk_font", "drawable", "middle", "number", "one_line", "with_legend", "with_names"]
 
 Array = NDArray[np.float32]
 _SURFACE, _INK, _FAINT = (30, 31, 34), (240, 240, 242), (150, 152, 158)
@@ -75,6 +75,15 @@ def cjk_font() -> Path | None:
 def drawable(text: str) -> bool:
     """Whether a text can be drawn here: Latin always, Chinese if there is a font for it."""
     return all(ord(c) < 0x2E80 for c in text) or cjk_font() is not None
+
+
+def one_line(text: str) -> str:
+    """A text in one line, without what has no shape: fonts measure and draw nothing else."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _lines(caption: Sequence[str]) -> list[str]:
+    return [one_line(line) for line in caption if drawable(line)]
 
 
 def _font(size: int, text: str) -> Any:
@@ -133,7 +142,7 @@ def with_legend(
     size = _text_size(h, w)
     margin, bar = size, max(8, size)
     labels = [number(limits[1]), number(middle(limits, log)), number(limits[0])]
-    lines = [line for line in caption if drawable(line)]
+    lines = _lines(caption)
     small = _font(size, unit)
     widest = max(small.getlength(t) for t in [*labels, unit])
     right = int(margin + bar + size // 2 + widest + margin)
@@ -176,8 +185,8 @@ def with_names(
     rgb = as_rgb(picture)
     h, w = rgb.shape[:2]
     size = _text_size(h, w)
-    lines = [line for line in caption if drawable(line)]
-    shown = [(colour, name) for colour, name in names if drawable(name)]
+    lines = _lines(caption)
+    shown = [(colour, one_line(name)) for colour, name in names if drawable(name)]
     count = len(lines) + len(shown)
     canvas, draw = _canvas(rgb, 0, int(count * size * 1.4 + size) if count else 0)
     _write_lines(draw, lines, size, h, w)

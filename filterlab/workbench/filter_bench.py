@@ -379,9 +379,12 @@ class FilterBench:
         edit = self.journal.redo_edit
         return edit.name if edit else ""
 
-    def begin(self, name: str = "Paint") -> None:
-        """A drag begins: all edits until :meth:`end` are one undo step."""
-        self.journal.begin(name)
+    def begin(self, name: str = "Paint", merge: Hashable = None) -> None:
+        """A drag begins: all edits until :meth:`end` are one undo step.
+
+        Groups with the same ``merge`` that follow each other are one step (turns of the wheel).
+        """
+        self.journal.begin(name, merge)
 
     def end(self) -> str:
         """The drag ends; the name of its step, or ``""`` if nothing changed."""
@@ -391,6 +394,11 @@ class FilterBench:
         self._code = edit.code
         self._tell_history()
         return edit.name
+
+    def close_groups(self) -> None:
+        """End what :meth:`begin` began and nobody ended."""
+        while self.journal.grouping:
+            self.end()
 
     @contextlib.contextmanager
     def group(self, name: str = "") -> Iterator[None]:

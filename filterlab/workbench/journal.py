@@ -69,6 +69,7 @@ class Journal(Generic[T]):
         self._costs: list[int] = []
         self._group: list[Edit[T]] | None = None
         self._group_name = ""
+        self._group_merge: Hashable = None
         self._codes: dict[str, None] = {}
         self._depth = 0
         # How many edits were done when the state was last saved; None if that is out of reach.
@@ -131,13 +132,15 @@ class Journal(Generic[T]):
             if self._clean is not None:
                 self._clean = self._clean - drop if self._clean >= drop else None
 
-    def begin(self, name: str = "") -> None:
+    def begin(self, name: str = "", merge: Hashable = None) -> None:
         """Gather edits into one step until :meth:`end`; calls may be nested.
 
-        ``name`` is the step's name; empty takes the first edit's.
+        ``name`` is the step's name; empty takes the first edit's. Groups with the same ``merge``
+        that follow each other are one step.
         """
         if self._depth == 0:
             self._group, self._group_name, self._codes = [], name, {}
+            self._group_merge = merge
         self._depth += 1
 
     def end(self) -> Edit[T] | None:
@@ -152,10 +155,12 @@ class Journal(Generic[T]):
             return None
         (edit,) = edits
         step = Edit(
-            self._group_name or edit.name, edit.old, edit.new, "\n".join(self._codes), edit.slot
-        )
+            self._group_name or edit.name, edit.old, edit.new, "\n".join(self._codes), edit.slot,
+            self._group_merge,
+        )  # fmt: skip
         self.push(step)
-        self.seal()
+        if step.merge is None:
+            self.seal()
         return step
 
     @contextlib.contextmanager
@@ -175,7 +180,7 @@ class Journal(Generic[T]):
 
     def undo(self) -> Edit[T] | None:
         """The edit to take back (the caller puts its ``old`` in place); None if there is none."""
-        self._close_group()
+        self.close_groups()
         if not self._done:
             return None
         edit = self._done.pop()
@@ -185,7 +190,7 @@ class Journal(Generic[T]):
 
     def redo(self) -> Edit[T] | None:
         """The edit to make again (the caller puts its ``new`` in place); None if there is none."""
-        self._close_group()
+        self.close_groups()
         if not self._undone:
             return None
         edit = self._undone.pop()
@@ -193,8 +198,12 @@ class Journal(Generic[T]):
         self.seal()
         return edit
 
-    def _close_group(self) -> None:
-        # Undo in the middle of a drag takes the drag back as far as it came.
+    def close_groups(self) -> None:
+        """End every group that is open.
+
+        Undo in the middle of a drag takes the drag back as far as it came; and the end of a
+        group may have been lost, with the window that was to tell it.
+        """
         while self._depth:
             self.end()
 
@@ -215,7 +224,7 @@ class Journal(Generic[T]):
 
     def mark_clean(self) -> None:
         """Remember that the present state is saved."""
-        self._close_group()
+        self.close_groups()
         self._clean = len(self._done)
         self.seal()
 

@@ -20,14 +20,17 @@ class Log:
     def __init__(self, grid: KernelGrid) -> None:
         self.edits: list[tuple[str, list[np.ndarray]]] = []
         self.open = False
+        self._turn = 0
         grid.edit_started.connect(self.start)
         grid.values_edited.connect(self.change)
         grid.edit_finished.connect(self.finish)
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, turn: int) -> None:
         assert not self.open, "an edit began inside another"
         self.open = True
-        self.edits.append((name, []))
+        if not turn or turn != self._turn:
+            self.edits.append((name, []))
+        self._turn = turn
 
     def change(self, values: np.ndarray) -> None:
         assert self.open, "values came outside an edit"

@@ -10,7 +10,7 @@ import pytest
 
 from filterlab.errors import FilterLabError
 from filterlab.surgery.heatmap import ClassMaps, heatmap
-from filterlab.surgery.legend import with_legend
+from filterlab.surgery.legend import with_legend, with_names
 from filterlab.surgery.maps import two_classes
 from filterlab.surgery.overlay import (
     COLORMAPS,
@@ -269,3 +269,14 @@ def test_the_legend_leaves_the_picture_where_it_is(maps: ClassMaps, values: np.n
     assert heights[0] < heights[1]
     tiny = with_legend(picture[:20, :30], style, (0.0, 1.0), ["a very long caption" * 5])
     np.testing.assert_allclose(tiny[:20, :30], picture[:20, :30], atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    "name", ["tabby\ncat 虎猫", "a\r\nb", "虎\x00猫\x1b[31m", "\t", "x\u2028虎"]
+)
+def test_names_of_several_lines_are_drawn_in_one(name: str) -> None:
+    """A class name comes from a file; a font measures no text of several lines."""
+    picture = np.full((60, 80, 3), 0.5, np.float32)
+    one = with_names(picture, [((255, 0, 0), name)], [name])
+    assert one.shape[0] == with_names(picture, [((255, 0, 0), "x")], ["x"]).shape[0]
+    assert with_legend(picture, Style(), (0.0, 1.0), [name]).shape[0] > 60

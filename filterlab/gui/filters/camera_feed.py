@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +34,7 @@ class CameraFeed(QObject):
         #: What is opened; a video file for tests and for machines without a camera.
         self.source: Any = 0
         self._ready = ready
-        self._camera: Camera | None = None
+        self._opening: _Opening | None = None
         self._wanted = False
         self._last = -1
         self._runner = JobRunner(self)
@@ -52,7 +53,8 @@ class CameraFeed(QObject):
         """Open the camera; frames follow."""
         if not self._wanted:
             self._wanted, self._last = True, -1
-            self._runner.start(_open(self.source))
+            self._opening = _Opening(self.source)
+            self._runner.start(self._opening.job())
 
     def stop(self) -> None:
         """Close the camera."""
@@ -71,16 +73,13 @@ class CameraFeed(QObject):
         self._close()
 
     def _close(self) -> None:
-        camera, self._camera = self._camera, None
-        if camera is not None:
-            camera.close()
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.drop()
 
-    def _on_opened(self, camera: Camera) -> None:
-        self._camera = camera
-        if self._wanted:
+    def _on_opened(self, opening: _Opening) -> None:
+        if opening is self._opening:
             self._timer.start()
-        else:
-            self._close()
 
     def _on_failed(self, sentence: str) -> None:
         if self._wanted:
@@ -89,7 +88,7 @@ class CameraFeed(QObject):
             self.stopped.emit()
 
     def _poll(self) -> None:
-        camera = self._camera
+        camera = self._opening.camera if self._opening is not None else None
         if camera is None or not self._ready():
             return
         newest = camera.latest(self._last)
@@ -100,6 +99,29 @@ class CameraFeed(QObject):
             self.stop()
 
 
-def _open(source: Any) -> Job[Camera]:
-    yield Progress("Opening the camera", 0, 1)
-    return Camera(source)
+class _Opening:
+    """A camera that is being opened, which may take seconds; dropped, it is closed even then."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        self.camera: Camera | None = None
+        self._dropped = False
+        self._lock = threading.Lock()
+
+    def job(self) -> Job[_Opening]:
+        yield Progress("Opening the camera", 0, 1)
+        camera = Camera(self.source)
+        with self._lock:
+            if not self._dropped:
+                self.camera = camera
+                return self
+        camera.close()
+        return self
+
+    def drop(self) -> None:
+        """Close it now, or as soon as it is open."""
+        with self._lock:
+            self._dropped = True
+            camera, self.camera = self.camera, None
+        if camera is not None:
+            camera.close()

@@ -68,6 +68,7 @@ class Drawing(QObject):
         # Pixel (0, 0) covers [0, 1) x [0, 1): its centre is at 0.5.
         self._places = [(y - 0.5, x - 0.5)]
         if self._live:
+            self._desk.bench.close_groups()
             self._desk.bench.begin("Draw on picture")
             self._draw(None)
         else:
@@ -82,6 +83,10 @@ class Drawing(QObject):
             self._draw(last)
         else:
             self._show_line()
+
+    def finish(self) -> None:
+        """End the stroke that is under way, if one is."""
+        self._on_released()
 
     def _on_released(self) -> None:
         if not self._places:

@@ -301,10 +301,11 @@ class FilterEditor(QWidget):
     def _on_rejected(self, sentence: str) -> None:
         self.failed.emit(tr_sentence(sentence))
 
-    def _on_edit_started(self, name: str) -> None:
+    def _on_edit_started(self, name: str, turn: int) -> None:
         self.focused.emit(self.slot)
         self._edit_name = name
-        self.bench.begin(name)
+        self.bench.close_groups()  # another grid may have lost the end of its drag
+        self.bench.begin(name, ("wheel", self.slot, self.channel, turn) if turn else None)
 
     def _on_values_edited(self, values: np.ndarray) -> None:
         old = self.bench.kernel(self.slot, self.channel)

@@ -28,6 +28,7 @@ __all__ = [
 SCALES = ("shared", "own", "clip")
 COLOURS = ("diverging", "grey", "viridis")
 BINS = 64
+_MOST_SLOPE = 1e37
 
 
 @dataclass(frozen=True)
@@ -143,14 +144,19 @@ def render(outputs: Outputs, look: Look, white: float = 1.0) -> tuple[Shown, ...
         values = look.values(data)
         if stats.not_finite:
             values = np.nan_to_num(values, nan=levels[0], posinf=levels[1], neginf=levels[0])
+            values = np.clip(values, *levels)
         shown.append(_shown(values, *levels, look.scale == "clip"))
     return tuple(shown)
 
 
 def _shown(values: NDArray[np.float32], low: float, high: float, clip: bool) -> Shown:
-    slope = np.float32(255.0 / (high - low))
-    scaled = np.multiply(values, slope)
-    scaled += np.float32(0.5) - np.float32(low) * slope
+    slope = 255.0 / (high - low)
+    if slope < _MOST_SLOPE:
+        with np.errstate(over="ignore"):  # far beyond what "clip" shows
+            scaled = np.multiply(values, np.float32(slope))
+        scaled += np.float32(0.5 - low * slope)
+    else:  # numbers so small that float32 cannot hold their scale
+        scaled = ((values.astype(np.float64) - low) * slope + 0.5).astype(np.float32)
     clipped = 0.0
     if clip:
         outside = np.count_nonzero(scaled < 0.499) + np.count_nonzero(scaled > 255.501)

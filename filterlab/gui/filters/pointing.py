@@ -147,7 +147,13 @@ class Pointer(QObject):
             self.walk.play()
         else:
             self.walk.pause()
+        if self.walk.active:
+            self._stage.set_reveal(self.walk.position, faint=not self.walk.playing)
         self._bottom.set_walk(self.walk.playing)
+
+    def pause(self) -> None:
+        """Let the window stand; the outputs it has not built are shown faintly."""
+        self._on_walk(False)
 
     def _on_step(self, by: int) -> None:
         rows, cols, step = self._grid
@@ -172,7 +178,7 @@ class Pointer(QObject):
             return
         last = min(rows * cols - 1, max(0, done - 1))
         self.pointed = last // cols * step, last % cols * step
-        self._stage.set_reveal(done)
+        self._stage.set_reveal(done, faint=not self.walk.playing)
         self.explain()
 
     def _on_walk_ended(self) -> None:

@@ -36,6 +36,9 @@ def shown_input(picture: Picture, mode: str) -> np.ndarray:
 #: Inputs up to so many pixels are coloured at once, larger ones by a worker.
 _AT_ONCE = 1 << 20
 
+#: How opaque what a paused walk has not built is shown, of 255.
+_FAINT = 72
+
 
 def _input_of(picture: Picture, mode: str) -> tuple[Picture, str, np.ndarray]:
     return picture, mode, shown_input(picture, mode)
@@ -81,6 +84,7 @@ class Stage(QObject):
         self.reports: tuple[Report, ...] | None = None
         self._tracker = 0
         self._reveal: int | None = None
+        self._rest = 0
         self._rgba: list[np.ndarray] = []
         for index, view in enumerate(self.views):
             view.setProperty("slot", index)
@@ -140,6 +144,8 @@ class Stage(QObject):
 
     def show_frame(self, frame: Frame, reports: Sequence[Report] | None) -> None:
         """Show outputs."""
+        if self.frame is not None and frame.outputs.data.shape != self.frame.outputs.data.shape:
+            self._reveal = None  # how far the window came over others says nothing
         self.frame = frame
         if reports is not None:
             self.reports = tuple(reports)
@@ -168,7 +174,7 @@ class Stage(QObject):
             self.rasters[1 + index].show(pixels, table, origin, pixel, extent, values)
 
     def _revealed(self, index: int, pixels: np.ndarray, table: np.ndarray) -> np.ndarray:
-        """An output as RGBA, clear where the walking window has not been."""
+        """An output as RGBA, clear or faint where the walking window has not been."""
         if len(self._rgba) <= index:
             rgb = table[pixels] if pixels.ndim == 2 else pixels
             rgba = np.zeros((*rgb.shape[:2], 4), np.uint8)
@@ -179,15 +185,17 @@ class Stage(QObject):
         cols = alpha.shape[1]
         rows, rest = divmod(int(self._reveal or 0), cols)
         alpha[:rows] = 255
-        alpha[rows:] = 0
+        alpha[rows:] = self._rest
         if rest:
             alpha[rows, :rest] = 255
         return rgba
 
-    def set_reveal(self, done: int | None) -> None:
-        """Show only the first pixels of the outputs, row by row; None shows all."""
-        if done != self._reveal:
-            self._reveal = done
+    def set_reveal(self, done: int | None, faint: bool = False) -> None:
+        """Show only the first pixels of the outputs, row by row, the others not at all or
+        ``faint``; None shows all."""
+        rest = _FAINT if faint else 0
+        if (done, rest) != (self._reveal, self._rest):
+            self._reveal, self._rest = done, rest
             if self.frame is not None:
                 self._show_outputs(self.frame)
 

@@ -505,6 +505,11 @@ class FiltersTab(Tab):
         self.room.set_wanted(lower if isinstance(lower, bool) else None)
 
     def hand_over(self) -> dict[str, Any]:
+        # A drag under way ends here: the window that would hear of its end goes.
+        self.drawing.finish()
+        for editor in self.editors:
+            editor.grid.finish()
+        self.bench.close_groups()
         live = {"live": self.bench, "picture_source": self._source, "active": self.active}
         return {**self.save_state(), **live, "waiting": self._waiting}
 
@@ -550,8 +555,7 @@ class FiltersTab(Tab):
 
     def deactivated(self) -> None:
         self.panel_.camera_button.setChecked(False)
-        self.pointer.walk.pause()
-        self.bottom.set_walk(False)
+        self.pointer.pause()
 
     def cancel(self) -> bool:
         if self.panel_.draw_button.isChecked():

@@ -1,8 +1,9 @@
 """A grid of coloured cells with numbers, in which a kernel is drawn by hand.
 
 The widget shows an array and reports what the user does to it; it keeps no history and knows no
-net. Every change is announced as ``edit_started(name)``, one or more ``values_edited(array)``, and
-``edit_finished()``, so that whoever owns the values can make a whole drag one undo step.
+net. Every change is announced as ``edit_started(name, number)``, one or more
+``values_edited(array)``, and ``edit_finished()``, so that whoever owns the values can make a
+whole drag one undo step.
 """
 
 from __future__ import annotations
@@ -60,9 +61,10 @@ class KernelGrid(QWidget):
 
     Signals
     -------
-    edit_started(str), values_edited(ndarray), edit_finished()
+    edit_started(str, int), values_edited(ndarray), edit_finished()
         An edit by the user, with its English name (``Paint``, ``Erase``, ``Set cell``, ``Nudge``,
-        ``Clear``); the array is a copy of the new values.
+        ``Clear``); the array is a copy of the new values. Edits with the same number over 0 that
+        follow each other are one: turns of the wheel in quick succession.
     brush_picked(float)
         A cell's value was picked as brush value.
     current_changed(int, int)
@@ -79,7 +81,7 @@ class KernelGrid(QWidget):
         What was typed is no number; a sentence.
     """
 
-    edit_started = Signal(str)
+    edit_started = Signal(str, int)
     values_edited = Signal(object)
     edit_finished = Signal()
     brush_picked = Signal(float)
@@ -115,7 +117,7 @@ class KernelGrid(QWidget):
         self._wheel_pause = QTimer(self)
         self._wheel_pause.setSingleShot(True)
         self._wheel_pause.setInterval(_WHEEL_PAUSE_MS)
-        self._wheel_pause.timeout.connect(self._finish)
+        self._turn = 0
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.StrongFocus)
         self.setAccessibleName(tr("Kernel"))
@@ -251,13 +253,13 @@ class KernelGrid(QWidget):
 
     # Edits
 
-    def _begin(self, name: str) -> None:
-        self._finish()
+    def _begin(self, name: str, turn: int = 0) -> None:
+        self.finish()
         self._open = True
-        self.edit_started.emit(name)
+        self.edit_started.emit(name, turn)
 
-    def _finish(self) -> None:
-        self._wheel_pause.stop()
+    def finish(self) -> None:
+        """End the edit that is under way, if one is."""
         if self._open:
             self._open = False
             self.edit_finished.emit()
@@ -286,7 +288,7 @@ class KernelGrid(QWidget):
         """Type ``value`` into a cell: one edit, with its mirrored cells."""
         self._begin("Set cell")
         self._apply(self.mirrored(row, column), value)
-        self._finish()
+        self.finish()
 
     def clear_selection(self) -> None:
         """Set the selected block to zero: one edit."""
@@ -296,7 +298,7 @@ class KernelGrid(QWidget):
             (r, c) for r in range(rows.start, rows.stop) for c in range(columns.start, columns.stop)
         }
         self._apply(block, 0.0)
-        self._finish()
+        self.finish()
 
     # Mouse
 
@@ -359,7 +361,7 @@ class KernelGrid(QWidget):
         press, self._press = self._press, None
         if self._stroke_value is not None:
             self._stroke_value = None
-            self._finish()
+            self.finish()
         elif press is not None and event.button() == Qt.RightButton:
             self.menu_requested.emit(event.globalPos())
 
@@ -401,14 +403,17 @@ class KernelGrid(QWidget):
         """Add to a cell; nudges of one cell in quick succession are one edit."""
         if self._stroke_value is not None:
             return
-        if not (self._open and self._wheel_pause.isActive() and cell == self._current):
-            self._begin("Nudge")
-            self._set_current(cell)
+        # No edit is left open until the wheel has rested: others may come in between.
+        if not (self._wheel_pause.isActive() and cell == self._current):
+            self._turn += 1
+        self._begin("Nudge", self._turn)
+        self._set_current(cell)
         self._wheel_pause.start()
         # In decimals, from the shortest that reads back as the same float32: as many notches up
         # as down end where they began.
         value = Decimal(str(self._values[cell])) + amount
         self._apply(self.mirrored(*cell), float(value) + 0.0)
+        self.finish()
 
     def leaveEvent(self, event: QEvent) -> None:
         self._set_hover(None)
@@ -481,7 +486,7 @@ class KernelGrid(QWidget):
         elif event.key() == Qt.Key_Space:
             self._begin("Paint")
             self._apply(self.mirrored(*self._current), self._brush)
-            self._finish()
+            self.finish()
         elif text and text in _DIGIT_KEYS and not event.modifiers() & Qt.ControlModifier:
             self._open_editor(text)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -386,3 +387,78 @@ def test_a_paste_goes_to_the_grid_under_the_mouse(tab: FiltersTab, hands: Any) -
     tab.actions_.paste.trigger()
     assert tab.bench.kernel(2).sum() == 45
     assert tab.bench.kernel(0).sum() == pytest.approx(1)
+
+
+# Nothing of an edit stays open
+
+
+def test_the_wheel_leaves_no_edit_open(
+    tab: FiltersTab, make_tab: Callable[[], FiltersTab], hands: Any
+) -> None:
+    """Another theme within the pause of the wheel: the edits after it are steps of their own."""
+    hands.wheel(tab.editors[0].grid, (0, 0), 1)
+    hands.wheel(tab.editors[0].grid, (0, 0), 1)
+    state = tab.hand_over()
+    tab.shutdown()
+    other = make_tab()
+    other.take_over(state)
+    before = len(other.bench.journal)
+    assert before == 1, "two turns in a row are one"
+    for number in range(4):
+        other.bench.set_cell(1, 0, number, 0.75)
+    assert len(other.bench.journal) == before + 4
+    assert other.undo_text() == "Set cell"
+
+
+@pytest.mark.parametrize("what", ["grid", "input"])
+def test_a_drag_cut_off_by_another_theme_is_one_step(
+    qtbot: QtBot, tab: FiltersTab, make_tab: Callable[[], FiltersTab], hands: Any, what: str
+) -> None:
+    if what == "grid":
+        grid = tab.editors[0].grid
+        qtbot.mousePress(grid, Qt.LeftButton, pos=grid.cell_rect(0, 0).center())
+    else:
+        tab.panel_.draw_button.click()
+        view = tab.stage.views[0]
+        qtbot.mousePress(view.viewport(), Qt.LeftButton, pos=view.to_widget(9, 9).toPoint())
+    assert tab.bench.journal.grouping
+    state = tab.hand_over()
+    tab.shutdown()
+    other = make_tab()
+    other.take_over(state)
+    assert not other.bench.journal.grouping
+    assert len(other.bench.journal) == 1
+    other.bench.set_cell(1, 0, 0, 0.75)
+    assert len(other.bench.journal) == 2
+
+
+def test_other_edits_within_the_wheels_pause_are_steps_of_their_own(
+    tab: FiltersTab, hands: Any
+) -> None:
+    first, second = tab.editors[0].grid, tab.editors[1].grid
+    hands.wheel(first, (0, 0), 1)
+    tab.editors[0].tools["negate"].click()
+    hands.wheel(first, (0, 0), 1)
+    hands.wheel(second, (0, 0), 1)
+    hands.drag(second, [(1, 1), (1, 2)])
+    hands.wheel(first, (0, 0), 1)
+    hands.wheel(first, (0, 0), 1)
+    names = []
+    while tab.undo_text():
+        names.append(tab.undo_text())
+        tab.undo()
+    assert names == ["Nudge", "Paint", "Nudge", "Nudge", "Negate", "Nudge"]
+    while tab.redo_text():
+        tab.redo()
+    assert tab.bench.kernel(0)[0, 0] == first.values()[0, 0]
+
+
+def test_a_drag_whose_end_was_lost_does_not_swallow_the_next(
+    qtbot: QtBot, tab: FiltersTab, hands: Any
+) -> None:
+    """A popup takes the mouse away, and the release never comes."""
+    grid = tab.editors[0].grid
+    qtbot.mousePress(grid, Qt.LeftButton, pos=grid.cell_rect(0, 0).center())
+    hands.drag(tab.editors[1].grid, [(1, 1), (1, 2)])
+    hands.drag(tab.editors[2].grid, [(1, 1), (1, 2)])
+    assert len(tab.bench.journal) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
 from qtpy.QtGui import QDropEvent, QImage
 from qtpy.QtWidgets import QApplication, QFileDialog
 
+from filterlab.gui.filters import camera_feed
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
 from filterlab.pictures import grey_of, pattern, sample, write_picture
+from filterlab.pictures.camera import Camera
 
 
 def test_samples_and_patterns_are_in_the_menu(tab: FiltersTab, hands: Any) -> None:
@@ -264,6 +267,54 @@ def test_kernels_can_be_edited_while_the_camera_runs(
     assert tab.undo_text() == ""
     tab.deactivated()
     assert not tab.camera.running
+
+
+class SlowCamera:
+    """The camera, opened as slowly as a real one; knows all that are open."""
+
+    def __init__(self) -> None:
+        self.may_open = threading.Event()
+        self.open: list[Camera] = []
+
+    def __call__(self, source: Any) -> Camera:
+        assert self.may_open.wait(20)
+        self.open.append(Camera(source))
+        return self.open[-1]
+
+    @property
+    def reading(self) -> int:
+        return sum(camera._thread.is_alive() for camera in self.open)
+
+
+@pytest.fixture
+def slow(tab: FiltersTab, video: Path, monkeypatch: pytest.MonkeyPatch) -> SlowCamera:
+    made = SlowCamera()
+    tab.camera.source = str(video)
+    monkeypatch.setattr(camera_feed, "Camera", made)
+    return made
+
+
+def test_a_camera_is_released_when_the_window_closes_while_it_opens(
+    qtbot: QtBot, tab: FiltersTab, slow: SlowCamera
+) -> None:
+    tab.panel_.camera_button.click()
+    threading.Timer(0.05, slow.may_open.set).start()
+    tab.shutdown()
+    assert len(slow.open) == 1
+    assert slow.reading == 0
+
+
+def test_on_off_on_opens_the_camera_once_at_a_time(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, slow: SlowCamera
+) -> None:
+    for _ in range(3):
+        tab.panel_.camera_button.click()
+    slow.may_open.set()
+    qtbot.waitUntil(lambda: tab.bench.picture.width == 64, timeout=20000)
+    assert slow.reading <= 1, "the first one was dropped while it opened"
+    tab.panel_.camera_button.click()
+    qtbot.waitUntil(lambda: slow.reading == 0, timeout=5000)
+    assert hands.errors == []
 
 
 def test_a_missing_camera_is_said(qtbot: QtBot, tab: FiltersTab, hands: Any) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from filterlab.gui.filters.tab import FiltersTab
+from filterlab.gui.saving import may_replace
 
 Asked = list[tuple[str, str]]
 
@@ -116,3 +118,19 @@ def test_a_kernel_gets_the_ending_of_the_form_chosen(
     asked("Replace")
     tab.actions_.save_kernel.trigger()
     assert "," in (tmp_path / "k.csv").read_text()
+
+
+def test_the_question_stands_what_cannot_be_looked_at(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name too long, a folder that may not be read: said when it is written, not raised here."""
+    assert may_replace(QWidget(), [tmp_path / ("x" * 300)])
+    assert may_replace(QWidget(), [tmp_path / "a\0b"])
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", refuse)
+        patched.setattr(os, "lstat", refuse)
+        assert may_replace(QWidget(), [tmp_path / "locked" / "a.png"])

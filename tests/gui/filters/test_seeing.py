@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -240,3 +241,26 @@ def test_huge_numbers_fit_beside_the_bar_and_under_the_output(tab: FiltersTab, h
     )
     # The ticks end 31.5 pixels from the left.
     assert widest <= bar.width() - 31
+
+
+@pytest.mark.parametrize("scale", ["shared", "own", "clip"])
+@pytest.mark.parametrize("colours", ["diverging", "viridis"])
+def test_numbers_at_the_ends_of_float32_are_coloured_without_a_warning(
+    scale: str, colours: str
+) -> None:
+    """Of an output whose numbers all are tiny, or huge, or partly infinite."""
+    ramp = np.linspace(-1, 1, 35, dtype=np.float64).reshape(5, 7)
+    planes = [(ramp * size).astype(np.float32) for size in (1e-40, 1e-44, 3e38, 1.0)]
+    broken = planes[3] * 1000
+    broken[0, 0], broken[4, 6], broken[2, 2] = -np.inf, np.inf, np.nan
+    for data in (planes[0], planes[1], planes[2], broken):
+        outputs = outputs_of(data, data if data is not broken else planes[3])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            shown, _ = render(outputs, Look(scale=scale, colours=colours))
+        finite = np.isfinite(data)
+        order = np.argsort(data[finite], kind="stable")
+        assert (np.diff(shown.pixels[finite][order].astype(int)) >= 0).all(), "larger is no darker"
+        if scale != "clip" and data is not broken:
+            assert shown.pixels.max() == 255
+            assert shown.pixels.min() == 0

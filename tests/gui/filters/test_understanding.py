@@ -108,19 +108,57 @@ def test_the_walk_builds_the_output(qtbot: QtBot, tab: FiltersTab, hands: Any) -
     qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
     walk = tab.pointer.walk
     assert walk.playing
-    walk.pause()
+    qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
     walk.step(52 * 3 + 10 - walk.position)
     built = tab.stage.rasters[1].array
     assert built is not None
     assert built.shape == (36, 52, 4)
-    assert np.count_nonzero(built[..., 3]) == 52 * 3 + 10
+    assert np.count_nonzero(built[..., 3] == 255) == 52 * 3 + 10
     assert (built[:3, :, 3] == 255).all()
+    assert (built[4:, :, 3] > 40).all(), "at rest the others are faint, not blank"
     assert tab.pointer.pointed == (3, 9), "the window stands on the last pixel built"
     assert tab.stage.window_box.box() == (9, 3, 14, 8)
-    walk.play()
+    qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
+    playing = tab.stage.rasters[1].array
+    assert playing is not None
+    assert (playing[-1, :, 3] == 0).all(), "and clear while it goes on"
     qtbot.waitUntil(lambda: not walk.active, timeout=10000)
     assert tab.stage.rasters[1].array is whole
     assert not tab.bottom.play_button.isChecked()
+
+
+def test_pausing_leaves_no_blank_outputs(qtbot: QtBot, tab: FiltersTab) -> None:
+    qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
+    tab.pointer.walk.advance(0.01)
+    qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
+    for raster in tab.stage.rasters[1:]:
+        assert (raster.array[..., 3] > 40).all()
+    qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
+    tab.deactivated()  # another tab comes to the front
+    assert not tab.pointer.walk.playing
+    assert (tab.stage.rasters[1].array[..., 3] > 40).all()
+
+
+@pytest.mark.parametrize("setting", ["stride", "size", "pad"])
+def test_outputs_of_another_size_end_the_walk(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, setting: str
+) -> None:
+    qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
+    walk = tab.pointer.walk
+    walk.speed = 30_000
+    walk.advance(0.05)
+    assert walk.position > 1000
+    if setting == "stride":
+        tab.set_stride(4)
+    elif setting == "size":
+        tab.set_size(11, 11)
+    else:
+        tab.set_pad("same")
+    hands.settle()
+    for _ in range(3):
+        walk.advance(0.001)  # a tick that was on its way
+    assert not walk.active
+    assert tab.stage.rasters[1].array.ndim == 2, "the whole output"
 
 
 def test_a_walk_goes_at_its_speed_and_ends(qtbot: QtBot) -> None:
