@@ -8,7 +8,15 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["cache_dir", "data_dir", "model", "models_dir", "resource", "shipped_models_dir"]
+__all__ = [
+    "cache_dir",
+    "data_dir",
+    "log_dir",
+    "model",
+    "models_dir",
+    "resource",
+    "shipped_models_dir",
+]
 
 _TOP = Path(__file__).resolve().parent.parent
 
@@ -54,6 +62,14 @@ def cache_dir() -> Path:
     if override:
         return Path(override) / "cache"
     return Path(platformdirs.user_cache_dir("filterlab", False))
+
+
+def log_dir() -> Path:
+    """The user's folder for what went wrong; may not exist yet."""
+    override = os.environ.get("FILTERLAB_DATA")
+    if override:
+        return Path(override) / "log"
+    return Path(platformdirs.user_log_dir("filterlab", False))
 
 
 def models_dir() -> Path:

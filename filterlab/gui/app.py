@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sys
 import threading
@@ -14,10 +16,11 @@ os.environ.setdefault("QT_API", "pyqt5")
 
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QAction, QApplication
 
 from filterlab.gui import i18n, theme
 from filterlab.gui.autosave import Autosave, State
+from filterlab.gui.crash_log import CrashLog, report
 from filterlab.gui.ending import Ending, end_within
 from filterlab.gui.errors import one_sentence
 from filterlab.gui.i18n import tr
@@ -31,6 +34,8 @@ __all__ = ["Desk", "make_application", "run_window"]
 _END_S = 0.7
 
 _MOST_NAMED = 6
+
+_log = logging.getLogger(__name__)
 
 
 class _Uncaught(QObject):
@@ -47,7 +52,9 @@ class _Uncaught(QObject):
     def _on_exception(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        traceback.print_exception(kind, error, trace)
+        _log.error("nobody caught", exc_info=(kind, error, trace))
+        with contextlib.suppress(OSError, AttributeError):  # the terminal may be gone
+            traceback.print_exception(kind, error, trace)
         self.caught.emit(one_sentence(error))
 
     def _on_thread_exception(self, what: Any) -> None:
@@ -111,6 +118,13 @@ class Desk(QObject):
         window = MainWindow(self.settings)
         window.rebuild_requested.connect(self._on_rebuild, Qt.QueuedConnection)
         window.closing.connect(self._on_closing)
+        for text, slot in (
+            (tr("Copy report"), self._copy_report),
+            (tr("Copy report with file paths"), self._copy_report_with_paths),
+        ):
+            action = QAction(text, window)
+            action.triggered.connect(slot)
+            window.add_to_menu("help", action)
         window.add_to_menu("file", SessionMenu(self.sessions, self.open_session, window))
         return window
 
@@ -189,6 +203,20 @@ class Desk(QObject):
         self._on_closing()
         self.window.shutdown()
 
+    # When something goes wrong
+
+    def _copy_report(self) -> None:
+        self._put_on_clipboard(report())
+
+    def _copy_report_with_paths(self) -> None:
+        self._put_on_clipboard(report(with_paths=True))
+
+    def _put_on_clipboard(self, text: str) -> None:
+        QApplication.clipboard().setText(text)
+        self.window.show_info(
+            tr("The report is on the clipboard; it stays on this computer until you paste it.")
+        )
+
     # Rebuilding
 
     def rebuild(self) -> None:
@@ -237,6 +265,7 @@ def run_window(picture: str | None = None) -> int:
     uncaught = _Uncaught()
     uncaught.install()
     app = make_application()
+    log = CrashLog()
     desk = Desk(app)
     ending = Ending()
     ending.asked.connect(desk.end)
@@ -248,4 +277,5 @@ def run_window(picture: str | None = None) -> int:
     status = int(app.exec_())
     desk.close()
     ending.close()
+    log.close()
     return status

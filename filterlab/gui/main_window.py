@@ -384,6 +384,11 @@ class MainWindow(QMainWindow):
         self._message_of = None
         self.strip.show_message(sentence, "error")
 
+    def show_info(self, sentence: str) -> None:
+        """Show news in the message strip."""
+        self._message_of = None
+        self.strip.show_message(sentence, "info")
+
     def show_warning(self, sentence: str) -> None:
         """Say something that the user should know, until it is read."""
         self._message_of = None

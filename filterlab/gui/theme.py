@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLabel, QProxyStyle
 
 from filterlab import paths
 
@@ -273,12 +274,29 @@ def _style_sheet(t: Theme) -> str:
     """
 
 
+class PlainStyle(QProxyStyle):
+    """Shows what labels, tool tips and questions are given as it is.
+
+    Left to itself, Qt takes whatever looks like HTML for it: a layer, a class or a file with a
+    fitting name would load pictures. Who means HTML says so with ``setTextFormat``.
+    """
+
+    def polish(self, what: Any) -> Any:
+        if isinstance(what, QLabel) and what.textFormat() == Qt.AutoText:
+            what.setTextFormat(Qt.PlainText)
+        return super().polish(what)
+
+
+_style: PlainStyle | None = None
+
+
 def apply(app: QApplication, name: str) -> Theme:
     """Give the application a theme (``"light"`` or ``"dark"``) and return it."""
-    global _current
+    global _current, _style
     _current = THEMES[name]
-    if app.style().objectName().lower() != "fusion":
-        app.setStyle("Fusion")
+    if not isinstance(_style, PlainStyle):
+        _style = PlainStyle("Fusion")
+        app.setStyle(_style)
     app.setPalette(_palette(_current))
     app.setStyleSheet(_style_sheet(_current))
     app.setAttribute(Qt.AA_DontShowIconsInMenus, True)

@@ -14,7 +14,7 @@ from filterlab.caffe.files import atomic_write
 from filterlab.errors import FilterLabError
 from filterlab.surgery.heatmap import ClassMaps
 
-__all__ = ["write_cell", "write_csv", "write_npy"]
+__all__ = ["plain_cell", "write_cell", "write_csv", "write_npy"]
 
 
 def _folder(path: str | os.PathLike[str]) -> Path:
@@ -55,6 +55,11 @@ def write_csv(path: str | os.PathLike[str], maps: ClassMaps, values: NDArray[Any
     return target
 
 
+def plain_cell(text: str) -> str:
+    """A text for a table that no spreadsheet takes for a formula: those begin with ``=+-@``."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
 def write_cell(
     path: str | os.PathLike[str], maps: ClassMaps, i: int, j: int, labels: Any = None
 ) -> Path:
@@ -67,5 +72,5 @@ def write_cell(
         for c in order:
             name = "" if labels is None else getattr(labels[int(c)], "english", labels[int(c)])
             numbers = (f"{maps.prob[c, i, j]:.9g}", f"{maps.score[c, i, j]:.9g}")
-            table.writerow([int(c), name, *numbers])
+            table.writerow([int(c), plain_cell(name), *numbers])
     return target

@@ -281,6 +281,7 @@ def test_theme_switch_changes_the_palette(qtbot, desk, until, qapp) -> None:
     assert qapp.palette().window().color().name().upper() == theme.DARK.backdrop
 
 
+@pytest.mark.expects_log
 def test_an_exception_nobody_caught_is_shown_and_the_window_stays(desk, until, capsys) -> None:
     hook, thread_hook = sys.excepthook, gui_app.threading.excepthook
     uncaught = gui_app._Uncaught()

@@ -1,0 +1,41 @@
+"""Layers and classes with names that look like HTML."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
+
+from filterlab import caffe, paths
+from filterlab.zoo.catalogue import Model
+from filterlab.zoo.own_models import remember
+
+EVIL = "<img src=evil.png>"
+
+
+@pytest.fixture
+def model(bright) -> Model:
+    made = bright.make(paths.data_dir() / "net")
+    text = made.prototxt.read_text("utf-8").replace('name: "fc"', f'name: "{EVIL}"')
+    net = caffe.Net(str(made.prototxt), str(made.weights_path), caffe.TEST)
+    weights = {EVIL if name == "fc" else name: [blob.data.copy() for blob in row]
+               for name, row in net.params.items()}  # fmt: skip
+    made.prototxt.write_text(text, "utf-8")
+    net = caffe.Net(str(made.prototxt), caffe.TEST)
+    net.copy_from(weights)
+    net.save(str(made.weights_path))
+    made.labels_path.write_text(f"{EVIL} dark\n{EVIL} light\n{EVIL} no\n", encoding="utf-8")
+    return remember(made)
+
+
+def test_names_of_layers_and_classes_are_shown_as_they_are(ready, set_look, settled) -> None:
+    for show in ("class", "winner", "two"):
+        set_look(ready, show=show)
+        settled(ready)
+        for label in ready.findChildren(QLabel):
+            if label.textFormat() == Qt.RichText:
+                assert "<img" not in label.text(), label.text()
+            elif label.isVisible():
+                assert label.textFormat() == Qt.PlainText, label.text()
+    texts = [label.text() for label in ready.findChildren(QLabel)]
+    assert any("img src=evil.png" in text for text in texts), "it is shown somewhere"
