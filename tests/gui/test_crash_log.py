@@ -39,7 +39,7 @@ def test_errors_are_kept_with_their_traceback_and_rotate(log: CrashLog) -> None:
     try:
         raise ValueError("oh")
     except ValueError:
-        logger.exception("in a worker: %s", "\udce9")
+        logger.exception("in a worker: %s", "é")
     assert "not worth it" not in read("filterlab.log")
     assert "ValueError: oh" in read("filterlab.log")
     for _ in range(1200):

@@ -577,6 +577,8 @@ def test_some_of_the_disk_stays_free(
 
 # What dead processes left.
 
+_GONE = 99_999_999  # a number that no process has
+
 
 def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
     models = tmp_path / "models"
@@ -596,11 +598,12 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
         path.write_bytes(b"x")
     sweep_downloads(models)
     assert sorted(p for p in models.rglob("*") if p.is_file()) == sorted(stays)
-    # Temporary files that are written in one go, by their age; nothing else of such a name.
-    young, dead = folder / ".net.h5.ab_d1234.part", folder / ".net.h5.zb_d1234.part"
-    made = models / ".net.ab_d1234.part"
+    # Parts of processes that are gone, unless they were just written; nothing else of such a name.
+    young = folder / f".net.h5.{_GONE}-ab_d1234.part"
+    dead = folder / f".net.h5.{_GONE}-zb_d1234.part"
+    made = models / f".net.{_GONE}-ab_d1234.part"
     made.mkdir()
-    for path in (young, dead, made / "x", folder / ".x.part", folder / "x.ab_d1234.part"):
+    for path in (young, dead, made / "x", folder / ".x.part", folder / f"x.{_GONE}-ab_d1234.part"):
         path.write_bytes(b"x")
         if path is not young:
             os.utime(path, (old, old))
@@ -609,7 +612,7 @@ def test_what_dead_processes_left_is_swept(tmp_path: Path) -> None:
     sweep(folder)
     left = {path.name for path in (*models.iterdir(), *folder.iterdir())}
     assert not left & {dead.name, made.name}
-    assert left >= {young.name, ".x.part", "x.ab_d1234.part"}
+    assert left >= {young.name, ".x.part", f"x.{_GONE}-ab_d1234.part"}
     sweep(tmp_path / "nowhere")
 
 
@@ -630,7 +633,8 @@ def test_the_models_folder_is_swept_when_it_is_first_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FILTERLAB_MODELS", str(tmp_path))
-    dead = [tmp_path / ".catalogue.toml.ab_d1234.part", tmp_path / "net" / ".n.ab_d1234.part"]
+    names = f".catalogue.toml.{_GONE}-ab_d1234.part", f".n.{_GONE}-ab_d1234.part"
+    dead = [tmp_path / names[0], tmp_path / "net" / names[1]]
     dead[1].parent.mkdir()
     for path in dead:
         path.write_bytes(b"x")

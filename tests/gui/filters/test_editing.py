@@ -410,13 +410,20 @@ def test_the_wheel_leaves_no_edit_open(
     assert other.undo_text() == "Set cell"
 
 
+def begun(qtbot: QtBot, grid: Any) -> None:
+    """A drag over two cells whose button is still down."""
+    qtbot.mousePress(grid, Qt.LeftButton, pos=grid.cell_rect(0, 0).center())
+    to = QPointF(grid.cell_rect(0, 1).center())
+    move = QMouseEvent(QEvent.MouseMove, to, Qt.NoButton, Qt.LeftButton, Qt.NoModifier)
+    QApplication.sendEvent(grid, move)
+
+
 @pytest.mark.parametrize("what", ["grid", "input"])
 def test_a_drag_cut_off_by_another_theme_is_one_step(
     qtbot: QtBot, tab: FiltersTab, make_tab: Callable[[], FiltersTab], hands: Any, what: str
 ) -> None:
     if what == "grid":
-        grid = tab.editors[0].grid
-        qtbot.mousePress(grid, Qt.LeftButton, pos=grid.cell_rect(0, 0).center())
+        begun(qtbot, tab.editors[0].grid)
     else:
         tab.panel_.draw_button.click()
         view = tab.stage.views[0]
@@ -457,8 +464,7 @@ def test_a_drag_whose_end_was_lost_does_not_swallow_the_next(
     qtbot: QtBot, tab: FiltersTab, hands: Any
 ) -> None:
     """A popup takes the mouse away, and the release never comes."""
-    grid = tab.editors[0].grid
-    qtbot.mousePress(grid, Qt.LeftButton, pos=grid.cell_rect(0, 0).center())
+    begun(qtbot, tab.editors[0].grid)
     hands.drag(tab.editors[1].grid, [(1, 1), (1, 2)])
     hands.drag(tab.editors[2].grid, [(1, 1), (1, 2)])
     assert len(tab.bench.journal) == 3

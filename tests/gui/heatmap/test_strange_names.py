@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from filterlab import caffe, paths
+from filterlab.gui.heatmap.account import account_html
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.own_models import remember
 
@@ -28,14 +29,17 @@ def model(bright) -> Model:
     return remember(made)
 
 
-def test_names_of_layers_and_classes_are_shown_as_they_are(ready, set_look, settled) -> None:
+def test_names_of_layers_and_classes_are_shown_as_they_are(ready, settled) -> None:
     for show in ("class", "winner", "two"):
-        set_look(ready, show=show)
+        ready.bench.set_look(show=show)
         settled(ready)
         for label in ready.findChildren(QLabel):
             if label.textFormat() == Qt.RichText:
                 assert "<img" not in label.text(), label.text()
             elif label.isVisible():
                 assert label.textFormat() == Qt.PlainText, label.text()
-    texts = [label.text() for label in ready.findChildren(QLabel)]
-    assert any("img src=evil.png" in text for text in texts), "it is shown somewhere"
+    done = ready.bench.transplanted
+    assert done is not None
+    account = account_html(done, ready.bench.labels)
+    assert "&lt;img src=evil.png&gt;" in account
+    assert "<img" not in account
