@@ -67,7 +67,7 @@ def _run() -> None:
     assert tab.maps is not None
     classes = tab.maps.classes
     for lay in ("tiles", "smooth", "coverage"):
-        tab.controls.set_look(replace(tab.controls.look, lay=lay))
+        tab.controls.set_look(replace(tab.controls.look, projection=lay))
         timed(f"class switch, 768x576, {lay}", lambda k: tab.choose_classes((k % classes,)))
     timed("the map anew, 768x576", lambda _: tab.run_map(), 10)
     timed("transplant and map", lambda _: tab.transplant(), 5)

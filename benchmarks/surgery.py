@@ -15,8 +15,8 @@ import numpy as np
 
 from filterlab import caffe, paths
 from filterlab.surgery import overlay
-from filterlab.surgery.dense import dense
 from filterlab.surgery.heatmap import cost_of, heatmap, run_dense
+from filterlab.surgery.shift_and_stitch import dense
 from filterlab.surgery.sliding import sliding
 from filterlab.surgery.transplant import transplant
 
@@ -65,7 +65,7 @@ def main() -> None:
     values = maps.values(282)
     for mode in overlay.MODES:
         drawn = _median_ms(
-            lambda mode=mode: overlay.compose(picture, overlay.lay(maps, values, mode))
+            lambda mode=mode: overlay.compose(picture, overlay.project(maps, values, mode))
         )
         print(f"overlay, {mode:22} {drawn:9.1f} ms")
 

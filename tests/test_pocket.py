@@ -105,8 +105,8 @@ def test_the_readme_gives_the_figures_of_this_file(repo: Path) -> None:
 
 
 def test_the_transplant_is_proved(dense: Transplanted) -> None:
-    assert dense.proof.agrees
-    assert dense.proof.largest_difference < 1e-5
+    assert dense.check.agrees
+    assert dense.check.largest_difference < 1e-5
     assert dense.geometry.cells(451, 451) == (8, 8)
 
 

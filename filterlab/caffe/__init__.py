@@ -14,12 +14,12 @@ from filterlab.caffe.blob import Blob
 from filterlab.caffe.classifier import Classifier
 from filterlab.caffe.detector import Detector
 from filterlab.caffe.device import set_device, set_mode_cpu, set_mode_gpu
-from filterlab.caffe.early import set_phase_test, set_phase_train
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fillers import set_random_seed
 from filterlab.caffe.layers import REGISTRY as _REGISTRY
 from filterlab.caffe.layers.python_layer import UserLayer as Layer
 from filterlab.caffe.layers.refused import REFUSED as _REFUSED
+from filterlab.caffe.legacy_api import set_phase_test, set_phase_train
 from filterlab.caffe.net import TEST, TRAIN, Net
 
 # After the package of layers, whose name the maker of layers takes here, as in pycaffe.

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from typing import Any
 
 from filterlab.caffe.blob import Blob
-from filterlab.caffe.early import Early
 from filterlab.caffe.fixed import BlobRow, ByName
 from filterlab.caffe.layers import Layer
+from filterlab.caffe.legacy_api import LegacyNet
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.topology import Topology
 
@@ -41,7 +41,7 @@ class NetLayer:
         return f"<{self.type} '{self.name}'>"
 
 
-class Structure(Early):
+class Structure(LegacyNet):
     """The part of :class:`filterlab.caffe.Net` that tells what is there and changes nothing."""
 
     _topology: Topology

@@ -161,7 +161,7 @@ def _look(args: argparse.Namespace) -> Any:
     from filterlab.workbench.heatmap_state import Look
 
     return Look(
-        lay=args.map,
+        projection=args.map,
         scale=args.range,
         colours=args.colormap,
         opacity=args.opacity,

@@ -46,7 +46,6 @@ _log = logging.getLogger(__name__)
 _TABS = (
     ("filters", "filterlab.gui.filters.tab", "FiltersTab"),
     ("heatmap", "filterlab.gui.heatmap.tab", "HeatmapTab"),
-    ("inside", "filterlab.gui.inside.tab", "InsideTab"),
 )
 
 

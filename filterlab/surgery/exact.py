@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.cost import Cost, check_memory
-from filterlab.surgery.dense import PartialMaps, factors, spread
 from filterlab.surgery.forward import run_dense_steps
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import (
@@ -26,6 +25,7 @@ from filterlab.surgery.heatmap import (
     choose_size,
     cost_of,
 )
+from filterlab.surgery.shift_and_stitch import PartialMaps, factors, spread
 from filterlab.surgery.transplant import Transplanted
 from filterlab.surgery.windows import Cell, Classifier, batch_for
 

@@ -27,8 +27,8 @@ class Features:
     blob : str
     values : ndarray (channels, rows, cols) float32
     geometry : MapGeometry
-        Where the units look; :func:`filterlab.surgery.overlay.lay` takes this object in place of
-        class maps.
+        Where the units look; :func:`filterlab.surgery.overlay.project` takes this object in
+        place of class maps.
     placement : Placement
     picture_size : (int, int)
     """

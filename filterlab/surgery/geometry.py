@@ -20,7 +20,15 @@ from typing import cast
 
 from filterlab.caffe.proto.caffe_pb2 import NetParameter
 from filterlab.errors import FilterLabError
-from filterlab.surgery.spatial import Crop, Everywhere, Same, SpatialGraph, Spread, Step, Window
+from filterlab.surgery.spatial import (
+    Crop,
+    Global,
+    Pointwise,
+    SlidingWindow,
+    SpatialGraph,
+    Step,
+    TransposedWindow,
+)
 
 __all__ = ["Axis", "Box", "Geometry", "MapGeometry", "net_input_size", "of_blob"]
 
@@ -71,20 +79,20 @@ def _plain(value: int | Fraction) -> int:
 
 def _after(step: Step, before: Axis, n: int) -> Axis:
     """The axis behind a step whose bottom has ``n`` units looking as ``before`` says."""
-    if isinstance(step, Same):
+    if isinstance(step, Pointwise):
         return before
-    if isinstance(step, Everywhere):
+    if isinstance(step, Global):
         reach = before.field + (max(n, 1) - 1) * before.jump
         return Axis(_plain(reach), before.jump if step.keep else 0, before.start)
     if isinstance(step, Crop):
         return replace(before, start=_plain(before.start + step.offset * before.jump))
-    if isinstance(step, Window):
+    if isinstance(step, SlidingWindow):
         return Axis(
             _plain(before.field + (step.extent - 1) * before.jump),
             _plain(before.jump * step.s),
             _plain(before.start - step.p * before.jump),
         )
-    assert isinstance(step, Spread)
+    assert isinstance(step, TransposedWindow)
     # Output o reads inputs ceil((o + p - extent + 1) / s) to floor((o + p) / s): at most this far.
     further = Fraction(before.jump * (step.extent - 1), step.s)
     return Axis(

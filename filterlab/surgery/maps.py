@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.overlay import Layer, Placed, as_rgb, blend, colormap, lay
+from filterlab.surgery.overlay import Layer, Placed, as_rgb, blend, colormap, project
 
 __all__ = [
     "Entry",
@@ -120,7 +120,7 @@ def lay_colours(
     maps: Placed, colours: NDArray[Any], mode: str = "tiles", shape: tuple[int, int] | None = None
 ) -> tuple[Array, Array]:
     """Lay cell colours (rows, cols, 3) on the picture: colours (h, w, 3) and cover (h, w)."""
-    layers = [lay(maps, colours[:, :, k], mode, shape) for k in range(3)]
+    layers = [project(maps, colours[:, :, k], mode, shape) for k in range(3)]
     return np.stack([layer.value for layer in layers], axis=2), layers[0].cover
 
 

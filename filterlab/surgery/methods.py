@@ -23,7 +23,6 @@ from filterlab.errors import FilterLabError
 from filterlab.progress import Job
 from filterlab.surgery.choices import METHODS
 from filterlab.surgery.cost import Cost, check_memory, fits
-from filterlab.surgery.dense import dense_job, factors, strides
 from filterlab.surgery.exact import exact_cost, exact_job
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import (
@@ -35,6 +34,7 @@ from filterlab.surgery.heatmap import (
     heatmap_job,
 )
 from filterlab.surgery.pyramid import Pyramid, pyramid_job, pyramid_sizes
+from filterlab.surgery.shift_and_stitch import dense_job, factors, strides
 from filterlab.surgery.sizes import fewest_cells, shape_error
 from filterlab.surgery.transplant import Transplanted
 from filterlab.surgery.windows import window_seconds, windows_refused
@@ -347,7 +347,7 @@ def map_job(
 ) -> Job[MapRun]:
     """Do what a plan says for a picture of the size it was made for.
 
-    Yields :class:`filterlab.surgery.dense.PartialMaps` or
+    Yields :class:`filterlab.surgery.shift_and_stitch.PartialMaps` or
     :class:`filterlab.surgery.pyramid.PartialPyramid` as the maps fill in; the first of an exact map
     is the dense net's, with no cell filled.
 

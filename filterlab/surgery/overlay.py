@@ -41,8 +41,8 @@ __all__ = [
     "contours",
     "corners",
     "end_of_scale",
-    "lay",
     "normalised",
+    "project",
     "stretch_error",
     "table",
 ]
@@ -94,7 +94,7 @@ def _coordinates(maps: Placed, shape: tuple[int, int]) -> tuple[Points, Points]:
     return (y - p.offset_y) / p.scale_y, (x - p.offset_x) / p.scale_x
 
 
-def lay(
+def project(
     maps: Placed,
     values: NDArray[Any],
     mode: str = "tiles",

@@ -23,7 +23,7 @@ from filterlab.surgery.heatmap import (
     choose_size,
     heatmap_job,
 )
-from filterlab.surgery.overlay import Layer, lay
+from filterlab.surgery.overlay import Layer, project
 from filterlab.surgery.transplant import Transplanted
 
 __all__ = ["PartialPyramid", "Pyramid", "pyramid", "pyramid_job", "pyramid_sizes"]
@@ -48,7 +48,7 @@ class Pyramid:
     def classes(self) -> int:
         return self.levels[0].classes
 
-    def lay(
+    def project(
         self,
         classes: int | Iterable[int],
         mode: str = "smooth",
@@ -69,7 +69,7 @@ class Pyramid:
         if how not in ("max", "mean"):
             raise FilterLabError(f"levels are joined by 'max' or 'mean', not by {how!r}")
         wanted = [classes] if isinstance(classes, int | np.integer) else list(classes)
-        layers = [lay(m, m.values(wanted, scale), mode, shape) for m in self.levels]
+        layers = [project(m, m.values(wanted, scale), mode, shape) for m in self.levels]
         cover = np.stack([layer.cover for layer in layers])
         value = np.stack([layer.value for layer in layers])
         total = cover.max(axis=0)

@@ -27,7 +27,7 @@ from filterlab.surgery.overlay import (
     as_rgb,
     blend,
     compose,
-    lay,
+    project,
     stretch_error,
     table,
 )
@@ -213,12 +213,12 @@ def report_html(
     style = style or Style()
     shown = _shown(picture)
     shape = (shown.shape[0], shown.shape[1])
-    layer = lay(maps, maps.values(chosen), mode, shape)
+    layer = project(maps, maps.values(chosen), mode, shape)
     names = _names(labels, chosen, tr)
     won = winner_map(maps)
     colours, cover = lay_colours(maps, won.colours, "tiles", shape)
     winners = blend(shown, colours, np.asarray(0.65 * cover, np.float32))
-    bits = lay(maps, entropy(maps), "tiles", shape)
+    bits = project(maps, entropy(maps), "tiles", shape)
     highest = float(np.log2(max(maps.classes, 2)))
     unsure = compose(shown, bits, Style("viridis", 0.65, low=0.0, high=highest))
     legend = "".join(

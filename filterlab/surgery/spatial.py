@@ -11,7 +11,6 @@ window that would start in the padding (only where there is padding at all).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -24,13 +23,13 @@ from filterlab.errors import FilterLabError
 
 __all__ = [
     "Crop",
-    "Everywhere",
+    "Global",
     "Node",
-    "Same",
+    "Pointwise",
+    "SlidingWindow",
     "SpatialGraph",
-    "Spread",
     "Step",
-    "Window",
+    "TransposedWindow",
     "input_shapes",
     "layers_for_test",
     "with_channels",
@@ -51,7 +50,7 @@ def _inside(units: Units, n: int) -> Units:
 
 
 @dataclass(frozen=True)
-class Window:
+class SlidingWindow:
     """A sliding window of ``k`` taps: unit o reads ``o*s - p + d*t`` for t in 0…k-1."""
 
     k: int
@@ -80,8 +79,8 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A deconvolution: the transpose of :class:`Window`."""
+class TransposedWindow:
+    """A deconvolution: the transpose of :class:`SlidingWindow`."""
 
     k: int
     s: int = 1
@@ -101,7 +100,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Same:
+class Pointwise:
     """A layer that treats each place by itself."""
 
     def size(self, n: int) -> int:
@@ -112,7 +111,7 @@ class Same:
 
 
 @dataclass(frozen=True)
-class Everywhere:
+class Global:
     """A layer each of whose outputs sees the whole blob; ``keep`` says that the size stays."""
 
     keep: bool = False
@@ -138,7 +137,7 @@ class Crop:
         return _inside(units + self.offset, n)
 
 
-Step = Window | Spread | Same | Everywhere | Crop
+Step = SlidingWindow | TransposedWindow | Pointwise | Global | Crop
 
 
 @dataclass(frozen=True)
@@ -238,7 +237,7 @@ class SpatialGraph:
         self.input_name = input_name
         self.input_shape = shapes.get(input_name, ())
         for name in net_param.input:
-            self._add(Node(name, "", "Input", (Same(), Same()), ()))
+            self._add(Node(name, "", "Input", (Pointwise(), Pointwise()), ()))
         for layer in layers_for_test(net_param):
             self._add_layer(layer)
         if input_name not in self.latest:
@@ -338,7 +337,7 @@ class SpatialGraph:
         spatial = cls.spatial_of(layer) if cls is not None else "unknown"
         if spatial == "source" or (not layer.bottom and kind != "Split"):
             for top in layer.top:
-                self._add(Node(top, layer.name, kind, (Same(), Same()), ()))
+                self._add(Node(top, layer.name, kind, (Pointwise(), Pointwise()), ()))
             return
         for bottom in layer.bottom:
             if bottom not in self.latest:
@@ -349,7 +348,7 @@ class SpatialGraph:
             if cls is None:
                 _unknown(layer)
             for top in layer.top:
-                self._add(Node(top, layer.name, kind, (Everywhere(), Everywhere()), ()))
+                self._add(Node(top, layer.name, kind, (Global(), Global()), ()))
             return
         parents = [self.latest[b] for b in layer.bottom]
         steps = self._steps(layer, cls, spatial, parents)
@@ -363,11 +362,11 @@ class SpatialGraph:
         """How rows and columns move, as the layer's class declares."""
         if spatial in ("value", "pointwise"):
             _check_axis(layer, cls.works_along(layer))
-            return Same(), Same()
+            return Pointwise(), Pointwise()
         if spatial == "everywhere":
-            return Everywhere(), Everywhere()
+            return Global(), Global()
         if spatial == "whole":
-            return Everywhere(True), Everywhere(True)
+            return Global(True), Global(True)
         if spatial == "crop":
             return self._crop(layer, parents)
         if spatial == "sliding":
@@ -376,7 +375,7 @@ class SpatialGraph:
         if spatial != "transposed":
             _unknown(layer)
         y, x = _checked(layer, cls.reach(layer))
-        return Spread(*y[:4]), Spread(*x[:4])
+        return TransposedWindow(*y[:4]), TransposedWindow(*x[:4])
 
     def _crop(self, layer: LayerParameter, parents: list[int]) -> tuple[Step, Step]:
         p = layer.crop_param
@@ -385,7 +384,7 @@ class SpatialGraph:
         steps: list[Step] = []
         for dim in (2, 3):
             if dim < axis:
-                steps.append(Same())
+                steps.append(Pointwise())
                 continue
             offset = offsets[dim - axis] if len(offsets) > 1 else offsets[0]
             steps.append(Crop(offset, parents[1]))
@@ -399,8 +398,10 @@ def _unknown(layer: LayerParameter) -> NoReturn:
     )
 
 
-def _window(reach: Reach) -> Window:
-    return Window(reach.kernel, reach.stride, reach.pad, reach.dilation, reach.up, reach.clip)
+def _window(reach: Reach) -> SlidingWindow:
+    return SlidingWindow(
+        reach.kernel, reach.stride, reach.pad, reach.dilation, reach.up, reach.clip
+    )
 
 
 def _checked(layer: LayerParameter, reach: tuple[Reach, ...]) -> tuple[Reach, Reach]:
@@ -420,8 +421,3 @@ def _check_axis(layer: LayerParameter, axis: int) -> None:
             f"layer {layer.name!r} ({layer.type}) works along axis {axis}, the picture's own; "
             "where its outputs look cannot be followed"
         )
-
-
-def blob_sizes(net_param: NetParameter, height: int, width: int) -> Mapping[str, tuple[int, int]]:
-    """(rows, cols) of every blob of a net for an input of ``height`` x ``width`` pixels."""
-    return SpatialGraph(net_param).sizes(height, width)

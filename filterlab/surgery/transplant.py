@@ -34,7 +34,14 @@ from filterlab.surgery.rewrite import Change, Padding, Rewrite, rewrite
 from filterlab.surgery.spatial import layers_for_test, with_channels
 from filterlab.surgery.targets import net_files, spare_inputs
 
-__all__ = ["Cast", "Proof", "Transplanted", "finished", "transplant", "transplant_job"]
+__all__ = [
+    "EquivalenceCheck",
+    "LayerConversion",
+    "Transplanted",
+    "finished",
+    "transplant",
+    "transplant_job",
+]
 
 Array = NDArray[np.float32]
 Weights = str | os.PathLike[str] | Mapping[str, Sequence[Any]] | None
@@ -42,7 +49,7 @@ _AGREE = 1e-4  # of the largest score: sums in another order differ by about 1e-
 
 
 @dataclass(frozen=True)
-class Cast:
+class LayerConversion:
     """What became of one layer.
 
     Attributes
@@ -79,7 +86,7 @@ class Cast:
 
 
 @dataclass(frozen=True)
-class Proof:
+class EquivalenceCheck:
     """Both nets' answers to one and the same input of the classifier's own size.
 
     Attributes
@@ -126,8 +133,8 @@ class Transplanted:
         The classifier.
     param, source_param : NetParameter
         Their structures.
-    casts : list of Cast
-    proof : Proof
+    conversions : list of LayerConversion
+    check : EquivalenceCheck
     output, score : str
         The blobs of the dense net with the class maps, after and before its softmax.
     geometry : MapGeometry
@@ -149,8 +156,8 @@ class Transplanted:
     source: Net
     param: NetParameter
     source_param: NetParameter
-    casts: list[Cast]
-    proof: Proof
+    conversions: list[LayerConversion]
+    check: EquivalenceCheck
     output: str
     score: str
     geometry: MapGeometry
@@ -162,7 +169,7 @@ class Transplanted:
     probabilities: bool = True
 
     def __repr__(self) -> str:
-        return f"<Transplanted net '{self.net.name}' of {self.classes} classes: {self.proof}>"
+        return f"<Transplanted net '{self.net.name}' of {self.classes} classes: {self.check}>"
 
     @property
     def classes(self) -> int:
@@ -199,12 +206,12 @@ class Transplanted:
 
     def account(self) -> str:
         """The casts and the proof, a line each."""
-        lines = [str(cast) for cast in self.casts]
-        if not any(cast.new and cast.old for cast in self.casts):
+        lines = [str(cast) for cast in self.conversions]
+        if not any(cast.new and cast.old for cast in self.conversions):
             lines.append("the net is fully convolutional already")
         if self.left:
             lines.append(f"not in the weights file, so left as drawn: {', '.join(self.left)}")
-        return "\n".join([*lines, str(self.proof)])
+        return "\n".join([*lines, str(self.check)])
 
     def prototxts(self) -> tuple[str, str]:
         """The prototxt before and after."""
@@ -293,11 +300,11 @@ def transplant_job(
         plan = rewrite(plain_param, shapes, output, "none")
     dense = _dense_net(plan)
     steps = [c for c in plan.changes if c.kind == "fc->conv"]
-    casts = []
+    conversions = []
     for change in plan.changes:
         at = 3 + (steps.index(change) / len(steps) if change in steps else 0)
         cast = _carry(change, plain, dense)
-        casts.append(cast)
+        conversions.append(cast)
         if change.old and change.new:
             yield Progress(f"{change.old} → {change.new}", at, total, str(cast))
     _share_the_rest(plan, plain, dense)
@@ -307,20 +314,20 @@ def transplant_job(
     yield Progress(
         "proof: the fully convolutional net", 5, total, "x".join(map(str, plan.input_shape))
     )
-    proof = _proof(plan, before, dense)
+    check = _check_equivalence(plan, before, dense)
     return Transplanted(
         dense,
         plain,
         plan.param,
         plain_param,
-        casts,
-        proof,
+        conversions,
+        check,
         plan.output,
         plan.score,
         geometry,
         plan,
         left,
-        (plan.input_shape[2:], proof.seconds_after),
+        (plan.input_shape[2:], check.seconds_after),
         tuple(Path(os.path.abspath(path)) for path in (prototxt, *_paths(weights))),
         None,
         probabilities,
@@ -415,15 +422,15 @@ def _dense_net(plan: Rewrite) -> Any:
     return net
 
 
-def _carry(change: Change, plain: Net, dense: Net) -> Cast:
+def _carry(change: Change, plain: Net, dense: Net) -> LayerConversion:
     if change.kind == "pool->stride 1":
-        return Cast(change.old, change.new, (), change.kernel, change.kind)
+        return LayerConversion(change.old, change.new, (), change.kernel, change.kind)
     if change.kind == "padding->scale":
-        return Cast(
+        return LayerConversion(
             change.old, change.new, (), tuple(dense.params[change.new][0].shape), change.kind
         )
     if change.kind != "fc->conv":
-        return Cast(change.old, change.new, (), (), change.kind)
+        return LayerConversion(change.old, change.new, (), (), change.kind)
     old, new = plain.params[change.old], dense.params[change.new]
     if change.transposed:
         new[0].data[...] = old[0].data.T.reshape(new[0].data.shape)
@@ -431,7 +438,7 @@ def _carry(change: Change, plain: Net, dense: Net) -> Cast:
         _share(old[0], new[0])
     for before, after in zip(old[1:], new[1:]):
         _share(before, after)
-    return Cast(
+    return LayerConversion(
         change.old,
         change.new,
         tuple(old[0].data.shape),
@@ -532,7 +539,7 @@ def _are_probabilities(score: Array) -> bool:
     )
 
 
-def _proof(plan: Rewrite, asked: _Asked, dense: Net) -> Proof:
+def _check_equivalence(plan: Rewrite, asked: _Asked, dense: Net) -> EquivalenceCheck:
     before_out, before = finished(plan, asked.out, 1), asked.score
     after_out, after, seconds_after = _answer(
         dense, plan.input, asked.data, plan.output, plan.score
@@ -546,7 +553,7 @@ def _proof(plan: Rewrite, asked: _Asked, dense: Net) -> Proof:
         )
     difference = np.abs(before_out.reshape(-1) - after_out.reshape(-1))
     relative = float(np.abs(before - after).max() / max(float(np.abs(before).max()), 1e-30))
-    return Proof(
+    return EquivalenceCheck(
         plan.input_shape,
         float(difference.max()),
         relative,

@@ -55,7 +55,7 @@ ORDERS = {"peak": "by best cell", "mean": "by mean"}
 
 LOOK_NAMES = {
     "show": "Change what is shown",
-    "lay": "Change how the map is laid",
+    "projection": "Change how the map is laid",
     "scale": "Change the scale",
     "colours": "Change the colours",
     "opacity": "Change the opacity",

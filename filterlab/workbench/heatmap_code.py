@@ -59,7 +59,7 @@ def _transplant(model: Model, done: Transplanted) -> list[str]:
         "net_full_conv = caffe.Net(full_conv, caffe.TEST)",
         "net_full_conv.share_with(net)",
     ]
-    for cast in done.casts:
+    for cast in done.conversions:
         if cast.kind != "fc->conv":
             continue
         transposed = any(c.old == cast.old and c.transposed for c in plan.changes)

@@ -128,7 +128,7 @@ def draw(scene: Scene) -> Drawing:
         return Drawing(_bytes(scene.picture), scene=scene)
     painters = {"two": _draw_two, "winner": _draw_winner, "entropy": _draw_entropy}
     drawing = painters.get(look.show, _draw_class)(scene, maps)
-    if look.corners and look.lay != "stretched":
+    if look.corners and look.projection != "stretched":
         drawing.corners = [np.asarray(line, np.float64) for line in overlay.corners(maps)]
     drawing.scene = scene
     return drawing
@@ -152,7 +152,7 @@ def with_lines(drawing: Drawing) -> NDArray[np.uint8]:
     ]
     for colour, width in (((0, 0, 0), thin + 2), ((255, 255, 255), thin)):
         cv2.polylines(image, lines, False, colour, width, cv2.LINE_AA, 4)
-    if scene.look.lay == "stretched" and scene.look.show != "winner":
+    if scene.look.projection == "stretched" and scene.look.show != "winner":
         moved, _ = overlay.stretch_error(maps)
         for i, j in np.ndindex(maps.rows, maps.cols):
             start = np.array(maps.centre_on_picture(i, j))
@@ -186,7 +186,7 @@ def _draw_values(
     high: float | None,
     layer: Layer | None = None,
 ) -> Drawing:
-    layer = layer or overlay.lay(maps, values, scene.look.lay, _shape(scene))
+    layer = layer or overlay.project(maps, values, scene.look.projection, _shape(scene))
     # The range found is that of the cells, so that the bar does not depend on how they are laid.
     low = float(values.min()) if low is None else low
     high = float(values.max()) if high is None else high
@@ -231,9 +231,9 @@ def _draw_class(scene: Scene, maps: ClassMaps) -> Drawing:
 
 def _joined(scene: Scene, classes: list[int], scale: str) -> Layer | None:
     """The levels of a pyramid as one layer, if there is one."""
-    if scene.pyramid is None or scene.look.lay == "stretched":
+    if scene.pyramid is None or scene.look.projection == "stretched":
         return None
-    layer = scene.pyramid.lay(classes, scene.look.lay, "max", scale, _shape(scene))
+    layer = scene.pyramid.project(classes, scene.look.projection, "max", scale, _shape(scene))
     if scale == "log":
         floor = np.float32(np.log(LOG_LOW))
         layer = Layer(np.maximum(layer.value, floor) * (layer.cover > 0), layer.cover)
@@ -253,9 +253,9 @@ def _mixed(
 ) -> Drawing:
     """Each cell's colour (rows, cols, 3) and weight (rows, cols) laid on the picture."""
     shape = _shape(scene)
-    lay = scene.look.lay
-    layers = [overlay.lay(maps, colours[..., c], lay, shape) for c in range(3)]
-    weight = overlay.lay(maps, weights, lay, shape)
+    projection = scene.look.projection
+    layers = [overlay.project(maps, colours[..., c], projection, shape) for c in range(3)]
+    weight = overlay.project(maps, weights, projection, shape)
     rgb = np.stack([layer.value for layer in layers], axis=-1)
     share = scene.look.opacity * weight.cover * np.clip(weight.value, 0, 1)
     image = overlay.blend(scene.picture, rgb, np.asarray(share, np.float32))
@@ -292,5 +292,5 @@ def _draw_winner(scene: Scene, maps: ClassMaps) -> Drawing:
     weights = np.asarray(won.strength >= scene.look.threshold, np.float32)
     legend = [(_rgb(entry.colour), entry.index) for entry in won.legend]
     # Colours of different classes must not run into each other: a mean of two names a third.
-    tiled = replace(scene, look=replace(scene.look, lay="tiles"))
+    tiled = replace(scene, look=replace(scene.look, projection="tiles"))
     return _mixed(tiled, maps, won.colours, weights, legend)

@@ -250,7 +250,7 @@ def report_job(frame: Frame, path: Path, words: Words = ENGLISH) -> Job[Path]:
         frame.labels,
         frame.model.title,
         style_of(look, low, high),
-        look.lay,
+        look.projection,
         frame.account,
         drawn=drawn,
         settings=_settings(frame, tr),

@@ -95,7 +95,8 @@ class Look:
 
     Attributes
     ----------
-    show : one of :data:`SHOWS`. lay : one of ``overlay.MODES``. scale : one of :data:`SCALES`.
+    show : one of :data:`SHOWS`. projection : one of ``overlay.MODES``.
+    scale : one of :data:`SCALES`.
     colours : one of ``overlay.COLORMAPS``. opacity, threshold : 0 to 1. gamma : exponent.
     follows : whether the opacity follows the value, so that nothing found leaves the photo as is.
     corners : whether the corners of the map are marked.
@@ -106,7 +107,7 @@ class Look:
     """
 
     show: str = "class"
-    lay: str = "tiles"
+    projection: str = "tiles"
     scale: str = "best"
     colours: str = "inferno"
     opacity: float = 0.84
@@ -126,7 +127,7 @@ class Look:
             return cls()
         allowed: dict[str, Any] = {
             "show": SHOWS,
-            "lay": overlay.MODES,
+            "projection": overlay.MODES,
             "scale": SCALES,
             "colours": overlay.COLORMAPS,
         }

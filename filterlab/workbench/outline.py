@@ -14,7 +14,7 @@ from filterlab.caffe.topology import Topology
 from filterlab.errors import FilterLabError
 from filterlab.surgery.geometry import of_blob
 from filterlab.surgery.spatial import input_shapes
-from filterlab.surgery.transplant import Cast
+from filterlab.surgery.transplant import LayerConversion
 
 __all__ = ["Form", "Slab", "outline"]
 
@@ -81,7 +81,7 @@ class _Step:
 def outline(
     param: Any,
     input_size: tuple[int, int] | None = None,
-    casts: Sequence[Cast] = (),
+    conversions: Sequence[LayerConversion] = (),
     most: int = 8,
 ) -> list[Slab]:
     """A net as a row of slabs.
@@ -89,10 +89,10 @@ def outline(
     Parameters
     ----------
     param : NetParameter
-        The classifier, or with ``casts`` its dense double, in today's form.
+        The classifier, or with ``conversions`` its dense double, in today's form.
     input_size : (height, width), optional
         Of the picture; the net's own if not given.
-    casts : sequence of Cast
+    conversions : sequence of LayerConversion
         What the transplant did.
     most : int
         About so many slabs; layers that are cast, input and output are never folded.
@@ -113,7 +113,7 @@ def outline(
     given[picture] = (1, channels, rows, cols)
     made = net.infer(given).made
     steps, ends = _steps(net, made)
-    done = {cast.new: cast for cast in casts if cast.new}
+    done = {cast.new: cast for cast in conversions if cast.new}
     alone = [_must_stand_alone(step, done) for step in steps]
     tail = alone.index(True) if True in alone else len(steps)
     body = _folded(steps[:tail], most - 1 - (len(steps) - tail) - bool(ends))
@@ -160,7 +160,7 @@ def _form(shape: Sequence[int]) -> Form:
     return full[0], full[1], full[2]
 
 
-def _must_stand_alone(step: _Step, done: dict[str, Cast]) -> bool:
+def _must_stand_alone(step: _Step, done: dict[str, LayerConversion]) -> bool:
     """Whether a step is, or will be, changed by the surgery."""
     layer = step.layers[0]
     if done:
@@ -199,7 +199,7 @@ def _cost(a: list[_Step], b: list[_Step], last: bool) -> tuple[int, int]:
     )
 
 
-def _slab(param: Any, group: list[_Step], done: dict[str, Cast], picture: str) -> Slab:
+def _slab(param: Any, group: list[_Step], done: dict[str, LayerConversion], picture: str) -> Slab:
     layers = [layer for step in group for layer in step.layers]
     names = tuple(str(layer.name) for layer in layers)
     first, last = group[0].token, group[-1].token

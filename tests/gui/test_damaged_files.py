@@ -163,7 +163,7 @@ def test_odd_classes_do_not_keep_the_window_from_opening(open_desk: Callable[...
     desk = None
     for number, odd in enumerate(([True], [1e300], [10**15], "x", {"a": 1}, [[1]], [-1])):
         heatmap = {"chosen": odd, "second": odd, "transplanted": True, "cells": odd, "path": odd}
-        heatmap["look"] = dict.fromkeys(("show", "lay", "scale", "colours", "opacity"), odd)
+        heatmap["look"] = dict.fromkeys(("show", "projection", "scale", "colours", "opacity"), odd)
         path = session_file(number)
         put(path, json.dumps({"current": "heatmap", "tabs": {"heatmap": heatmap}}))
         if desk is None:

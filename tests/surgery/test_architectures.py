@@ -158,8 +158,8 @@ def test_transplants_and_proves(
     tmp_path: Path, text: str, kinds: list[str], output: str, window: Any
 ) -> None:
     t = _transplanted(text, tmp_path)
-    assert [cast.kind for cast in t.casts] == kinds
-    assert t.proof.agrees
+    assert [cast.kind for cast in t.conversions] == kinds
+    assert t.check.agrees
     assert t.output == output
     assert t.geometry.window_size == window
     assert t.net.inputs == ["data"]
@@ -281,8 +281,8 @@ def test_what_makes_probabilities_of_the_scores(
     t = transplant(tmp_path / "net.prototxt", None, activation=wanted)
     assert t.rewritten.activation == activation
     assert t.probabilities == (activation != "none")
-    assert t.proof.agrees
-    assert t.proof.largest_difference < 1e-4
+    assert t.check.agrees
+    assert t.check.largest_difference < 1e-4
     window = np.random.default_rng(5).standard_normal((1, 3, 8, 8)).astype(np.float32) * 0.3
     scores = _plain(t, "a", window)
     if 'top: "a" ' in text.partition("Sigmoid")[2]:  # in place: they are there already
@@ -310,15 +310,15 @@ def test_values_that_are_probabilities_already_stay(tmp_path: Path) -> None:
     assert t.rewritten.activation == "none"
     assert t.probabilities
     assert t.output == "both"
-    assert [c.kind for c in t.casts] == ["fc->conv"]
+    assert [c.kind for c in t.conversions] == ["fc->conv"]
 
 
 def test_an_output_can_be_chosen(tmp_path: Path) -> None:
     (tmp_path / "net.prototxt").write_text(TWO_HEADS)
     first = transplant(tmp_path / "net.prototxt", None, output="aux_prob")
     assert first.output == "aux_prob"
-    assert first.proof.agrees
-    assert [c.new for c in first.casts] == ["aux-conv"]
+    assert first.check.agrees
+    assert [c.new for c in first.conversions] == ["aux-conv"]
     names = [layer.name for layer in first.param.layer]
     assert "c2" not in names, "what the other head needs is left out"
     assert "aux-conv" in names
@@ -342,9 +342,9 @@ PADDED = (
 def test_padding_that_is_averaged_in_is_made_up_for(tmp_path: Path, draw_weights: Any) -> None:
     """Each window alone, whatever lies around it: only this padding made the difference."""
     t = transplant(*draw_weights(PADDED, 5, tmp_path))
-    assert [c.kind for c in t.casts] == ["pool->stride 1", "padding->scale", "added"]
+    assert [c.kind for c in t.conversions] == ["pool->stride 1", "padding->scale", "added"]
     assert "gap: the padding it averages in becomes the scale gap-padding" in t.account()
-    assert t.proof.agrees
+    assert t.check.agrees
     image = np.random.default_rng(5).standard_normal((1, 3, 11, 13)).astype(np.float32)
     t.net.blobs["data"].reshape(*image.shape)
     t.net.reshape()
@@ -368,6 +368,6 @@ def test_padding_that_is_averaged_in_is_made_up_for(tmp_path: Path, draw_weights
 )
 def test_other_padding_stays(tmp_path: Path, text: str) -> None:
     t = _transplanted(text, tmp_path)
-    assert "padding->scale" not in [c.kind for c in t.casts]
-    assert t.proof.agrees
+    assert "padding->scale" not in [c.kind for c in t.conversions]
+    assert t.check.agrees
     assert t.geometry.cells(8, 8) == (1, 1)

@@ -172,7 +172,7 @@ def test_weights_for_other_channels_are_followed(tmp_path: Path) -> None:
     assert "for pictures of 1 channels, not 3" in str(found)
     t = transplant(path, grey, **found.choices)
     assert t.channels == 1
-    assert t.proof.agrees
+    assert t.check.agrees
     assert "'c'" in examine(path, grey, channels=3).trouble
 
 

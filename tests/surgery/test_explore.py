@@ -10,7 +10,6 @@ import pytest
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
-from filterlab.surgery.dense import PartialMaps, dense, dense_job, passes_for, strides
 from filterlab.surgery.features import feature_blobs, features, principal_components
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, heatmap, run_dense
 from filterlab.surgery.maps import (
@@ -22,8 +21,9 @@ from filterlab.surgery.maps import (
     winner_map,
 )
 from filterlab.surgery.onnx_export import export_onnx, onnx_model
-from filterlab.surgery.overlay import Layer, colormap, lay
+from filterlab.surgery.overlay import Layer, colormap, project
 from filterlab.surgery.pyramid import PartialPyramid, pyramid, pyramid_job, pyramid_sizes
+from filterlab.surgery.shift_and_stitch import PartialMaps, dense, dense_job, passes_for, strides
 from filterlab.surgery.sliding import classify_window, sliding, sliding_job
 from filterlab.surgery.transplant import Transplanted, transplant
 from filterlab.surgery.windows import cut
@@ -175,14 +175,14 @@ def test_pyramid(thin: Transplanted, picture: np.ndarray) -> None:
     )
     assert len({m.input_size for m in found.levels}) == 3
     for mode in ("smooth", "tiles"):
-        joined = found.lay(2, mode)
-        layers = [lay(m, m.values(2), mode) for m in found.levels]
+        joined = found.project(2, mode)
+        layers = [project(m, m.values(2), mode) for m in found.levels]
         for y, x in ((100, 150), (180, 240), (300, 400), (5, 5)):
             there = [la.value[y, x] for la in layers if la.cover[y, x] > 0]
             assert joined.value[y, x] == pytest.approx(max(there, default=0.0))
             assert joined.cover[y, x] == max(la.cover[y, x] for la in layers)
-    mean = found.lay([1, 2], "tiles", "mean")
-    pair = [lay(m, m.values([1, 2]), "tiles") for m in found.levels]
+    mean = found.project([1, 2], "tiles", "mean")
+    pair = [project(m, m.values([1, 2]), "tiles") for m in found.levels]
     inside = [la.value[180, 240] for la in pair if la.cover[180, 240] > 0]
     assert mean.value[180, 240] == pytest.approx(np.mean(inside), rel=1e-5)
     best = found.ranked()[0]
@@ -198,7 +198,7 @@ def test_pyramid(thin: Transplanted, picture: np.ndarray) -> None:
     with pytest.raises(FilterLabError, match="room for one cell"):
         pyramid(thin, picture, (0.2,), cells=3)
     with pytest.raises(FilterLabError, match="'max' or 'mean'"):
-        found.lay(1, "tiles", "sum")
+        found.project(1, "tiles", "sum")
 
 
 def test_small_things_are_found_on_the_enlarged_copy(light: Transplanted) -> None:
@@ -245,7 +245,7 @@ def test_features_of_any_blob(thin: Transplanted, maps: ClassMaps) -> None:
     np.testing.assert_allclose(found.values[:, 1, 2], expected, rtol=1e-3, atol=1e-4)
     conv1 = features(thin, maps, "conv1")
     assert conv1.geometry.window(0, 1) == (4, 0, 15, 11)
-    layer = lay(conv1, conv1.values[0], "tiles")
+    layer = project(conv1, conv1.values[0], "tiles")
     assert layer.value.shape == maps.picture_size
     with pytest.raises(FilterLabError, match="no blob 'fc6'"):
         features(thin, maps, "fc6")

@@ -12,7 +12,6 @@ import filterlab.caffe as caffe
 from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture
 from filterlab.surgery import cost
-from filterlab.surgery.dense import dense
 from filterlab.surgery.heatmap import (
     ClassMaps,
     Placement,
@@ -24,6 +23,7 @@ from filterlab.surgery.heatmap import (
     run_dense,
 )
 from filterlab.surgery.pyramid import pyramid
+from filterlab.surgery.shift_and_stitch import dense
 from filterlab.surgery.transplant import Transplanted, feed, transplant
 
 NO_MEAN = Preprocessing((0.0, 0.0, 0.0), 1.0)

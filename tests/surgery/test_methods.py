@@ -13,7 +13,6 @@ from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture
 from filterlab.progress import run_job
 from filterlab.surgery import cost, methods
-from filterlab.surgery.dense import PartialMaps, dense
 from filterlab.surgery.exact import coarse_to_fine
 from filterlab.surgery.heatmap import Preprocessing, heatmap, run_dense
 from filterlab.surgery.methods import (
@@ -30,6 +29,7 @@ from filterlab.surgery.methods import (
 )
 from filterlab.surgery.onnx_export import export_onnx
 from filterlab.surgery.pyramid import PartialPyramid
+from filterlab.surgery.shift_and_stitch import PartialMaps, dense
 from filterlab.surgery.transplant import Transplanted, feed, transplant
 
 # Deep enough to see its own padding, small enough to run by the dozen; 32x32, jump 4.

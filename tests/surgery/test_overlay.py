@@ -22,8 +22,8 @@ from filterlab.surgery.overlay import (
     contours,
     corners,
     end_of_scale,
-    lay,
     normalised,
+    project,
     stretch_error,
     table,
 )
@@ -50,7 +50,7 @@ def _input_point(y: int, x: int) -> tuple[float, float]:
 
 
 def test_tiles(maps: ClassMaps, values: np.ndarray) -> None:
-    layer = lay(maps, values, "tiles")
+    layer = project(maps, values, "tiles")
     assert layer.value.shape == SHAPE
     for y in range(0, SHAPE[0], 3):
         for x in range(0, SHAPE[1], 3):
@@ -62,7 +62,7 @@ def test_tiles(maps: ClassMaps, values: np.ndarray) -> None:
 
 
 def test_smooth(maps: ClassMaps, values: np.ndarray) -> None:
-    layer = lay(maps, values, "smooth")
+    layer = project(maps, values, "smooth")
     for y in range(0, SHAPE[0], 7):
         for x in range(0, SHAPE[1], 7):
             py, px = _input_point(y, x)
@@ -85,7 +85,7 @@ def test_smooth(maps: ClassMaps, values: np.ndarray) -> None:
 
 @pytest.mark.parametrize("mode", ["coverage", "coverage-max"])
 def test_coverage(maps: ClassMaps, values: np.ndarray, mode: str) -> None:
-    layer = lay(maps, values, mode)
+    layer = project(maps, values, mode)
     for y in range(0, SHAPE[0], 5):
         for x in range(0, SHAPE[1], 5):
             py, px = _input_point(y, x)
@@ -105,7 +105,7 @@ def test_stretched_covers_all_and_its_error_is_told(thin: Transplanted, values: 
     picture = np.random.default_rng(4).random((451, 451, 3)).astype(np.float32)
     squashed = heatmap(thin, picture, squash=451)
     eight = np.arange(64, dtype=np.float32).reshape(8, 8)
-    layer = lay(squashed, eight, "stretched")
+    layer = project(squashed, eight, "stretched")
     assert layer.cover.min() == 1
     assert layer.value[0, 0] == 0
     assert layer.value[450, 450] == 63
@@ -119,21 +119,21 @@ def test_stretched_covers_all_and_its_error_is_told(thin: Transplanted, values: 
 
 def test_layers_at_other_sizes_agree(maps: ClassMaps, values: np.ndarray) -> None:
     for mode in MODES:
-        small = lay(maps, values, mode)
-        large = lay(maps, values, mode, (SHAPE[0] * 3, SHAPE[1] * 3))
+        small = project(maps, values, mode)
+        large = project(maps, values, mode, (SHAPE[0] * 3, SHAPE[1] * 3))
         same = large.value[1::3, 1::3] == pytest.approx(small.value, abs=1e-4)
         assert same, mode
 
 
 def test_bad_requests(maps: ClassMaps, values: np.ndarray) -> None:
     with pytest.raises(FilterLabError, match="no way 'fancy'"):
-        lay(maps, values, "fancy")
+        project(maps, values, "fancy")
     with pytest.raises(FilterLabError, match="do not fit a map of 4x8"):
-        lay(maps, values.T)
+        project(maps, values.T)
     with pytest.raises(FilterLabError, match="no colour map 'jet'"):
         colormap("jet")
     with pytest.raises(FilterLabError, match="does not fit a picture"):
-        compose(np.zeros((9, 9, 3), np.float32), lay(maps, values))
+        compose(np.zeros((9, 9, 3), np.float32), project(maps, values))
 
 
 # Three of the published colours of each map: its ends and its middle.
@@ -198,12 +198,12 @@ def test_opacity_follows_the_value(gamma: float) -> None:
 def test_nothing_goes_dark(maps: ClassMaps, values: np.ndarray) -> None:
     white = np.ones((*SHAPE, 3), np.float32)
     for mode in MODES:
-        layer = lay(maps, values, mode)
+        layer = project(maps, values, mode)
         drawn = compose(white, layer, Style())
         np.testing.assert_array_equal(drawn[layer.cover == 0], 1.0)
         nothing = compose(white, Layer(np.zeros_like(layer.value), layer.cover), Style())
         np.testing.assert_array_equal(nothing, white)
-    one = lay(maps, values)
+    one = project(maps, values)
     both = two_classes(white, one, Layer(np.zeros_like(one.value), one.cover))
     np.testing.assert_array_equal(both[one.cover == 0], 1.0)
     assert compose(np.ones(SHAPE, np.float32), one, Style()).shape == (*SHAPE, 3)
@@ -241,7 +241,7 @@ def test_corner_marks_stand_where_the_map_ends(maps: ClassMaps) -> None:
 
 
 def test_contours_follow_the_level(maps: ClassMaps, values: np.ndarray) -> None:
-    layer = lay(maps, values, "smooth")
+    layer = project(maps, values, "smooth")
     lines = contours(layer, 0.5)
     assert lines
     for line in lines:

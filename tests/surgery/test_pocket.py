@@ -12,8 +12,8 @@ from filterlab import paths
 from filterlab.cli import main
 from filterlab.pictures import composed, write_picture
 from filterlab.surgery import overlay
-from filterlab.surgery.dense import dense
 from filterlab.surgery.heatmap import heatmap
+from filterlab.surgery.shift_and_stitch import dense
 from filterlab.surgery.transplant import Transplanted, transplant
 from filterlab.zoo import catalogue
 
@@ -37,8 +37,8 @@ def _named(name: str) -> int:
 
 
 def test_it_has_caffenets_geometry_and_proves_itself(pocket: Transplanted) -> None:
-    assert pocket.proof.agrees
-    assert pocket.proof.largest_difference < 1e-5
+    assert pocket.check.agrees
+    assert pocket.check.largest_difference < 1e-5
     assert pocket.geometry.window_size == (227, 227)
     assert pocket.geometry.jump == (32, 32)
     assert pocket.geometry.cells(451, 451) == (8, 8)
@@ -52,7 +52,7 @@ def test_each_subject_is_brightest_where_it_is(pocket: Transplanted, mode: str) 
     scene = composed()
     maps = heatmap(pocket, scene.picture)
     for name, (x0, y0, x1, y1) in scene.places.items():
-        layer = overlay.lay(maps, maps.values(_named(SUBJECTS[name])), mode)
+        layer = overlay.project(maps, maps.values(_named(SUBJECTS[name])), mode)
         y, x = np.unravel_index(layer.value.argmax(), layer.value.shape)
         assert x0 <= x < x1, (name, x, y)
         assert y0 <= y < y1, (name, x, y)

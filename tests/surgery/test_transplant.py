@@ -14,7 +14,13 @@ from filterlab.caffe.prototxt import parse_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
 from filterlab.surgery.onnx_export import export_onnx
-from filterlab.surgery.transplant import Transplanted, _asked, _proof, transplant, transplant_job
+from filterlab.surgery.transplant import (
+    Transplanted,
+    _asked,
+    _check_equivalence,
+    transplant,
+    transplant_job,
+)
 
 
 def _layers(param: Any) -> dict[str, Any]:
@@ -50,10 +56,10 @@ def test_the_proof_notices_a_net_that_says_something_else(
     t = transplant(*thin_files)
     other = t.net.snapshot()
     other.params["fc6-conv"][0].data[...] = other.params["fc6-conv"][0].data[..., ::-1]
-    proof = _proof(t.rewritten, _asked(t.source, t.rewritten), other)
-    assert not proof.agrees
-    assert proof.relative > 1e-3
-    assert "NOT THE SAME" in str(proof)
+    check = _check_equivalence(t.rewritten, _asked(t.source, t.rewritten), other)
+    assert not check.agrees
+    assert check.relative > 1e-3
+    assert "NOT THE SAME" in str(check)
 
 
 def test_weights_are_the_same_memory(thin_files: tuple[Path, Path]) -> None:
@@ -62,7 +68,7 @@ def test_weights_are_the_same_memory(thin_files: tuple[Path, Path]) -> None:
         for i in (0, 1):
             assert np.shares_memory(t.source.params[old][i].data, t.net.params[new][i].data)
     assert t.net.params["fc6-conv"][0].data.shape == (16, 5, 6, 6)
-    assert [str(c) for c in t.casts] == [
+    assert [str(c) for c in t.conversions] == [
         "fc6 (16, 180) -> fc6-conv (16, 5, 6, 6), same memory",
         "fc8 (7, 16) -> fc8-conv (7, 16, 1, 1), same memory",
     ]
@@ -76,12 +82,12 @@ def test_the_proof_is_what_it_says(thin: Transplanted) -> None:
     plain = _answers(thin.source, "data", "prob", data).reshape(-1)
     dense = _answers(thin.net, "data", "prob", data).reshape(-1)
     np.testing.assert_allclose(dense, plain, atol=1e-6)
-    assert thin.proof.agrees
-    assert thin.proof.largest_difference < 1e-5
-    assert thin.proof.relative < 1e-5
-    assert thin.proof.top5_before == thin.proof.top5_after
-    assert thin.proof.input_shape == (1, 3, 227, 227)
-    assert len(set(thin.proof.top5_after)) == 5
+    assert thin.check.agrees
+    assert thin.check.largest_difference < 1e-5
+    assert thin.check.relative < 1e-5
+    assert thin.check.top5_before == thin.check.top5_after
+    assert thin.check.input_shape == (1, 3, 227, 227)
+    assert len(set(thin.check.top5_after)) == 5
 
 
 def test_each_cell_is_the_classifier_on_its_window_where_nothing_pads(
@@ -123,7 +129,7 @@ def test_closing_the_job_at_every_step_leaves_nothing(thin_files: tuple[Path, Pa
         job.close()
         with pytest.raises(StopIteration):
             next(job)
-    assert transplant(*thin_files).proof.agrees
+    assert transplant(*thin_files).check.agrees
 
 
 def test_saved_files_load_and_answer_the_same(thin: Transplanted, tmp_path: Path) -> None:
@@ -172,7 +178,7 @@ def test_all_generations_transplant(shared: Path, generation: str) -> None:
     golden = np.load(nets / "small.npz")
     dense = _answers(t.net, "data", "prob", golden["in_data"][:1])
     np.testing.assert_allclose(dense.reshape(-1), golden["out_prob"][0], atol=1e-4, rtol=1e-4)
-    assert t.proof.agrees
+    assert t.check.agrees
 
 
 @pytest.mark.parametrize(
@@ -185,8 +191,8 @@ def test_all_generations_transplant(shared: Path, generation: str) -> None:
 )
 def test_published_architectures(repo: Path, name: str, shapes: Any) -> None:
     t = transplant(repo / "models" / name / "deploy.prototxt", None)
-    assert t.proof.agrees
-    assert all(c.shares_memory for c in t.casts if c.kind == "fc->conv")
+    assert t.check.agrees
+    assert all(c.shares_memory for c in t.conversions if c.kind == "fc->conv")
     for height, width in shapes:
         t.net.blobs["data"].reshape(1, 3, height, width)
         t.net.reshape()
@@ -216,8 +222,8 @@ def test_a_net_of_vggs_shape(tmp_path: Path) -> None:
     path = tmp_path / "vgg.prototxt"
     path.write_text(text + 'layer { name: "p" type: "Softmax" bottom: "fc8" top: "p" }')
     t = transplant(path, None)
-    assert t.proof.agrees
-    assert [c.new_shape[2:] for c in t.casts] == [(7, 7), (1, 1), (1, 1)]
+    assert t.check.agrees
+    assert [c.new_shape[2:] for c in t.conversions] == [(7, 7), (1, 1), (1, 1)]
     assert (t.geometry.window_size, t.geometry.jump) == ((224, 224), (32, 32))
     t.net.blobs["data"].reshape(1, 3, 256, 352)
     t.net.reshape()
@@ -226,11 +232,11 @@ def test_a_net_of_vggs_shape(tmp_path: Path) -> None:
 
 def test_a_global_pooling_at_the_end_slides_over_windows(repo: Path) -> None:
     t = transplant(repo / "models/squeezenet_v1.1/deploy.prototxt", None)
-    assert [(c.old, c.kind) for c in t.casts] == [("pool10", "pool->stride 1")]
+    assert [(c.old, c.kind) for c in t.conversions] == [("pool10", "pool->stride 1")]
     assert (t.score, t.output) == ("pool10", "prob")
     assert t.quick_method == "pooled"
     assert t.geometry.window_size == (227, 227)
-    assert t.proof.agrees
+    assert t.check.agrees
     t.net.blobs["data"].reshape(1, 3, 250, 333)
     t.net.reshape()
     assert t.net.blobs["prob"].shape[2:] == t.geometry.cells(250, 333)
@@ -289,8 +295,8 @@ def test_other_shapes_of_classifiers(tmp_path: Path, middle: str, kinds: list[st
     path = tmp_path / "net.prototxt"
     path.write_text(_small(middle))
     t = transplant(path, None)
-    assert [c.kind for c in t.casts] == kinds
-    assert t.proof.agrees
+    assert [c.kind for c in t.conversions] == kinds
+    assert t.check.agrees
     assert t.geometry.window_size == (24, 24)
     assert t.geometry.jump == (2, 2)
     assert t.geometry.cells(24, 28) == (1, 3)
@@ -306,8 +312,8 @@ def test_transposed_weights_are_copied_rightly(tmp_path: Path) -> None:
     path = tmp_path / "net.prototxt"
     path.write_text(_small(_fc("fc", "conv", more="transpose: true")))
     t = transplant(path, None)
-    assert t.proof.agrees
-    assert not t.casts[0].shares_memory
+    assert t.check.agrees
+    assert not t.conversions[0].shares_memory
 
 
 def test_names_that_are_taken_are_not_taken_twice(tmp_path: Path) -> None:
@@ -315,8 +321,8 @@ def test_names_that_are_taken_are_not_taken_twice(tmp_path: Path) -> None:
     path = tmp_path / "net.prototxt"
     path.write_text(_small(taken + _fc("fc", "fc-conv")))
     t = transplant(path, None)
-    assert t.casts[0].new == "fc-conv-conv"
-    assert t.proof.agrees
+    assert t.conversions[0].new == "fc-conv-conv"
+    assert t.check.agrees
 
 
 @pytest.mark.parametrize(
@@ -407,7 +413,7 @@ def test_full_size_caffenet_against_bvlc(repo: Path, shared: Path) -> None:
         ]
     data = (rng.standard_normal((1, 3, 451, 451)) * 50).astype(np.float32)
     t = transplant(prototxt, weights)
-    assert t.proof.agrees
+    assert t.check.agrees
     prob = _answers(t.net, "data", "prob", data)
     score = t.net.blobs["fc8-conv"].data[:, ::10]
     largest = np.abs(golden["fc8_conv_451"]).max()

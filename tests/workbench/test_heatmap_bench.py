@@ -15,8 +15,8 @@ import pytest
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import run_job
-from filterlab.surgery.dense import PartialMaps
 from filterlab.surgery.methods import Request
+from filterlab.surgery.shift_and_stitch import PartialMaps
 from filterlab.workbench.heatmap_bench import EDIT_NAMES, HeatmapBench
 from filterlab.workbench.heatmap_draw import draw
 from filterlab.workbench.heatmap_jobs import Live

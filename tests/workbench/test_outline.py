@@ -38,7 +38,7 @@ def test_caffenet_before_the_surgery(repo: Path) -> None:
 def test_the_cast_layers_after_it(repo: Path) -> None:
     folder = repo / "models" / "pocket"
     done = transplant(folder / "deploy.prototxt", folder / "pocket.caffemodel")
-    slabs = outline(done.param, (355, 483), done.casts)
+    slabs = outline(done.param, (355, 483), done.conversions)
     cast = [s for s in slabs if s.kind == "cast"]
     assert [(s.before, s.title) for s in cast] == [
         ("fc6", "fc6-conv"), ("fc7", "fc7-conv"), ("fc8", "fc8-conv"),
@@ -94,7 +94,7 @@ def test_blocks_of_one_name_are_one_group(repo: Path) -> None:
 
 def test_a_pooling_that_saw_everything_slides(repo: Path, tmp_path: Path) -> None:
     done = transplant(deploy(repo, "squeezenet_v1.1"), None)
-    pool = next(s for s in outline(done.param, (419, 419), done.casts) if s.kind == "sliding")
+    pool = next(s for s in outline(done.param, (419, 419), done.conversions) if s.kind == "sliding")
     assert (pool.title, pool.new) == ("pool10", (14, 14))
 
 

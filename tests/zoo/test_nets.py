@@ -92,7 +92,7 @@ def test_transplants_and_gives_maps_of_the_predicted_size(name: str, tmp_path: P
     (tmp_path / "net.prototxt").write_text(format_net(param), encoding="utf-8")
     caffe.set_random_seed(11)
     result = transplant(tmp_path / "net.prototxt", None)
-    assert result.proof.agrees
+    assert result.check.agrees
     assert result.classes == 1000
     rng = np.random.default_rng(3)
     for height, width in ((227, 227), (259, 355), (340, 290)):

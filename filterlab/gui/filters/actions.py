@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QAction, QActionGroup, QMenu, QWidget
 from filterlab.gui.filters.desk import Desk, Pictures
 from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.input_panel import InputPanel
+from filterlab.gui.filters.layout import FiltersLayout
 from filterlab.gui.filters.look import Look
 from filterlab.gui.filters.panel import BottomPanel
-from filterlab.gui.filters.room import Room
 from filterlab.gui.filters.sources import Source
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
@@ -72,7 +72,7 @@ class FilterActions(QObject):
     Parameters
     ----------
     make : makes an action whose shortcut works in the tab.
-    desk, stage, panel, bottom, editors, room, files, pictures
+    desk, stage, panel, bottom, editors, layout, files, pictures
         What the actions act on.
     set_look : shows the outputs another way.
     over : the widget that menus lie over.
@@ -86,7 +86,7 @@ class FilterActions(QObject):
         panel: InputPanel,
         bottom: BottomPanel,
         editors: Sequence[FilterEditor],
-        room: Room,
+        layout: FiltersLayout,
         files: Transfer,
         pictures: Pictures,
         set_look: Callable[[Look], object],
@@ -112,7 +112,7 @@ class FilterActions(QObject):
         self.net_filters = make(tr("Filters of a trained net …"), files.choose_net_filters)
         self.own = make(tr("My presets …"), files.show_own)
         self.learn = make(tr("Learn a kernel …"), files.show_learn, "Ctrl+L")
-        self.lower = make(tr("Lower panel"), room.show_lower, "Ctrl+B", True)
+        self.lower = make(tr("Lower panel"), layout.show_lower, "Ctrl+B", True)
         self.next_grid = make(tr("Next kernel grid"), self._next_grid, "Ctrl+G")
         self.fit = make(tr("Fit the pictures"), stage.fit, "Ctrl+0")
         self.draw = make(tr("Draw on the input"), panel.draw_button.setChecked, "Ctrl+D", True)

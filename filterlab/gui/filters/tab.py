@@ -21,10 +21,10 @@ from filterlab.gui.filters.drawing import Drawing
 from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.help import help_html
 from filterlab.gui.filters.input_panel import InputPanel
+from filterlab.gui.filters.layout import FiltersLayout
 from filterlab.gui.filters.look import Frame, Look, full_frame_job, make_frame
 from filterlab.gui.filters.panel import PAGES, BottomPanel
 from filterlab.gui.filters.pointing import Pointer
-from filterlab.gui.filters.room import Room
 from filterlab.gui.filters.sources import Source, Sources, neighbour
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
@@ -114,7 +114,7 @@ class FiltersTab(Tab):
             panel,
             bottom,
             editors,
-            self.room,
+            self.layout_,
             self.files,
             pictures,
             self.set_look,
@@ -125,7 +125,7 @@ class FiltersTab(Tab):
         self.stage.scale_button.setMenu(self.actions_.look_menu)
         for editor in self.editors:
             editor.set_menu(self.actions_.tool_menus[editor.slot])
-        self.actions_.show_lower(self.room.shown)
+        self.actions_.show_lower(self.layout_.shown)
         self._adopt(self.bench)
 
     @property
@@ -159,9 +159,9 @@ class FiltersTab(Tab):
             editor.preset_wanted.connect(self.show_wanted)
             editor.dropped.connect(self._on_dropped)
             self.editors.append(editor)
-        self.room = Room(self, self.stage, self.panel_, self.bottom)
-        self.room.fill(self.editors)
-        self.room.lower_changed.connect(self._on_lower)
+        self.layout_ = FiltersLayout(self, self.stage, self.panel_, self.bottom)
+        self.layout_.fill(self.editors)
+        self.layout_.lower_changed.connect(self._on_lower)
 
         panel = self.panel_
         panel.open_requested.connect(self.choose_picture)
@@ -443,7 +443,7 @@ class FiltersTab(Tab):
             self.look,
             self.panel_,
             self.bottom.page,
-            self.room.wanted,
+            self.layout_.wanted,
             self._known_source(),
         )
 
@@ -502,7 +502,7 @@ class FiltersTab(Tab):
         if isinstance(page, str) and page in PAGES:
             self.bottom.show_page(page)
         lower = state.get("lower")
-        self.room.set_wanted(lower if isinstance(lower, bool) else None)
+        self.layout_.set_wanted(lower if isinstance(lower, bool) else None)
 
     def hand_over(self) -> dict[str, Any]:
         # A drag under way ends here: the window that would hear of its end goes.
@@ -526,20 +526,20 @@ class FiltersTab(Tab):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """What there is of height is shared out anew."""
         super().resizeEvent(event)
-        self.room.update()
+        self.layout_.update()
 
     def minimumSizeHint(self) -> QSize:
-        return self.room.least_size()
+        return self.layout_.least_size()
 
     def event(self, event: QEvent) -> bool:
         """Another width may make the rows higher without a resize."""
         handled = bool(super().event(event))
         if event.type() == QEvent.LayoutRequest:
-            self.room.update()
+            self.layout_.update()
         return handled
 
     def hint(self) -> str:
-        if self.room.shown:
+        if self.layout_.shown:
             return tr("F1: what the mouse and the keys do here")
         return tr("Lower panel, with the products behind a pixel and the pycaffe lines: Ctrl+B")
 

@@ -76,23 +76,23 @@ def account_html(done: Transplanted, labels: Labels) -> str:
     colours = theme.current()
     code = f"font-family:{theme.code_font().family()}"
     lines = []
-    for cast in done.casts:
+    for cast in done.conversions:
         if cast.kind == "fc->conv":
             text = f"{cast.old} {_shape(cast.old_shape)} → {cast.new} {_shape(cast.new_shape)}"
         else:
             text = tr_sentence(str(cast))
         lines.append(f"<span style='{code}'>{html.escape(text)}</span>")
-    cast_layers = [cast for cast in done.casts if cast.kind == "fc->conv"]
+    cast_layers = [cast for cast in done.conversions if cast.kind == "fc->conv"]
     if cast_layers:
         shared = all(cast.shares_memory for cast in cast_layers)
         memory = tr("the same memory before and after") if shared else tr("weights copied")
         lines.append(f"<span style='color:{colours.muted}'>{memory}</span>")
-    if not done.casts:
+    if not done.conversions:
         lines.append(tr("The net is fully convolutional already."))
     verdict, what = proof_line(done)
-    colour = colours.text if done.proof.agrees else colours.error
-    best = "<br>".join(html.escape(short_name(labels, c)) for c in done.proof.top5_after[:5])
-    size = " × ".join(str(n) for n in done.proof.input_shape[2:])
+    colour = colours.text if done.check.agrees else colours.error
+    best = "<br>".join(html.escape(short_name(labels, c)) for c in done.check.top5_after[:5])
+    size = " × ".join(str(n) for n in done.check.input_shape[2:])
     lines.append(
         f"<b style='color:{colour}'>{verdict}</b>: {what}<br>"
         + tr("Noise of {size} px went through both nets; their five best classes:").format(
@@ -112,7 +112,7 @@ def account_html(done: Transplanted, labels: Labels) -> str:
 
 def proof_line(done: Transplanted) -> tuple[str, str]:
     """The verdict and the number behind it."""
-    proof = done.proof
+    proof = done.check
     number = f"{proof.largest_difference:.0e}" if proof.largest_difference else "0"
     number = number.replace("e-0", "e-").replace("e-", "e\u2212")
     verdict = tr("The same") if proof.agrees else tr("NOT the same")

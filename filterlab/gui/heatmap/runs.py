@@ -15,8 +15,8 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.model_texts import model_title, progress_texts
 from filterlab.progress import Job, Progress
-from filterlab.surgery.dense import PartialMaps
 from filterlab.surgery.pyramid import PartialPyramid
+from filterlab.surgery.shift_and_stitch import PartialMaps
 from filterlab.workbench.heatmap_bench import Change, HeatmapBench
 from filterlab.workbench.heatmap_jobs import Live, Outcome
 

@@ -428,7 +428,7 @@ class HeatmapTab(Tab):
 
                 slabs = outline(read_net(bench.model.prototxt))
             else:
-                slabs = outline(done.param, size, done.casts)
+                slabs = outline(done.param, size, done.conversions)
         except EXPECTED:
             slabs = []  # Transplant says what is wrong with it
         self.strip.set_slabs(slabs)
@@ -488,11 +488,11 @@ class HeatmapTab(Tab):
             return
         result.offer("", "")
         verdict, what = proof_line(done)
-        best = ", ".join(str(c) for c in done.proof.top5_after)
+        best = ", ".join(str(c) for c in done.check.top5_after)
         told = tr("Both nets give the same five best classes: {classes}. Click for more.").format(
             classes=best
         )
-        agrees = done.proof.agrees
+        agrees = done.check.agrees
         result.proof.tell("check" if agrees else "warning", verdict, what, told)
         self._show_meter()
 
@@ -587,7 +587,7 @@ class HeatmapTab(Tab):
         """Of a stretched map, from where each cell looks to where it is put."""
         scene = drawing.scene
         maps = scene.maps if scene is not None else None
-        stretched = scene is not None and scene.look.lay == "stretched"
+        stretched = scene is not None and scene.look.projection == "stretched"
         if maps is None or scene is None or not stretched or scene.look.show == "winner":
             self.view.show_arrows([])
             return

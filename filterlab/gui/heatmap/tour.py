@@ -97,9 +97,9 @@ def _tutorial(window: Any, tab: HeatmapTab, wait: Wait) -> Generator[str, None, 
     yield "two_cells_pinned"
     tab.bench.clear_pins()
     tab.cells.set_current(None)
-    look(lay="smooth", contours=True)
+    look(projection="smooth", contours=True)
     yield "smooth_with_contours"
-    look(lay="coverage")
+    look(projection="coverage")
     tab._open_view()
     yield "the_view_popover"
     tab.popover.hide()
@@ -112,7 +112,7 @@ def _tutorial(window: Any, tab: HeatmapTab, wait: Wait) -> Generator[str, None, 
     tab.bench.choose_second([other])
     settle("two classes")
     yield "two_classes"
-    look(lay="stretched")
+    look(projection="stretched")
     yield "stretched_is_wrong"
     look(scale="log")
     yield "logarithmic"

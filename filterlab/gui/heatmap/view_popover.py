@@ -68,7 +68,7 @@ class ViewPopover(Popover):
             self.show_combo.addItem(text, key)
         self.show_combo.activated.connect(self._on_show)
         self.lay_row = Segments(lays(), self, tr("Laid as"))
-        self.lay_row.chosen.connect(lambda key: self.changed.emit("lay", key, False))
+        self.lay_row.chosen.connect(lambda key: self.changed.emit("projection", key, False))
         for key, told in lay_tips().items():
             self.lay_row.button(key).setToolTip(told)
         self.scale_row = Segments(_scales("0 – 40 %"), self, tr("Scale"))
@@ -161,7 +161,7 @@ class ViewPopover(Popover):
         with QSignalBlocker(self.show_combo), QSignalBlocker(self.colours_combo):
             self.show_combo.setCurrentIndex(max(0, self.show_combo.findData(look.show)))
             self.colours_combo.setCurrentIndex(max(0, self.colours_combo.findData(look.colours)))
-        self.lay_row.choose(look.lay)
+        self.lay_row.choose(look.projection)
         if best:
             self.scale_row.button("best").setText(best)
         self.scale_row.choose(look.scale)

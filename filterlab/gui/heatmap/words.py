@@ -68,7 +68,7 @@ def title(bench: HeatmapBench, drawing: Drawing | None) -> Title:
         return Title(source_title(shown.source) if shown is not None else "")
     fact, value, warn = "", "", False
     known = [c for c in scene.classes if c < maps.classes]
-    if scene.look.lay == "stretched" and scene.look.show != "winner":
+    if scene.look.projection == "stretched" and scene.look.show != "winner":
         _, largest = overlay.stretch_error(maps)
         fact, warn = tr("stretched: off by up to {n} px").format(n=round(largest)), True
     elif scene.look.show == "class" and known:

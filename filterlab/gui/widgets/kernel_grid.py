@@ -99,7 +99,6 @@ class KernelGrid(QWidget):
         self._brush = 0.5
         self._step = 0.1
         self._symmetry = "none"
-        self._limit: float | None = None
         self._current = (2, 2)
         self._anchor = (2, 2)
         self._hover: tuple[int, int] | None = None
@@ -164,11 +163,6 @@ class KernelGrid(QWidget):
         if symmetry not in SYMMETRIES:
             raise ValueError(f"no symmetry {symmetry!r}; one of {', '.join(SYMMETRIES)}")
         self._symmetry = symmetry
-        self.update()
-
-    def set_limit(self, limit: float | None) -> None:
-        """End of the colour scale; None takes the largest absolute value shown."""
-        self._limit = limit
         self.update()
 
     def set_number_parser(self, parse: Callable[[str], float]) -> None:
@@ -572,7 +566,7 @@ class KernelGrid(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         palette = self.palette()
-        self._paint.cells(painter, self._values, self._limit, self.cell_rect, self.font(), palette)
+        self._paint.cells(painter, self._values, self.cell_rect, self.font(), palette)
         self._paint.marks(
             painter,
             self._values.shape,

@@ -30,15 +30,13 @@ class KernelPaint:
         self,
         painter: QPainter,
         values: np.ndarray,
-        limit: float | None,
         rect: Rects,
         font: QFont,
         palette: QPalette,
     ) -> None:
-        """Colours, numbers and lines; ``limit`` None takes the largest absolute value."""
+        """Colours, numbers and lines; the scale ends at the largest absolute value."""
         rows, columns = values.shape
-        if not limit:
-            limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+        limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
         first = rect(0, 0)
         side = first.width()
         font = QFont(font)

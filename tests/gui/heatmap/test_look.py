@@ -33,7 +33,7 @@ def test_every_choice_of_the_popover_reaches_the_map(qtbot: QtBot, ready, settle
         qtbot.mouseClick(popover.box(key), Qt.LeftButton, pos=QPoint(8, 8))
         assert getattr(bench.look, key) is not before
     look = bench.look
-    assert (look.lay, look.scale, look.colours) == ("smooth", "unit", "viridis")
+    assert (look.projection, look.scale, look.colours) == ("smooth", "unit", "viridis")
     assert (look.opacity, look.threshold, look.gamma) == (0.5, 0.1, 1.2)
     settled(ready)
     assert ready.drawing.scene.look == look
@@ -78,14 +78,14 @@ def test_a_kept_look_is_what_new_windows_begin_with(qtbot: QtBot, ready) -> None
 
 
 @pytest.mark.parametrize("show", SHOWS)
-@pytest.mark.parametrize("lay", overlay.MODES)
-def test_everything_that_can_be_shown_is_drawn(ready, settled, said, show, lay) -> None:
-    ready.bench.set_look(show=show, lay=lay)
+@pytest.mark.parametrize("projection", overlay.MODES)
+def test_everything_that_can_be_shown_is_drawn(ready, settled, said, show, projection) -> None:
+    ready.bench.set_look(show=show, projection=projection)
     settled(ready)
     assert ready.drawing.scene.look.show == show
     assert said == []
     assert ready.stage.caption.title.name
-    stretched = lay == "stretched" and show != "winner"
+    stretched = projection == "stretched" and show != "winner"
     assert ready.view.arrows.empty != stretched
     assert ready.stage.caption.title.warn == stretched
 

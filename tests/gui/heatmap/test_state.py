@@ -37,12 +37,12 @@ def test_undo_goes_over_model_picture_size_classes_look_and_pins(
     bench.set_cells(6)
     settled(ready)
     bench.choose([1])
-    bench.set_look(lay="smooth")
+    bench.set_look(projection="smooth")
     bench.pin((1, 1))
     assert [ready.undo() for _ in range(4)]
     settled(ready)
     assert bench.maps is maps
-    assert (bench.pins, bench.look.lay, bench.request.cells) == ((), "tiles", 13)
+    assert (bench.pins, bench.look.projection, bench.request.cells) == ((), "tiles", 13)
     assert max(ready.controls.cells for _ in "x") == 13
     ready.redo()
     settled(ready)
@@ -84,7 +84,7 @@ def test_session_is_found_again(qtbot: QtBot, ready, settled, tmp_path, bright, 
     ready.pictures.open(Source(path=str(path)))
     settled(ready)
     ready.bench.choose([1])
-    ready.bench.set_look(lay="smooth", colours="turbo", opacity=0.3)
+    ready.bench.set_look(projection="smooth", colours="turbo", opacity=0.3)
     ready.bench.pin((2, 2))
     settled(ready)
     state = json.loads(json.dumps(ready.save_state()))
@@ -139,7 +139,7 @@ def test_a_pasted_picture_is_found_again(
 def test_a_rebuilt_window_goes_on_without_a_new_run(qtbot: QtBot, ready, settled) -> None:
     ready.bench.pin((3, 5))
     ready.bench.choose([1])
-    ready.bench.set_look(lay="smooth")
+    ready.bench.set_look(projection="smooth")
     settled(ready)
     live = ready.hand_over()
     again = HeatmapTab(Settings())
@@ -153,11 +153,11 @@ def test_a_rebuilt_window_goes_on_without_a_new_run(qtbot: QtBot, ready, settled
     assert again.bench.maps is ready.bench.maps
     assert again.bench.transplanted is ready.bench.transplanted
     assert again.bench.pins == ((3, 5),)
-    assert again.bench.look.lay == "smooth"
+    assert again.bench.look.projection == "smooth"
     np.testing.assert_array_equal(again.drawing.image, ready.drawing.image)
     assert started == []
     again.undo()
-    assert again.bench.look.lay == "tiles", "the history goes along"
+    assert again.bench.look.projection == "tiles", "the history goes along"
     again.shutdown()
 
 

@@ -13,7 +13,7 @@ from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.panel import BottomPanel
 from filterlab.gui.filters.stage import Stage
 
-__all__ = ["Room", "UpperRows"]
+__all__ = ["FiltersLayout", "UpperRows"]
 
 #: Height of a picture's place as a share of its width: photographs lie between 2:3 and 3:4.
 _ASPECT = 0.7
@@ -90,7 +90,7 @@ class UpperRows(QGridLayout):
         return max((item.minimumSize().height() for item in items if item is not None), default=0)
 
 
-class Room(QObject):
+class FiltersLayout(QObject):
     """Owns the splitter between the upper rows and the lower panel of a whole widget.
 
     Signals

@@ -50,7 +50,7 @@ def test_a_first_window_shows_large_pictures_and_the_products(tab: FiltersTab) -
 
 
 def test_the_grids_give_way_before_the_pictures(tab: FiltersTab) -> None:
-    tab.room.set_wanted(False)
+    tab.layout_.set_wanted(False)
     lay_out(tab, 1272, 800)
     full, roomy = heights(tab)
     lay_out(tab, 1272, 470)
@@ -141,7 +141,7 @@ def test_where_there_is_no_room_the_hint_tells_of_the_lower_panel(
 
 
 def test_the_lower_panel_does_not_flicker(tab: FiltersTab) -> None:
-    tab.room.set_wanted(None)
+    tab.layout_.set_wanted(None)
     lay_out(tab, 1272, 440)
     heights_of_its_coming = []
     while not tab.bottom.isVisible():

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from filterlab.caffe import device, io
 from filterlab.caffe.errors import CaffeError
 
-__all__ = ["Early", "set_phase_test", "set_phase_train"]
+__all__ = ["LegacyNet", "set_phase_test", "set_phase_train"]
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +29,7 @@ def set_phase_train() -> None:
     )
 
 
-class Early:
+class LegacyNet:
     """What a net did itself that modules do today."""
 
     blobs: Any
