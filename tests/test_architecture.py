@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,20 @@ def test_core_brings_no_qt(repo: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_arrows_point_down(repo: Path) -> None:
+def _tabs(repo: Path) -> set[str]:
+    """The keys of TABS in gui/tabs.py, read without importing it."""
+    tree = ast.parse((repo / "filterlab" / "gui" / "tabs.py").read_text(encoding="utf-8"))
+    (value,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "TABS"  # type: ignore[attr-defined]
+    )
+    return set(ast.literal_eval(value))
+
+
+def _forbidden(repo: Path) -> list[str]:
+    """The imports that no module may have."""
+    tabs = _tabs(repo)
     wrong = []
     for module in _modules(repo):
         parts = module.split(".")
@@ -78,7 +92,8 @@ def test_arrows_point_down(repo: Path) -> None:
                 and len(bits) > 2
                 and parts[1:2] == ["gui"]
                 and len(parts) > 2
-                and {parts[2], bits[2]} in ({"filters", "heatmap"},)
+                and parts[2] != bits[2]
+                and {parts[2], bits[2]} <= tabs
             ):
                 wrong.append(f"{module} imports {name}: tabs never import each other")
             if parts[1:3] == ["gui", "widgets"] and bits[:2] in (
@@ -86,7 +101,31 @@ def test_arrows_point_down(repo: Path) -> None:
                 ["filterlab", "zoo"],
             ):
                 wrong.append(f"{module} imports {name}: widgets take arrays, never a net")
+    return wrong
+
+
+def test_arrows_point_down(repo: Path) -> None:
+    wrong = _forbidden(repo)
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_tab_that_imports_another_is_found(repo: Path, tmp_path: Path) -> None:
+    """A tab is added by its package and a line in TABS; the rules then hold for it too."""
+    shutil.copytree(
+        repo / "filterlab", tmp_path / "filterlab", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    registry = tmp_path / "filterlab" / "gui" / "tabs.py"
+    text = registry.read_text(encoding="utf-8")
+    registry.write_text(text.replace("TABS = {", 'TABS = {"made_up": "MadeUpTab", '), "utf-8")
+    package = tmp_path / "filterlab" / "gui" / "made_up"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "tab.py").write_text("from filterlab.gui.tab import Tab\n", "utf-8")
+    assert not _forbidden(tmp_path)
+    (package / "tab.py").write_text("import filterlab.gui.heatmap.stage\n", "utf-8")
+    (found,) = _forbidden(tmp_path)
+    assert found.startswith("filterlab.gui.made_up.tab imports filterlab.gui.heatmap.stage")
+    assert found.endswith("tabs never import each other")
 
 
 @pytest.mark.parametrize("room", ["filterlab"])
@@ -128,9 +167,12 @@ def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "room", ["filterlab.gui.filters", "filterlab.gui.heatmap", "filterlab.workbench"]
-)
+def _rooms() -> list[str]:
+    tabs = sorted(_tabs(Path(__file__).resolve().parent.parent))
+    return [*(f"filterlab.gui.{tab}" for tab in tabs), "filterlab.workbench"]
+
+
+@pytest.mark.parametrize("room", _rooms())
 def test_no_circles_of_imports(repo: Path, room: str) -> None:
     """No module leads back to itself: a helper takes what it needs, never the whole tab."""
     graph = _graph(repo)

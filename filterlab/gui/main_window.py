@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import logging
 import os
 from collections.abc import Sequence
@@ -36,26 +34,12 @@ from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MenuItems, Tab
 from filterlab.gui.tab_actions import TabActions
+from filterlab.gui.tabs import tab_classes
 from filterlab.gui.widgets.message_strip import MessageStrip
 
 __all__ = ["MainWindow"]
 
 _log = logging.getLogger(__name__)
-
-#: Key, module and class of each tab, in their order.
-_TABS = (
-    ("filters", "filterlab.gui.filters.tab", "FiltersTab"),
-    ("heatmap", "filterlab.gui.heatmap.tab", "HeatmapTab"),
-)
-
-
-def _tab_classes() -> list[type[Tab]]:
-    found = []
-    for _, module, name in _TABS:
-        package = module.rpartition(".")[0]
-        if importlib.util.find_spec(package) and importlib.util.find_spec(module):
-            found.append(getattr(importlib.import_module(module), name))
-    return found
 
 
 def _restored(tab: Tab, state: dict[str, Any]) -> Sequence[str]:
@@ -132,7 +116,7 @@ class MainWindow(QMainWindow):
         self.tabs: list[Tab] = []
         self._make_actions()
         self._make_menus()
-        for kind in _tab_classes() if tabs is None else tabs:
+        for kind in tab_classes() if tabs is None else tabs:
             self._add_tab(kind(self.settings, self))
         titles = [tab.title() for tab in self.tabs]
         self.tab_actions = TabActions(self.header.tabs, titles, self)

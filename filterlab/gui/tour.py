@@ -9,7 +9,6 @@ Dialogs that are open are in the picture.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filterlab.errors import FilterLabError
+from filterlab.gui.tabs import TABS
 
 if TYPE_CHECKING:
     from filterlab.gui.main_window import MainWindow
@@ -34,12 +34,7 @@ Scenes = Generator[str, None, None]
 
 def scene_modules() -> list[str]:
     """The tabs' tour modules, in the tabs' order."""
-    names = [f"filterlab.gui.{tab}.tour" for tab in ("filters", "heatmap", "inside")]
-    return [n for n in names if _exists(n.rpartition(".")[0]) and _exists(n)]
-
-
-def _exists(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+    return [f"filterlab.gui.{tab}.tour" for tab in TABS]
 
 
 def _prepare_platform(scale: float) -> None:

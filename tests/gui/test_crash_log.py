@@ -108,7 +108,7 @@ def test_paths_are_left_out(line: str, told: str) -> None:
 def test_the_report_has_versions_and_paths_only_if_asked(
     qapp: QApplication, monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
-    monkeypatch.setattr(main_window, "_tab_classes", list)
+    monkeypatch.setattr(main_window, "tab_classes", list)
     log = CrashLog()
     desk = gui_app.Desk(qapp)
     desk.open()

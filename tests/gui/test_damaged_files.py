@@ -33,7 +33,7 @@ def open_desk(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
 
     def make(tabs: Sequence[type[Tab]] | None = None) -> Desk:
         if tabs is not None:
-            monkeypatch.setattr(main_window, "_tab_classes", lambda: tabs)
+            monkeypatch.setattr(main_window, "tab_classes", lambda: tabs)
         made.append(Desk(qapp))
         made[-1].open()
         return made[-1]

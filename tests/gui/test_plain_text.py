@@ -52,7 +52,7 @@ def test_a_pictures_name_is_shown_as_it_is(
 ) -> None:
     from filterlab.gui import main_window
 
-    monkeypatch.setattr(main_window, "_tab_classes", lambda: [FiltersTab])
+    monkeypatch.setattr(main_window, "tab_classes", lambda: [FiltersTab])
     file = tmp_path / EVIL.replace("/", "")
     try:
         write_picture(file, np.full((20, 30, 3), 0.2, np.float32))

@@ -33,7 +33,7 @@ _BUSY = "tab.full.start(lambda: (time.sleep(30) for _ in range(2)), 'x'); "
 @pytest.fixture
 def open_desk(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Desk]]:
     monkeypatch.setenv("FILTERLAB_LANG", "en")
-    monkeypatch.setattr(main_window, "_tab_classes", lambda: [FiltersTab])
+    monkeypatch.setattr(main_window, "tab_classes", lambda: [FiltersTab])
     monkeypatch.setattr(autosave, "_EVERY_MS", 20)
     made: list[Desk] = []
 

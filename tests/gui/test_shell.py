@@ -248,7 +248,7 @@ def test_translations_keep_every_placeholder(repo) -> None:
 def desk(qapp, monkeypatch) -> Iterator[gui_app.Desk]:
     from filterlab.gui import main_window
 
-    monkeypatch.setattr(main_window, "_tab_classes", lambda: [Pages, Others])
+    monkeypatch.setattr(main_window, "tab_classes", lambda: [Pages, Others])
     monkeypatch.setenv("FILTERLAB_LANG", "en")
     made = gui_app.Desk(qapp)
     made.open()
@@ -318,7 +318,7 @@ def test_text_contrast(name) -> None:
 def test_a_picture_named_on_the_command_line_is_opened(qapp, tmp_path, monkeypatch) -> None:
     from filterlab.gui import main_window
 
-    monkeypatch.setattr(main_window, "_tab_classes", lambda: [Pages])
+    monkeypatch.setattr(main_window, "tab_classes", lambda: [Pages])
     write_picture(tmp_path / "猫.png", np.zeros((4, 4, 3), np.float32))
     desk = gui_app.Desk(qapp)
     desk.open(str(tmp_path / "猫.png"))

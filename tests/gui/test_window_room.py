@@ -25,7 +25,7 @@ _SCREEN_WIDTH_AT = 4 + 2 + 2 + 16 + 16 + 4 + 1 + 1
 def open_desk(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from filterlab.gui import main_window
 
-    monkeypatch.setattr(main_window, "_tab_classes", lambda: [FiltersTab])
+    monkeypatch.setattr(main_window, "tab_classes", lambda: [FiltersTab])
     desks = []
 
     def start() -> gui_app.Desk:
