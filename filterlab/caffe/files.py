@@ -65,10 +65,10 @@ _together = _Together()
 def atomic_write(
     path: str | os.PathLike[str], mode: str = "wb", *, sync: bool = False, **kwargs: Any
 ) -> Iterator[IO[Any]]:
-    """Open a temporary file beside ``path`` and rename it to ``path`` when the block ends well.
+    r"""Open a temporary file beside ``path`` and rename it to ``path`` when the block ends well.
 
     If the block raises, the temporary file is removed and ``path`` stays as it was. Text modes
-    default to UTF-8 with ``\\n`` line ends. What is no file (``/dev/null``, a pipe) is written to
+    default to UTF-8 with ``\n`` line ends. What is no file (``/dev/null``, a pipe) is written to
     as it is. Within :func:`written_together` the file is renamed at the end of that.
 
     Parameters

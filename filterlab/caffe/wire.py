@@ -42,8 +42,11 @@ _BLOCK = 64 << 10  # bytes of a file read at once where headers are walked
 
 
 class _Origin(NamedTuple):
-    """What a mapping was made from: the file's name and length, when it was last written to, and
-    a descriptor, which names the file even after it has been renamed or deleted."""
+    """What a mapping was made from.
+
+    The file's name and length, when it was last written to, and a descriptor, which names the
+    file even after it has been renamed or deleted.
+    """
 
     name: str
     handle: int

@@ -10,7 +10,7 @@ __all__ = ["print_json"]
 
 
 def print_json(value: Any, indent: int = 1) -> None:
-    """Print ``value`` as JSON: names in their own script on UTF-8, else as ``\\u`` escapes.
+    r"""Print ``value`` as JSON: names in their own script on UTF-8, else as ``\u`` escapes.
 
     A list of plain values (a row of a map, a box) keeps to one line.
     """

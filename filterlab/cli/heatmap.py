@@ -24,6 +24,7 @@ _FILES = ("out", "npy", "csv", "tiff", "report")
 
 
 def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser."""
     parser = subparsers.add_parser(
         "heatmap",
         help="lay a class heatmap on a picture",
@@ -126,6 +127,7 @@ def _pictures(images: Sequence[str]) -> tuple[list[Path], bool]:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
     _check(args)
     pictures, several = _pictures(args.image)
     if several:

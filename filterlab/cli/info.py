@@ -14,6 +14,7 @@ __all__ = ["add_parser", "describe", "run"]
 
 
 def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser."""
     parser = subparsers.add_parser(
         "info",
         help="describe a net",
@@ -242,6 +243,7 @@ def _refuse_other_shapes(fit: dict[str, Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
     net = describe(args.prototxt, args.phase)
     if args.weights:
         net["weights_file"] = _check_weights(net, args.weights)

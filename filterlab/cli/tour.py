@@ -12,6 +12,7 @@ __all__ = ["add_parser", "run"]
 
 
 def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser."""
     parser = subparsers.add_parser(
         "tour",
         help="take screenshots of the window at work",
@@ -30,6 +31,7 @@ def _say(path: Path) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
     if not 0.5 <= args.scale <= 4:
         raise FilterLabError(f"--scale is {args.scale:g}; take one from 0.5 to 4")
     from filterlab.gui.tour import take_tour

@@ -10,6 +10,7 @@ __all__ = ["add_parser", "run"]
 
 
 def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser."""
     parser = subparsers.add_parser(
         "transplant",
         help="cast fully connected layers into convolutions",
@@ -24,6 +25,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
     from filterlab.progress import Progress, run_job
     from filterlab.surgery.targets import net_files, spare_inputs
     from filterlab.surgery.transplant import check_prefix, transplant_job

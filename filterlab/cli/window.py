@@ -13,6 +13,7 @@ __all__ = ["add_parser", "has_display", "run"]
 
 
 def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser."""
     parser = subparsers.add_parser("window", help="open the window (the default)")
     parser.add_argument("file", nargs="?", help="a picture to open")
 
@@ -28,6 +29,7 @@ def has_display() -> bool:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command; returns the exit status."""
     # Qt aborts the process when it finds no display, so ask before it is loaded.
     if not has_display():
         raise FilterLabError(

@@ -44,8 +44,10 @@ class _Uncaught(QObject):
     caught = Signal(str)
 
     def install(self) -> None:
-        """Become the interpreter's hook; before pyqtgraph is imported, which keeps a hook it
-        finds but would otherwise set one that hides the error."""
+        """Become the interpreter's hook, before pyqtgraph is imported.
+
+        That keeps a hook it finds, but would otherwise set one that hides the error.
+        """
         sys.excepthook = self._on_exception
         threading.excepthook = self._on_thread_exception
 

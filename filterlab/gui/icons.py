@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QByteArray, QRectF, Qt
-from qtpy.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
+from collections.abc import Iterable
+
+from qtpy.QtCore import QBuffer, QByteArray, QRectF, Qt
+from qtpy.QtGui import QGuiApplication, QIcon, QImage, QPainter, QPixmap
 from qtpy.QtSvg import QSvgRenderer
+from qtpy.QtWidgets import QApplication
 
 from filterlab import paths
 from filterlab.gui import theme
 
-__all__ = ["app_icon", "icon"]
+__all__ = ["app_icon", "app_icon_pngs", "icon"]
 
 
 def _pixmap(svg: bytes, size: int) -> QPixmap:
@@ -42,3 +45,24 @@ def app_icon() -> QIcon:
     for size in (16, 32, 64, 128):
         result.addPixmap(_pixmap(svg, size))
     return result
+
+
+def app_icon_pngs(sizes: Iterable[int]) -> dict[int, bytes]:
+    """The program's icon as PNGs of these many pixels a side; needs no display."""
+    # Qt's SVG reader asks for a font, and fonts for an application.
+    app = QApplication.instance() or QApplication(["filterlab", "-platform", "offscreen"])
+    svg = paths.resource("icons", "filterlab.svg").read_bytes()
+    found = {}
+    for size in sizes:
+        image = QImage(size, size, QImage.Format_ARGB32)
+        image.fill(Qt.transparent)
+        painter = QPainter(image)
+        QSvgRenderer(QByteArray(svg)).render(painter, QRectF(0, 0, size, size))
+        painter.end()
+        buffer = QBuffer()
+        buffer.open(QBuffer.WriteOnly)
+        image.save(buffer, "PNG")
+        found[size] = bytes(buffer.data())
+        buffer.close()
+    del app
+    return found

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..caffe.quiet import quiet_opencv
-from ..errors import FilterLabError
+from filterlab.caffe.quiet import quiet_opencv
+from filterlab.errors import FilterLabError
 
 __all__ = ["Camera", "Frame"]
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..caffe.errors import CaffeError
-from ..caffe.files import atomic_write, open_file
-from ..caffe.io import LUMINANCE
-from ..caffe.npy import NPY_SIGNATURE, parse_npy
-from ..caffe.quiet import quiet_opencv
-from ..errors import FilterLabError
-from .headers import Header, plain_png, read_header
+from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.files import atomic_write, open_file
+from filterlab.caffe.io import LUMINANCE
+from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
+from filterlab.caffe.quiet import quiet_opencv
+from filterlab.errors import FilterLabError
+from filterlab.pictures.headers import Header, plain_png, read_header
 
 __all__ = ["LUMA", "MAX_PIXELS", "PICTURE_SUFFIXES", "grey_of", "read_picture", "write_picture"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FilterLabError
+from filterlab.errors import FilterLabError
 
 __all__ = [
     "PATTERNS",

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FilterLabError
-from .files import read_picture
+from filterlab.errors import FilterLabError
+from filterlab.pictures.files import read_picture
 
 __all__ = ["COMPOSED", "Composed", "Sample", "composed", "sample", "sample_names", "samples"]
 
@@ -93,7 +93,7 @@ def sample(name: str, grey: bool = False) -> NDArray[np.float32]:
             f"there is no sample picture {name!r}; choose one of {', '.join(known) or 'none'}."
         )
     if name == COMPOSED:
-        from .files import grey_of
+        from filterlab.pictures.files import grey_of
 
         picture = composed().picture
         return grey_of(picture) if grey else picture

@@ -244,8 +244,10 @@ class Snapshot:
         )
 
     def fed(self) -> Floats:
-        """What the net is fed before scaling, (batch, channels, H, W): with the edges that the
-        net cannot make itself."""
+        """What the net is fed before scaling, (batch, channels, H, W).
+
+        With the edges that the net cannot make itself.
+        """
         settings, margins = self.settings, self.settings.margins(self.size)
         if settings.edge == "zero" or margins == (0, 0):
             return self.picture.planes(settings.mode)
@@ -402,9 +404,11 @@ _idle_lock = threading.Lock()
 
 @contextlib.contextmanager
 def _borrowed(kind: str, key: Any, build: Callable[[], Any]) -> Iterator[_Loaded]:
-    """A net for one run's use. It outlives the thread that ran it, as a window's workers end
-    whenever they have nothing to do; of each kind only the one used last is kept, since each
-    holds a picture."""
+    """A net for one run's use.
+
+    It outlives the thread that ran it, as a window's workers end whenever they have nothing to
+    do; of each kind only the one used last is kept, since each holds a picture.
+    """
     with _idle_lock:
         have = _idle.pop(kind, None)
     if have is None or have[0] != key:

@@ -51,8 +51,10 @@ def stroke(
 def drawn_job(
     picture: Picture, places: Sequence[Place], radius: float, value: float | Sequence[float]
 ) -> Job[Picture]:
-    """A picture with a stroke through places on it, as a job: for pictures too large to copy at
-    every move of a hand."""
+    """A picture with a stroke through places on it, as a job.
+
+    For pictures too large to copy at every move of a hand.
+    """
     yield Progress("Drawing", 0, 2)
     pixels = picture.pixels.copy()
     for start, end in zip(places, [*places[1:], places[-1]]):

@@ -65,6 +65,8 @@ def choose_size(
 ) -> Size:
     """The net's input size (height, width) for a picture (height, width).
 
+    If nothing else is given, :func:`natural_size`.
+
     Parameters
     ----------
     cells : int, optional
@@ -75,8 +77,6 @@ def choose_size(
         nearest size that whole windows fit; or (height, width), taken as it is.
     squash : int or (int, int), optional
         The picture is squashed to exactly this size, as in the tutorial (451).
-
-    If nothing is given, :func:`natural_size`.
 
     Raises
     ------

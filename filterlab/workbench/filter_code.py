@@ -47,16 +47,19 @@ def kernel(state: BenchState, slot: int, channel: int) -> str:
 
 
 def bias(slot: int, value: float) -> str:
+    """The line that sets a filter's bias."""
     return f"{_BIAS}[{slot}] = {format_number(value)}"
 
 
 def swap(first: int, second: int) -> str:
+    """The lines that exchange two filters."""
     return "\n".join(
         f"{data}[[{first}, {second}]] = {data}[[{second}, {first}]]" for data in (_WEIGHTS, _BIAS)
     )
 
 
 def copy(source: int, target: int) -> str:
+    """The lines that copy one filter over another."""
     return "\n".join(f"{data}[{target}] = {data}[{source}]" for data in (_WEIGHTS, _BIAS))
 
 

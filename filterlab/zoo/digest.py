@@ -17,13 +17,13 @@ _CHUNK = 4 << 20  # about 10 ms of hashing
 
 @dataclass(frozen=True)
 class Digest:
-    """The kind and the value of a digest.
+    r"""The kind and the value of a digest.
 
     Attributes
     ----------
     kind : str
         ``"sha1"``, ``"sha256"``, or ``"git-blob"``: the name git gives a file, which is the
-        SHA-1 of ``blob <length>\\0`` and the bytes.
+        SHA-1 of ``blob <length>\0`` and the bytes.
     value : str
         Lower-case hexadecimal.
     """

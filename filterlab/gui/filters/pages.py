@@ -49,8 +49,10 @@ class HistogramPage(QWidget):
             self.lines.append(lines)
 
     def show_frame(self, frame: Frame, reports: Sequence[Report]) -> None:
-        """Show the outputs' numbers: of what is on the screen the histogram, of the net's own
-        output the rest."""
+        """Show the outputs' numbers.
+
+        The histogram is of what is on the screen, the rest of the net's own output.
+        """
         for slot, (shown, report) in enumerate(zip(frame.shown, reports)):
             self.charts[slot].set_counts(*histogram(shown))
             now, lines = report.now, self.lines[slot]

@@ -191,8 +191,10 @@ class Stage(QObject):
         return rgba
 
     def set_reveal(self, done: int | None, faint: bool = False) -> None:
-        """Show only the first pixels of the outputs, row by row, the others not at all or
-        ``faint``; None shows all."""
+        """Show only the first pixels of the outputs, row by row; None shows all.
+
+        The others are not shown at all, or ``faint``.
+        """
         rest = _FAINT if faint else 0
         if (done, rest) != (self._reveal, self._rest):
             self._reveal, self._rest = done, rest

@@ -1,5 +1,7 @@
-"""Cards of cells beside the picture: where a cell looks, what it finds, and the classifier's own
-answer to its window."""
+"""Cards of cells beside the picture.
+
+Each tells where its cell looks, what it finds, and the classifier's own answer to its window.
+"""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ class NotNumberError(ValueError):
 
 
 def read_cell(text: str, decimal_comma: bool = False) -> float:
+    """The number that a cell's text stands for; fractions such as 1/9 and quotes are taken."""
     plain = text.strip().strip("\"'").strip().replace("−", "-").replace("⁄", "/")
     plain = re.sub(r"\s*/\s*", "/", plain)
     if decimal_comma:
@@ -46,10 +47,12 @@ def read_cell(text: str, decimal_comma: bool = False) -> float:
 
 
 def shorten(text: str) -> str:
+    """A stranger's text as part of a sentence: at most 24 characters."""
     return text if len(text) <= 24 else text[:23] + "…"
 
 
 def read_cells(rows: Sequence[Sequence[str]], comma: bool, prefix: str) -> list[list[float]]:
+    """The numbers of a table; an error begins with ``prefix`` and names row and column."""
     result: list[list[float]] = []
     for row_number, row in enumerate(rows, 1):
         values = []
