@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib import resources as _resources
 from pathlib import Path
 
@@ -16,6 +17,7 @@ __all__ = [
     "models_dir",
     "resource",
     "shipped_models_dir",
+    "use_portable",
 ]
 
 _TOP = Path(__file__).resolve().parent.parent
@@ -54,6 +56,32 @@ def data_dir() -> Path:
     """
     override = os.environ.get("FILTERLAB_DATA")
     return Path(override) if override else Path(platformdirs.user_data_dir("filterlab", False))
+
+
+def use_portable(folder: str | os.PathLike[str] | None = None) -> Path | None:
+    """Keep everything of the user's in ``folder`` from now on, as on a USB stick.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Without it: ``filterlab-data`` beside the program, but only if the program is a portable
+        folder (one with a file ``portable.txt`` beside the executable).
+
+    Returns
+    -------
+    Path or None
+        The folder; None if nothing was changed.
+    """
+    if folder is None:
+        home = Path(sys.executable).resolve().parent
+        if not getattr(sys, "frozen", False) or not (home / "portable.txt").is_file():
+            return None
+        if os.environ.get("FILTERLAB_DATA"):
+            return None
+        folder = home / "filterlab-data"
+    chosen = Path(folder).expanduser().absolute()
+    os.environ["FILTERLAB_DATA"] = str(chosen)
+    return chosen
 
 
 def cache_dir() -> Path:

@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import filterlab
+from filterlab import paths
 from filterlab.errors import FilterLabError
 
 __all__ = ["main"]
 
-_COMMANDS = ("window", "filter", "transplant", "heatmap", "models", "info", "tour")
+_COMMANDS = ("window", "filter", "transplant", "heatmap", "models", "info", "tour", "desktop")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,6 +58,11 @@ def _build_parser() -> _Parser:
         "fully convolutional net, see where the tiger cat is. Without a command, opens the window.",
     )
     parser.add_argument("--version", action="version", version=f"filterlab {filterlab.__version__}")
+    parser.add_argument(
+        "--portable",
+        metavar="DIR",
+        help="keep settings, sessions and models in DIR, on a USB stick say, and nowhere else",
+    )
     subparsers: Any = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name in _COMMANDS:
         importlib.import_module(f"filterlab.cli.{name}").add_parser(subparsers)
@@ -94,8 +100,10 @@ def _drop_output() -> None:
 
 
 class _Warnings:
-    """Warnings in one line each, without the place in our code, and after the work is done: if
-    it fails, they are part of the one line that says so."""
+    """Warnings in one line each, without the place in our code, and after the work is done.
+
+    If it fails, they are part of the one line that says so.
+    """
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -159,6 +167,7 @@ def _run(arguments: list[str]) -> int:
     args = parser.parse_args(arguments or ["window"])
     if args.command is None:
         args = parser.parse_args([*arguments, "window"])
+    paths.use_portable(args.portable)
     from filterlab.caffe.layers.python_layer import forbid
 
     # To open a net must not run the code that its file names.
