@@ -2,6 +2,8 @@
 # make test   set everything up, lint, check types, run the tests
 # make bench  set everything up and print the benchmarks' tables
 # make tour   take the screenshots; make pictures renews those of the README
+# make docs   build the documentation's site
+# make portable  build a folder that runs without Python, and let its own tour test it
 
 PYTHON ?= python3
 ifeq ($(OS),Windows_NT)
@@ -11,7 +13,7 @@ BIN := .venv/bin
 endif
 TOUR ?= tour
 
-.PHONY: run test lint bench tour pictures setup setup-test clean
+.PHONY: run test lint bench tour pictures docs portable setup setup-test clean
 
 run: setup
 	@$(BIN)/python tools/run.py $(TOUR)
@@ -32,6 +34,14 @@ tour: setup
 
 pictures: setup
 	$(BIN)/python tools/pictures.py
+
+docs:
+	@$(PYTHON) tools/setup_env.py [docs]
+	@$(BIN)/python tools/docs.py
+
+portable:
+	@$(PYTHON) tools/setup_env.py [portable]
+	@$(BIN)/python tools/portable.py
 
 setup:
 	@$(PYTHON) tools/setup_env.py
