@@ -157,6 +157,9 @@ def main() -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 - whoever runs this may have an older one
         sys.exit(f"filterlab: needs Python 3.10 or later, this is {sys.version.split()[0]}")
     extras = sys.argv[1] if len(sys.argv) > 1 else ""
+    if extras == "--system-libraries":
+        apt_install(list(APT_PACKAGES), "asked for the libraries that Qt uses")
+        return 0
     try:
         make_venv()
         install(extras)

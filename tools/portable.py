@@ -1,0 +1,89 @@
+"""Build the portable folder with PyInstaller, and let its own tour show that it works.
+
+The folder runs without Python and without an administrator, from a USB stick too: a file
+``portable.txt`` in it says that settings, sessions and models stay beside the program.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+DIST = TOP / "dist"
+FOLDER = DIST / "filterlab"
+PROGRAM = FOLDER / ("filterlab.exe" if os.name == "nt" else "filterlab")
+
+_NOTE = """FilterLab keeps its settings, sessions and models in filterlab-data beside this file.
+Delete this file, and it keeps them in your own folder on each computer.
+"""
+
+
+def say(text: str) -> None:
+    print(f"filterlab: {text}", flush=True)
+
+
+def megabytes(folder: Path) -> float:
+    sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return sum(sizes) / 1e6
+
+
+def build() -> None:
+    spec = TOP / "packaging" / "filterlab.spec"
+    work = TOP / "build" / "portable"
+    subprocess.run(
+        [
+            sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN",
+            "--distpath", DIST, "--workpath", work, spec,
+        ],
+        check=True,
+    )  # fmt: skip
+    if shutil.which("strip") and sys.platform.startswith("linux"):
+        # Wheels' own libraries (*.libs) break when stripped; the others only lose debug symbols.
+        libraries = [
+            path
+            for path in FOLDER.rglob("*.so*")
+            if path.is_file() and not path.parent.name.endswith(".libs")
+        ]
+        subprocess.run(["strip", "--strip-unneeded", *libraries], check=True)
+    (FOLDER / "portable.txt").write_text(_NOTE, encoding="utf-8")
+
+
+def smoke_test() -> int:
+    """Take the whole tour with no Python to be found; returns how many pictures it took."""
+    with tempfile.TemporaryDirectory() as elsewhere:
+        place = Path(elsewhere)
+        kept = {k: v for k, v in os.environ.items() if k in ("SYSTEMROOT", "TEMP", "TMP", "LANG")}
+        env = {**kept, "PATH": str(place), "HOME": str(place), "QT_QPA_PLATFORM": "offscreen"}
+        out = place / "tour"
+        for command in (["tour", "--out", str(out)], ["models", "list"]):
+            done = subprocess.run(
+                [PROGRAM, *command], env=env, cwd=place, capture_output=True, text=True
+            )
+            if done.returncode:
+                sys.exit(f"filterlab: the portable folder's {command[0]} failed: {done.stderr}")
+        written = [path for path in place.rglob("*") if path.is_file() and out not in path.parents]
+        if written:
+            sys.exit(f"filterlab: the portable folder wrote outside itself: {written[0]}")
+        return len(list(out.glob("*.png")))
+
+
+def main() -> int:
+    start = time.monotonic()
+    build()
+    say(f"built {FOLDER} in {time.monotonic() - start:.0f} s, {megabytes(FOLDER):.0f} MB")
+    pictures = smoke_test()
+    shutil.rmtree(FOLDER / "filterlab-data", ignore_errors=True)
+    archive = shutil.make_archive(str(DIST / "filterlab-portable"), "xztar", DIST, "filterlab")
+    say(f"its own tour took {pictures} pictures without Python")
+    say(f"packed as {archive}, {Path(archive).stat().st_size / 1e6:.0f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
