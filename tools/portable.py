@@ -29,8 +29,8 @@ def say(text: str) -> None:
 
 
 def megabytes(folder: Path) -> float:
-    sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return sum(sizes) / 1e6
+    """What the folder takes; links within it count once."""
+    return sum(path.lstat().st_size for path in folder.rglob("*")) / 1e6
 
 
 def build() -> None:
@@ -44,11 +44,11 @@ def build() -> None:
         check=True,
     )  # fmt: skip
     if shutil.which("strip") and sys.platform.startswith("linux"):
-        # Wheels' own libraries (*.libs) break when stripped; the others only lose debug symbols.
+        # Wheels' own libraries (*.libs, also by links) break when stripped.
         libraries = [
             path
             for path in FOLDER.rglob("*.so*")
-            if path.is_file() and not path.parent.name.endswith(".libs")
+            if not path.is_symlink() and not path.parent.name.endswith(".libs")
         ]
         subprocess.run(["strip", "--strip-unneeded", *libraries], check=True)
     (FOLDER / "portable.txt").write_text(_NOTE, encoding="utf-8")

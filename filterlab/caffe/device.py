@@ -6,6 +6,7 @@ import sys
 import threading
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.runtime import load_runtime
 
 __all__ = ["providers", "set_device", "set_mode_cpu", "set_mode_gpu"]
 
@@ -29,10 +30,8 @@ def set_mode_gpu() -> None:
 
     Otherwise it says so once, on stderr, and the CPU computes on.
     """
-    import onnxruntime
-
     global _mode, _told
-    available = onnxruntime.get_available_providers()
+    available = load_runtime().get_available_providers()
     with _lock:
         if any(name in available for name in _GPU):
             _mode = "gpu"
@@ -66,9 +65,7 @@ def set_device(device: int) -> None:
 def providers() -> tuple[tuple[str, int], ...]:
     """(provider, device) in order of preference for a session made now."""
     if _mode == "gpu":
-        import onnxruntime
-
-        available = onnxruntime.get_available_providers()
+        available = load_runtime().get_available_providers()
         with _lock:
             found = tuple((name, _device) for name in _GPU if name in available)
         return (*found, ("CPUExecutionProvider", 0))

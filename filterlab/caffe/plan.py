@@ -17,6 +17,7 @@ from filterlab.caffe.blob import Blob, Shape, aligned
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.packing import MOST_VALUES, Layout, PackedWeight, pack, worth_packing
+from filterlab.caffe.runtime import load_runtime
 from filterlab.caffe.topology import Topology
 
 __all__ = [
@@ -186,8 +187,7 @@ def make_session(
 
     ``optimized`` names a file for the optimized model.
     """
-    import onnxruntime
-
+    onnxruntime = load_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     # Threads that wait busily take a core from the window and from other nets after each run.

@@ -11,6 +11,7 @@ import numpy as np
 from filterlab.caffe import TEST
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.plan import Plan
+from filterlab.caffe.runtime import load_runtime
 from filterlab.caffe.topology import Topology
 from filterlab.errors import FilterLabError
 from filterlab.surgery.targets import spare_inputs
@@ -84,8 +85,6 @@ def export_onnx(
         If the model does not answer as the net does, its folder is missing, or it would
         overwrite what the net was read from.
     """
-    import onnxruntime
-
     target = Path(path)
     if not target.resolve().parent.is_dir():
         raise FilterLabError(f"{target}: there is no folder {target.parent}; make it first")
@@ -98,6 +97,7 @@ def export_onnx(
     feed(t.net, t.input, data)
     t.net.forward()
     expected = t.net.blobs[t.score].data
+    onnxruntime = load_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
