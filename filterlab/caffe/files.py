@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["atomic_write", "older_of", "open_file", "sweep", "written_together"]
+__all__ = ["atomic_write", "older_of", "open_file", "set_aside", "sweep", "written_together"]
 
 Name = str | os.PathLike[str]
 
@@ -238,6 +238,16 @@ def _lives(process: int) -> bool:
     except (OSError, OverflowError):
         return True
     return True
+
+
+def set_aside(path: Name) -> Path | None:
+    """Keep a damaged file beside as ``NAME.damaged``; None if that cannot be done."""
+    aside = Path(f"{os.fspath(path)}.damaged")
+    try:
+        os.replace(path, aside)
+    except OSError:
+        return None
+    return aside
 
 
 def older_of(one: Name, other: Name) -> Path | None:

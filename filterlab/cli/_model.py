@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _own(prototxt: Path, weights: Path) -> Any:
     from filterlab.zoo.own_models import Found, look
 
     for path in (prototxt, weights):
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise FilterLabError(f"{path}: there is no such file")
     found = look(prototxt)
     # What lies beside a net names its classes; its mean is given, or the usual one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,12 +113,12 @@ def _pictures(images: Sequence[str]) -> tuple[list[Path], bool]:
     found: list[Path] = []
     several = len(images) > 1
     for image in images:
-        if Path(image).is_dir():
+        if os.path.isdir(image):
             several = True
             found += pictures_in(image)
-        elif not Path(image).exists() and glob.has_magic(image):
+        elif not os.path.exists(image) and glob.has_magic(image):
             several = True
-            matching = sorted(path for path in map(Path, glob.glob(image)) if path.is_file())
+            matching = sorted(path for path in map(Path, glob.glob(image)) if os.path.isfile(path))
             if not matching:
                 raise FilterLabError(f"{image}: no file is called like this")
             found += matching
@@ -144,7 +145,7 @@ def _spare_inputs(args: argparse.Namespace, model: Any) -> None:
     taken: dict[Path, str] = {}
     for name in _FILES:
         path = getattr(args, name)
-        if path is None or (Path(path).exists() and not Path(path).is_file()):
+        if path is None or (os.path.exists(path) and not os.path.isfile(path)):
             continue  # /dev/null takes anything
         spare_inputs([path], inputs, f"--{name}")
         other = taken.setdefault(Path(path).resolve(), name)
@@ -191,10 +192,10 @@ def _wanted(args: argparse.Namespace, labels: Any) -> tuple[int, ...]:
 def _one(args: argparse.Namespace, path: Path) -> int:
     outputs = tuple(getattr(args, name) for name in _FILES)
     for output in outputs:
-        if output is not None and not Path(output).resolve().parent.is_dir():
+        if output is not None and not os.path.isdir(Path(output).resolve().parent):
             folder = Path(output).parent
             raise FilterLabError(f"{output}: there is no folder {folder}; make it first")
-        if output and Path(output).is_dir():
+        if output and os.path.isdir(output):
             raise FilterLabError(f"{output}: is a folder; give the name of a file in it")
     if not (args.json or args.compare or args.code or any(outputs)):
         raise FilterLabError("nothing to write: give --out OVERLAY.png, --npy, --csv or --json")

@@ -167,7 +167,7 @@ class OwnModelDialog(QDialog):
 
     def _place(self, path: Path) -> None:
         """Take a file or folder, and look for what belongs to it."""
-        if not path.is_dir():
+        if not os.path.isdir(path):
             self._give(path, self._field_of(path) or self.weights)
         self._looking.request(look, path)
 
@@ -180,11 +180,11 @@ class OwnModelDialog(QDialog):
         path = Path(os.path.abspath(Path(text).expanduser())) if text else None
         if path is None:
             self._given.discard(edit)
-        elif path.is_dir():
+        elif os.path.isdir(path):
             self._given.clear()
             self._fill(edit, "")
             self._place(path)
-        elif path.is_file() and self._field_of(path) is not None:
+        elif os.path.isfile(path) and self._field_of(path) is not None:
             if self._field_of(path) is not edit:
                 self._given.discard(edit)
                 self._fill(edit, "")
@@ -344,7 +344,7 @@ class OwnModelDialog(QDialog):
         if not text:
             raise FilterLabError(tr("Choose the {what}.").format(what=what))
         path = Path(text)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise FilterLabError(tr("{path} is no file.").format(path=path))
         return path
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from filterlab.caffe.files import atomic_write, open_file
 
-__all__ = ["MOST_BYTES", "read_plain", "set_aside", "write_plain"]
+__all__ = ["MOST_BYTES", "read_plain", "write_plain"]
 
 #: A larger file is none of ours: a session has some kilobytes.
 MOST_BYTES = 4 << 20
@@ -128,13 +128,3 @@ def write_plain(path: Path, values: dict[str, Any], sync: bool = False) -> None:
         if sync:
             stream.flush()
             os.fsync(stream.fileno())
-
-
-def set_aside(path: Path) -> Path | None:
-    """Keep a damaged file beside as ``NAME.damaged``; None if that cannot be done."""
-    aside = path.with_name(f"{path.name}.damaged")
-    try:
-        os.replace(path, aside)
-    except OSError:
-        return None
-    return aside

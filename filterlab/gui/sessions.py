@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filterlab.gui.plain_json import read_plain, set_aside, write_plain
+from filterlab.caffe.files import set_aside
+from filterlab.gui.plain_json import read_plain, write_plain
 from filterlab.pictures import write_picture
 from filterlab.zoo.locks import Held, locked
 
@@ -94,7 +95,7 @@ class Session:
         The copies of pictures are in each tab's state as ``pictures``: name to path.
         """
         state, self.left_out = read_plain(self.path)
-        if self.path.exists():
+        if os.path.exists(self.path):
             self.when = _when(self.path)
             self.ended = state.get("ended") is not False
         if self.left_out:
@@ -118,7 +119,7 @@ class Session:
         if not isinstance(file, str) or not _COPY.fullmatch(file):
             return None
         place = self.folder / file
-        return place if place.is_file() and not place.is_symlink() else None
+        return place if os.path.isfile(place) and not os.path.islink(place) else None
 
     def set_aside(self) -> None:
         """Keep the file that was loaded as ``session.json.damaged``."""
@@ -219,7 +220,7 @@ class Sessions:
                 folder.mkdir(parents=True)
                 break
             except FileExistsError:
-                if not self.folder.is_dir():
+                if not os.path.isdir(self.folder):
                     return Session(folder, contextlib.ExitStack())
             except OSError:  # said when it is to be saved
                 return Session(folder, contextlib.ExitStack())
@@ -253,7 +254,7 @@ class Sessions:
                     # Of a window that was killed before it had anything to save.
                     _remove(folder)
                     continue
-                spent += sum(f.stat().st_size for f in folder.iterdir() if f.is_file())
+                spent += sum(f.stat().st_size for f in folder.iterdir() if os.path.isfile(f))
                 if len(found) >= MOST_SESSIONS or (found and spent > MOST_BYTES):
                     _remove(folder)
                     continue

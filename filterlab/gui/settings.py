@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from filterlab import paths
-from filterlab.gui.plain_json import read_plain, set_aside, write_plain
+from filterlab.caffe.files import set_aside
+from filterlab.gui.plain_json import read_plain, write_plain
 
 __all__ = ["MAX_RECENT", "Settings"]
 

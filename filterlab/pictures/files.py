@@ -172,7 +172,7 @@ def _encoded(path: Path, suffix: str, array: NDArray[Any]) -> bytes:
 def _bytes_of(path: Path) -> bytes:
     try:
         size = path.stat().st_size
-        if path.is_dir():
+        if os.path.isdir(path):
             raise FilterLabError(f"{path}: is a folder; choose a picture file in it.")
         if size > _MAX_BYTES:
             raise FilterLabError(

@@ -378,13 +378,13 @@ def pictures_in(folder: str | os.PathLike[str]) -> list[Path]:
         If it is no folder, cannot be read, or has no pictures.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise FilterLabError(f"{folder}: there is no such folder")
     try:
         found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES]
     except OSError as error:
         raise FilterLabError(f"{folder}: cannot look into it ({error.strerror})") from error
-    found = [path for path in found if path.suffix.lower() != ".npy" and path.is_file()]
+    found = [path for path in found if path.suffix.lower() != ".npy" and os.path.isfile(path)]
     if not found:
         raise FilterLabError(f"{folder}: there are no pictures in this folder")
     return sorted(found, key=lambda path: path.name.casefold())

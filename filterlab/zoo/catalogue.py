@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -183,7 +184,7 @@ class Model:
         """
         return (
             self.weights is not None or (self.kind == "package" and self.makeable)
-        ) and self.prototxt.is_file()
+        ) and os.path.isfile(self.prototxt)
 
     @property
     def knows_nothing(self) -> bool:
@@ -247,9 +248,9 @@ def _is_whole(path: Path, size: int | None) -> bool:
     """Whether a file is there, of this length if one is given, and not empty."""
     try:
         length = path.stat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return False
-    return path.is_file() and length > 0 and size in (None, length)
+    return os.path.isfile(path) and length > 0 and size in (None, length)
 
 
 def _stored_weights(name: str, file: str, kind: str, beside: Path) -> Path:
@@ -259,7 +260,7 @@ def _stored_weights(name: str, file: str, kind: str, beside: Path) -> Path:
         return paths.cache_dir() / "models" / file
     # A class-room share or a USB stick may hold the files without folders.
     flat = paths.models_dir() / file
-    return flat if flat.is_file() else paths.models_dir() / name / file
+    return flat if os.path.isfile(flat) else paths.models_dir() / name / file
 
 
 # What no file may be called on one of the systems that FilterLab runs on: separators and wildcards;
@@ -377,7 +378,7 @@ def _own_catalogue() -> tuple[list[Model], str]:
     """The models of the user's own catalogue, and what is wrong with it, if anything."""
     path = paths.models_dir() / "catalogue.toml"
     try:
-        return (read_catalogue(path) if path.is_file() else []), ""
+        return (read_catalogue(path) if os.path.isfile(path) else []), ""
     except FilterLabError as error:
         return [], str(error)
 
@@ -388,7 +389,7 @@ def _sweep_once(folder: Path) -> None:
     from filterlab.zoo.download import sweep_downloads
 
     with contextlib.suppress(OSError):
-        for place in (folder, *(path for path in folder.glob("*") if path.is_dir())):
+        for place in (folder, *(path for path in folder.glob("*") if os.path.isdir(path))):
             sweep(place)
         sweep_downloads(folder)
 

@@ -50,6 +50,7 @@ _GETTING_ON = 64 << 10  # bytes that count as getting on
 _WAIT = 0.2  # seconds between two looks at the network: how promptly a job can be left
 _SPARE = 32 << 20  # bytes to leave free on the disk
 _COPY = 4 << 20
+_LONGEST_NOTE = 1 << 20
 _MOST = 2 << 30  # bytes taken of a file whose length nobody tells; a caffemodel has no more
 
 
@@ -277,13 +278,13 @@ def sweep_downloads(folder: Path) -> None:
         for path in [*folder.glob(f"*{end}"), *folder.glob(f"*/*{end}")]:
             target = path.with_name(path.name.removesuffix(end))
             part = target.with_name(f"{target.name}.part")
-            if path.is_file() and not path.name.startswith("."):
+            if os.path.isfile(path) and not path.name.startswith("."):
                 # Under the lock: someone else may be about to use it.
                 with (
                     contextlib.suppress(Held, OSError),
                     locked(part.with_name(part.name + ".lock")),
                 ):
-                    if target.is_file() or not part.is_file():
+                    if os.path.isfile(target) or not os.path.isfile(part):
                         path.unlink(missing_ok=True)
 
 
@@ -335,16 +336,16 @@ class _OneSource:
 
     def _from_file(self) -> Job[None]:
         path = path_of(self.source)
-        if path.is_dir():
+        if os.path.isdir(path):
             # A folder of weights, or a copy of someone's models folder.
             nested = path / self.target.parent.name / self.target.name
-            path = nested if nested.is_file() else path / self.target.name
+            path = nested if os.path.isfile(nested) else path / self.target.name
         try:
             stream = open_file(path)
         except OSError as error:
             raise RefusedError(f"cannot read it ({error.strerror or error})") from error
         with stream:
-            if self.part.exists() and os.path.samefile(path, self.part):
+            if os.path.exists(self.part) and os.path.samefile(path, self.part):
                 raise RefusedError("it is the unfinished download itself; take another file")
             length = os.fstat(stream.fileno()).st_size
             self._expect(length)
@@ -566,7 +567,8 @@ def path_of(source: str) -> Path:
 
 def _read_note(part: Path) -> dict[str, str]:
     try:
-        note = json.loads(_note(part).read_text(encoding="utf-8"))
+        with open_file(_note(part)) as stream:
+            note = json.loads(stream.read(_LONGEST_NOTE).decode("utf-8"))
         return {str(key): str(value) for key, value in note.items()}
     except (OSError, ValueError, AttributeError, RecursionError):
         return {}

@@ -129,9 +129,9 @@ def _package_job(model: Model, source: str | None) -> Job[None]:
             yield from convert_job(model, file)
         return
     mirror = os.environ.get("FILTERLAB_MIRROR", "").strip()
-    if origin.installed is None and mirror and path_of(mirror).is_dir():
+    if origin.installed is None and mirror and os.path.isdir(path_of(mirror)):
         with origin_file(path_of(mirror), origin) as file:
-            if file.is_file():
+            if os.path.isfile(file):
                 yield from convert_job(model, file)
                 return
     if origin.installed is None:
@@ -179,10 +179,10 @@ def _is_origin(source: str, model: Model) -> bool:
     if is_url(source):
         return urlsplit(source).path.lower().endswith(Path(name).suffix)
     path = Path(source).expanduser()
-    if path.is_dir():
+    if os.path.isdir(path):
         file = model.weights_path.name
         there = (path / file, path / model.name / file)
-        return (path / name).is_file() and not any(other.is_file() for other in there)
+        return os.path.isfile(path / name) and not any(os.path.isfile(other) for other in there)
     return path.suffix.lower() == Path(name).suffix
 
 
@@ -197,7 +197,7 @@ def _origin_job(
     assert origin is not None
     file = paths.models_dir() / model.name / Path(origin.file).name
     (source,) = sources if len(sources) == 1 else [""]
-    if source and not is_url(source) and Path(source).expanduser().is_file():
+    if source and not is_url(source) and os.path.isfile(Path(source).expanduser()):
         yield from convert_job(model, Path(source).expanduser())
         return
     yield from download_job(
@@ -238,7 +238,7 @@ def verify_job(model: Model) -> Job[Verdict]:
     with the net's shapes.
     """
     path = model.weights or model.weights_path
-    if not path.is_file():
+    if not os.path.isfile(path):
         return Verdict(model, "missing", f"not here ({path})")
     length = path.stat().st_size
     published = path == model.weights_path and model.kind == "download"

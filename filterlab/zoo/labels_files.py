@@ -15,6 +15,7 @@ from filterlab.zoo.toml import read_toml
 __all__ = ["GroupRow", "Row", "read_groups", "read_rows"]
 
 _LIMIT = 16 << 20
+_MOST_MEMBERS = 1 << 20  # of a group
 _WNID = re.compile(r"n\d{8}")
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _HEADS = {
@@ -207,12 +208,18 @@ def read_groups(path: Path) -> list[GroupRow]:
         If the file is no TOML or a group is wrong; the message names the file and the group.
     """
     groups = []
-    for table in read_toml(path).get("group", ()):
+    tables = read_toml(path).get("group", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise FilterLabError(f"{path}: a group is one [[group]] table, with double brackets")
+    for table in tables:
         name = str(table.get("en") or table.get("id") or "")
         try:
-            indices = [index for member in table["indices"] for index in _members(member)]
-        except (KeyError, TypeError, ValueError) as error:
-            raise FilterLabError(f"{path}: group {name!r}: cannot read its indices") from error
+            members = [_members(member) for member in table["indices"]]
+            if sum(map(len, members)) > _MOST_MEMBERS:
+                raise ValueError("too many")
+            indices = [index for part in members for index in part]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise FilterLabError(f"{path}: group {name[:80]!r}: cannot read its indices") from error
         groups.append(
             GroupRow(str(table.get("id", name)), name, str(table.get("zh", "")), tuple(indices))
         )

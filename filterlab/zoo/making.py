@@ -36,9 +36,9 @@ def origin_file(path: Path, origin: Origin) -> Iterator[Path]:
         If it is not there.
     """
     name = Path(origin.file).name
-    if path.is_dir():
+    if os.path.isdir(path):
         wheels = sorted(path.glob(f"{origin.file.partition('/')[0]}-*.whl"))
-        path = path / name if (path / name).is_file() or not wheels else wheels[-1]
+        path = path / name if os.path.isfile(path / name) or not wheels else wheels[-1]
     if path.suffix.lower() != ".whl":
         yield path
         return

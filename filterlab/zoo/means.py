@@ -52,14 +52,17 @@ def read_mean(path: str | Path) -> tuple[float, float, float]:
 
 def _averaged(image: NDArray[Any]) -> NDArray[np.float64]:
     """An image averaged to one value for each channel."""
-    array = np.asarray(image, np.float64)
-    array = array.reshape([n for n in array.shape if n != 1] or [1])
-    if array.ndim == 3:
-        axes = (1, 2) if array.shape[0] == 3 else (0, 1)
-        return np.asarray(array.mean(axis=axes))
-    if array.ndim == 2:
-        return np.asarray(array.mean()).reshape(1)
-    return array
+    with np.errstate(invalid="ignore"):  # NaN is said by whoever reads
+        array = np.asarray(image, np.float64)
+        array = array.reshape([n for n in array.shape if n != 1] or [1])
+        if not array.size:
+            return np.zeros(0)
+        if array.ndim == 3:
+            axes = (1, 2) if array.shape[0] == 3 else (0, 1)
+            return np.asarray(array.mean(axis=axes))
+        if array.ndim == 2:
+            return np.asarray(array.mean()).reshape(1)
+        return array
 
 
 def _binaryproto(path: Path) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ often the class names and the mean. Given any one of them the others are looked 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from typing import Any
 
 from filterlab import paths
 from filterlab.caffe.errors import CaffeError
-from filterlab.caffe.files import atomic_write
+from filterlab.caffe.files import atomic_write, open_file, set_aside
 from filterlab.errors import FilterLabError
 from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model
 from filterlab.zoo.labels import imagenet, read_labels
@@ -29,6 +30,7 @@ _WEIGHTS = (".caffemodel", ".h5", ".hdf5")
 _NOT_DEPLOY = re.compile(r"solver|train", re.IGNORECASE)
 _LABELS = re.compile(r"label|synset|class|word|categor|names", re.IGNORECASE)
 _LABEL_SUFFIXES = (".txt", ".tsv", ".json", ".names", ".labels")
+_LONGEST_STORE = 16 << 20
 _MOST = 40  # files looked into in a folder that holds everything
 
 
@@ -89,7 +91,7 @@ class Found:
             kind="own",
             prototxt=self.prototxt,
             weights_path=self.weights,
-            size=self.weights.stat().st_size if self.weights.is_file() else None,
+            size=self.weights.stat().st_size if os.path.isfile(self.weights) else None,
             mean_bgr=self.mean_bgr,
             scale=self.scale,
             order=self.order,
@@ -125,7 +127,7 @@ def look(path: str | os.PathLike[str]) -> Found:
     known = recall(path)
     if known is not None:
         return _described(_of(known))
-    if path.is_dir():
+    if os.path.isdir(path):
         beside = _beside(path)
         nets, weights = _nets(beside), _files(beside, _WEIGHTS)
         if not nets and not weights:
@@ -142,7 +144,7 @@ def look(path: str | os.PathLike[str]) -> Found:
                 other_weights=tuple(weights[1:]),
             )
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise FilterLabError(f"{path}: there is no such file")
     beside = _beside(path.parent)
     if path.suffix.lower() in _PROTOTXT:
@@ -161,7 +163,7 @@ def look(path: str | os.PathLike[str]) -> Found:
 
 def _beside(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.is_file())
+        return sorted(path for path in folder.iterdir() if os.path.isfile(path))
     except OSError as error:
         raise FilterLabError(f"{folder}: cannot look into it ({error.strerror})") from error
 
@@ -323,12 +325,26 @@ def _store() -> Path:
 
 
 def own_models() -> list[Model]:
-    """The user's own models, the one used last first."""
+    """The user's own models, the one used last first; entries that cannot be read are left out."""
+    return _stored()[0]
+
+
+def _stored() -> tuple[list[Model], bool]:
+    """The models that can be read, and whether there was nothing else in the file."""
     try:
-        stored = json.loads(_store().read_text(encoding="utf-8"))
-        return [_from_json(item) for item in stored]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return []
+        with open_file(_store()) as stream:
+            stored = json.loads(stream.read(_LONGEST_STORE).decode("utf-8"))
+    except FileNotFoundError:
+        return [], True
+    except (OSError, ValueError, RecursionError):
+        return [], False
+    models, whole = [], isinstance(stored, list)
+    for item in stored if isinstance(stored, list) else ():
+        try:
+            models.append(_from_json(item))
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            whole = False
+    return models, whole
 
 
 def remember(model: Model) -> Model:
@@ -373,6 +389,8 @@ def _save(models: list[Model]) -> None:
     path = _store()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not _stored()[1]:
+            set_aside(path)
         with atomic_write(path, "w") as stream:
             json.dump([_to_json(model) for model in models], stream, ensure_ascii=False, indent=1)
     except OSError as error:
@@ -402,24 +420,33 @@ def _to_json(model: Model) -> dict[str, Any]:
 def _from_json(item: dict[str, Any]) -> Model:
     blue, green, red = (float(v) for v in item["mean_bgr"])
     height, width = (int(v) for v in item["input_size"])
-    weights = Path(item["weights"])
+    if not all(map(math.isfinite, (blue, green, red, float(item["scale"])))):
+        raise ValueError("not finite")
+    weights = _path(item["weights"])
     return Model(
         name=str(item["name"]),
         title=str(item["title"]),
         kind="own",
-        prototxt=Path(item["prototxt"]),
+        prototxt=_path(item["prototxt"]),
         weights_path=weights,
-        size=weights.stat().st_size if weights.is_file() else None,
+        size=weights.stat().st_size if os.path.isfile(weights) else None,
         mean_bgr=(blue, green, red),
         scale=float(item["scale"]),
         order=str(item["order"]),
         input_size=(height, width),
-        labels_path=None if item["labels"] is None else Path(item["labels"]),
+        labels_path=None if item["labels"] is None else _path(item["labels"]),
         numbered=bool(item["numbered"]),
         output=str(item.get("output", "")),
         activation=str(item.get("activation", "")),
         channels=int(item.get("channels", 0)),
     )
+
+
+def _path(text: str) -> Path:
+    """A path that the system can be asked about; ValueError if it cannot."""
+    if b"\0" in os.fsencode(text):
+        raise ValueError("NUL in a path")
+    return Path(text)
 
 
 def _of(model: Model) -> Found:

@@ -39,7 +39,7 @@ def installed_file(requirement: str, file: str) -> Path | None:
     except (importlib.metadata.PackageNotFoundError, ValueError):
         return None
     path = Path(str(package.locate_file(file)))
-    return path if path.is_file() else None
+    return path if os.path.isfile(path) else None
 
 
 def install_job(requirement: str, title: str) -> Job[None]:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from filterlab.caffe.files import open_file
 from filterlab.errors import FilterLabError
 
 if sys.version_info >= (3, 11):
@@ -25,7 +26,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         If it cannot be read; the message names the file and the line.
     """
     try:
-        with open(path, "rb") as stream:
+        with open_file(path) as stream:
             return dict(tomllib.load(stream))
     except OSError as error:
         raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error

@@ -235,7 +235,7 @@ def test_values_overwritten_in_place_are_computed_once_more(phase: int) -> None:
 
 
 def test_random_nets_by_finite_differences() -> None:
-    from benchmarks.fuzz_gradients import random_net
+    from tools.attack.gradients import random_net
 
     for seed in range(12):
         rng = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -320,3 +321,40 @@ def test_looking_is_quiet_and_opening_is_not(write: Write, tmp_path: Path, given
     assert [str(warning.message) for warning in heard] == []
     with pytest.warns(caffe.CaffeWarning, match="no_such"):
         caffe.Net(str(prototxt), str(weights), caffe.TEST)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"mean_bgr": [10**400, 1, 1]},
+        {"input_size": [float("inf"), 227]},
+        {"scale": float("nan")},
+        {"prototxt": "\ud800.prototxt"},
+        {"weights": "a\0b"},
+        {"labels": 7},
+    ],
+)
+def test_an_odd_entry_costs_only_itself(write: Write, odd: dict[str, Any]) -> None:
+    model = look(write("a.prototxt", "a.caffemodel")[0]).model()
+    kept = remember(model)
+    store = paths.data_dir() / "own_models.json"
+    entries = json.loads(store.read_text("utf-8"))
+    store.write_text(json.dumps([{**entries[0], **odd}, *entries]), "utf-8")
+    before = store.read_bytes()
+    assert [model.name for model in own_models()] == [kept.name]
+    remember(model)
+    assert store.with_name("own_models.json.damaged").read_bytes() == before
+    assert len(json.loads(store.read_text("utf-8"))) == 1
+
+
+def test_a_long_path_or_a_pipe_does_not_stop_the_list(write: Write) -> None:
+    model = look(write("a.prototxt", "a.caffemodel")[0]).model()
+    remember(replace(model, weights_path=Path("/" + "x" * 5000)))
+    (model,) = own_models()
+    assert not model.ready
+    assert model.state == "files missing"
+    store = paths.data_dir() / "own_models.json"
+    store.unlink()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(store)
+        assert own_models() == []

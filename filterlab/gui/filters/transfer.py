@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -317,9 +318,9 @@ def _pair(path: Path) -> tuple[Path | None, Path | None]:
     if path.suffix.lower() in (".prototxt", ".pbtxt"):
         weights = sorted(folder.glob("*.caffemodel"))
         same = path.with_suffix(".caffemodel")
-        return (same if same.exists() else weights[0] if len(weights) == 1 else None), path
+        return (same if os.path.exists(same) else weights[0] if len(weights) == 1 else None), path
     texts = sorted(folder.glob("*.prototxt"))
     for candidate in (path.with_suffix(".prototxt"), folder / "deploy.prototxt"):
-        if candidate.exists():
+        if os.path.exists(candidate):
             return path, candidate
     return path, (texts[0] if len(texts) == 1 else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -672,9 +673,9 @@ class HeatmapTab(Tab):
         """The picture of a saved state, or the composed sample if it is not there any more."""
         copies = state.get("pictures")
         copy = copies.get("picture") if isinstance(copies, dict) else None
-        if isinstance(copy, str) and Path(copy).is_file():
+        if isinstance(copy, str) and os.path.isfile(copy):
             return Source(array_name=tr("pasted picture")), Path(copy)
-        if source.path and Path(source.path).is_file():
+        if source.path and os.path.isfile(source.path):
             return source, None
         if source.sample in {s.name for s in samples()}:
             return Source(sample=source.sample), None

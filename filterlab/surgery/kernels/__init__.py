@@ -57,7 +57,8 @@ def as_kernel(values: Any, where: str = "") -> Kernel:
     """
     prefix = f"{where}: " if where else ""
     try:
-        array = np.asarray(values, dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # the signalling kind of NaN is said below
+            array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise FilterLabError(
             f"{prefix}not a rectangle of numbers; give rows of equal length"
@@ -71,7 +72,7 @@ def as_kernel(values: Any, where: str = "") -> Kernel:
             f"{prefix}a kernel has rows and columns, this has shape {array.shape}; give one kernel"
         )
     check_size(array.shape, where)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         kernel = np.array(array, dtype=np.float32)
     bad = np.argwhere(~np.isfinite(kernel))
     if len(bad):

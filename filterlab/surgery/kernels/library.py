@@ -84,7 +84,7 @@ class KernelLibrary:
         number = 1
         while True:
             aside = self.path.with_name(f"{self.path.stem}.broken-{number}{self.path.suffix}")
-            if not aside.exists():
+            if not os.path.exists(aside):
                 os.replace(self.path, aside)
                 return aside
             number += 1
@@ -212,8 +212,12 @@ def _checked(name: Any, category: Any, values: ArrayLike, bias: Any) -> SavedKer
     if not clean:
         raise FilterLabError("a kernel needs a name; type one")
     try:
+        f"{clean}{category}".encode()
+    except UnicodeEncodeError:
+        raise FilterLabError(f"kernel {clean!r}: a name or category that is no text") from None
+    try:
         offset, array = float(bias), np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FilterLabError(f"kernel {clean!r}: not a rectangle of numbers") from None
     if not np.isfinite(offset):
         raise FilterLabError(f"kernel {clean!r}: its bias is not finite")
@@ -235,7 +239,8 @@ def _is_library(path: Path) -> bool:
 def _read(path: Path) -> list[SavedKernel]:
     """The kernels of a library file; FilterLabError says what is wrong with it."""
     try:
-        document = json.loads(path.read_bytes().decode("utf-8-sig"))
+        with open_file(path) as stream:
+            document = json.loads(stream.read().decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise FilterLabError(f"{path.name}: not a JSON file") from None
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
@@ -243,7 +248,7 @@ def _read(path: Path) -> list[SavedKernel]:
     if document.get("version") != _VERSION:
         raise FilterLabError(
             f"{path.name}: written by another version of FilterLab "
-            f"({document.get('version')!r}, this reads {_VERSION})"
+            f"({document.get('version')!r:.20}, this reads {_VERSION})"
         )
     entries = document.get("kernels")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

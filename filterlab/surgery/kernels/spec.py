@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +74,7 @@ def parse_spec(text: str) -> KernelSpec:
     try:
         preset = find_preset(name)
     except FilterLabError:
-        if "." in Path(plain).name or Path(plain).exists() or "/" in plain or "\\" in plain:
+        if "." in Path(plain).name or os.path.exists(plain) or "/" in plain or "\\" in plain:
             values = read_kernel(plain)
             return KernelSpec(plain, (values.shape[0], values.shape[1]), values=values)
         raise

@@ -1,6 +1,6 @@
 """Random nets whose diffs are compared with finite differences in double precision.
 
-    python -m benchmarks.fuzz_gradients [--nets 200] [--seed 0]
+    python -m tools.attack.gradients [--nets 200] [--seed 0]
 
 Each net is a chain of random layers with branches and in-place work; exit status 1 if a diff is
 wrong or anything but a CaffeError is raised.

@@ -1,6 +1,6 @@
 """Nets of one layer with random parameters and inputs go forward and back, or say CaffeError.
 
-    python -m benchmarks.fuzz_layers [--nets 5000] [--seed 0]
+    python -m tools.attack.layers [--nets 5000] [--seed 0]
 
 Every type of the registry takes part but those written in Python. Prints how many nets of each
 type ran; exit status 1 if anything else than a CaffeError was raised, or one that ONNX Runtime
