@@ -2,6 +2,7 @@
 # make test   set everything up, lint, check types, run the tests
 # make bench  set everything up and print the benchmarks' tables
 # make tour   take the screenshots; make pictures renews those of the README
+# make monkey, fuzz, faults  attack the window, the readers and the disk; docs/reliability.md
 # make docs   build the documentation's site
 # make portable  build a folder that runs without Python, and let its own tour test it
 
@@ -13,7 +14,7 @@ BIN := .venv/bin
 endif
 TOUR ?= tour
 
-.PHONY: run test lint bench tour pictures docs portable setup setup-test clean
+.PHONY: run test lint bench monkey fuzz faults tour pictures docs portable setup setup-test clean
 
 run: setup
 	@$(BIN)/python tools/run.py $(TOUR)
@@ -28,6 +29,10 @@ lint: setup-test
 
 bench: setup-test
 	$(BIN)/python -m benchmarks
+
+# ARGS="--seed 7" and the like; python -m tools.attack.fuzz --help tells them.
+monkey fuzz faults: setup-test
+	$(BIN)/python -m tools.attack.$@ $(ARGS)
 
 tour: setup
 	$(BIN)/filterlab tour --out $(TOUR)
