@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAction,
@@ -30,6 +30,7 @@ from filterlab.gui.header import Header
 from filterlab.gui.help_window import HelpWindow, window_keys_html
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import app_icon
+from filterlab.gui.placing import fitted, margins
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MenuItems, Tab
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
         self._current: Tab | None = None
         self._help: HelpWindow | None = None
         self._before_full = (False, self.geometry())
+        self._framed = QMargins()
         self._more: dict[str, list[QAction | QMenu]] = {}
         self.setWindowTitle("FilterLab")
         self.setWindowIcon(app_icon())
@@ -127,20 +129,19 @@ class MainWindow(QMainWindow):
         """No larger than the screen has room for, with its frame, and all of it on the screen."""
         if self.isMaximized() or self.isFullScreen():
             return
-        room = self.screen().availableGeometry()
-        frame, inner = self.frameGeometry(), self.geometry()
-        # Before the window is shown its frame is not known.
-        wide = max(frame.width() - inner.width(), 8)
-        high = max(frame.height() - inner.height(), 40)
-        self.resize(
-            min(self.width(), room.width() - wide), min(self.height(), room.height() - high)
-        )
-        right = room.right() + 1 - wide - self.width()
-        bottom = room.bottom() + 1 - high - self.height()
-        x = max(room.left(), min(frame.left(), right))
-        y = max(room.top(), min(frame.top(), bottom))
-        if (x, y) != (frame.left(), frame.top()):  # else the desktop places a new window
-            self.move(x, y)
+        frame = self._frame()
+        place = fitted(self.geometry(), frame, self.screen().availableGeometry())
+        self.resize(place.size())
+        if place.topLeft() != self.geometry().topLeft():  # else the desktop places a new window
+            self.setGeometry(place)
+
+    def _frame(self) -> QMargins:
+        """What the desktop has put around the window, or had before it filled the screen."""
+        outer, inner = self.frameGeometry(), self.geometry()
+        if outer != inner:
+            self._framed = margins(outer, inner)
+        # For a moment after a full screen, Qt takes the window to have no frame.
+        return self._framed
 
     # Building
 
@@ -424,6 +425,7 @@ class MainWindow(QMainWindow):
         if on:
             # What showNormal() goes back to is not the same on every desktop.
             self._before_full = (self.isMaximized(), self.geometry())
+            self._frame()
             self.showFullScreen()
             return
         maximized, place = self._before_full

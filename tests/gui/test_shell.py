@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtCore import QMargins, QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout
 
@@ -20,6 +20,7 @@ from filterlab.gui import i18n, theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.mnemonics import plain
+from filterlab.gui.placing import fitted, margins
 from filterlab.gui.settings import MAX_RECENT, Settings
 from filterlab.gui.tab import Tab
 from filterlab.pictures import write_picture
@@ -324,6 +325,43 @@ def test_a_picture_named_on_the_command_line_is_opened(qapp, tmp_path, monkeypat
     desk.open(str(tmp_path / "猫.png"))
     assert desk.window.tabs[0].seen == [tmp_path / "猫.png"]
     desk.window.close()
+
+
+def test_no_title_bar_leaves_the_screen() -> None:
+    room, frame = QRect(0, 0, 1280, 800), QMargins(1, 22, 1, 5)
+    assert margins(QRect(3, 7, 1273, 786), QRect(4, 29, 1271, 759)) == frame
+    stays = QRect(4, 29, 1271, 759)
+    assert fitted(stays, frame, room) == stays
+    assert fitted(QRect(1, 1, 1271, 759), frame, room) == QRect(1, 22, 1271, 759)
+    assert fitted(QRect(900, 700, 640, 480), frame, room) == QRect(639, 315, 640, 480)
+    assert fitted(QRect(0, 0, 1280, 800), frame, room) == QRect(1, 22, 1278, 773)
+    assert fitted(QRect(0, 0, 1280, 800), QMargins(), room) == QRect(0, 0, 1272, 760)
+
+
+def test_full_screen_twice_gives_back_the_place(
+    window: MainWindow, qtbot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a desktop that puts a frame around windows, but none around a full screen."""
+    framed = True
+
+    def outer(self: MainWindow) -> QRect:
+        inner = self.geometry()
+        return inner.marginsAdded(QMargins(1, 22, 1, 5)) if framed else inner
+
+    monkeypatch.setattr(MainWindow, "frameGeometry", outer)
+    place = QRect(4, 29, 600, 500)
+    window.setGeometry(place)
+    qtbot.waitUntil(lambda: window.geometry() == place)
+    window.full_screen_action.trigger()
+    framed = False  # Qt knows of the frame again a while after the window has it
+    qtbot.waitUntil(window.isFullScreen)
+    window.full_screen_action.trigger()
+    qtbot.waitUntil(lambda: not window.isFullScreen())
+    window.fit_into_screen()
+    assert window.geometry() == place
+    window.move(0, 0)
+    window.fit_into_screen()
+    assert window.geometry().top() == 22
 
 
 def test_a_window_opens_no_larger_than_the_screen(window: MainWindow) -> None:
