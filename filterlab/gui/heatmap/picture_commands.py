@@ -81,14 +81,14 @@ class PictureCommands(QObject):
         self.open(Source(sample=name))
 
     def choose(self) -> None:
-        """Ask for a picture and open it."""
+        """Ask for a picture and open it; a video is taken too."""
         folder = self._settings.text("picture_folder")
         path, _ = QFileDialog.getOpenFileName(
-            self._window, tr("Open picture"), folder, self._patterns
+            self._window, tr("Open picture"), folder, f"{self._patterns};;{_video_filter()}"
         )
         if path:
             self._settings.set_text("picture_folder", os.path.dirname(path))
-            self.open(Source(path=path))
+            self.open_file(path)
 
     def choose_video(self) -> None:
         """Ask for a video and map its frames."""
@@ -96,7 +96,7 @@ class PictureCommands(QObject):
             self._window,
             tr("Open video"),
             self._settings.text("picture_folder"),
-            f"{tr('Videos')} ({' '.join('*' + s for s in sorted(VIDEO_SUFFIXES))})",
+            _video_filter(),
         )
         if path:
             self.start_live(path)
@@ -142,6 +142,10 @@ class PictureCommands(QObject):
             self._say.error(tr("There is no picture on the clipboard; copy one first."))
             return
         self.open(Source(array_name=tr("pasted picture")), array_of(image))
+
+
+def _video_filter() -> str:
+    return f"{tr('Videos')} ({' '.join('*' + s for s in sorted(VIDEO_SUFFIXES))})"
 
 
 def _stepped(items: Sequence[T], at: T, by: int) -> T:

@@ -118,7 +118,7 @@ class Runs(QObject):
     def _check(self) -> None:
         """Ask the classifier about pinned windows, then about some of the whole map."""
         bench = self._bench
-        if bench.run is None or bench.shown is None or bench.shown.passing:
+        if bench.run is None or bench.shown is None:
             return
         cell = next((pin for pin in bench.pins if bench.alone(pin) is None), None)
         what = (self._state(), cell)

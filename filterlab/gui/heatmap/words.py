@@ -110,7 +110,9 @@ def scale_name(drawing: Drawing | None, peak: float | None) -> str:
     """What the scale that ends above the best cell is called: ``0 – 40 %``."""
     if drawing is not None and drawing.unit == "bits":
         return tr("0 – best")
-    return f"0 – {_share(overlay.end_of_scale(peak if peak is not None else 1.0))}"
+    end = overlay.end_of_scale(peak if peak is not None else 1.0)
+    # The scale that always ends at 100 % stands beside it.
+    return f"0 – {_share(end)}" if end < 1 else tr("0 – best")
 
 
 def mark(drawing: Drawing | None, cell: Cell | None) -> float | None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from filterlab.gui.heatmap.job_card import JobCard
 
@@ -74,6 +75,23 @@ def test_a_video_pauses_and_begins_anew(qtbot: QtBot, ready, until, video) -> No
     until(lambda: not ready.runs.runner.running)
     assert ready.bench.shown.source.name == "square.avi", "its frame stays"
     assert ready.bench.maps is not None
+    until(lambda: ready.bench.agreement is not None)  # and is checked as any other picture
+    assert "12 windows" in ready.result.meter.text
+
+
+def test_a_video_is_taken_where_a_picture_is_asked_for(ready, until, video, monkeypatch) -> None:
+    asked: list[str] = []
+
+    def choose(window: object, title: str, folder: str, filters: str) -> tuple[str, str]:
+        asked.append(filters)
+        return str(video), ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
+    ready.pictures.choose()
+    until(lambda: ready.runs.live and ready.bench.shown.source.name == "square.avi")
+    assert "*.avi" in asked[0]
+    ready.cancel()
+    until(lambda: not ready.runs.runner.running)
 
 
 def test_a_missing_camera_is_said(ready, settled, snapshot) -> None:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 
 from filterlab.gui import theme
+from filterlab.gui.heatmap import words
 from filterlab.gui.heatmap.caption import Bar, Caption, Title
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.settings import Settings
@@ -195,3 +196,11 @@ def test_scales_are_the_benchs(ready) -> None:
         "0 – 100 %", "log", "score",
     ]  # fmt: skip
     assert ready.popover.scale_row._keys == list(SCALES)
+
+
+def test_no_two_scales_have_one_name(ready) -> None:
+    texts = [button.text() for button in ready.popover.scale_row.buttons()]
+    assert len(set(texts)) == len(texts)
+    assert [words.scale_name(ready.drawing, peak) for peak in (0.37, 0.997)] == [
+        "0 – 40 %", "0 – best",
+    ]  # fmt: skip
