@@ -164,6 +164,10 @@ def _expected() -> tuple[type[Exception], ...]:
 
 def _run(arguments: list[str]) -> int:
     parser = _build_parser()
+    *before, last = arguments or [""]
+    if last.lower().endswith(".filterlab") and not any(word in _COMMANDS for word in before):
+        # What a desktop runs for a double click: a project and no command.
+        arguments = [*before, "window", last]
     args = parser.parse_args(arguments or ["window"])
     if args.command is None:
         args = parser.parse_args([*arguments, "window"])

@@ -15,7 +15,7 @@ __all__ = ["add_parser", "has_display", "run"]
 def add_parser(subparsers: Any) -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser("window", help="open the window (the default)")
-    parser.add_argument("file", nargs="?", help="a picture to open")
+    parser.add_argument("file", nargs="?", help="a picture or a project to open")
 
 
 def has_display() -> bool:
@@ -36,6 +36,9 @@ def run(args: argparse.Namespace) -> int:
             "there is no display to open a window on; run 'filterlab tour --out DIR' for pictures "
             "of the window, or start it from a desktop session (DISPLAY is not set)"
         )
+    project = (args.file or "").lower().endswith(".filterlab")
+    if project and not os.path.isfile(args.file):
+        raise FilterLabError(f"{args.file}: there is no such project; look at its name")
     from filterlab.gui.app import run_window
 
     return run_window(picture=args.file)

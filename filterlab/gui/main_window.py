@@ -31,6 +31,7 @@ from filterlab.gui.help_window import HelpWindow, window_keys_html
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import app_icon
 from filterlab.gui.placing import fitted, margins
+from filterlab.gui.project_commands import ProjectCommands, is_project
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MenuItems, Tab
@@ -121,6 +122,10 @@ class MainWindow(QMainWindow):
         for kind in tab_classes() if tabs is None else tabs:
             self._add_tab(kind(self.settings, self))
         titles = [tab.title() for tab in self.tabs]
+        self.projects = ProjectCommands(self.tabs, self._front, self.settings, self)
+        self.projects.changed.connect(self._show_title)
+        self.projects.said.connect(self._on_project_said)
+        self.projects.opened.connect(self._on_opened)
         self.tab_actions = TabActions(self.header.tabs, titles, self)
         self.header.tabs.currentChanged.connect(self._on_tab_changed)
         self._on_tab_changed(self.header.tabs.currentIndex())
@@ -254,7 +259,10 @@ class MainWindow(QMainWindow):
     def _fill_menus(self) -> None:
         mine: dict[str, MenuItems] = self._current.menu_actions() if self._current else {}
         around: dict[str, tuple[MenuItems, MenuItems]] = {
-            "file": ((), (self._recent_menu, None, self.quit_action)),
+            "file": (
+                (*self.projects.actions, self._recent_menu, None),
+                (None, self.quit_action),
+            ),
             "edit": ((self.undo_action, self.redo_action, None), ()),
             "view": (
                 (),
@@ -309,11 +317,14 @@ class MainWindow(QMainWindow):
         found = [Path(p) for p in paths]
         if not found:
             return False
+        if is_project(found[0]):
+            self.projects.open(found[0])
+            return True
         rated = [(tab.accepts(found) * 2 + (tab is self._current), tab) for tab in self.tabs]
         score, tab = max(rated, key=lambda pair: pair[0], default=(0, None))
         if tab is None or score < 2:
             self.show_error(
-                tr("{name} is no picture, kernel or model that FilterLab knows.").format(
+                tr("{name} is no picture, kernel, model or project that FilterLab knows.").format(
                     name=found[0].name
                 )
             )
@@ -335,6 +346,22 @@ class MainWindow(QMainWindow):
         if paths:
             event.acceptProposedAction()
             self.open_paths(paths)
+
+    def _front(self, name: str) -> str:
+        """The key of the tab in front, after bringing the one of a key there."""
+        if name:
+            self.show_tab(name)
+        return self._current.name if self._current is not None else ""
+
+    def _show_title(self) -> None:
+        self.setWindowTitle(self.projects.title())
+        self.setWindowModified(self.projects.path is not None and self.projects.modified)
+
+    def _on_project_said(self, sentence: str, level: str) -> None:
+        if level == "error":
+            self.show_error(sentence)
+        else:
+            self.show_info(sentence)
 
     def _on_opened(self, path: str) -> None:
         self.settings.add_recent(os.path.abspath(path))
@@ -460,6 +487,7 @@ class MainWindow(QMainWindow):
         return {
             "current": self._current.name if self._current else "",
             "tabs": {tab.name: tab.save_state() for tab in self.tabs},
+            "project": self.projects.kept(),
         }
 
     def save_pictures(self) -> dict[str, Kept]:
@@ -488,6 +516,7 @@ class MainWindow(QMainWindow):
             left_out.append("tabs")
         if any(tab.name == state.get("current") for tab in self.tabs):
             self.show_tab(state["current"])
+        self.projects.restore(state.get("project"))
         self._update_undo()
         return left_out
 
@@ -496,6 +525,7 @@ class MainWindow(QMainWindow):
         return {
             "current": self._current.name if self._current else "",
             "tabs": {tab.name: tab.hand_over() for tab in self.tabs},
+            "project": self.projects.kept(live=True),
         }
 
     def shutdown(self) -> None:
@@ -503,6 +533,7 @@ class MainWindow(QMainWindow):
         if self._shut:
             return
         self._shut = True
+        self.projects.shutdown()
         for tab in self.tabs:
             tab.shutdown()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,8 +14,16 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
+from filterlab.workbench.project import ProjectPicture
 
-__all__ = ["KERNEL_SUFFIXES", "MODEL_SUFFIXES", "PICTURE_SUFFIXES", "MenuItems", "Tab"]
+__all__ = [
+    "KERNEL_SUFFIXES",
+    "MODEL_SUFFIXES",
+    "PICTURE_SUFFIXES",
+    "MenuItems",
+    "ProjectPart",
+    "Tab",
+]
 
 PICTURE_SUFFIXES = frozenset(
     ".png .jpg .jpeg .jpe .jp2 .bmp .dib .webp .tif .tiff .gif .pbm .pgm .ppm .pnm .sr .ras "
@@ -25,6 +34,24 @@ MODEL_SUFFIXES = frozenset(".prototxt .pbtxt .caffemodel .h5 .hdf5".split())
 
 #: Items of one menu; None is a separator.
 MenuItems = Sequence["QAction | QMenu | None"]
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectPart:
+    """What a project holds of a tab.
+
+    Attributes
+    ----------
+    values : mapping or None
+        Of its bench, plain.
+    picture : ProjectPicture or None
+    view : mapping
+        Plain values of what is on show beside that.
+    """
+
+    values: Mapping[str, Any] | None
+    picture: ProjectPicture | None
+    view: Mapping[str, Any]
 
 
 class Tab(QWidget):
@@ -136,6 +163,27 @@ class Tab(QWidget):
     def take_over(self, state: dict[str, Any]) -> None:
         """Go on with what the tab of the window before handed over."""
         self.restore_state(state)
+
+    # Projects
+
+    def project_part(self) -> ProjectPart:
+        """What a project holds of this tab."""
+        return ProjectPart(None, None, {})
+
+    def show_project(self, part: ProjectPart) -> None:
+        """Begin with what a project holds, or (``values`` None) anew; the history begins anew."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether what a project would hold is what was saved or opened last."""
+        return True
+
+    def mark_clean(self) -> None:
+        """The project has been saved."""
+
+    def project_mark(self) -> object:
+        """What is another object whenever a project would hold something else."""
+        return None
 
     # Work
 

@@ -6,7 +6,17 @@ width)``, 0 to 1, row-major with y down.
 
 from __future__ import annotations
 
-from .files import LUMA, MAX_PIXELS, PICTURE_SUFFIXES, grey_of, read_picture, write_picture
+from .files import (
+    LUMA,
+    MAX_PIXELS,
+    PICTURE_SUFFIXES,
+    decode_picture,
+    encode_picture,
+    exact_suffix,
+    grey_of,
+    read_picture,
+    write_picture,
+)
 from .patterns import PATTERNS, pattern
 from .samples import COMPOSED, Composed, Sample, composed, sample, sample_names, samples
 
@@ -19,6 +29,9 @@ __all__ = [
     "Composed",
     "Sample",
     "composed",
+    "decode_picture",
+    "encode_picture",
+    "exact_suffix",
     "grey_of",
     "pattern",
     "read_picture",

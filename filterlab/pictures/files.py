@@ -23,7 +23,17 @@ from filterlab.caffe.quiet import quiet_opencv
 from filterlab.errors import FilterLabError
 from filterlab.pictures.headers import Header, plain_png, read_header
 
-__all__ = ["LUMA", "MAX_PIXELS", "PICTURE_SUFFIXES", "grey_of", "read_picture", "write_picture"]
+__all__ = [
+    "LUMA",
+    "MAX_PIXELS",
+    "PICTURE_SUFFIXES",
+    "decode_picture",
+    "encode_picture",
+    "exact_suffix",
+    "grey_of",
+    "read_picture",
+    "write_picture",
+]
 
 #: The largest picture that is read, in pixels: 100 megapixels, 1.2 GB as float32 RGB.
 MAX_PIXELS = 100_000_000
@@ -58,7 +68,13 @@ def read_picture(path: str | os.PathLike[str], grey: bool = False) -> NDArray[np
         If the file cannot be read, is no picture, is cut off, or is too large.
     """
     path = Path(path)
-    pixels, blue_first = _stored(path, _bytes_of(path))
+    return decode_picture(_bytes_of(path), str(path), grey)
+
+
+def decode_picture(data: bytes, name: str, grey: bool = False) -> NDArray[np.float32]:
+    """As :func:`read_picture`, of a file's bytes; ``name`` begins the error's sentence."""
+    path = Path(name)
+    pixels, blue_first = _stored(path, data)
     height, width = pixels.shape[:2]
     picture = np.empty((height, width) if grey else (height, width, 3), np.float32)
     # Block by block: the float picture is several times as large as what was decoded, and one
@@ -86,6 +102,13 @@ def grey_of(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return grey
 
 
+def exact_suffix(picture: NDArray[np.float32]) -> str:
+    """``.png`` where that loses nothing of a picture, else ``.npy``."""
+    with np.errstate(invalid="ignore"):
+        levels = np.rint(np.clip(picture, 0, 1) * np.float32(255)).astype(np.uint8)
+    return ".png" if (levels / np.float32(255) == picture).all() else ".npy"
+
+
 def write_picture(path: str | os.PathLike[str], picture: ArrayLike) -> None:
     """Write a picture; the file's ending names the format.
 
@@ -105,6 +128,19 @@ def write_picture(path: str | os.PathLike[str], picture: ArrayLike) -> None:
         If the shape or the ending is none of these, or the file cannot be written.
     """
     path = Path(path)
+    encoded = encode_picture(picture, str(path))
+    try:
+        with atomic_write(path) as out:
+            out.write(encoded)
+    except OSError as error:
+        raise FilterLabError(
+            f"{path}: cannot be written ({error.strerror or error}); choose another place."
+        ) from error
+
+
+def encode_picture(picture: ArrayLike, name: str) -> bytes:
+    """What :func:`write_picture` writes into a file of this name."""
+    path = Path(name)
     array = np.asarray(picture)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
@@ -131,13 +167,7 @@ def write_picture(path: str | os.PathLike[str], picture: ArrayLike) -> None:
             f"{path}: pictures are written as .png, .jpg, .bmp, .webp, .tif or .npy; "
             "choose one of these endings."
         )
-    try:
-        with atomic_write(path) as out:
-            out.write(encoded)
-    except OSError as error:
-        raise FilterLabError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place."
-        ) from error
+    return encoded
 
 
 def _as_float(array: NDArray[Any]) -> NDArray[np.float32]:

@@ -905,6 +905,11 @@ class FilterBench:
         self.journal.clear()
         self._put(state)
 
+    def begin_with(self, state: BenchState) -> None:
+        """Begin with a state and its picture; the history begins anew."""
+        self.journal.clear()
+        self._put(state)
+
     # --- files --------------------------------------------------------------------------------
 
     def save_net(self, prefix: str | os.PathLike[str]) -> tuple[Path, Path]:

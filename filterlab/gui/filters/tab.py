@@ -32,10 +32,12 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
-from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
+from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, ProjectPart, Tab
 from filterlab.surgery.convolve import Picture
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.workbench.filter_bench import Change, FilterBench
+from filterlab.workbench.filter_state import from_session
+from filterlab.workbench.project import ProjectPicture
 
 __all__ = ["FiltersTab"]
 
@@ -58,6 +60,7 @@ class FiltersTab(Tab):
         #: What the last session's picture is read from, until another is opened: it may be on a
         #: disk that is not there today.
         self._waiting: Source | None = None
+        self._clean_look = self.look
         self._camera_copy: tuple[object, Picture] | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._build()
@@ -270,6 +273,7 @@ class FiltersTab(Tab):
             return
         self.desk.look = look
         self.actions_.refresh_look()
+        self.undo_changed.emit()  # a look belongs to the project, too
         frame = self.stage.frame
         if frame is not None and frame.outputs.revision == self.bench.revision:
             self._full_later.stop()
@@ -504,6 +508,55 @@ class FiltersTab(Tab):
         lower = state.get("lower")
         self.layout_.set_wanted(lower if isinstance(lower, bool) else None)
 
+    # Projects
+
+    def project_part(self) -> ProjectPart:
+        view = self.save_state()
+        del view["bench"], view["source"]
+        return ProjectPart(self.bench.session(), self._project_picture(), view)
+
+    def _project_picture(self) -> ProjectPicture | None:
+        source, picture = self._known_source(), self.bench.picture
+        if source is not None and source.kind in ("sample", "pattern"):
+            return ProjectPicture(source.kind, source.name)
+        if picture.title:
+            return ProjectPicture("pixels", picture.title, picture.pixels)
+        if source is not None:  # it is yet to be read
+            return ProjectPicture("pixels", source.title, file=Path(source.name))
+        return None
+
+    def show_project(self, part: ProjectPart) -> None:
+        self.panel_.camera_button.setChecked(False)
+        self.sources.cancel()
+        self._started = True
+        given = part.picture
+        state: dict[str, Any] = {**part.view}
+        if part.values is not None:
+            state["bench"] = dict(part.values)
+        if given is None or given.pixels is None or part.values is None:
+            if given is not None:
+                state["source"] = {"kind": given.kind, "name": given.name}
+            self.restore_state(state)
+        else:
+            bench = FilterBench()
+            picture = Picture(given.pixels, given.name or tr("picture"))
+            bench.begin_with(from_session(part.values, picture))
+            self._source = self._waiting = None
+            self._adopt(bench)
+            self._restore_ways(state)
+        self.mark_clean()
+
+    @property
+    def clean(self) -> bool:
+        return self.bench.clean and self.look == self._clean_look
+
+    def mark_clean(self) -> None:
+        self._clean_look = self.look
+        self.bench.mark_clean()
+
+    def project_mark(self) -> object:
+        return self.bench.state, self.look
+
     def hand_over(self) -> dict[str, Any]:
         # A drag under way ends here: the window that would hear of its end goes.
         self.drawing.finish()
@@ -511,12 +564,14 @@ class FiltersTab(Tab):
             editor.grid.finish()
         self.bench.close_groups()
         live = {"live": self.bench, "picture_source": self._source, "active": self.active}
-        return {**self.save_state(), **live, "waiting": self._waiting}
+        more = {"waiting": self._waiting, "clean_look": self._clean_look}
+        return {**self.save_state(), **live, **more}
 
     def take_over(self, state: dict[str, Any]) -> None:
         self._started = bool(state["live"].picture.title)
         self._source = state["picture_source"]
         self._waiting = state["waiting"]
+        self._clean_look = state["clean_look"]
         self.desk.active = state["active"]
         self._adopt(state["live"])
         self._restore_ways(state)

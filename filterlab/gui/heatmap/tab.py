@@ -31,7 +31,7 @@ from filterlab.gui.jobs import Latest
 from filterlab.gui.saying import Say
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
-from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Tab
+from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, ProjectPart, Tab
 from filterlab.pictures import COMPOSED, samples
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
@@ -43,6 +43,7 @@ from filterlab.workbench.heatmap_draw import Drawing, Scene, draw
 from filterlab.workbench.heatmap_jobs import Outcome
 from filterlab.workbench.heatmap_state import Look, Source, from_session
 from filterlab.workbench.outline import outline
+from filterlab.workbench.project import ProjectPicture, heatmap_part
 from filterlab.zoo.catalogue import default_model, last_used, remember_used
 
 __all__ = ["HeatmapTab"]
@@ -61,7 +62,7 @@ class HeatmapTab(Tab):
         self.bench = HeatmapBench(default_model(last_used()), self._kept_look())
         self.started = False
         self.first_source = Source(sample=COMPOSED)
-        self._copy: Path | None = None
+        self._copy: Kept | None = None
         self.drawing: Drawing | None = None
         self._drawn_of: tuple[Any, ...] = ()
         #: The map that is filling in, with its pyramid; None when nothing is.
@@ -229,6 +230,9 @@ class HeatmapTab(Tab):
             self.pictures.open(self.first_source)
             return
         copy, source = self._copy, self.first_source
+        if not isinstance(copy, Path):
+            self.pictures.open(source, copy)
+            return
 
         def job() -> Any:
             outcome: Outcome = yield from self.bench.open_job(Source(path=str(copy)))
@@ -682,6 +686,58 @@ class HeatmapTab(Tab):
         if source.path:
             self.left_out = ["path"]
         return Source(sample=COMPOSED), None
+
+    # Projects
+
+    def project_part(self) -> ProjectPart:
+        return ProjectPart(heatmap_part(self.bench.state), self._project_picture(), {})
+
+    def _project_picture(self) -> ProjectPicture:
+        shown = self.bench.shown
+        source = shown.source if shown is not None else self.first_source
+        if source.sample:
+            return ProjectPicture("sample", source.sample)
+        if shown is not None:
+            return ProjectPicture("pixels", source.name, shown.picture)
+        if self._copy is None:
+            return ProjectPicture("pixels", source.name, file=Path(source.path))
+        if isinstance(self._copy, Path):
+            return ProjectPicture("pixels", source.name, file=self._copy)
+        return ProjectPicture("pixels", source.name, self._copy)
+
+    def show_project(self, part: ProjectPart) -> None:
+        self.runs.cancel()
+        values, given = dict(part.values or {}), part.picture
+        known = values.get("model", "")
+        model = default_model(known)
+        restored, _ = from_session(values, model)
+        if part.values is not None and model.name != known:
+            restored = replace(restored, chosen=(), second=(), pins=())
+            self.show_error(
+                tr(
+                    "{name}, this project's model, is not on this computer; {other} is here."
+                ).format(name=known, other=model.title)
+            )
+        self.bench.restore(replace(restored, operated=restored.operated and model.ready))
+        self.first_source, self._copy = Source(sample=COMPOSED), None
+        if given is not None and given.pixels is not None:
+            self.first_source = Source(array_name=given.name or tr("picture"))
+            self._copy = given.pixels
+        elif given is not None:
+            self.first_source = Source(sample=given.name)
+        self.started = False
+        if self.isVisible():
+            self.activated()
+
+    @property
+    def clean(self) -> bool:
+        return self.bench.journal.clean
+
+    def mark_clean(self) -> None:
+        self.bench.journal.mark_clean()
+
+    def project_mark(self) -> object:
+        return self.bench.state
 
     def hand_over(self) -> dict[str, Any]:
         return {

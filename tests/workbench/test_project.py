@@ -1,0 +1,385 @@
+"""Project files: what is saved comes back, and no file a stranger made does harm."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from filterlab.errors import FilterLabError
+from filterlab.progress import run_job
+from filterlab.workbench.filter_bench import FilterBench
+from filterlab.workbench.filter_state import from_session, start_state
+from filterlab.workbench.heatmap_state import HeatmapState, Look
+from filterlab.workbench.project import (
+    Project,
+    ProjectPicture,
+    Task,
+    heatmap_part,
+    read_job,
+    write_job,
+)
+from filterlab.zoo.catalogue import default_model
+
+PHOTO = (np.random.default_rng(3).integers(0, 256, (30, 40, 3)) / np.float32(255)).astype("f4")
+GREY = np.random.default_rng(4).normal(0.5, 0.4, (20, 25)).astype("f4")
+TASK = Task("Find the edges", "Draw a kernel\nthat finds them.", "edges-1", ("size", "preset.0"))
+
+
+def example() -> tuple[Project, FilterBench]:
+    bench = FilterBench(PHOTO, "photo.jpg")
+    bench.set_size(7, 1)
+    bench.set_cell(1, 2, 3, 1 / 3)
+    bench.set_bias(0, -0.1)
+    bench.set_divisor(2, 8)
+    bench.set_pad("same")
+    bench.set_edge("wrap")
+    state = HeatmapState(
+        default_model(), True, chosen=(3, 1), look=Look(opacity=0.3, colours="viridis")
+    )
+    pictures = {
+        "filters": ProjectPicture("pixels", "photo.jpg", bench.picture.pixels),
+        "heatmap": ProjectPicture("pixels", "grey", GREY),
+    }
+    view = {"tab": "heatmap", "filters": {"brush": 0.5}}
+    return Project(bench.session(), heatmap_part(state), pictures, view, TASK), bench
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return run_job(write_job(example()[0], tmp_path / "work.filterlab"))
+
+
+def test_everything_comes_back(saved: Path) -> None:
+    wanted, bench = example()
+    found = run_job(read_job(saved))
+    state = from_session(found.filters or {}, bench.picture)
+    assert state.same(bench.state)
+    assert np.array_equal(state.kernels, bench.state.kernels)
+    assert (found.heatmap, found.view, found.task) == (wanted.heatmap, wanted.view, TASK)
+    for part, picture in wanted.pictures.items():
+        again = found.pictures[part]
+        assert again.name == picture.name
+        assert again.pixels is not None
+        assert picture.pixels is not None
+        assert again.pixels.dtype == np.float32
+        assert np.array_equal(again.pixels, picture.pixels)
+
+
+def test_a_photo_is_kept_as_png_and_numbers_as_npy(saved: Path) -> None:
+    names = zipfile.ZipFile(saved).namelist()
+    assert set(names) == {
+        "project.json", "task.json", "pictures/filters.png", "pictures/heatmap.npy",
+    }  # fmt: skip
+
+
+def test_samples_are_kept_by_name_and_files_are_read_when_saved(tmp_path: Path) -> None:
+    np.save(tmp_path / "numbers.npy", GREY)
+    project = Project(
+        start := FilterBench().session(),
+        None,
+        {"filters": ProjectPicture("pattern", "noise")},
+    )
+    found = run_job(read_job(run_job(write_job(project, tmp_path / "a.filterlab"))))
+    assert found.filters == start
+    assert (found.pictures["filters"].kind, found.pictures["filters"].name) == ("pattern", "noise")
+    project = Project(
+        start, None, {"filters": ProjectPicture("pixels", "n", file=tmp_path / "numbers.npy")}
+    )
+    path = run_job(write_job(project, tmp_path / "b.filterlab"))
+    (tmp_path / "numbers.npy").unlink()
+    pixels = run_job(read_job(path)).pictures["filters"].pixels
+    assert pixels is not None
+    assert np.array_equal(pixels[:, :, 1], GREY)
+
+
+def test_the_same_work_gives_the_same_bytes(tmp_path: Path, saved: Path) -> None:
+    other = run_job(write_job(example()[0], tmp_path / "other.filterlab"))
+    assert other.read_bytes() == saved.read_bytes()
+
+
+# --- strangers' files -----------------------------------------------------------------------------
+
+
+def members_of(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def zipped(members: list[tuple[Any, bytes]], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def edited(path: Path, change: Callable[[dict[str, Any]], object], member: str = "project.json"):
+    members = members_of(path)
+    values = json.loads(members[member])
+    change(values)
+    members[member] = json.dumps(values).encode()
+    return zipped(list(members.items()))
+
+
+def refused(tmp_path: Path, data: bytes) -> str:
+    """The one sentence about a file, which is left alone, as is everything around it."""
+    path = tmp_path / "bad.filterlab"
+    path.write_bytes(data)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FilterLabError) as caught:
+        run_job(read_job(path))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert path.read_bytes() == data
+    sentence = str(caught.value)
+    assert sentence.startswith("bad.filterlab: ")
+    assert "\n" not in sentence
+    assert len(sentence) < 250
+    return sentence
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.txt", "/etc/evil", "C:\\evil", "pictures/../../evil", "pictures\\filters.png",
+        "pictures/filters.png/", "pictures/filters.jpg", "project.json ", "PROJECT.JSON",
+        "./task.json", "pictures/filters.png\0.txt", "x" * 5000,
+    ],
+)  # fmt: skip
+def test_no_other_name_is_taken(tmp_path: Path, saved: Path, name: str) -> None:
+    info = zipfile.ZipInfo("placeholder")
+    info.filename = name
+    refused(tmp_path, zipped([*members_of(saved).items(), (info, b"evil")]))
+    assert not list(tmp_path.parent.glob("evil*"))
+
+
+def test_links_and_devices_are_refused(tmp_path: Path, saved: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(members_of(saved)["pictures/filters.png"])
+    for kind in (stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO):
+        members: list[tuple[Any, bytes]] = [
+            m for m in members_of(saved).items() if m[0] != "pictures/filters.png"
+        ]
+        link = zipfile.ZipInfo("pictures/filters.png")
+        link.create_system = 3
+        link.external_attr = (kind | 0o777) << 16
+        assert "pictures/filters.png" in refused(
+            tmp_path, zipped([*members, (link, str(secret).encode())])
+        )
+
+
+def test_no_path_outside_is_read(tmp_path: Path, saved: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(members_of(saved)["pictures/filters.png"])
+    for entry in (
+        {"kind": "file", "name": str(secret)},
+        {"kind": "pixels", "name": "x", "member": str(secret)},
+        {"kind": "sample", "name": str(secret)},
+        {"kind": "sample", "name": "../secret"},
+        {"kind": "pixels", "name": "x", "member": "project.json"},
+        {"kind": "pixels", "name": "x", "member": "pictures/heatmap.npy"},
+        {"kind": "pixels", "name": "x", "file": str(secret)},
+    ):
+        refused(tmp_path, edited(saved, lambda v, e=entry: v["filters"].update(picture=e)))
+    for key in ("path", "sample"):
+        refused(tmp_path, edited(saved, lambda v, k=key: v["heatmap"].update({k: str(secret)})))
+
+
+def test_a_name_twice_is_refused(tmp_path: Path, saved: Path) -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        data = zipped([*members_of(saved).items(), ("task.json", b"{}")])
+    assert "task.json" in refused(tmp_path, data)
+
+
+def test_a_bomb_costs_neither_time_nor_memory(tmp_path: Path, saved: Path) -> None:
+    members = members_of(saved)
+    zeros = bytes(200_000_000)
+    for name in ("project.json", "task.json"):
+        data = zipped(list((members | {name: zeros}).items()))
+        assert len(data) < 400_000
+        tracemalloc.start()
+        refused(tmp_path, data)
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+        tracemalloc.stop()
+
+
+def test_a_member_that_lies_about_its_size_is_refused(tmp_path: Path, saved: Path) -> None:
+    members = members_of(saved)
+    data = zipped(list((members | {"task.json": bytes(50_000_000)}).items()))
+    real = struct.pack("<I", 50_000_000)
+    assert data.count(real) == 2  # in its own header and in the directory
+    tracemalloc.start()
+    refused(tmp_path, data.replace(real, struct.pack("<I", 100)))
+    assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    tracemalloc.stop()
+
+
+def test_a_picture_bomb_is_refused_before_it_is_decoded(
+    tmp_path: Path, saved: Path, shared: Path
+) -> None:
+    members = members_of(saved)
+    members["pictures/filters.png"] = (shared / "bad_inputs/bomb.png").read_bytes()
+    tracemalloc.start()
+    assert "pictures/filters.png" in refused(tmp_path, zipped(list(members.items())))
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+def test_huge_counts_are_refused_before_they_are_listed(tmp_path: Path, saved: Path) -> None:
+    many = zipped([(f"{n}", b"") for n in range(20_000)], zipfile.ZIP_STORED)
+    assert "no FilterLab project" in refused(tmp_path, many)
+    data = bytearray(saved.read_bytes())
+    for at, count in ((-14, 2), (-12, 2), (-10, 4), (-6, 4)):
+        forged = bytearray(data)
+        end = len(forged) + at
+        forged[end : end + count] = b"\xff" * count
+        refused(tmp_path, bytes(forged))
+
+
+def test_zip64_and_comments_are_refused(tmp_path: Path, saved: Path) -> None:
+    data = saved.read_bytes()
+    locator = b"PK\6\7" + bytes(16)
+    refused(tmp_path, data[:-22] + locator + data[-22:])
+    refused(tmp_path, data + b"comment")
+    refused(tmp_path, b"#!/bin/sh\n" + data)
+
+
+def test_every_truncation_is_refused(tmp_path: Path, saved: Path) -> None:
+    data = saved.read_bytes()
+    for length in [*range(40), *range(40, len(data), 97), len(data) - 1]:
+        refused(tmp_path, data[:length])
+
+
+def test_flipped_bytes_never_give_a_traceback(tmp_path: Path, saved: Path) -> None:
+    data, rng = saved.read_bytes(), np.random.default_rng(5)
+    path = tmp_path / "bad.filterlab"
+    refusals = 0
+    for _ in range(400):
+        forged = bytearray(data)
+        for at in rng.integers(0, len(data), int(rng.integers(1, 4))):
+            forged[at] = int(rng.integers(0, 256))
+        path.write_bytes(bytes(forged))
+        try:
+            run_job(read_job(path))
+        except FilterLabError:
+            refusals += 1
+    assert refusals > 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"[]", b"null", b"{", b"\xff\xfe", b"{}", b'{"a":' * 200_000, b"[" * 3_000_000,
+        b'{"format":"filterlab-project","version":1,"view":{"a":NaN}}',
+        b'{"format":"filterlab-project","version":1,"view":{"a":Infinity}}',
+        b'{"format":"filterlab-project","version":1,"view":{"a":1e999}}',
+        b'{"format":"filterlab-project","version":1,"view":{"a":' + b"9" * 5000 + b"}}",
+        b'{"format":"filterlab-project","version":1,"view":{},"view":{}}',
+        b'{"format":"filterlab-project","version":1,"view":' + b'{"a":' * 30 + b"1" + b"}" * 31,
+        b'{"format":"filterlab-project","version":1,"view":{"a":"' + b"x" * 5000 + b'"}}',
+        b'{"format":"filterlab-project","version":1,"run":"rm"}',
+        b'{"format":"filterlab-project","version":true}',
+        b'{"format":"filterlab-project","version":0}',
+        b'{"format":"something","version":1}',
+    ],
+)  # fmt: skip
+def test_odd_json_is_refused(tmp_path: Path, text: bytes) -> None:
+    refused(tmp_path, zipped([("project.json", text)]))
+
+
+def test_a_newer_format_says_so(tmp_path: Path, saved: Path) -> None:
+    assert "newer" in refused(tmp_path, edited(saved, lambda v: v.update(version=2)))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("filters", "kernels", []), ("filters", "kernels", "x"), ("filters", "kernels", [[[[1]]]]),
+        ("filters", "kernels", [[[["a"] * 3] * 3]] * 3), ("filters", "bias", [1, 2]),
+        ("filters", "divisors", [1, 0, 1]), ("filters", "divisors", [1, 1e300, 1]),
+        ("filters", "sizes", [[99, 99]] * 3), ("filters", "sizes", [[2, 2]] * 3),
+        ("filters", "sizes", 7), ("filters", "settings", {"mode": "grey", "evil": 1}),
+        ("filters", "settings", {"stride": 10**9}), ("filters", "settings", {"dilation": 1.5}),
+        ("filters", "presets", [None] * 4), ("filters", "presets", [{"key": "os.system"}] * 3),
+        ("filters", "presets", [{"key": "gaussian", "parameters": {"sigma": "x"}}] * 3),
+        ("filters", "evil", 1), ("filters", "picture", "x"),
+        ("heatmap", "model", 3), ("heatmap", "look", []), ("heatmap", "look", {"opacity": 7}),
+        ("heatmap", "look", {"colours": "evil"}), ("heatmap", "look", {"names": 1}),
+        ("heatmap", "request", {"cells": -1}), ("heatmap", "request", {"density": "evil"}),
+        ("heatmap", "chosen", [1.5]), ("heatmap", "chosen", [-1]), ("heatmap", "chosen", "1"),
+        ("heatmap", "pins", [[1, 2, 3]]), ("heatmap", "operated", 1), ("heatmap", "evil", 1),
+    ],
+)  # fmt: skip
+def test_wrong_types_are_refused(
+    tmp_path: Path, saved: Path, part: str, key: str, value: Any
+) -> None:
+    refused(tmp_path, edited(saved, lambda v: v[part].update({key: value})))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("title", 1), ("title", "a\nb"), ("title", "x" * 201), ("text", None), ("lesson", "../x"),
+        ("locked", "size"), ("locked", [1]), ("locked", ["a b"]), ("locked", ["k"] * 101),
+        ("run", "x"),
+    ],
+)  # fmt: skip
+def test_odd_tasks_are_refused(tmp_path: Path, saved: Path, key: str, value: Any) -> None:
+    data = edited(saved, lambda v: v.update({key: value}), "task.json")
+    assert "task.json" in refused(tmp_path, data)
+
+
+def test_pictures_must_be_pictures(tmp_path: Path, saved: Path, shared: Path) -> None:
+    pickled = (shared / "bad_inputs/pickled.npy").read_bytes()
+    stream = io.BytesIO()
+    np.save(stream, np.full((4, 4), np.nan, np.float32))
+    huge = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118)
+    huge += (
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 1000000), }".ljust(117)
+        + b"\n"
+    )
+    for data in (pickled, stream.getvalue(), huge, b"", b"GIF89a"):
+        members = members_of(saved) | {"pictures/heatmap.npy": data}
+        refused(tmp_path, zipped(list(members.items())))
+    members = members_of(saved) | {"pictures/filters.png": (b"GIF89a" + bytes(50))}
+    refused(tmp_path, zipped(list(members.items())))
+
+
+def test_a_picture_that_nothing_uses_is_refused(tmp_path: Path, saved: Path) -> None:
+    refused(tmp_path, edited(saved, lambda v: v["filters"].pop("picture")))
+
+
+def test_what_is_no_file_is_said(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.filterlab", tmp_path):
+        with pytest.raises(FilterLabError, match="cannot be read"):
+            run_job(read_job(path))
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, saved: Path) -> None:
+    before = saved.read_bytes()
+    bad = Project(view={"x": float("nan")})
+    with pytest.raises(ValueError, match="Out of range"):
+        run_job(write_job(bad, saved))
+    assert saved.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [saved.name]
+    with pytest.raises(FilterLabError, match="cannot be written"):
+        run_job(write_job(Project(), tmp_path / "no" / "folder.filterlab"))
+
+
+def test_the_start_is_a_project(tmp_path: Path) -> None:
+    session = FilterBench().session()
+    path = run_job(write_job(Project(session), tmp_path / "a.filterlab"))
+    found = run_job(read_job(path))
+    state = start_state(None, "")
+    assert from_session(found.filters or {}, state.picture).same(state)
+    assert os.path.getsize(path) < 3000
