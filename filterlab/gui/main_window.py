@@ -260,8 +260,8 @@ class MainWindow(QMainWindow):
         mine: dict[str, MenuItems] = self._current.menu_actions() if self._current else {}
         around: dict[str, tuple[MenuItems, MenuItems]] = {
             "file": (
-                (*self.projects.actions, self._recent_menu, None),
-                (None, self.quit_action),
+                (*self.projects.actions, None),
+                (self._recent_menu, None, self.quit_action),
             ),
             "edit": ((self.undo_action, self.redo_action, None), ()),
             "view": (
