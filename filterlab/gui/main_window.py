@@ -194,7 +194,7 @@ class MainWindow(QMainWindow):
             "help": tr("&Help"),
         }
         self.menus: dict[str, QMenu] = {key: bar.addMenu(text) for key, text in titles.items()}
-        self._recent_menu = QMenu(tr("Open recent"), self)
+        self._recent_menu = QMenu(tr("Open &recent"), self)
         self._recent_menu.aboutToShow.connect(self._fill_recent)
         self._theme_menu = QMenu(tr("Theme"), self)
         group = QActionGroup(self)

@@ -79,7 +79,7 @@ class ProjectCommands(QObject):
             self._action(tr("New"), self.new, "Ctrl+N"),
             self._action(tr("Open pro&ject …"), self.choose, "Ctrl+Shift+O"),
             self._action(tr("Save &project"), self.save, "Ctrl+Alt+S"),
-            self._action(tr("Save project &as …"), self.save_as, "Ctrl+Alt+Shift+S"),
+            self._action(tr("Save proje&ct as …"), self.save_as, "Ctrl+Alt+Shift+S"),
         )
         for tab in tabs:
             tab.undo_changed.connect(self.changed)
