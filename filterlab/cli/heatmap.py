@@ -213,8 +213,8 @@ def _one(args: argparse.Namespace, path: Path) -> int:
     bench.restore_request(_request(args))
     bench.accept(run_job(bench.map_job()))
     bench.choose(wanted)
-    if bench.run.plan.method != "exact" and (args.json or args.report):
-        found = run_job(files.checked_job(bench.transplanted, bench.run, bench.classes))
+    if args.json or args.report:
+        found = run_job(files.checked_job(bench.transplanted, bench.run))
         bench.keep_agreement(found)
     slid = None
     if args.compare:

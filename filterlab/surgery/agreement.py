@@ -7,7 +7,7 @@ depends on the net, so it is measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,17 +93,16 @@ class Agreement:
         return self.text()
 
 
-def spread_cells(maps: ClassMaps, count: int, classes: Sequence[int] = ()) -> tuple[Cell, ...]:
+def spread_cells(maps: ClassMaps, count: int) -> tuple[Cell, ...]:
     """Up to ``count`` cells of a map: the best ones first, then each as far as can be from all.
 
-    The best are those of the named classes' sum, of the best class of a single cell, and of the
-    best for the picture as a whole. The same map always gives the same cells.
+    The best are those of the best class of a single cell, and of the best for the picture as a
+    whole. The same map always gives the same cells, whatever class is looked at: so that window,
+    command and folder tell the same figure.
     """
-    wanted = [list(classes)] if classes else []
-    wanted += [[int(maps.ranked(by)[0])] for by in ("peak", "mean")]
     found: list[Cell] = []
-    for some in wanted:
-        i, j = divmod(int(maps.values(some).argmax()), maps.cols)
+    for by in ("peak", "mean"):
+        i, j = divmod(int(maps.values([int(maps.ranked(by)[0])]).argmax()), maps.cols)
         if (i, j) not in found:
             found.append((i, j))
     del found[count:]
@@ -120,7 +119,6 @@ def agreement_job(
     maps: ClassMaps,
     most: int = 12,
     seconds: float = 1.0,
-    classes: Sequence[int] = (),
 ) -> Job[Agreement]:
     """Classify some windows of a map by the plain net.
 
@@ -133,8 +131,6 @@ def agreement_job(
     seconds : float
         Work at most, in nominal seconds (see :data:`filterlab.surgery.cost.NOMINAL_SPEED`), so
         that the same map is always asked about in the same windows.
-    classes : sequence of int
-        Classes whose best cell shall be among the windows.
 
     Raises
     ------
@@ -144,7 +140,7 @@ def agreement_job(
     """
     t = transplanted
     count = max(1, min(most, maps.rows * maps.cols, int(seconds / window_seconds(t))))
-    cells = spread_cells(maps, count, classes)
+    cells = spread_cells(maps, count)
     yield Progress("ask the classifier", 0, count + 1)
     classifier = Classifier(t, count)
     classifier.net.prepare()

@@ -572,7 +572,7 @@ class HeatmapBench:
     def agreement_job(self) -> Job[Outcome]:
         """Check the present map against the classifier on some of its windows."""
         done, run = self._there()
-        return heatmap_jobs.check_of(done, run, self.classes, self._map_key())
+        return heatmap_jobs.check_of(done, run, self._map_key())
 
     def alone_job(self, cell: Cell) -> Job[Outcome]:
         """Classify a cell's window by itself."""

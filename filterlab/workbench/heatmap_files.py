@@ -444,7 +444,7 @@ def _one(
     classes = classes or (int(maps.ranked("mean")[0]),)
     found = None
     if task.check and run.plan.method != "exact":
-        found = yield from checked_job(done, run, classes)
+        found = yield from checked_job(done, run)
     frame = Frame(shown, run, classes, task.second, task.look, labels, model, agreement=found)
     yield from overlay_job(frame, overlay, task.legend, task.words)
     array = map_values(frame)
@@ -462,10 +462,10 @@ def _one(
     )
 
 
-def checked_job(done: Transplanted, run: MapRun, classes: Sequence[int]) -> Job[Agreement | None]:
+def checked_job(done: Transplanted, run: MapRun) -> Job[Agreement | None]:
     """The check of a map, or None where the classifier has no one answer to a window."""
     try:
-        found = yield from agreement_job(done, run.maps, classes=classes)
+        found = yield from agreement_job(done, run.maps)
     except FilterLabError:
         return None
     return found

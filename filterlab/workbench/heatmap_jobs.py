@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,9 +139,9 @@ def map_of(
     return Outcome(map_key=map_key, run=run)
 
 
-def check_of(done: Transplanted, run: MapRun, classes: Sequence[int], map_key: Key) -> Job[Outcome]:
+def check_of(done: Transplanted, run: MapRun, map_key: Key) -> Job[Outcome]:
     """How well a map agrees with the classifier on some of its windows."""
-    found = yield from agreement_job(done, run.maps, classes=classes)
+    found = yield from agreement_job(done, run.maps)
     return Outcome(map_key=map_key, agreement=found)
 
 

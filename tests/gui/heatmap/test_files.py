@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from filterlab import caffe
+from filterlab.cli import main
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.settings import Settings
@@ -80,6 +82,37 @@ def test_saving_map_overlay_report_cell_and_net(ready, settled, save_as, tmp_pat
     assert "fc-conv" in net.params
     save(saves.save_net, "full.onnx")
     assert [level for level, _ in said if level == "error"] == []
+
+
+def test_what_the_window_saves_is_what_the_command_writes(
+    ready, settled, save_as, tmp_path, bright, capsys
+) -> None:
+    photo = tmp_path / "photo.png"
+    write_picture(photo, bright.picture((40, 24)))
+    ready.open_paths([photo])
+    settled(ready)
+    ready.bench.choose([1])
+    settled(ready)
+    for command, name in (
+        (ready.saves.save_overlay, "window.png"),
+        (ready.saves.save_map, "window.npy"),
+    ):
+        save_as(tmp_path / name)
+        command()
+        settled(ready)
+    model = ready.bench.model
+    net = ["--prototxt", str(model.prototxt), "--weights", str(model.weights_path)]
+    net += ["--mean", ",".join(map(str, model.mean_bgr)), "--scale", str(model.scale)]
+    out = ["--out", str(tmp_path / "command.png"), "--npy", str(tmp_path / "command.npy")]
+    how = ["--class", "1", "--cells", "13", "--json"]
+    assert main(["heatmap", str(photo), *net, *how, *out]) == 0
+    for suffix in (".png", ".npy"):
+        saved, written = (tmp_path / f"{who}{suffix}" for who in ("window", "command"))
+        assert saved.read_bytes() == written.read_bytes(), suffix
+    told = json.loads(capsys.readouterr().out)
+    agreement = ready.bench.agreement
+    assert told["classifier"]["windows"] == [list(cell) for cell in agreement.cells]
+    assert told["classifier"]["mean_difference_points"] == agreement.mean_points([1])
 
 
 def test_saving_where_nothing_can_be_written_is_said(ready, settled, save_as, tmp_path) -> None:
