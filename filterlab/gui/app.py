@@ -31,7 +31,7 @@ from filterlab.gui.settings import Settings
 __all__ = ["Desk", "make_application", "run_window"]
 
 #: After a signal, threads that are still at work are given up after so many seconds.
-_END_S = 0.7
+_END_S = 0.5
 
 _MOST_NAMED = 6
 

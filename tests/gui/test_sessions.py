@@ -371,3 +371,27 @@ def test_old_sessions_are_cleaned_up(tmp_path: Path) -> None:
     there = {f.name for f in kept.folder.iterdir()} - {"link"}
     assert there == {left.folder.name for left in found}
     assert outside.is_dir()
+
+
+def test_edits_before_the_first_picture_is_there_are_undone_one_by_one(
+    open_desk: Any, settled: Any, tmp_path: Path
+) -> None:
+    """The picture that a window begins with is no step, unless edits came before it."""
+    file = tmp_path / "rose.png"
+    write_picture(file, np.full((20, 30, 3), 0.2, np.float32))
+    tab = settled(open_desk(str(file)))
+    assert tab.undo_text() == ""
+    desk = open_desk()
+    bench = desk.window.tab("filters").bench
+    bench.set_cell(0, 0, 0, 0.25)
+    bench = settled(desk).bench
+    state, steps = bench.state, len(bench.journal)
+    assert [bench.undo() for _ in range(steps)] == ["Open picture", "Set cell"]
+    assert [bench.redo() for _ in range(steps)] == ["Set cell", "Open picture"]
+    assert bench.state.same(state)
+    # Undone to the beginning, another theme must not put a picture under the history.
+    while bench.undo():
+        pass
+    desk.rebuild()
+    assert desk.window.tab("filters").bench.redo() == "Set cell"
+    assert bench.picture.title == ""

@@ -387,7 +387,11 @@ class FiltersTab(Tab):
             self.sources.open(Source("sample", "chelsea", quiet=True))
 
     def _on_source(self, source: Source, picture: Picture) -> None:
-        put = self.bench.show_frame if source.quiet else self.bench.set_picture
+        # What a window begins with is no step to undo; but of what was edited before it came, each
+        # step knows the picture that was there.
+        begins = source.quiet or not self.bench.picture.title
+        alone = begins and not (self.bench.undo_name or self.bench.redo_name)
+        put = self.bench.show_frame if alone else self.bench.set_picture
         try:
             put(picture)
         except EXPECTED as error:
@@ -568,7 +572,8 @@ class FiltersTab(Tab):
         return {**self.save_state(), **live, **more}
 
     def take_over(self, state: dict[str, Any]) -> None:
-        self._started = bool(state["live"].picture.title)
+        live = state["live"]
+        self._started = bool(live.picture.title or live.undo_name or live.redo_name)
         self._source = state["picture_source"]
         self._waiting = state["waiting"]
         self._clean_look = state["clean_look"]

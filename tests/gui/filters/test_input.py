@@ -273,10 +273,11 @@ class SlowCamera:
     """The camera, opened as slowly as a real one; knows all that are open."""
 
     def __init__(self) -> None:
-        self.may_open = threading.Event()
+        self.asked, self.may_open = threading.Event(), threading.Event()
         self.open: list[Camera] = []
 
     def __call__(self, source: Any) -> Camera:
+        self.asked.set()
         assert self.may_open.wait(20)
         self.open.append(Camera(source))
         return self.open[-1]
@@ -298,6 +299,7 @@ def test_a_camera_is_released_when_the_window_closes_while_it_opens(
     qtbot: QtBot, tab: FiltersTab, slow: SlowCamera
 ) -> None:
     tab.panel_.camera_button.click()
+    assert slow.asked.wait(20)
     threading.Timer(0.05, slow.may_open.set).start()
     tab.shutdown()
     assert len(slow.open) == 1
