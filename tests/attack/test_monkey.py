@@ -28,7 +28,7 @@ def test_random_hands_find_nothing() -> None:
         (
             "from filterlab.workbench.filter_bench import FilterBench as B\n"
             "B.undo = lambda self: self.journal.undo().name",
-            "filters: Undo to depth",
+            ": Undo to depth",
         ),
         (
             "from filterlab.gui.widgets.kernel_grid import KernelGrid as G\n"
@@ -40,7 +40,7 @@ def test_random_hands_find_nothing() -> None:
 def test_what_is_wrong_is_found(tmp_path: Path, fault: str, said: str) -> None:
     code = (
         f"{fault}\nimport json, os, sys\nfrom pathlib import Path\n"
-        "from tools.attack import monkey\ntold = monkey.run(40, 4, 40, Path(sys.argv[1]))\n"
+        "from tools.attack import monkey\ntold = monkey.run(90, 4, 90, Path(sys.argv[1]))\n"
         "print(json.dumps(told['found']), flush=True)\nos._exit(0)\n"
     )
     env = {**os.environ, "FILTERLAB_DATA": str(tmp_path / "d"), "PYTHONPATH": str(monkey._TOP),
