@@ -1,5 +1,6 @@
 # make run    set everything up and open the window (without a display: the tour's pictures)
 # make test   set everything up, lint, check types, run the tests
+# make messages  collect the texts for the translators; see CONTRIBUTING
 # make bench  set everything up and print the benchmarks' tables
 # make tour   take the screenshots; make pictures renews those of the README
 # make monkey, fuzz, faults  attack the window, the readers and the disk; docs/reliability.md
@@ -14,7 +15,7 @@ BIN := .venv/bin
 endif
 TOUR ?= tour
 
-.PHONY: run test lint bench monkey fuzz faults tour pictures docs portable setup setup-test clean
+.PHONY: run test lint bench monkey fuzz faults tour pictures docs portable setup setup-test messages clean
 
 run: setup
 	@$(BIN)/python tools/run.py $(TOUR)
@@ -53,6 +54,9 @@ setup:
 
 setup-test:
 	@$(PYTHON) tools/setup_env.py [test]
+
+messages: setup-test
+	$(BIN)/python tools/messages.py
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

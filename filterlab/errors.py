@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from filterlab.caffe.text import Text
+
 __all__ = ["FilterLabError", "one_line"]
 
 _LONGEST = 300  # characters of someone else's text that are passed on
@@ -12,7 +17,25 @@ class FilterLabError(Exception):
 
     The command line prints it after ``filterlab: error:``; the window shows it in its message
     strip. Errors of the engine are :class:`filterlab.caffe.CaffeError` and are treated alike.
+
+    Parameters
+    ----------
+    template : str
+        The sentence in English, with ``{named}`` places.
+    **args
+        What stands in them; see :class:`filterlab.caffe.text.Text`.
+
+    Attributes
+    ----------
+    message : Text
+        The same, to be told in other languages; ``str(error)`` is its English.
     """
+
+    def __init__(self, template: str = "", /, **args: Any) -> None:
+        from filterlab.caffe.text import Text  # late: the command line's help needs no engine
+
+        self.message: Text = Text(template, **args)
+        super().__init__(self.message)
 
 
 def one_line(text: str) -> str:

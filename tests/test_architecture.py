@@ -17,10 +17,10 @@ _ALLOWED = {
     "caffe": {"caffe"},
     "pictures": _BASE | {"caffe", "pictures"},
     "surgery": _BASE | {"caffe", "pictures", "surgery"},
-    "zoo": _BASE | {"caffe", "pictures", "zoo"},
+    "zoo": _BASE | {"languages", "caffe", "pictures", "zoo"},
     "workbench": _BASE | {"caffe", "pictures", "surgery", "zoo", "workbench"},
     "cli": _BASE | {"caffe", "pictures", "surgery", "zoo", "workbench", "cli", "gui"},
-    "gui": _BASE | {"caffe", "pictures", "surgery", "zoo", "workbench", "gui"},
+    "gui": _BASE | {"languages", "caffe", "pictures", "surgery", "zoo", "workbench", "gui"},
 }
 
 

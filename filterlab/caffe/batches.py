@@ -38,19 +38,30 @@ class Batches:
             self._data = np.asarray(data, np.float32)
             self._labels = np.asarray(labels, np.float32).reshape(-1)
         except (TypeError, ValueError) as error:
-            raise CaffeError(f"set_input_arrays(…): not arrays of numbers: {error}") from None
+            raise CaffeError(
+                "set_input_arrays(…): not arrays of numbers: {error}", error=error
+            ) from None
         self._next = 0
         shape = self._shapes[0]
         if self._data.ndim != 4 or self._data.shape[1:] != shape[1:]:
             layer.fail(
-                f"takes pictures of {shape_text(shape[1:])}, but data is "
-                f"{shape_text(self._data.shape)}; give N x {shape_text(shape[1:])}"
+                "takes pictures of {shape}, but data is {shape2}; give N x {shape}",
+                shape=shape_text(shape[1:]),
+                shape2=shape_text(self._data.shape),
             )
         count = len(self._data)
         if not count or count % shape[0]:
-            layer.fail(f"{count} pictures are no multiple of its batch_size {shape[0]}")
+            layer.fail(
+                "{count} pictures are no multiple of its batch_size {shape}",
+                count=count,
+                shape=shape[0],
+            )
         if len(self._labels) != count:
-            layer.fail(f"{count} pictures, but {len(self._labels)} labels; give one for each")
+            layer.fail(
+                "{count} pictures, but {labels} labels; give one for each",
+                count=count,
+                labels=len(self._labels),
+            )
 
     def fill(self, blobs: Mapping[str, Blob]) -> None:
         """Put the next batch into the layer's tops."""

@@ -60,15 +60,27 @@ def check_shape(shape: Iterable[int], what: str) -> Shape:
     """
     dims = tuple(int(n) for n in shape)
     if len(dims) > MAX_AXES:
-        raise CaffeError(f"{what} has {len(dims)} axes; a blob has at most {MAX_AXES}")
+        raise CaffeError(
+            "{what} has {count} axes; a blob has at most {most}",
+            what=what,
+            count=len(dims),
+            most=MAX_AXES,
+        )
     for n in dims:
         if n < 0:
-            raise CaffeError(f"{what} has the shape {shape_text(dims)}; sizes cannot be negative")
+            raise CaffeError(
+                "{what} has the shape {shape}; sizes cannot be negative",
+                what=what,
+                shape=shape_text(dims),
+            )
     count = math.prod(n for n in dims if n)
     if count > MAX_BLOB_COUNT:
         raise CaffeError(
-            f"{what} has the shape {shape_text(dims)}, {count:.3g} values; "
-            f"a blob holds at most {MAX_BLOB_COUNT}"
+            "{what} has the shape {shape}, {count:.3g} values; a blob holds at most {most}",
+            what=what,
+            shape=shape_text(dims),
+            count=count,
+            most=MAX_BLOB_COUNT,
         )
     return dims
 
@@ -210,7 +222,9 @@ class Blob:
 
     def _legacy(self, axis: int, name: str) -> int:
         if len(self._shape) > 4:
-            raise CaffeError(f"a blob of {len(self._shape)} axes has no {name}: use shape")
+            raise CaffeError(
+                "a blob of {shape} axes has no {name}: use shape", shape=len(self._shape), name=name
+            )
         return self._shape[axis] if axis < len(self._shape) else 1
 
     @property
@@ -249,7 +263,7 @@ class Blob:
                 dims = tuple(dims[0])
             shape = tuple(operator.index(n) for n in dims)
         except TypeError:
-            raise CaffeError(f"Blob.reshape{dims}: sizes must be integers") from None
+            raise CaffeError("Blob.reshape{dims}: sizes must be integers", dims=dims) from None
         self._set_shape(check_shape(shape, "the blob"))
 
     def _set_shape(self, shape: Shape) -> None:
@@ -275,8 +289,11 @@ class Blob:
         if isinstance(source, Blob):
             if source.count != self.count:
                 raise CaffeError(
-                    f"cannot share {shape_text(source.shape)} as {shape_text(self._shape)}: "
-                    f"{source.count} values are not {self.count}"
+                    "cannot share {shape} as {shape2}: {count} values are not {count2}",
+                    shape=shape_text(source.shape),
+                    shape2=shape_text(self._shape),
+                    count=source.count,
+                    count2=self.count,
                 )
             self._storage = source._storage
             return
@@ -285,8 +302,11 @@ class Blob:
             raise CaffeError("only a writable float32 array in C order can be shared")
         if array.size != self.count:
             raise CaffeError(
-                f"cannot share {shape_text(array.shape)} as {shape_text(self._shape)}: "
-                f"{array.size} values are not {self.count}"
+                "cannot share {shape} as {shape2}: {size} values are not {count}",
+                shape=shape_text(array.shape),
+                shape2=shape_text(self._shape),
+                size=array.size,
+                count=self.count,
             )
         storage = Storage(self.count)
         storage.adopt(array.reshape(-1))

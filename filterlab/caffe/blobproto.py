@@ -28,7 +28,9 @@ def read_blobproto(path: str | os.PathLike[str]) -> FloatArray:
     with open_bytes(path) as data:
         blob = Walker(data, name, "binaryproto").blob(Message(0, len(data), "the blob"))
     if not blob.size:
-        raise CaffeError(f"{name}: holds no values; give a .binaryproto or .npy file here")
+        raise CaffeError(
+            "{name}: holds no values; give a .binaryproto or .npy file here", name=name
+        )
     return blob
 
 
@@ -59,11 +61,13 @@ def read_mean(path: str | os.PathLike[str]) -> FloatArray:
             mean = parse_npy(whole, name).astype(np.float32)
     else:
         if name.lower().endswith((".npy", ".npz")):
-            raise CaffeError(f"{name}: no .npy file; export the mean again")
+            raise CaffeError("{name}: no .npy file; export the mean again", name=name)
         mean = read_blobproto(path)
     if mean.ndim == 4 and mean.shape[0] == 1:
         mean = mean[0]
     if mean.ndim not in (1, 2, 3) or not mean.size:
         shape = "x".join(map(str, mean.shape)) or "()"
-        raise CaffeError(f"{name}: a mean must be C, HxW or CxHxW, not {shape}")
+        raise CaffeError(
+            "{name}: a mean must be C, HxW or CxHxW, not {shape}", name=name, shape=shape
+        )
     return mean

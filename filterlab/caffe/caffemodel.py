@@ -13,6 +13,7 @@ import numpy.typing as npt
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.text import Text
 from filterlab.caffe.wire import (
     BYTES,
     VARINT,
@@ -31,11 +32,11 @@ Steps = Generator[tuple[str, float], None, dict[str, list[FloatArray]]]
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _SIGNATURES = {
-    b"PK\x03\x04": "a zip archive (or PyTorch file)",
-    b"\x1f\x8b": "a gzip archive",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\x93NUMPY": "a NumPy array",
+    b"PK\x03\x04": Text("a zip archive (or PyTorch file)"),
+    b"\x1f\x8b": Text("a gzip archive"),
+    b"\x89PNG": Text("a PNG picture"),
+    b"\xff\xd8\xff": Text("a JPEG picture"),
+    b"\x93NUMPY": Text("a NumPy array"),
 }
 _PROTOBUF_LIMIT = 2**31 - 1
 # Fields of NetParameter whose wire type tells a caffemodel from another protobuf file.
@@ -56,21 +57,26 @@ def _refuse_other_files(data: memoryview | FileBytes, path: str) -> None:
     """Name the likeliest mistakes: text, a page saved from the web, a picture, an archive."""
     head = bytes(data[:4096])
     if not head:
-        raise CaffeError(f"{path}: there are no bytes; give a caffemodel here")
+        raise CaffeError("{path}: there are no bytes; give a caffemodel here", path=path)
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise CaffeError(f"{path}: a web page, not weights; download the caffemodel itself")
+        raise CaffeError(
+            "{path}: a web page, not weights; download the caffemodel itself", path=path
+        )
     if start.startswith(b"version https://git-lfs"):
         raise CaffeError(
-            f"{path}: a Git LFS pointer, not weights; fetch the file with 'git lfs pull'"
+            "{path}: a Git LFS pointer, not weights; fetch the file with 'git lfs pull'", path=path
         )
     if not re.search(rb"[^\t\n\r -~\x80-\xff]", head):
         raise CaffeError(
-            f"{path}: text, not weights; give a caffemodel here, and a prototxt as the net"
+            "{path}: text, not weights; give a caffemodel here, and a prototxt as the net",
+            path=path,
         )
     for signature, kind in _SIGNATURES.items():
         if head.startswith(signature):
-            raise CaffeError(f"{path}: {kind}, not weights; give a caffemodel here")
+            raise CaffeError(
+                "{path}: {kind}, not weights; give a caffemodel here", path=path, kind=kind
+            )
 
 
 def _layer(
@@ -83,7 +89,7 @@ def _layer(
         if number == name_field:
             walker.expect(wire, (BYTES,), where, "name")
             name = walker.text(start, end)
-            where.what = f"layer {shown(name)}"
+            where.what = Text("layer {layer}", layer=shown(name))
         elif number == blobs_field:
             walker.expect(wire, (BYTES,), where, "blobs")
             ranges.append((start, end))
@@ -92,7 +98,11 @@ def _layer(
             name, inner = _layer(walker, Message(start, end, where.what), 1, 50, None)
             blobs += inner
     for index, (start, end) in enumerate(ranges):
-        blobs.append(Message(start, end, f"blob {index} of layer {shown(name)}"))
+        blobs.append(
+            Message(
+                start, end, Text("blob {whole} of layer {layer}", whole=index, layer=shown(name))
+            )
+        )
     return name, blobs
 
 
@@ -105,10 +115,10 @@ def _layers(walker: Walker, net: Message) -> Iterator[tuple[str, list[Message], 
         if number not in (2, 100):
             continue
         index += 1
-        where = Message(start, end, f"layer {index}")
+        where = Message(start, end, Text("layer {whole}", whole=index))
         name_field, blobs_field, v0_field = (1, 7, None) if number == 100 else (4, 6, 1)
         name, blobs = _layer(walker, where, name_field, blobs_field, v0_field)
-        net.what = f"the net, after layer {shown(name)}"
+        net.what = Text("the net, after layer {layer}", layer=shown(name))
         yield name, blobs, end
     if not index:
         walker.fail("holds no layers; give a caffemodel here")
@@ -194,7 +204,7 @@ def layers_with_weights(path: str | os.PathLike[str]) -> list[str]:
         if data[:8] != _HDF5_SIGNATURE:
             _refuse_other_files(data, name)
             walker = Walker(data, name, "caffemodel")
-            layers = _layers(walker, Message(0, len(data), "the net"))
+            layers = _layers(walker, Message(0, len(data), Text("the net")))
             return list(dict.fromkeys(layer for layer, blobs, _ in layers if blobs))
     return list(_of_hdf5(path, None))
 
@@ -213,7 +223,7 @@ def _parsing(data: memoryview | FileBytes, path: str, only: Collection[str] | No
     _refuse_other_files(data, path)
     walker = Walker(data, path, "caffemodel")
     found: dict[str, list[FloatArray]] = {}
-    for layer, blobs, end in _layers(walker, Message(0, len(data), "the net")):
+    for layer, blobs, end in _layers(walker, Message(0, len(data), Text("the net"))):
         # Of two layers with one name, as for two phases, the later with blobs counts.
         if blobs and (only is None or layer in only):
             found[layer] = [walker.blob(blob) for blob in blobs]
@@ -282,10 +292,16 @@ def write_weights(
     """
     name = os.fspath(path)
     if net.layers:
-        raise CaffeError(f"{name}: the net to save is of an old generation; upgrade it first")
+        raise CaffeError(
+            "{name}: the net to save is of an old generation; upgrade it first", name=name
+        )
     strange = weights.keys() - {layer.name for layer in net.layer}
     if strange:
-        raise CaffeError(f"{name}: no layer is named {sorted(strange)[0]!r} in the net to save")
+        raise CaffeError(
+            "{name2}: no layer is named {name!r} in the net to save",
+            name2=name,
+            name=sorted(strange)[0],
+        )
     top = caffe_pb2.NetParameter()
     top.CopyFrom(net)
     del top.layer[:]
@@ -310,8 +326,10 @@ def write_weights(
         total += len(head) + size
     if total > _PROTOBUF_LIMIT:
         raise CaffeError(
-            f"{name}: {total} bytes pass the 2 GiB that a caffemodel can hold; save as HDF5 "
-            "(save_hdf5) instead"
+            "{name}: {total} bytes pass the 2 GiB that a caffemodel can hold; save as "
+            "HDF5 (save_hdf5) instead",
+            name=name,
+            total=total,
         )
     with atomic_write(path) as stream:
         for part in parts:

@@ -31,7 +31,11 @@ def transformer_for(
     name = net.inputs[0]
     shape = tuple(net.blobs[name].shape)
     if len(shape) != 4:
-        raise CaffeError(f"input {name!r} is {'x'.join(map(str, shape))}; pictures need NxCxHxW")
+        raise CaffeError(
+            "input {name!r} is {shape}; pictures need NxCxHxW",
+            name=name,
+            shape="x".join(map(str, shape)),
+        )
     transformer = io.Transformer({name: shape})
     transformer.set_transpose(name, (2, 0, 1))
     if mean is not None:
@@ -79,7 +83,9 @@ class Classifier(Net):
         self.crop_dims = np.array(self.blobs[self.inputs[0]].shape[2:])
         self.image_dims = self.crop_dims if image_dims is None else np.array(image_dims)
         if self.image_dims.shape != (2,) or self.image_dims.dtype.kind not in "iuf":
-            raise CaffeError(f"image_dims must be (height, width), not {image_dims!r}")
+            raise CaffeError(
+                "image_dims must be (height, width), not {image_dims!r}", image_dims=image_dims
+            )
 
     def predict(self, inputs: Sequence[Array], oversample: bool = True) -> Array:
         """Class probabilities of pictures.
@@ -114,8 +120,12 @@ class Classifier(Net):
         else:
             if np.any(self.image_dims < self.crop_dims):
                 raise CaffeError(
-                    f"image_dims {height}x{width} are smaller than the net's input "
-                    f"{self.crop_dims[0]}x{self.crop_dims[1]}; take larger ones"
+                    "image_dims {height}x{width} are smaller than the net's input "
+                    "{crop_dims}x{crop_dims2}; take larger ones",
+                    height=height,
+                    width=width,
+                    crop_dims=self.crop_dims[0],
+                    crop_dims2=self.crop_dims[1],
                 )
             y, x = (int(start) for start in (self.image_dims - self.crop_dims) / 2.0)
             pictures = pictures[:, y : y + self.crop_dims[0], x : x + self.crop_dims[1], :]

@@ -66,15 +66,25 @@ class Detector(Net):
         except (TypeError, ValueError):
             self.context_pad = -1
         if self.context_pad < 0:
-            raise CaffeError(f"context_pad must be a number of pixels, not {context_pad!r}")
+            raise CaffeError(
+                "context_pad must be a number of pixels, not {context_pad!r}",
+                context_pad=context_pad,
+            )
         if not self.context_pad:
             return
         if height != width:
-            raise CaffeError(f"context_pad needs a square input; {name!r} is {height}x{width}")
+            raise CaffeError(
+                "context_pad needs a square input; {name!r} is {height}x{width}",
+                name=name,
+                height=height,
+                width=width,
+            )
         if 2 * self.context_pad >= width:
             raise CaffeError(
-                f"a context_pad of {self.context_pad} leaves nothing of the input's {width} "
-                "pixels; take a smaller one"
+                "a context_pad of {context_pad} leaves nothing of the input's {width} "
+                "pixels; take a smaller one",
+                context_pad=self.context_pad,
+                width=width,
             )
         # Outside the picture stands the mean, in the picture's own terms, so that the
         # preprocessing makes it zero.
@@ -100,7 +110,7 @@ class Detector(Net):
             y0, x0, y1, x1 = (int(edge) for edge in box)
         except (TypeError, ValueError, OverflowError):
             raise CaffeError(
-                f"{window!r} is no window; give ymin, xmin, ymax, xmax in pixels"
+                "{window!r} is no window; give ymin, xmin, ymax, xmax in pixels", window=window
             ) from None
         if not self.context_pad:
             return im[max(y0, 0) : y1, max(x0, 0) : x1]
@@ -157,9 +167,12 @@ class Detector(Net):
                 crop = self.crop(picture, window)
                 if not crop.size:
                     raise CaffeError(
-                        f"{os.fspath(filename)}: the window {tuple(window)} shows nothing of the "
-                        f"{picture.shape[0]}x{picture.shape[1]} picture; "
-                        "give ymin, xmin, ymax, xmax"
+                        "{path}: the window {tuple} shows nothing of the "
+                        "{shape}x{shape2} picture; give ymin, xmin, ymax, xmax",
+                        path=os.fspath(filename),
+                        tuple=tuple(window),
+                        shape=picture.shape[0],
+                        shape2=picture.shape[1],
                     )
                 crops.append(self.transformer.preprocess(name, crop))
                 found.append({"window": window, "prediction": None, "filename": filename})

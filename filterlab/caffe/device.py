@@ -57,7 +57,9 @@ def set_device(device: int) -> None:
     except (TypeError, ValueError, OverflowError):
         number = -1
     if number < 0:
-        raise CaffeError(f"set_device({device!r}): GPUs are counted 0, 1, 2 …; give such a number")
+        raise CaffeError(
+            "set_device({device!r}): GPUs are counted 0, 1, 2 …; give such a number", device=device
+        )
     with _lock:
         _device = number
 

@@ -222,7 +222,7 @@ def draw_net(
     try:
         return graph.create(format=ext)
     except Exception as error:  # pydot raises many types where Graphviz is missing
-        raise CaffeError(f"Graphviz cannot draw the net: {error}") from error
+        raise CaffeError("Graphviz cannot draw the net: {error}", error=error) from error
 
 
 def draw_net_to_file(

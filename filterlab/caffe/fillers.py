@@ -43,7 +43,9 @@ def set_random_seed(seed: int) -> None:
     except (TypeError, ValueError, OverflowError):
         number = -1
     if number < 0:
-        raise CaffeError(f"set_random_seed({seed!r}): the seed must be a whole number, 0 or more")
+        raise CaffeError(
+            "set_random_seed({seed!r}): the seed must be a whole number, 0 or more", seed=seed
+        )
     with _lock:
         _seeds = np.random.SeedSequence(number)
 
@@ -142,10 +144,13 @@ def check(param: Any, shape: tuple[int, ...]) -> None:
         For an unknown type, or a bilinear filler on a kernel that is not square.
     """
     if param.type not in FILLERS:
-        raise CaffeError(f"unknown filler '{param.type}'; known are {', '.join(FILLERS)}")
+        raise CaffeError(
+            "unknown filler '{type}'; known are {known}", type=param.type, known=", ".join(FILLERS)
+        )
     if param.type == "bilinear" and (len(shape) != 4 or shape[2] != shape[3]):
         raise CaffeError(
-            f"the bilinear filler needs a square kernel of 4 axes, not the shape {shape}"
+            "the bilinear filler needs a square kernel of 4 axes, not the shape {shape}",
+            shape=shape,
         )
 
 

@@ -36,8 +36,11 @@ class ByName(OrderedDict[str, T]):
     def __setitem__(self, name: str, value: Any) -> NoReturn:
         row = "[0]" if self._path.endswith("params") else ""
         raise CaffeError(
-            f"{self._path}[{name!r}] = … changes nothing in the net; write the values into it: "
-            f"{self._path}[{name!r}]{row}.data[...] = …"
+            "{path}[{name!r}] = … changes nothing in the net; write the values into it: "
+            "{path}[{name!r}]{row}.data[...] = …",
+            path=self._path,
+            name=name,
+            row=row,
         )
 
     def __missing__(self, name: Any) -> NoReturn:
@@ -51,7 +54,9 @@ class ByName(OrderedDict[str, T]):
         self.clear()
 
     def clear(self) -> NoReturn:
-        raise CaffeError(f"{self._path} belongs to the net: nothing can be taken out of it")
+        raise CaffeError(
+            "{path} belongs to the net: nothing can be taken out of it", path=self._path
+        )
 
     def pop(self, *args: Any, **kwargs: Any) -> NoReturn:
         self.clear()
@@ -76,6 +81,7 @@ class BlobRow(list[T]):
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise CaffeError(
-            f"net.params[…][{index}] = … changes nothing in the net; write the values into it: "
-            f"net.params[…][{index}].data[...] = …"
+            "net.params[…][{index}] = … changes nothing in the net; write the values "
+            "into it: net.params[…][{index}].data[...] = …",
+            index=index,
         )

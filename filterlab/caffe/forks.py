@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.text import Text
 
 __all__ = ["HARMLESS", "HONOURED", "KNOWN_TO", "REFUSED", "check_field", "translate"]
 
@@ -31,32 +32,32 @@ HONOURED = frozenset(
 
 #: Fields of forks without which results would be others: the values that change nothing, and why.
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
-    "pooling_param.pad_type": (("0", "CAFFE"), "it pads in another way than Caffe"),
-    "pooling_param.pad_l": (("0",), "it pads each side by itself"),
-    "pooling_param.pad_r": (("0",), "it pads each side by itself"),
-    "pooling_param.pad_t": (("0",), "it pads each side by itself"),
-    "pooling_param.pad_b": (("0",), "it pads each side by itself"),
-    "convolution_param.pad_type": (("0", "CAFFE"), "it pads in another way than Caffe"),
-    "convolution_param.pad_l": (("0",), "it pads each side by itself"),
-    "convolution_param.pad_r": (("0",), "it pads each side by itself"),
-    "convolution_param.pad_t": (("0",), "it pads each side by itself"),
-    "convolution_param.pad_b": (("0",), "it pads each side by itself"),
-    "convolution_param.relu": (("false",), "it puts a ReLU behind the convolution"),
-    "convolution_param.kernel_d": ((), "it convolves along a third axis"),
-    "convolution_param.weight_normalization": (("false",), "it scales the kernels"),
-    "inner_product_param.normalize": (("false",), "it scales the weights to length 1"),
-    "inner_product_param.weight_norm": (("false",), "it scales the weights to length 1"),
-    "eltwise_param.coeff_blob": (("false",), "it takes the coefficients from a blob"),
-    "eltwise_param.broadcast": (("false",), "it stretches the smaller blob"),
-    "crop_param.offset_height": (("0",), "it places the crop; give offset in its place"),
-    "crop_param.offset_width": (("0",), "it places the crop; give offset in its place"),
-    "bn_param.icf": (("false",), "it is folded into another layer"),
-    "detection_output_param.objectness_score": ((), "it leaves out boxes by a second score"),
-    "prior_box_param.density": ((), "it lays several boxes into each cell"),
-    "prior_box_param.fixed_size": ((), "it lays several boxes into each cell"),
-    "interp_param.align_corners": (("true",), "it lays the grids otherwise"),
-    "upsample_param.mode": (("NEAREST", "0"), "it interpolates"),
-    "layer.quantization_param": ((), "it rounds weights and values to few bits"),
+    "pooling_param.pad_type": (("0", "CAFFE"), Text("it pads in another way than Caffe")),
+    "pooling_param.pad_l": (("0",), Text("it pads each side by itself")),
+    "pooling_param.pad_r": (("0",), Text("it pads each side by itself")),
+    "pooling_param.pad_t": (("0",), Text("it pads each side by itself")),
+    "pooling_param.pad_b": (("0",), Text("it pads each side by itself")),
+    "convolution_param.pad_type": (("0", "CAFFE"), Text("it pads in another way than Caffe")),
+    "convolution_param.pad_l": (("0",), Text("it pads each side by itself")),
+    "convolution_param.pad_r": (("0",), Text("it pads each side by itself")),
+    "convolution_param.pad_t": (("0",), Text("it pads each side by itself")),
+    "convolution_param.pad_b": (("0",), Text("it pads each side by itself")),
+    "convolution_param.relu": (("false",), Text("it puts a ReLU behind the convolution")),
+    "convolution_param.kernel_d": ((), Text("it convolves along a third axis")),
+    "convolution_param.weight_normalization": (("false",), Text("it scales the kernels")),
+    "inner_product_param.normalize": (("false",), Text("it scales the weights to length 1")),
+    "inner_product_param.weight_norm": (("false",), Text("it scales the weights to length 1")),
+    "eltwise_param.coeff_blob": (("false",), Text("it takes the coefficients from a blob")),
+    "eltwise_param.broadcast": (("false",), Text("it stretches the smaller blob")),
+    "crop_param.offset_height": (("0",), Text("it places the crop; give offset in its place")),
+    "crop_param.offset_width": (("0",), Text("it places the crop; give offset in its place")),
+    "bn_param.icf": (("false",), Text("it is folded into another layer")),
+    "detection_output_param.objectness_score": ((), Text("it leaves out boxes by a second score")),
+    "prior_box_param.density": ((), Text("it lays several boxes into each cell")),
+    "prior_box_param.fixed_size": ((), Text("it lays several boxes into each cell")),
+    "interp_param.align_corners": (("true",), Text("it lays the grids otherwise")),
+    "upsample_param.mode": (("NEAREST", "0"), Text("it interpolates")),
+    "layer.quantization_param": ((), Text("it rounds weights and values to few bits")),
 }
 
 #: Fields of forks that say how to compute, train or print, and nothing about results.
@@ -189,8 +190,11 @@ def check_field(where: str, value: str, place: str) -> bool:
     refused = REFUSED.get(key)
     if refused is not None and value not in refused[0]:
         raise CaffeError(
-            f"{place}: the field '{key}' of a Caffe fork is not in this engine, and without it "
-            f"results would be others: {refused[1]}"
+            "{place}: the field '{field}' of a Caffe fork is not in this engine, and "
+            "without it results would be others: {reason}",
+            place=place,
+            field=key,
+            reason=refused[1],
         )
     return key in HARMLESS or refused is not None
 

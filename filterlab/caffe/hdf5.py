@@ -12,6 +12,7 @@ import numpy.typing as npt
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.text import Text
 from filterlab.caffe.wire import shape_text
 
 __all__ = ["read_weights", "write_weights"]
@@ -26,12 +27,20 @@ _RATIO_LIMIT = 1100
 
 def _read_blob(dataset: Any, where: str) -> FloatArray:
     if dataset.dtype.kind not in "fiu":
-        raise CaffeError(f"{where} holds {dataset.dtype}, not numbers; export the weights again")
+        raise CaffeError(
+            "{where} holds {dtype}, not numbers; export the weights again",
+            where=where,
+            dtype=dataset.dtype,
+        )
     size = int(np.prod(dataset.shape, dtype=object))
     if 4 * size > max(1 << 20, _RATIO_LIMIT * dataset.id.get_storage_size()):
         raise CaffeError(
-            f"{where}: its shape {shape_text(dataset.shape)} says {size} values, but only "
-            f"{dataset.id.get_storage_size()} bytes are there; copy or download the file again"
+            "{where}: its shape {shape} says {size} values, but only {found} bytes are "
+            "there; copy or download the file again",
+            where=where,
+            shape=shape_text(dataset.shape),
+            size=size,
+            found=dataset.id.get_storage_size(),
         )
     array = np.empty(dataset.shape, np.float32)
     if size:
@@ -50,7 +59,11 @@ def _collect(
     import h5py
 
     if depth > _DEPTH_LIMIT:
-        raise CaffeError(f"{path}: groups nested more than {_DEPTH_LIMIT} deep; no weights file")
+        raise CaffeError(
+            "{path}: groups nested more than {most} deep; no weights file",
+            path=path,
+            most=_DEPTH_LIMIT,
+        )
     blobs: dict[int, FloatArray] = {}
     for key in group:
         # A link could lead to another file, or back up.
@@ -63,12 +76,18 @@ def _collect(
         elif only is not None and prefix not in only:
             continue
         elif isinstance(item, h5py.Dataset) and key.isascii() and key.isdigit() and prefix:
-            blobs[int(key)] = _read_blob(item, f"{path}: blob {key} of layer {prefix!r}")
+            blobs[int(key)] = _read_blob(
+                item,
+                Text("{path}: blob {whole} of layer {layer!r}", path=path, whole=key, layer=prefix),
+            )
     if blobs:
         if sorted(blobs) != list(range(len(blobs))) or len(blobs) > _BLOBS_LIMIT:
             raise CaffeError(
-                f"{path}: layer {prefix!r} has the blobs {sorted(blobs)[:8]}; they must count "
-                "0, 1, 2 …; export the weights again"
+                "{path}: layer {layer!r} has the blobs {blobs}; they must count 0, 1, 2 "
+                "…; export the weights again",
+                path=path,
+                layer=prefix,
+                blobs=sorted(blobs)[:8],
             )
         found[prefix] = [blobs[index] for index in range(len(blobs))]
 
@@ -90,22 +109,26 @@ def read_weights(
 
     name = os.fspath(path)
     if not os.path.isfile(path):
-        raise CaffeError(f"{name}: no such file; check the path")
+        raise CaffeError("{name}: no such file; check the path", name=name)
     found: dict[str, list[FloatArray]] = {}
     try:
         with h5py.File(name, "r") as file:
             data = file.get("data") if "data" in file else None
             if not isinstance(data, h5py.Group):
-                raise CaffeError(f"{name}: has no group 'data'; give a .caffemodel.h5 here")
+                raise CaffeError(
+                    "{name}: has no group 'data'; give a .caffemodel.h5 here", name=name
+                )
             _collect(data, "", name, found, only)
     except CaffeError:
         raise
     except MemoryError as error:
-        raise CaffeError(f"{name}: not enough memory for its weights") from error
+        raise CaffeError("{name}: not enough memory for its weights", name=name) from error
     except Exception as error:  # h5py raises OSError, KeyError, RuntimeError, ValueError …
         reason = " ".join(str(error).split())[:200]
         raise CaffeError(
-            f"{name}: no readable HDF5 file ({reason}); copy or download it again"
+            "{name}: no readable HDF5 file ({reason}); copy or download it again",
+            name=name,
+            reason=reason,
         ) from error
     return found
 
@@ -133,7 +156,9 @@ def write_weights(
     if strange:
         file_name = os.fspath(path)
         raise CaffeError(
-            f"{file_name}: no layer is named {sorted(strange)[0]!r} in the net to save"
+            "{file_name}: no layer is named {name!r} in the net to save",
+            file_name=file_name,
+            name=sorted(strange)[0],
         )
     with atomic_write(path, "w+b") as stream, h5py.File(stream, "w") as file:
         for name, rows in (("data", weights), ("diff", diffs)):

@@ -30,6 +30,7 @@ from filterlab.caffe.messages import (
 )
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.quiet import quiet_opencv
+from filterlab.caffe.text import reason_of
 from filterlab.caffe.wire import shape_text
 
 __all__ = [
@@ -72,7 +73,9 @@ def _two(sizes: Any, what: str) -> tuple[int, int]:
     try:
         height, width = (int(size) for size in sizes)
     except (TypeError, ValueError):
-        raise CaffeError(f"{what} must be (height, width), not {sizes!r}") from None
+        raise CaffeError(
+            "{what} must be (height, width), not {sizes!r}", what=what, sizes=sizes
+        ) from None
     return height, width
 
 
@@ -111,7 +114,9 @@ class Transformer:
     def _check_input(self, in_: str) -> None:
         if in_ not in self.inputs:
             raise CaffeError(
-                f"{in_!r} is not one of the net's inputs ({', '.join(map(str, self.inputs))})"
+                "{in_!r} is not one of the net's inputs ({inputs})",
+                in_=in_,
+                inputs=", ".join(map(str, self.inputs)),
             )
 
     def _check_scale(self, in_: str, scale: Any, what: str) -> None:
@@ -126,14 +131,19 @@ class Transformer:
             fits = False
         if not fits:
             raise CaffeError(
-                f"the {what} of {_dims_of(in_, self.inputs[in_])} must be a number, not {scale!r}"
+                "the {what} of {dims_of} must be a number, not {word!r}",
+                what=what,
+                dims_of=_dims_of(in_, self.inputs[in_]),
+                word=scale,
             )
 
     @staticmethod
     def _misfit(in_: str, mean: Array, picture: Array) -> NoReturn:
         raise CaffeError(
-            f"the mean of {in_!r} is {shape_text(mean.shape)}, its picture "
-            f"{shape_text(picture.shape)}; set a mean that fits"
+            "the mean of {in_!r} is {shape}, its picture {shape2}; set a mean that fits",
+            in_=in_,
+            shape=shape_text(mean.shape),
+            shape2=shape_text(picture.shape),
         ) from None
 
     def preprocess(self, in_: str, data: Array) -> FloatArray:
@@ -164,15 +174,21 @@ class Transformer:
         if transpose is not None:
             if len(transpose) != caffe_in.ndim:
                 raise CaffeError(
-                    f"the picture for {in_!r} has {caffe_in.ndim} axes, its transpose "
-                    f"{len(transpose)}; give height x width x channels"
+                    "the picture for {in_!r} has {ndim} axes, its transpose {transpose}; "
+                    "give height x width x channels",
+                    in_=in_,
+                    ndim=caffe_in.ndim,
+                    transpose=len(transpose),
                 )
             caffe_in = caffe_in.transpose(transpose)
         if channel_swap is not None:
             if caffe_in.shape[0] != len(channel_swap):
                 raise CaffeError(
-                    f"the picture for {in_!r} has {caffe_in.shape[0]} channels, its channel swap "
-                    f"{len(channel_swap)}; give a picture of that many channels"
+                    "the picture for {in_!r} has {shape} channels, its channel swap "
+                    "{channel_swap}; give a picture of that many channels",
+                    in_=in_,
+                    shape=caffe_in.shape[0],
+                    channel_swap=len(channel_swap),
                 )
             caffe_in = caffe_in[list(channel_swap), :, :]
         if raw_scale is not None:
@@ -219,8 +235,11 @@ class Transformer:
                 channel_swap is not None and len(channel_swap) != decaf_in.shape[0]
             ):
                 raise CaffeError(
-                    f"deprocess takes one picture of {in_!r} at a time, channels x height x "
-                    f"width as in {shape_text(self.inputs[in_])}, not {shape_text(given)}"
+                    "deprocess takes one picture of {in_!r} at a time, channels x height "
+                    "x width as in {inputs}, not {given}",
+                    in_=in_,
+                    inputs=shape_text(self.inputs[in_]),
+                    given=shape_text(given),
                 )
         if input_scale is not None:
             decaf_in /= decaf_in.dtype.type(input_scale)
@@ -243,8 +262,10 @@ class Transformer:
         wanted = len(self.inputs[in_]) - 1
         if sorted(_indices(order)) != list(range(wanted)):
             raise CaffeError(
-                f"the transpose of {_dims_of(in_, self.inputs[in_])} must order the axes 0 to "
-                f"{wanted - 1}, not {order!r}"
+                "the transpose of {dims_of} must order the axes 0 to {wanted}, not {order!r}",
+                dims_of=_dims_of(in_, self.inputs[in_]),
+                wanted=wanted - 1,
+                order=order,
             )
         self.transpose[in_] = order
 
@@ -255,8 +276,11 @@ class Transformer:
         indices = _indices(order)
         if len(indices) != channels or any(not 0 <= index < channels for index in indices):
             raise CaffeError(
-                f"the channel swap of {_dims_of(in_, self.inputs[in_])} must name {channels} "
-                f"channels from 0 on, not {order!r}"
+                "the channel swap of {dims_of} must name {channels} channels from 0 on, "
+                "not {order!r}",
+                dims_of=_dims_of(in_, self.inputs[in_]),
+                channels=channels,
+                order=order,
             )
         self.channel_swap[in_] = order
 
@@ -274,8 +298,11 @@ class Transformer:
         if mean.ndim == 1:
             if shape[0] != in_shape[0]:
                 raise CaffeError(
-                    f"a mean of {shape[0]} values does not fit the {in_shape[0]} channels of "
-                    f"{in_!r}; give one for each"
+                    "a mean of {shape} values does not fit the {in_shape} channels of "
+                    "{in_!r}; give one for each",
+                    shape=shape[0],
+                    in_shape=in_shape[0],
+                    in_=in_,
                 )
             self.mean[in_] = mean[:, np.newaxis, np.newaxis]
             return
@@ -283,8 +310,9 @@ class Transformer:
             shape = (1, *shape)
         if len(shape) != 3 or (shape[0] not in (1, in_shape[0]) and shape != in_shape):
             raise CaffeError(
-                f"a mean of shape {shape_text(mean.shape)} does not fit "
-                f"{_dims_of(in_, self.inputs[in_])}; give C, HxW or CxHxW"
+                "a mean of shape {shape} does not fit {dims_of}; give C, HxW or CxHxW",
+                shape=shape_text(mean.shape),
+                dims_of=_dims_of(in_, self.inputs[in_]),
             )
         if shape[1:] != in_shape[1:]:
             resized = resize_image(mean.reshape(shape).transpose((1, 2, 0)), in_shape[1:])
@@ -329,10 +357,14 @@ def load_image(filename: str | os.PathLike[str] | IO[bytes], color: bool = True)
             with open_file(name) as stream:
                 data = np.fromfile(stream, np.uint8)
     except TypeError:
-        raise CaffeError(f"{filename!r} is no path of a picture; give its name") from None
+        raise CaffeError(
+            "{filename!r} is no path of a picture; give its name", filename=filename
+        ) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CaffeError(f"{name}: cannot be read ({reason}); check the path") from error
+        reason = reason_of(error)
+        raise CaffeError(
+            "{name}: cannot be read ({reason}); check the path", name=name, reason=reason
+        ) from error
     # OpenCV writes what it thinks of a broken file to stderr; the error below says it.
     with quiet_opencv():
         try:
@@ -340,7 +372,7 @@ def load_image(filename: str | os.PathLike[str] | IO[bytes], color: bool = True)
         except cv2.error:
             image = None
     if image is None:
-        raise CaffeError(f"{name}: no picture that can be read; give a PNG or JPEG file")
+        raise CaffeError("{name}: no picture that can be read; give a PNG or JPEG file", name=name)
     limit = {"u": 255.0, "f": 1.0}.get(image.dtype.kind, 255.0)
     if image.dtype == np.uint16:
         limit = 65535.0
@@ -384,11 +416,16 @@ def resize_image(im: Array, new_dims: Sequence[int], interp_order: int = 1) -> F
     im = np.asarray(im)
     height, width = _two(new_dims, "new_dims")
     if interp_order not in range(6):
-        raise CaffeError(f"interp_order must be 0 to 5, not {interp_order!r}")
+        raise CaffeError(
+            "interp_order must be 0 to 5, not {interp_order!r}", interp_order=interp_order
+        )
     if im.ndim != 3 or not im.size or height < 1 or width < 1:
         raise CaffeError(
-            f"a picture of {shape_text(im.shape)} cannot be resized to "
-            f"{height}x{width}; give height x width x channels, and at least one pixel"
+            "a picture of {shape} cannot be resized to {height}x{width}; give height x "
+            "width x channels, and at least one pixel",
+            shape=shape_text(im.shape),
+            height=height,
+            width=width,
         )
     check_shape((height, width, im.shape[-1]), "the resized picture")
     if im.shape[-1] in (1, 3):
@@ -432,7 +469,9 @@ def oversample(images: Sequence[Array] | Array, crop_dims: Sequence[int] | Array
     try:
         shapes = {np.shape(image) for image in images}
     except (TypeError, ValueError):
-        raise CaffeError(f"oversample takes a list of pictures, not {images!r:.60}") from None
+        raise CaffeError(
+            "oversample takes a list of pictures, not {images!r:.60}", images=images
+        ) from None
     if not shapes:
         raise CaffeError("oversample needs at least one picture")
     if len(shapes) > 1:
@@ -440,15 +479,19 @@ def oversample(images: Sequence[Array] | Array, crop_dims: Sequence[int] | Array
     shape = shapes.pop()
     if len(shape) != 3:
         raise CaffeError(
-            f"oversample takes a list of pictures of height x width x channels, not of "
-            f"{shape_text(shape)}"
+            "oversample takes a list of pictures of height x width x channels, not of {shape}",
+            shape=shape_text(shape),
         )
     im_height, im_width, channels = shape
     height, width = _two(crop_dims, "crop_dims")
     if height > im_height or width > im_width or height < 1 or width < 1:
         raise CaffeError(
-            f"crops of {height}x{width} do not fit pictures of {im_height}x{im_width}; "
-            "take smaller crops or larger pictures"
+            "crops of {height}x{width} do not fit pictures of {im_height}x{im_width}; "
+            "take smaller crops or larger pictures",
+            height=height,
+            width=width,
+            im_height=im_height,
+            im_width=im_width,
         )
     corners = [(y, x) for y in (0, im_height - height) for x in (0, im_width - width)]
     corners.append((int(im_height / 2.0 - height / 2.0), int(im_width / 2.0 - width / 2.0)))

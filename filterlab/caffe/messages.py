@@ -32,13 +32,15 @@ def floats(values: Any, what: str) -> FloatArray:
     try:
         return np.array(values, np.float32)
     except (TypeError, ValueError) as error:
-        raise CaffeError(f"{what} is no array of numbers: {error}") from None
+        raise CaffeError("{what} is no array of numbers: {error}", what=what, error=error) from None
 
 
 def _is_message(value: Any, field: str, kind: str) -> None:
     if not hasattr(value, field):
         raise CaffeError(
-            f"a {type(value).__name__} is no {kind} message; from bytes {kind}.FromString makes one"
+            "a {name__} is no {kind} message; from bytes {kind}.FromString makes one",
+            name__=type(value).__name__,
+            kind=kind,
         )
 
 
@@ -69,8 +71,10 @@ def _reshape(values: Array, shape: Sequence[int], what: str) -> Array:
         return values.reshape(shape)
     except ValueError:
         raise CaffeError(
-            f"the {what}'s shape {shape_text(shape)} does not fit its {values.size} values; "
-            "make it anew"
+            "the {what}'s shape {shape} does not fit its {size} values; make it anew",
+            what=what,
+            shape=shape_text(shape),
+            size=values.size,
         ) from None
 
 
@@ -112,7 +116,7 @@ def array_to_datum(arr: Array, label: int | None = None) -> caffe_pb2.Datum:
     """
     arr = np.asarray(arr)
     if arr.ndim != 3:
-        raise CaffeError(f"a datum takes channels x height x width, not {arr.ndim} axes")
+        raise CaffeError("a datum takes channels x height x width, not {ndim} axes", ndim=arr.ndim)
     datum = caffe_pb2.Datum()
     datum.channels, datum.height, datum.width = arr.shape
     if arr.dtype == np.uint8:
@@ -124,7 +128,7 @@ def array_to_datum(arr: Array, label: int | None = None) -> caffe_pb2.Datum:
             datum.label = operator.index(label)
         except (TypeError, ValueError):
             raise CaffeError(
-                f"a datum's label must be a whole number of 32 bits, not {label!r}"
+                "a datum's label must be a whole number of 32 bits, not {label!r}", label=label
             ) from None
     return datum
 

@@ -103,15 +103,18 @@ class Net(Weighted):
                 weights = os.fsdecode(arg)
             else:
                 raise CaffeError(
-                    f"Net(…): do not know what {arg!r} is for; "
-                    "write Net(prototxt, phase) or Net(prototxt, weights, phase)"
+                    "Net(…): do not know what {arg!r} is for; write Net(prototxt, phase) "
+                    "or Net(prototxt, weights, phase)",
+                    arg=arg,
                 )
         if phase is None:
             phase = TEST
         if phase not in (TRAIN, TEST):
-            raise CaffeError(f"Net(…): phase {phase} is neither caffe.TRAIN nor caffe.TEST")
+            raise CaffeError(
+                "Net(…): phase {phase} is neither caffe.TRAIN nor caffe.TEST", phase=phase
+            )
         if not isinstance(level, (int, np.integer)):
-            raise CaffeError(f"Net(…): level {level!r} is no whole number")
+            raise CaffeError("Net(…): level {level!r} is no whole number", level=level)
         from filterlab.caffe import prototxt, upgrade
 
         if isinstance(network_file, caffe_pb2.NetParameter):
@@ -125,7 +128,7 @@ class Net(Weighted):
             self._set_up(Topology(param, phase, level, named), PlanCache())
             self._take_own_weights()
         except CaffeError as err:
-            raise CaffeError(f"{source}: {err}") from None
+            raise CaffeError("{source}: {err}", source=source, err=err) from None
         if weights is not None:
             try:
                 self.copy_from(weights, mapped=mapped)
@@ -184,7 +187,7 @@ class Net(Weighted):
                 try:
                     own[layer.name] = [blobproto_to_array(blob) for blob in layer.blobs]
                 except CaffeError as err:
-                    raise CaffeError(f"layer '{layer.name}': {err}") from None
+                    raise CaffeError("layer '{name}': {err}", name=layer.name, err=err) from None
                 layer.ClearField("blobs")
         if own:
             self.copy_from(own)
@@ -198,7 +201,7 @@ class Net(Weighted):
         try:
             fillers.check(param, spec.shape)
         except CaffeError as err:
-            layer.fail(str(err))
+            layer.fail(err.message)
         return partial(fillers.fill, param=param, seed=fillers.next_seed())
 
     @staticmethod
@@ -209,8 +212,10 @@ class Net(Weighted):
         loose = i < len(layer.param.param) and layer.param.param[i].share_mode == 1
         if blob.shape != theirs.shape and not (loose and blob.count == theirs.count):
             layer.fail(
-                f"shares weight '{layer.param.param[i].name}' of {shape_text(theirs.shape)} but "
-                f"needs {shape_text(blob.shape)}"
+                "shares weight '{name}' of {shape} but needs {wanted}",
+                name=layer.param.param[i].name,
+                shape=shape_text(theirs.shape),
+                wanted=shape_text(blob.shape),
             )
         blob.share_data(theirs)
         blob._share_diff(theirs)
@@ -223,7 +228,9 @@ class Net(Weighted):
     @packing.setter
     def packing(self, when: str) -> None:
         if when not in ("later", "first", "never"):
-            raise CaffeError(f"Net(…): packing {when!r} is none of 'later', 'first' and 'never'")
+            raise CaffeError(
+                "Net(…): packing {when!r} is none of 'later', 'first' and 'never'", when=when
+            )
         self._packing = when
 
     # -- computing ---------------------------------------------------------------------------
@@ -295,16 +302,24 @@ class Net(Weighted):
     ) -> Iterator[tuple[dict[str, Any], int]]:
         """Values in batches of the net's size, and how many rows of each are no filling."""
         if not given:
-            raise CaffeError(f"{call} needs the net's inputs, e.g. {call[:-1]}data=images)")
+            raise CaffeError(
+                "{call} needs the net's inputs, e.g. {call2}data=images)",
+                call=call,
+                call2=call[:-1],
+            )
         if not set(given) <= set(self.outputs):
             self._check_inputs(given)
         arrays = {name: self._array(name, value) for name, value in given.items()}
         lengths = {len(value) if value.ndim else 0 for value in arrays.values()}
         if len(lengths) != 1:
-            raise CaffeError(f"{call}: inputs of different lengths {sorted(lengths)}")
+            raise CaffeError(
+                "{call}: inputs of different lengths {lengths}", call=call, lengths=sorted(lengths)
+            )
         total = lengths.pop()
         if not total:
-            raise CaffeError(f"{call}: nothing to compute; give at least one row of inputs")
+            raise CaffeError(
+                "{call}: nothing to compute; give at least one row of inputs", call=call
+            )
         size = (self._blobs[next(iter(arrays))].shape or (1,))[0] or 1
         for begin in range(0, total, size):
             batch: dict[str, Any] = {}
@@ -339,15 +354,19 @@ class Net(Weighted):
         layer = self._topology.layers[0]
         if layer.param.type != "MemoryData":
             raise CaffeError(
-                f"set_input_arrays(…): the net's first layer is '{layer.name}' "
-                f"({layer.param.type}), not a MemoryData; write into net.blobs[…].data instead"
+                "set_input_arrays(…): the net's first layer is '{name}' ({type}), not a "
+                "MemoryData; write into net.blobs[…].data instead",
+                name=layer.name,
+                type=layer.param.type,
             )
         with self._lock:
             self._batches = Batches(layer, data, labels)
 
     def _wanted(self, blobs: Any) -> list[str]:
         if blobs is not None and not isinstance(blobs, Iterable):
-            raise CaffeError(f"forward_all(): blobs must be a list of names, not {blobs!r}")
+            raise CaffeError(
+                "forward_all(): blobs must be a list of names, not {blobs!r}", blobs=blobs
+            )
         wanted = [blobs] if isinstance(blobs, str) else list(blobs or ())
         for name in wanted:
             self._blob(name)
@@ -356,14 +375,19 @@ class Net(Weighted):
     def _blob(self, name: str) -> Blob:
         blob = self._blobs.get(name)
         if blob is None:
-            raise CaffeError(f"the net has no blob '{name}'; it has {', '.join(self._blobs)}")
+            raise CaffeError(
+                "the net has no blob '{blob}'; it has {known}",
+                blob=name,
+                known=", ".join(self._blobs),
+            )
         return blob
 
     def _check_inputs(self, given: Mapping[str, Any]) -> None:
         if set(given) != set(self._topology.inputs):
             raise CaffeError(
-                f"the inputs given ({', '.join(given)}) are not the net's "
-                f"({', '.join(self._topology.inputs)})"
+                "the inputs given ({given}) are not the net's ({known})",
+                given=", ".join(given),
+                known=", ".join(self._topology.inputs),
             )
 
     @staticmethod
@@ -371,11 +395,15 @@ class Net(Weighted):
         try:
             array = np.asarray(value)
         except ValueError as err:
-            raise CaffeError(f"input '{name}' is no array: {err}") from None
+            raise CaffeError(
+                "input '{name}' is no array: {reason}", name=name, reason=err
+            ) from None
         if array.dtype == object and any(item is None for item in array.flat):
-            raise CaffeError(f"input '{name}' is no array: it holds None")
+            raise CaffeError("input '{name}' is no array: it holds None", name=name)
         if array.dtype.kind == "c":
-            raise CaffeError(f"input '{name}' is complex; give its real part or its magnitude")
+            raise CaffeError(
+                "input '{name}' is complex; give its real part or its magnitude", name=name
+            )
         return array
 
     def _feed(self, given: Mapping[str, Any]) -> None:
@@ -388,9 +416,12 @@ class Net(Weighted):
                 np.copyto(blob.data, array, casting="unsafe")
             except (TypeError, ValueError) as err:
                 raise CaffeError(
-                    f"input '{name}' is {shape_text(blob.shape)}, but "
-                    f"{shape_text(array.shape)} was given ({err}); "
-                    f"call net.blobs['{name}'].reshape(…) first"
+                    "input '{name}' is {shape}, but {found} was given ({reason}); call "
+                    "net.blobs['{name}'].reshape(…) first",
+                    name=name,
+                    shape=shape_text(blob.shape),
+                    found=shape_text(array.shape),
+                    reason=err,
                 ) from None
 
     def _weight_shapes(self, index: int) -> list[Shape]:
@@ -611,8 +642,9 @@ class Net(Weighted):
         """
         if deconv_type not in RECTIFY:
             raise CaffeError(
-                f"deconv_from_layer(): deconv_type {deconv_type!r} is none of "
-                f"{', '.join(map(repr, RECTIFY))}"
+                "deconv_from_layer(): deconv_type {deconv_type!r} is none of {rectify}",
+                deconv_type=deconv_type,
+                rectify=", ".join(map(repr, RECTIFY)),
             )
         return self._go_back_from(start_name, start_diff, diffs, zero_higher, RECTIFY[deconv_type])
 
@@ -622,7 +654,7 @@ class Net(Weighted):
         index = self._topology.index(name)
         tops = self._topology.layers[index].tops
         if not tops:
-            raise CaffeError(f"backward(): layer '{name}' has no top to start from")
+            raise CaffeError("backward(): layer '{name}' has no top to start from", name=name)
         with self._lock:
             if zero:
                 later = self._topology.layers[index + 1 :]
@@ -636,8 +668,10 @@ class Net(Weighted):
             np.copyto(blob.diff, array, casting="unsafe")
         except (TypeError, ValueError):
             raise CaffeError(
-                f"backward(): the diff of blob '{name}' is {shape_text(blob.shape)}, but "
-                f"{shape_text(array.shape)} was given"
+                "backward(): the diff of blob '{name}' is {shape}, but {shape2} was given",
+                name=name,
+                shape=shape_text(blob.shape),
+                shape2=shape_text(array.shape),
             ) from None
 
     def _go_back(
@@ -656,8 +690,10 @@ class Net(Weighted):
             if given:
                 if set(given) != set(self.outputs):
                     raise CaffeError(
-                        f"backward(): the diffs given ({', '.join(given)}) are not those of the "
-                        f"net's outputs ({', '.join(self.outputs)})"
+                        "backward(): the diffs given ({given}) are not those of the "
+                        "net's outputs ({outputs})",
+                        given=", ".join(given),
+                        outputs=", ".join(self.outputs),
                     )
                 for name, value in given.items():
                     self._set_diff(name, value)

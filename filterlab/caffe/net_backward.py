@@ -122,9 +122,11 @@ class Backward:
             for top in layer.tops:
                 if top in shapes.tops and self._blobs[top].shape != shapes.tops[top]:
                     raise CaffeError(
-                        f"backward(): blob '{top}' is {shape_text(self._blobs[top].shape)}, but "
-                        f"for the present inputs it is {shape_text(shapes.tops[top])}; run "
-                        "forward() first"
+                        "backward(): blob '{top}' is {shape}, but for the present inputs "
+                        "it is {tops}; run forward() first",
+                        top=top,
+                        shape=shape_text(self._blobs[top].shape),
+                        tops=shape_text(shapes.tops[top]),
                     )
         held = {name: self._held.get(name, -1) for name in self._topology.rewritten}
         providers = device.providers()

@@ -19,6 +19,7 @@ from typing import Any
 
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.text import Text
 
 __all__ = [
     "Function",
@@ -92,7 +93,13 @@ def assign_proto(proto: Any, name: str, val: Any) -> None:
         raise
     except (TypeError, ValueError) as error:
         kind = proto.DESCRIPTOR.name
-        raise CaffeError(f"{val!r} does not fit the field {name!r} of {kind}: {error}") from None
+        raise CaffeError(
+            "{val!r} does not fit the field {name!r} of {kind}: {error}",
+            val=val,
+            name=name,
+            kind=kind,
+            error=error,
+        ) from None
 
 
 class Top:
@@ -134,7 +141,11 @@ class Function:
         self.ntop = int(self.params.pop("ntop", 1))
         self.in_place = bool(self.params.pop("in_place", False))
         if self.in_place and len(inputs) != 1:
-            raise CaffeError(f"{type_name} in place needs one input, not {len(inputs)}")
+            raise CaffeError(
+                "{type_name} in place needs one input, not {inputs}",
+                type_name=type_name,
+                inputs=len(inputs),
+            )
         self.tops = tuple(Top(self, index) for index in range(self.ntop))
 
     def _get_name(self, names: dict[Any, str], autonames: Counter[str]) -> str:
@@ -198,8 +209,11 @@ class Function:
                 target = held if key in held.DESCRIPTOR.fields_by_name else layer
             if key not in target.DESCRIPTOR.fields_by_name:
                 raise CaffeError(
-                    f"layer {layer.name!r} of type {self.type_name!r} has no parameter {key!r}; "
-                    "check its spelling"
+                    "layer {name!r} of type {type_name!r} has no parameter {key!r}; "
+                    "check its spelling",
+                    name=layer.name,
+                    type_name=self.type_name,
+                    key=key,
                 )
             assign_proto(target, key, value)
 
@@ -241,7 +255,7 @@ class NetSpec:
         try:
             return self.__dict__["tops"][name]
         except KeyError:
-            raise AttributeError(f"the net has no blob {name!r}") from None
+            raise AttributeError(Text("the net has no blob {blob!r}", blob=name)) from None
 
     def __setitem__(self, key: str, value: Top) -> None:
         self.tops[key] = value

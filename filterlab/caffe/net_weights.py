@@ -16,6 +16,7 @@ from filterlab.caffe.blob import Blob
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fixed import BlobRow
 from filterlab.caffe.net_structure import Structure
+from filterlab.caffe.text import Text, reason_of
 from filterlab.caffe.weights import Filled, match, nothing_filled, pair
 from filterlab.caffe.wire import check_mapped, mapping_of
 
@@ -66,7 +67,7 @@ class Weighted(Structure):
         else:
             from filterlab.caffe import caffemodel
 
-            source = path_of(weights, "weights file")
+            source = path_of(weights, Text("weights file"))
             found = caffemodel.read_weights(source, mapped)
         with self._lock:
             self.check_files()
@@ -94,21 +95,22 @@ class Weighted(Structure):
         self._write(path, partial(hdf5.write_weights, diffs=diffs))
 
     def _write(self, path: str | os.PathLike[str], write: Callable[..., None]) -> None:
-        path = path_of(path, "weights file")
+        path = path_of(path, Text("weights file"))
         try:
             with self._lock:
                 write(path, self._topology.param, self._arrays())
         except OSError as err:
             raise CaffeError(
-                f"{os.fspath(path)}: cannot be written ({err.strerror or err}); "
-                "choose another place"
+                "{path}: cannot be written ({reason}); choose another place",
+                path=os.fspath(path),
+                reason=reason_of(err),
             ) from err
 
     def load_hdf5(self, path: str | os.PathLike[str]) -> None:
         """Take the weights of a ``.caffemodel.h5``; see :meth:`copy_from`."""
         from filterlab.caffe import hdf5
 
-        path = path_of(path, "weights file")
+        path = path_of(path, Text("weights file"))
         self.copy_from(hdf5.read_weights(path), source=path)
 
     def check_files(self) -> None:
@@ -137,7 +139,7 @@ class Weighted(Structure):
             If a layer of both has other shapes.
         """
         if not isinstance(other, Weighted):
-            raise CaffeError(f"share_with({other!r}): give another net")
+            raise CaffeError("share_with({other!r}): give another net", other=other)
         with self._lock:
             pairs = pair(self._params, other.params)
             for mine, their in pairs:
@@ -151,5 +153,5 @@ def path_of(path: Any, what: str) -> str:
     except TypeError:
         name = ""
     if not name:
-        raise CaffeError(f"{path!r} is no path of a {what}; give its name")
+        raise CaffeError("{path!r} is no path of a {what}; give its name", path=path, what=what)
     return name

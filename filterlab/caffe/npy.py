@@ -42,18 +42,25 @@ def parse_npy(data: bytes | memoryview, path: str) -> npt.NDArray[Any]:
             raise ValueError("no such shape")
     except Exception as error:  # the header is parsed as Python: SyntaxError, TokenError, …
         words = " ".join(str(error).split())[:200]
-        raise CaffeError(f"{path}: no readable .npy file ({words}); save it again") from None
+        raise CaffeError(
+            "{path}: no readable .npy file ({reason}); save it again", path=path, reason=words
+        ) from None
     if dtype.hasobject:
         raise CaffeError(
-            f"{path}: holds Python objects (a pickle), which are never run; save plain numbers"
+            "{path}: holds Python objects (a pickle), which are never run; save plain numbers",
+            path=path,
         )
     if dtype.kind not in "uifb":
-        raise CaffeError(f"{path}: holds {dtype}, not numbers; save it as float32")
+        raise CaffeError(
+            "{path}: holds {dtype}, not numbers; save it as float32", path=path, dtype=dtype
+        )
     count, left = math.prod(shape), len(data) - head.tell()
     if count * dtype.itemsize > left:
         raise CaffeError(
-            f"{path}: cut off: {count * dtype.itemsize} bytes of values are needed, {left} are "
-            "there; save it again"
+            "{path}: cut off: {size} bytes of values are needed, {left} are there; save it again",
+            path=path,
+            size=count * dtype.itemsize,
+            left=left,
         )
     values = np.frombuffer(data, dtype, count, head.tell()) if count else np.zeros(0, dtype)
     return values.reshape(shape, order="F" if in_columns else "C")

@@ -18,6 +18,7 @@ from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.packing import MOST_VALUES, Layout, PackedWeight, pack, worth_packing
 from filterlab.caffe.runtime import load_runtime
+from filterlab.caffe.text import Text
 from filterlab.caffe.topology import Topology
 
 __all__ = [
@@ -208,7 +209,9 @@ def make_session(
             ],
         )
     except Exception as err:  # ONNX Runtime raises many types
-        raise CaffeError(f"ONNX Runtime cannot run this net: {_first_line(err)}") from None
+        raise CaffeError(
+            "ONNX Runtime cannot run this net: {reason}", reason=_first_line(err)
+        ) from None
 
 
 def what_failed(err: Exception) -> str:
@@ -216,17 +219,23 @@ def what_failed(err: Exception) -> str:
     text = _first_line(err)
     found = re.search(r"Name:'(?:fused )?(.*?)#.*?' Status Message: (.*)", text)
     if not found:
-        return f"the net could not be computed: {text}"
+        return Text("the net could not be computed: {reason}", reason=text)
     outside = re.search(r"idx=(-?\d+) must be within the inclusive range \[(-\d+),", text)
     if outside:
         index, size = int(outside.group(1)), -int(outside.group(2))
         index += size if index < 0 else 0
-        return (
-            f"layer '{found.group(1)}': a label or index is {index}, but there are {size}; "
-            f"it must lie within 0 and {size - 1}"
+        return Text(
+            "layer '{name}': a label or index is {index}, but there are {count}; it "
+            "must lie within 0 and {last}",
+            name=found.group(1),
+            index=index,
+            count=size,
+            last=size - 1,
         )
     reason = re.sub(r"^/\S+onnxruntime\S* .*?\) (\[.*?\] )?", "", found.group(2))
-    return f"layer '{found.group(1)}' could not be computed: {reason}"
+    return Text(
+        "layer '{layer}' could not be computed: {reason}", layer=found.group(1), reason=reason
+    )
 
 
 def _first_line(err: Exception) -> str:

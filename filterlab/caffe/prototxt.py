@@ -22,6 +22,7 @@ from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.files import open_file
 from filterlab.caffe.forks import check_field
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.text import Text, reason_of
 from filterlab.caffe.upgrade import upgrade_net
 
 __all__ = ["format_net", "parse_message", "parse_net", "read_net"]
@@ -104,19 +105,25 @@ class _Reader:
                 self.fail("this string is not closed on its line; add the closing quote")
             if not character.isprintable():
                 self.fail("this is not UTF-8 text; save the file as UTF-8")
-            self.fail(f"unexpected character {character!r}")
+            self.fail("unexpected character {character!r}", character=character)
 
     def line(self, at: int | None = None) -> int:
         return self.text.count("\n", 0, self.at if at is None else at) + 1
 
-    def fail(self, message: str, at: int | None = None) -> NoReturn:
+    def fail(self, template: str, at: int | None = None, /, **args: Any) -> NoReturn:
         at = self.at if at is None else at
         column = at - (self.text.rfind("\n", 0, at) + 1) + 1
-        raise CaffeError(f"{self.path}:{self.line(at)}:{column}: {message}")
+        raise CaffeError(
+            "{path}:{line}:{column}: {message}",
+            path=self.path,
+            line=self.line(at),
+            column=column,
+            message=Text(template, **args),
+        )
 
     def found(self) -> str:
         if self.kind is None:
-            return "the end of the file"
+            return Text("the end of the file")
         shown = self.token if len(self.token) <= 40 else self.token[:37] + "..."
         return shown if self.kind == "string" else repr(shown)
 
@@ -128,8 +135,11 @@ class _Reader:
                 if closer is None:
                     return
                 self.fail(
-                    f"the file ends inside {where or 'a block'}, which was opened at line "
-                    f"{self.line(opened)} and never closed; add the missing {closer!r}"
+                    "the file ends inside {where}, which was opened at line {line} and "
+                    "never closed; add the missing {closer!r}",
+                    where=where or Text("a block"),
+                    line=self.line(opened),
+                    closer=closer,
                 )
             if self.kind == "mark" and self.token == closer:
                 self.advance()
@@ -139,8 +149,8 @@ class _Reader:
                     self.skip_field(where)
                     continue
                 if self.kind == "mark" and self.token in "}>":
-                    self.fail(f"{self.token!r} closes nothing here; remove it")
-                self.fail(f"a field name is expected here, not {self.found()}")
+                    self.fail("{token!r} closes nothing here; remove it", token=self.token)
+                self.fail("a field name is expected here, not {found}", found=self.found())
             known = fields.get(self.token)
             if known is None:
                 self.skip_field(where)
@@ -157,7 +167,7 @@ class _Reader:
         full = f"{where}.{name}" if where else name
         self.advance()
         if not many and message.HasField(name):
-            self.fail(f"{full} is given twice; keep one", at)
+            self.fail(Text("{field} is given twice; keep one", field=full), at)
         colon = self.kind == "mark" and self.token == ":"
         if colon:
             self.advance()
@@ -168,7 +178,11 @@ class _Reader:
                 if self.kind == "mark" and self.token == ",":
                     self.advance()
                 elif not (self.kind == "mark" and self.token == "]"):
-                    self.fail(f"',' or ']' is expected in the list of {full}, not {self.found()}")
+                    self.fail(
+                        "',' or ']' is expected in the list of {field}, not {found}",
+                        field=full,
+                        found=self.found(),
+                    )
             self.advance()
             return
         self.value(message, field, many, full, colon)
@@ -178,7 +192,9 @@ class _Reader:
     ) -> None:
         if field.message_type is not None:
             if self.kind != "mark" or self.token not in "{<":
-                self.fail(f"'{{' is expected after {full}, not {self.found()}")
+                self.fail(
+                    "'{{' is expected after {field}, not {found}", field=full, found=self.found()
+                )
             closer, opened = _CLOSERS[self.token], self.at
             self.advance()
             held = getattr(message, field.name)
@@ -189,7 +205,7 @@ class _Reader:
             self.message(held, full, closer, opened)
             return
         if not colon:
-            self.fail(f"':' is expected after {full}, not {self.found()}")
+            self.fail("':' is expected after {field}, not {found}", field=full, found=self.found())
         value = self.scalar(field, full)
         if many:
             getattr(message, field.name).append(value)
@@ -208,7 +224,9 @@ class _Reader:
             self.advance()
         word, is_word = sign + self.token, self.kind == "word"
         if self.kind not in ("word", "number"):
-            self.fail(f"{full} needs a value here, not {self.found()}", at)
+            self.fail(
+                Text("{field} needs a value here, not {found}", field=full, found=self.found()), at
+            )
         self.advance()
         if kind in _INTEGERS:
             return self.integer(word, kind, full, at)
@@ -216,7 +234,9 @@ class _Reader:
             return self.real(word, full, at)
         if kind == FieldDescriptor.TYPE_BOOL:
             if word not in _BOOLS:
-                self.fail(f"{full} must be true or false, not {word!r}", at)
+                self.fail(
+                    Text("{field} must be true or false, not {word!r}", field=full, word=word), at
+                )
             return _BOOLS[word]
         enum: Any = field.enum_type
         if is_word and not sign:
@@ -233,7 +253,15 @@ class _Reader:
             return field.default_value
         if known is None:
             names = ", ".join(value.name for value in enum.values)
-            self.fail(f"{full} must be one of {names}, not {word!r}", at)
+            self.fail(
+                Text(
+                    "{field} must be one of {names}, not {word!r}",
+                    field=full,
+                    names=names,
+                    word=word,
+                ),
+                at,
+            )
         return known.number
 
     def integer(self, word: str, kind: int, full: str, at: int) -> int:
@@ -245,10 +273,21 @@ class _Reader:
             octal = len(digits) > 1 and digits[0] == "0" and digits.isdigit()
             value = int(digits, 8 if octal else 0) if "_" not in digits else int("?")
         except ValueError:
-            self.fail(f"{full} must be a whole number, not {word[:40]!r}", at)
+            self.fail(
+                Text("{field} must be a whole number, not {word!r}", field=full, word=word[:40]), at
+            )
         value = -value if word.startswith("-") else value
         if not low <= value <= high:
-            self.fail(f"{full} must lie within {low} and {high}, not {word[:40]}", at)
+            self.fail(
+                Text(
+                    "{field} must lie within {low} and {high}, not {word}",
+                    field=full,
+                    low=low,
+                    high=high,
+                    word=word[:40],
+                ),
+                at,
+            )
         return value
 
     def real(self, word: str, full: str, at: int) -> float:
@@ -261,11 +300,15 @@ class _Reader:
         try:
             return float("?" if "_" in plain else plain)
         except ValueError:
-            self.fail(f"{full} must be a number, not {word[:40]!r}", at)
+            self.fail(
+                Text("{field} must be a number, not {word!r}", field=full, word=word[:40]), at
+            )
 
     def string(self, full: str, as_bytes: bool) -> Any:
         if self.kind != "string":
-            self.fail(f"{full} must be a text in quotes, not {self.found()}")
+            self.fail(
+                "{field} must be a text in quotes, not {found}", field=full, found=self.found()
+            )
         at, parts = self.at, []
         while self.kind == "string":
             parts.append(self.token[1:-1])
@@ -283,12 +326,19 @@ class _Reader:
                 return bytes([int(short, 16)])
             if simple is not None:
                 if simple not in _SIMPLE_ESCAPES:
-                    self.fail(f"{full} holds the unknown escape {match.group()!r}", at)
+                    self.fail(
+                        Text(
+                            "{field} holds the unknown escape {escape!r}",
+                            field=full,
+                            escape=match.group(),
+                        ),
+                        at,
+                    )
                 return _SIMPLE_ESCAPES[simple]
             try:
                 return chr(int(four or eight, 16)).encode("utf-8")
             except (ValueError, OverflowError):
-                self.fail(f"{full} holds an escape that is no character", at)
+                self.fail(Text("{field} holds an escape that is no character", field=full), at)
 
         raw = _ESCAPE.sub(plain, raw)
         if as_bytes:
@@ -296,7 +346,7 @@ class _Reader:
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
-            self.fail(f"{full} is not UTF-8 text; save the file as UTF-8", at)
+            self.fail(Text("{field} is not UTF-8 text; save the file as UTF-8", field=full), at)
 
     def skip_field(self, where: str) -> None:
         """Pass over a field that Caffe 1.0 does not know, of whatever shape."""
@@ -310,7 +360,9 @@ class _Reader:
         if colon:
             self.advance()
         elif not (self.kind == "mark" and self.token in "{<"):
-            self.fail(f"':' or '{{' is expected after {name}, not {self.found()}")
+            self.fail(
+                "':' or '{{' is expected after {field}, not {found}", field=name, found=self.found()
+            )
         full = f"{where}.{name}" if where else name
         place = f"{self.path}:{self.line(at)}"
         harmless = check_field(full, "" if self.kind == "mark" else self.token, place)
@@ -325,7 +377,7 @@ class _Reader:
             if self.kind == "mark" and self.token == "-":
                 self.advance()
             if self.kind not in ("word", "number"):
-                self.fail(f"{name} needs a value here, not {self.found()}")
+                self.fail("{field} needs a value here, not {found}", field=name, found=self.found())
             self.advance()
         self.separator()
 
@@ -335,15 +387,17 @@ class _Reader:
             self.advance()
             if self.kind is None:
                 self.fail(
-                    f"the file ends inside the block opened at line {self.line(opened)}; "
-                    f"add the missing {closers[-1]!r}"
+                    "the file ends inside the block opened at line {line}; add the "
+                    "missing {closer!r}",
+                    line=self.line(opened),
+                    closer=closers[-1],
                 )
             if self.kind != "mark":
                 continue
             if self.token in _CLOSERS:
                 closers.append(_CLOSERS[self.token])
             elif self.token in "}>]" and self.token != closers.pop():
-                self.fail(f"{self.token!r} closes nothing here; remove it")
+                self.fail("{token!r} closes nothing here; remove it", token=self.token)
         self.advance()
 
 
@@ -352,14 +406,19 @@ def _decode(data: bytes, path: str) -> str:
         try:
             return data.decode("utf-16")
         except UnicodeDecodeError as error:
-            raise CaffeError(f"{path}: not text; give a prototxt saved as UTF-8") from error
+            raise CaffeError(
+                "{path}: not text; give a prototxt saved as UTF-8", path=path
+            ) from error
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
     found = _BINARY.search(data[: 1 << 16])
     if found is not None:
         raise CaffeError(
-            f"{path}: not text (byte {found.group()[0]:#04x} at position {found.start()}); give a "
-            "prototxt here, and a caffemodel as the weights"
+            "{path}: not text (byte {byte:#04x} at position {at}); give a prototxt here, "
+            "and a caffemodel as the weights",
+            path=path,
+            byte=found.group()[0],
+            at=found.start(),
         )
     # Comments may be of any encoding; what is wrong elsewhere is found where it stands.
     return data.decode("utf-8", "surrogateescape")
@@ -444,8 +503,10 @@ def parse_net(
     unknown = _parse(text, net, name)
     if not (net.layer or net.layers):
         if unknown.keys() & {"net", "train_net", "base_lr", "test_iter"}:
-            raise CaffeError(f"{name}: this is a solver's prototxt; open the net that it names")
-        raise CaffeError(f"{name}: no layers; give the prototxt of a net")
+            raise CaffeError(
+                "{name}: this is a solver's prototxt; open the net that it names", name=name
+            )
+        raise CaffeError("{name}: no layers; give the prototxt of a net", name=name)
     if not quiet:
         _warn(unknown, name)
     return upgrade_net(net, name)
@@ -468,16 +529,18 @@ def read_net(path: str | os.PathLike[str], quiet: bool = False) -> caffe_pb2.Net
             data += stream.read(_LARGEST + 1 - len(data))
         if len(data) > _LARGEST:
             raise CaffeError(
-                f"{name}: more than {_LARGEST >> 20} MiB are too much for a prototxt; "
-                "give the net's prototxt here"
+                "{name}: more than {most} MiB are too much for a prototxt; give the "
+                "net's prototxt here",
+                name=name,
+                most=_LARGEST >> 20,
             )
     except CaffeError:
         raise
     except FileNotFoundError as error:
-        raise CaffeError(f"{name}: no such file; check the path") from error
+        raise CaffeError("{name}: no such file; check the path", name=name) from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CaffeError(f"{name}: cannot be read ({reason})") from error
+        reason = reason_of(error)
+        raise CaffeError("{name}: cannot be read ({reason})", name=name, reason=reason) from error
     return parse_net(data, name, quiet)
 
 

@@ -13,6 +13,7 @@ from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.layers import Layer, WeightSpec, create_layer
 from filterlab.caffe.layers.base import product
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.text import Text
 
 __all__ = ["Shapes", "Topology", "included", "memory_limit"]
 
@@ -59,7 +60,9 @@ def included(layer: Any, state: Any) -> bool:
         If it has rules of both kinds.
     """
     if len(layer.include) and len(layer.exclude):
-        raise CaffeError(f"layer '{layer.name}' has both include and exclude rules; keep one kind")
+        raise CaffeError(
+            "layer '{layer}' has both include and exclude rules; keep one kind", layer=layer.name
+        )
     if len(layer.include):
         return any(_meets(state, rule) for rule in layer.include)
     return not any(_meets(state, rule) for rule in layer.exclude)
@@ -110,12 +113,13 @@ class Topology:
             try:
                 state.level = int(level)
             except ValueError:
-                raise CaffeError(f"Net(…): level {level} lies beyond 32 bits") from None
+                raise CaffeError("Net(…): level {level} lies beyond 32 bits", level=level) from None
         try:
             state.stage.extend(stages)
         except TypeError:
             raise CaffeError(
-                f"Net(…): stages must be a list of names such as ['deploy'], not {stages!r}"
+                "Net(…): stages must be a list of names such as ['deploy'], not {stages!r}",
+                stages=stages,
             ) from None
         self.param = caffe_pb2.NetParameter()
         self.param.CopyFrom(param)
@@ -124,9 +128,11 @@ class Topology:
         self.param.layer.extend(layer for layer in param.layer if included(layer, state))
         if not len(self.param.layer):
             raise CaffeError(
-                "the net has no layers"
+                Text("the net has no layers")
                 if not len(param.layer)
-                else "the include and exclude rules leave no layer of the net; try another phase"
+                else Text(
+                    "the include and exclude rules leave no layer of the net; try another phase"
+                )
             )
         self.layers: list[Layer] = []
         self.blobs: list[str] = []
@@ -148,20 +154,27 @@ class Topology:
             # BVLC runs nets with names given twice; of weights it would not know whose they are.
             weighted = layer.has_weights()
             if p.name in names and (weighted or names[p.name]):
-                raise CaffeError(f"two layers are named '{p.name}'; every layer needs its own name")
+                raise CaffeError(
+                    "two layers are named '{layer}'; every layer needs its own name", layer=p.name
+                )
             names[p.name] = weighted
             for bottom in layer.bottoms:
                 if bottom not in self.blobs:
                     near = difflib.get_close_matches(bottom, self.blobs, 1)
-                    hint = f"; did you mean '{near[0]}'?" if near else ""
-                    layer.fail(f"bottom blob '{bottom}' is no top of an earlier layer{hint}")
+                    hint = Text("; did you mean '{name}'?", name=near[0]) if near else ""
+                    layer.fail(
+                        "bottom blob '{bottom}' is no top of an earlier layer{hint}",
+                        bottom=bottom,
+                        hint=hint,
+                    )
                 open_ends.discard(bottom)
             for i, top in enumerate(layer.tops):
                 in_place = i < len(layer.bottoms) and layer.bottoms[i] == top
                 if top in self.blobs and not in_place:
                     layer.fail(
-                        f"top blob '{top}' is already produced by an earlier layer; "
-                        "rename it (only the same blob as bottom and top works in place)"
+                        "top blob '{blob}' is already produced by an earlier layer; "
+                        "rename it (only the same blob as bottom and top works in place)",
+                        blob=top,
                     )
                 if top not in self.blobs:
                     self.blobs.append(top)
@@ -195,8 +208,8 @@ class Topology:
             if layer.name == name:
                 return i
         near = difflib.get_close_matches(str(name), [layer.name for layer in self.layers], 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise CaffeError(f"the net has no layer '{name}'{hint}")
+        hint = Text("; did you mean '{name}'?", name=near[0]) if near else ""
+        raise CaffeError("the net has no layer '{name}'{hint}", name=name, hint=hint)
 
     def read_from_outside(self, start: int, end: int) -> list[str]:
         """Blobs that layers ``start`` to ``end`` read or hold but do not compute."""
@@ -276,8 +289,11 @@ class Topology:
                 after = shapes.tops.get(name, before)
                 if name in layer.tops and after != before:
                     layer.fail(
-                        f"works in place on blob '{name}' of {shape_text(before)}, but makes it "
-                        f"{shape_text(after)}; give its top another name"
+                        "works in place on blob '{blob}' of {before}, but makes it "
+                        "{after}; give its top another name",
+                        blob=name,
+                        before=shape_text(before),
+                        after=shape_text(after),
                     )
             self._check_weights(layer, bottoms, specs, weights(index) if weights else None)
             shapes.weights.append(specs)
@@ -288,8 +304,10 @@ class Topology:
             )
             if used * 4 > limit:
                 layer.fail(
-                    f"with it the net's blobs and weights take {_bytes_text(used * 4)}, but at "
-                    f"most {_bytes_text(limit)} may be used; take a smaller input or layer"
+                    "with it the net's blobs and weights take {used}, but at most {most} "
+                    "may be used; take a smaller input or layer",
+                    used=_bytes_text(used * 4),
+                    most=_bytes_text(limit),
                 )
         return shapes
 
@@ -297,7 +315,9 @@ class Topology:
         for name, shape in zip(layer.bottoms, bottoms):
             if 0 in shape and any(0 not in top for top in tops) and not layer.takes_empty:
                 layer.fail(
-                    f"bottom '{name}' is {shape_text(shape)} and holds nothing; reshape the input"
+                    "bottom '{blob}' is {shape} and holds nothing; reshape the input",
+                    blob=name,
+                    shape=shape_text(shape),
                 )
 
     def _check_weights(
@@ -308,19 +328,32 @@ class Topology:
         existing: list[Shape] | None,
     ) -> None:
         for i, spec in enumerate(specs):
-            check_shape(spec.shape, f"layer '{layer.name}' ({layer.type}): weight {i}")
+            check_shape(
+                spec.shape,
+                Text(
+                    "layer '{layer}' ({typename}): weight {whole}",
+                    layer=layer.name,
+                    typename=layer.type,
+                    whole=i,
+                ),
+            )
             if existing is None or existing[i] == spec.shape:
                 continue
             if len(existing[i]) != len(spec.shape):
                 layer.fail(
-                    f"bottom '{layer.bottoms[0]}' is now {shape_text(bottoms[0])}, of another "
-                    f"number of axes than its weights of {shape_text(existing[i])} are for; "
-                    "reshape the input, as to 1x3x227x227"
+                    "bottom '{blob}' is now {shape}, of another number of axes than its "
+                    "weights of {weights} are for; reshape the input, as to 1x3x227x227",
+                    blob=layer.bottoms[0],
+                    shape=shape_text(bottoms[0]),
+                    weights=shape_text(existing[i]),
                 )
             else:
                 layer.fail(
-                    f"bottom '{layer.bottoms[0]}' is now {shape_text(bottoms[0])} and needs "
-                    f"weights of {shape_text(spec.shape)}, but the layer has "
-                    f"{shape_text(existing[i])}; reshape the input back, or make the net fully "
-                    "convolutional"
+                    "bottom '{blob}' is now {shape} and needs weights of {wanted}, but "
+                    "the layer has {found}; reshape the input back, or make the net "
+                    "fully convolutional",
+                    blob=layer.bottoms[0],
+                    shape=shape_text(bottoms[0]),
+                    wanted=shape_text(spec.shape),
+                    found=shape_text(existing[i]),
                 )

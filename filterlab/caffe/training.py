@@ -31,7 +31,7 @@ _CURE = "this engine runs and edits nets, it does not train them; train with BVL
 
 class _Solver:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise CaffeError(f"{type(self).__name__}: {_CURE}")
+        raise CaffeError("{name__}: {cure}", name__=type(self).__name__, cure=_CURE)
 
 
 class SGDSolver(_Solver):
@@ -60,7 +60,7 @@ class AdamSolver(_Solver):
 
 def get_solver(filename: str) -> NoReturn:
     """Refused."""
-    raise CaffeError(f"get_solver({filename!r}): {_CURE}")
+    raise CaffeError("get_solver({filename!r}): {cure}", filename=filename, cure=_CURE)
 
 
 class Timer:

@@ -151,8 +151,11 @@ def _from_v0(old: caffe_pb2.V1LayerParameter, where: str) -> caffe_pb2.LayerPara
     flat = old.layer
     if flat.type not in _V0_TYPES:
         raise CaffeError(
-            f"{where}: layer {shown(flat.name)} has the unknown V0 type {shown(flat.type)}; "
-            f"known are {', '.join(sorted([*_V0_TYPES, 'padding']))}"
+            "{where}: layer {layer} has the unknown V0 type {type}; known are {known}",
+            where=where,
+            layer=shown(flat.name),
+            type=shown(flat.type),
+            known=", ".join(sorted([*_V0_TYPES, "padding"])),
         )
     kind, holder = _V0_TYPES[flat.type]
     layer = caffe_pb2.LayerParameter(name=flat.name, type=kind, bottom=old.bottom, top=old.top)
@@ -174,7 +177,9 @@ def _from_v1(old: caffe_pb2.V1LayerParameter, where: str) -> caffe_pb2.LayerPara
     if old.fork_type:
         type_name = old.fork_type
     elif type_name == "NONE":
-        raise CaffeError(f"{where}: layer {shown(old.name)} has no type; give it one")
+        raise CaffeError(
+            "{where}: layer {layer} has no type; give it one", where=where, layer=shown(old.name)
+        )
     layer = caffe_pb2.LayerParameter(
         name=old.name,
         type=V1_TYPES.get(type_name, type_name),
@@ -208,13 +213,19 @@ def _fold_padding(
         if old.layer.type == "padding":
             if len(old.bottom) != 1 or len(old.top) != 1:
                 raise CaffeError(
-                    f"{where}: padding layer {shown(old.layer.name)} has {len(old.bottom)} "
-                    f"bottoms and {len(old.top)} tops; it needs one of each"
+                    "{where}: padding layer {layer} has {bottoms} bottoms and {tops} "
+                    "tops; it needs one of each",
+                    where=where,
+                    layer=shown(old.layer.name),
+                    bottoms=len(old.bottom),
+                    tops=len(old.top),
                 )
             if old.bottom[0] in padded:
                 raise CaffeError(
-                    f"{where}: padding layer {shown(old.layer.name)} pads what is padded already; "
-                    "add the two pads up in one layer"
+                    "{where}: padding layer {layer} pads what is padded already; add the "
+                    "two pads up in one layer",
+                    where=where,
+                    layer=shown(old.layer.name),
                 )
             padded[old.top[0]] = old
             continue
@@ -226,9 +237,12 @@ def _fold_padding(
                 continue
             if old.layer.type not in ("conv", "pool"):
                 raise CaffeError(
-                    f"{where}: layer {shown(old.layer.name)} of type {shown(old.layer.type)} "
-                    f"reads the padding layer {shown(padding.layer.name)}; only 'conv' and 'pool' "
-                    "can"
+                    "{where}: layer {layer} of type {type} reads the padding layer "
+                    "{padding}; only 'conv' and 'pool' can",
+                    where=where,
+                    layer=shown(old.layer.name),
+                    type=shown(old.layer.type),
+                    padding=shown(padding.layer.name),
                 )
             copy.bottom[index] = padding.bottom[0]
             copy.layer.pad = padding.layer.pad
@@ -248,15 +262,21 @@ def _input_layer(net: caffe_pb2.NetParameter, where: str) -> caffe_pb2.LayerPara
     if net.input_shape:
         if len(net.input_shape) != len(names):
             raise CaffeError(
-                f"{where}: {len(names)} input(s) but {len(net.input_shape)} input_shape(s); "
-                "give one for each"
+                "{where}: {count} input(s) but {shapes} input_shape(s); give one for each",
+                where=where,
+                count=len(names),
+                shapes=len(net.input_shape),
             )
         layer.input_param.shape.extend(net.input_shape)
     else:
         if len(net.input_dim) != 4 * len(names):
             raise CaffeError(
-                f"{where}: {len(names)} input(s) ({', '.join(map(shown, names[:8]))}) but "
-                f"{len(net.input_dim)} input_dim(s); give four for each, or an input_shape"
+                "{where}: {count} input(s) ({names}) but {dims} input_dim(s); give four "
+                "for each, or an input_shape",
+                where=where,
+                count=len(names),
+                names=", ".join(map(shown, names[:8])),
+                dims=len(net.input_dim),
             )
         for start in range(0, len(net.input_dim), 4):
             layer.input_param.shape.add(dim=net.input_dim[start : start + 4])
@@ -285,7 +305,7 @@ def upgrade_net(net: caffe_pb2.NetParameter, path: str = "<net>") -> caffe_pb2.N
     """
     if net.layer and net.layers:
         raise CaffeError(
-            f"{path}: mixes 'layers' (old) with 'layer' (new); write all of them one way"
+            "{path}: mixes 'layers' (old) with 'layer' (new); write all of them one way", path=path
         )
     result = caffe_pb2.NetParameter()
     result.CopyFrom(net)

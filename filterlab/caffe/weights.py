@@ -11,6 +11,7 @@ import numpy as np
 from filterlab.caffe.blob import Blob, Shape, shape_text
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import Name, older_of
+from filterlab.caffe.text import Text
 
 __all__ = ["Filled", "MisfitError", "match", "nothing_filled", "pair"]
 
@@ -22,7 +23,11 @@ class MisfitError(CaffeError):
         """The same, and which of the two files is the older, as it may be of another net."""
         older = older_of(prototxt, weights)
         return (
-            self if older is None else MisfitError(f"{self}; {older.name} is the older of the two")
+            self
+            if older is None
+            else MisfitError(
+                "{message}; {name} is the older of the two", message=self.message, name=older.name
+            )
         )
 
 
@@ -65,15 +70,23 @@ def match(
         arrays = found[name] if hasattr(found[name], "__len__") else [found[name]]
         if len(arrays) != len(row):
             raise MisfitError(
-                f"{source}: layer '{name}' has {len(arrays)} weight blobs, but {len(row)} in the "
-                "net; give the weights that belong to this prototxt"
+                "{source}: layer '{layer}' has {found} weight blobs, but {wanted} in the "
+                "net; give the weights that belong to this prototxt",
+                source=source,
+                layer=name,
+                found=len(arrays),
+                wanted=len(row),
             )
         for i, (blob, array) in enumerate(zip(row, arrays)):
             if not _fits(blob.shape, np.shape(array)):
                 raise MisfitError(
-                    f"{source}: weight {i} of layer '{name}' is {shape_text(np.shape(array))}, "
-                    f"but {shape_text(blob.shape)} in the net; give the weights that belong to "
-                    "this prototxt"
+                    "{source}: weight {index} of layer '{layer}' is {found}, but "
+                    "{wanted} in the net; give the weights that belong to this prototxt",
+                    source=source,
+                    index=i,
+                    layer=name,
+                    found=shape_text(np.shape(array)),
+                    wanted=shape_text(blob.shape),
                 )
             pairs.append((blob, array))
     filled = Filled(
@@ -88,10 +101,14 @@ def nothing_filled(params: Params, filled: Filled, source: str) -> str:
     """What to say if no layer name is in both net and file."""
     mine = ", ".join(list(params)[:3]) + (" …" if len(params) > 3 else "")
     theirs = ", ".join(filled.unused[:3]) + (" …" if len(filled.unused) > 3 else "")
-    return (
-        f"{source}: 0 of {len(params)} layers with weights were filled, because no layer name is "
-        f"in both (net: {mine}; file: {theirs or 'none'}); give the weights that belong to this "
-        "prototxt"
+    return Text(
+        "{source}: 0 of {count} layers with weights were filled, because no layer "
+        "name is in both (net: {mine}; file: {theirs}); give the weights that "
+        "belong to this prototxt",
+        source=source,
+        count=len(params),
+        mine=mine,
+        theirs=theirs or "none",
     )
 
 
@@ -110,14 +127,18 @@ def pair(params: Params, others: Params) -> list[tuple[Blob, Blob]]:
             continue
         if len(theirs) != len(row):
             raise CaffeError(
-                f"share_with(): layer '{name}' has {len(theirs)} weight blobs there and "
-                f"{len(row)} here"
+                "share_with(): layer '{name}' has {theirs} weight blobs there and {row} here",
+                name=name,
+                theirs=len(theirs),
+                row=len(row),
             )
         for mine, their in zip(row, theirs):
             if mine.shape != their.shape:
                 raise CaffeError(
-                    f"share_with(): a weight of layer '{name}' is {shape_text(their.shape)} "
-                    f"there and {shape_text(mine.shape)} here"
+                    "share_with(): a weight of layer '{name}' is {shape} there and {shape2} here",
+                    name=name,
+                    shape=shape_text(their.shape),
+                    shape2=shape_text(mine.shape),
                 )
             pairs.append((mine, their))
     return pairs

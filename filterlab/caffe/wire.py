@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import open_file
+from filterlab.caffe.text import Text, reason_of
 
 __all__ = ["FileBytes", "Message", "Walker", "open_buffer", "open_bytes", "shape_text", "shown"]
 
@@ -69,9 +70,8 @@ def shown(name: str) -> str:
 
 def _refused(name: str, error: Exception) -> CaffeError:
     if isinstance(error, FileNotFoundError):
-        return CaffeError(f"{name}: no such file; check the path")
-    reason = getattr(error, "strerror", None) or str(error)
-    return CaffeError(f"{name}: cannot be read ({reason})")
+        return CaffeError("{name}: no such file; check the path", name=name)
+    return CaffeError("{name}: cannot be read ({reason})", name=name, reason=reason_of(error))
 
 
 def open_buffer(path: str | os.PathLike[str]) -> memoryview:
@@ -99,7 +99,7 @@ def open_buffer(path: str | os.PathLike[str]) -> memoryview:
     except (OSError, ValueError) as error:
         raise _refused(name, error) from error
     if not len(data):
-        raise CaffeError(f"{name}: the file is empty; copy or download it again")
+        raise CaffeError("{name}: the file is empty; copy or download it again", name=name)
     return data
 
 
@@ -164,8 +164,9 @@ class FileBytes:
 
     def _changed(self) -> CaffeError:
         return CaffeError(
-            f"{self.name}: the file was changed while it was being read; open it again when the "
-            "other program has done with it"
+            "{name}: the file was changed while it was being read; open it again when "
+            "the other program has done with it",
+            name=self.name,
         )
 
 
@@ -186,7 +187,7 @@ def open_bytes(path: str | os.PathLike[str]) -> Iterator[FileBytes]:
     with stream:
         data = FileBytes(stream, name)
         if not len(data):
-            raise CaffeError(f"{name}: the file is empty; copy or download it again")
+            raise CaffeError("{name}: the file is empty; copy or download it again", name=name)
         yield data
         data.check()
 
@@ -213,9 +214,11 @@ def check_length(mapped: mmap.mmap) -> None:
     if mapped.size() < len(mapped):
         origin = _mapped.get(mapped)
         raise CaffeError(
-            f"{origin.name if origin else 'a mapped file'}: the file was cut short while a net "
-            f"was using it ({mapped.size()} of {len(mapped)} bytes are left); restore it, then "
-            "open it again"
+            "{name}: the file was cut short while a net was using it ({left} of {size} "
+            "bytes are left); restore it, then open it again",
+            name=origin.name if origin else "a mapped file",
+            left=mapped.size(),
+            size=len(mapped),
         )
 
 
@@ -238,8 +241,9 @@ def check_mapped(mappings: Iterable[mmap.mmap | None]) -> None:
         found = os.fstat(origin.handle)
         if (found.st_size, found.st_mtime_ns) != (origin.size, origin.written):
             raise CaffeError(
-                f"{origin.name}: another program wrote into the file while a net was using it; "
-                "open it again, with Net(…, mapped=False) if that may happen any time"
+                "{name}: another program wrote into the file while a net was using it; "
+                "open it again, with Net(…, mapped=False) if that may happen any time",
+                name=origin.name,
             )
 
 
@@ -270,8 +274,8 @@ class Walker:
         self.data, self.path, self.kind = data, path, kind
         self._headers = 0
 
-    def fail(self, message: str) -> NoReturn:
-        raise CaffeError(f"{self.path}: {message}")
+    def fail(self, template: str, /, **args: Any) -> NoReturn:
+        raise CaffeError("{path}: {message}", path=self.path, message=Text(template, **args))
 
     def _array(self, kind: str, count: int, start: int) -> npt.NDArray[Any]:
         if isinstance(self.data, FileBytes):
@@ -279,7 +283,12 @@ class Walker:
         return np.frombuffer(self.data, kind, count, start)
 
     def malformed(self, where: Message, what: str) -> NoReturn:
-        self.fail(f"no valid {self.kind}: {what} in {where.what}; copy or download the file again")
+        self.fail(
+            "no valid {kind}: {what} in {where}; copy or download the file again",
+            kind=self.kind,
+            what=what,
+            where=where.what,
+        )
 
     def varint(self, at: int, where: Message) -> tuple[int, int]:
         """The number at ``at`` (unsigned, 64 bits) and where it ends."""
@@ -288,8 +297,10 @@ class Walker:
         while True:
             if at >= end:
                 self.fail(
-                    f"cut off in {where.what}, at byte {at}: the file or a message in it is "
-                    "incomplete; copy or download it again"
+                    "cut off in {where}, at byte {at}: the file or a message in it is "
+                    "incomplete; copy or download it again",
+                    where=where.what,
+                    at=at,
                 )
             byte = data[at]
             at += 1
@@ -298,7 +309,7 @@ class Walker:
                 return value & 0xFFFFFFFFFFFFFFFF, at
             shift += 7
             if shift > 63:
-                self.malformed(where, f"a number of more than 10 bytes at byte {at}")
+                self.malformed(where, Text("a number of more than 10 bytes at byte {at}", at=at))
 
     def fields(self, where: Message) -> Iterator[tuple[int, int, int, int, int]]:
         """Each field as ``(number, wire type, start, end, count)``.
@@ -311,12 +322,14 @@ class Walker:
         while at < where.end:
             self._headers += 1
             if self._headers > _HEADERS_LIMIT:
-                self.malformed(where, f"more than {_HEADERS_LIMIT} fields")
+                self.malformed(where, Text("more than {most} fields", most=_HEADERS_LIMIT))
             tag_at = at
             tag, at = self.varint(at, where)
             number, wire = tag >> 3, tag & 7
             if number == 0 or tag >= 1 << 32:
-                self.malformed(where, f"field number {number} at byte {tag_at}")
+                self.malformed(
+                    where, Text("field number {number} at byte {at}", number=number, at=tag_at)
+                )
             if wire == VARINT:
                 start = at
                 _, at = self.varint(at, where)
@@ -325,8 +338,12 @@ class Walker:
                 size, at = self.varint(at, where)
                 if size > where.end - at:
                     self.fail(
-                        f"cut off in {where.what}: a field at byte {tag_at} needs {size} bytes, "
-                        f"{where.end - at} are left; copy or download the file again"
+                        "cut off in {where}: a field at byte {at} needs {size} bytes, "
+                        "{left} are left; copy or download the file again",
+                        where=where.what,
+                        at=tag_at,
+                        size=size,
+                        left=where.end - at,
                     )
                 yield number, wire, at, at + size, 1
                 at += size
@@ -334,8 +351,12 @@ class Walker:
                 width = _WIDTHS[wire]
                 if width > where.end - at:
                     self.fail(
-                        f"cut off in {where.what}, at byte {at}: a value of {width} bytes needs "
-                        f"more than the {where.end - at} left; copy or download the file again"
+                        "cut off in {where}, at byte {at}: a value of {width} bytes "
+                        "needs more than the {left} left; copy or download the file again",
+                        where=where.what,
+                        at=at,
+                        width=width,
+                        left=where.end - at,
                     )
                 count = 1
                 if at - tag_at == 1 and data[at + width : at + width + 1] == data[tag_at:at]:
@@ -343,7 +364,7 @@ class Walker:
                 yield number, wire, at, at + count * (width + 1) - 1, count
                 at += count * (width + 1) - 1
             else:
-                self.malformed(where, f"wire type {wire} at byte {tag_at}")
+                self.malformed(where, Text("wire type {wire} at byte {at}", wire=wire, at=tag_at))
 
     def _run_length(self, at: int, end: int, step: int) -> int:
         """How many records of ``step`` bytes from ``at`` on begin with the same byte."""
@@ -363,7 +384,9 @@ class Walker:
     def expect(self, wire: int, wanted: tuple[int, ...], where: Message, field: str) -> None:
         """Complain if a known field has the wire type of another one."""
         if wire not in wanted:
-            self.malformed(where, f"field '{field}' of wire type {wire}")
+            self.malformed(
+                where, Text("field '{field}' of wire type {wire}", field=field, wire=wire)
+            )
 
     def text(self, start: int, end: int) -> str:
         return bytes(self.data[start:end]).decode("utf-8", "backslashreplace")
@@ -382,7 +405,7 @@ class Walker:
                 value, at = self.varint(at, inner)
                 into.append(value - (1 << 64) if value >> 63 else value)
         if len(into) > _AXES_LIMIT:
-            self.malformed(where, f"a shape of more than {_AXES_LIMIT} axes")
+            self.malformed(where, Text("a shape of more than {most} axes", most=_AXES_LIMIT))
 
     def _values(
         self, wire: int, start: int, end: int, count: int, width: int, where: Message
@@ -390,7 +413,10 @@ class Walker:
         kind = "<f4" if width == 4 else "<f8"
         if wire == BYTES:
             if (end - start) % width:
-                self.malformed(where, f"{end - start} bytes of {width}-byte values")
+                self.malformed(
+                    where,
+                    Text("{size} bytes of {width}-byte values", size=end - start, width=width),
+                )
             return self._array(kind, (end - start) // width, start)
         # Unpacked: strip the tag before each value.
         joined = np.empty((count, width), np.uint8)
@@ -441,19 +467,28 @@ class Walker:
             shape = [] if found == 1 else [found]  # BVLC writes a 0-d weight without a shape
         if any(dim < 0 for dim in shape):
             self.fail(
-                f"{where.what} has the shape {shape_text(shape)} with a negative dimension; "
-                "copy or download the file again"
+                "{where} has the shape {shape} with a negative dimension; copy or "
+                "download the file again",
+                where=where.what,
+                shape=shape_text(shape),
             )
         wanted = math.prod(shape)
         if wanted != found:
             self.fail(
-                f"{where.what}: its shape {shape_text(shape)} says {wanted} values, but {found} "
-                "are there; copy or download the file again"
+                "{what}: its shape {shape} says {wanted} values, but {found} are there; "
+                "copy or download the file again",
+                what=where.what,
+                shape=shape_text(shape),
+                wanted=wanted,
+                found=found,
             )
         if math.prod(dim for dim in shape if dim) > _VALUES_LIMIT:  # numpy has no room for it
             self.fail(
-                f"{where.what} has the shape {shape_text(shape)}, which passes the "
-                f"{_VALUES_LIMIT} values of a blob; copy or download the file again"
+                "{where} has the shape {shape}, which passes the {limit} values of a "
+                "blob; copy or download the file again",
+                where=where.what,
+                shape=shape_text(shape),
+                limit=_VALUES_LIMIT,
             )
         return _joined(chunks).reshape(shape)
 

@@ -42,7 +42,7 @@ def _mean(text: str) -> tuple[float, float, float]:
     except ValueError:
         values = []
     if len(values) != 3 or not all(abs(v) < 1e6 for v in values):
-        raise FilterLabError(f"--mean {text!r}: give three numbers, blue,green,red")
+        raise FilterLabError("--mean {text!r}: give three numbers, blue,green,red", text=text)
     return values[0], values[1], values[2]
 
 
@@ -61,7 +61,9 @@ def chosen(args: argparse.Namespace) -> Any:
         raise FilterLabError("give either --model or --prototxt with --weights, not both")
     if own and (args.prototxt is None or args.weights is None):
         missing = "--prototxt" if args.prototxt is None else "--weights"
-        raise FilterLabError(f"{missing} is missing: an own net needs both its files")
+        raise FilterLabError(
+            "{missing} is missing: an own net needs both its files", missing=missing
+        )
     if own:
         model = _own(Path(args.prototxt), Path(args.weights))
     elif args.model is not None:
@@ -86,7 +88,7 @@ def _own(prototxt: Path, weights: Path) -> Any:
 
     for path in (prototxt, weights):
         if not os.path.isfile(path):
-            raise FilterLabError(f"{path}: there is no such file")
+            raise FilterLabError("{path}: there is no such file", path=path)
     found = look(prototxt)
     # What lies beside a net names its classes; its mean is given, or the usual one.
     return Found(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from filterlab import paths
-from filterlab.caffe.files import atomic_write
 from filterlab.errors import FilterLabError
 
 __all__ = ["ICON_SIZES", "add_parser", "run"]
@@ -113,6 +112,8 @@ def run(args: argparse.Namespace) -> int:
     for path, what in _targets(share).items():
         if args.action == "install":
             path.parent.mkdir(parents=True, exist_ok=True)
+            from filterlab.caffe.files import atomic_write  # late: it brings the engine
+
             with atomic_write(path) as file:
                 file.write(icons[what] if isinstance(what, int) else _content(what))
         else:

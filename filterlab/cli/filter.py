@@ -127,16 +127,19 @@ def _biases(texts: list[str], count: int) -> Any:
 
     if len(texts) > count:
         raise FilterLabError(
-            f"{len(texts)} biases for {count} kernel{'s' * (count != 1)}; give at most one each"
+            "{texts} biases for {count} kernel{value}; give at most one each",
+            texts=len(texts),
+            count=count,
+            value="s" * (count != 1),
         )
     bias = np.zeros(count, dtype=np.float32)
     for index, text in enumerate(texts):
         try:
             bias[index] = parse_number(text)
         except FilterLabError:
-            raise FilterLabError(f"--bias {text}: not a finite number; give one such as 0.5") from (
-                None
-            )
+            raise FilterLabError(
+                "--bias {text}: not a finite number; give one such as 0.5", text=text
+            ) from None
     return bias
 
 
@@ -149,8 +152,12 @@ def _write(folder: Path, specs: list[str], snapshot: Snapshot, outputs: Outputs,
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        from filterlab.caffe.text import reason_of
+
         raise FilterLabError(
-            f"cannot make the folder {folder}: {error.strerror or error}; choose another"
+            "cannot make the folder {folder}: {reason}; choose another",
+            folder=folder,
+            reason=reason_of(error),
         ) from None
     shown = _shown(snapshot, outputs, look)
     for index, (spec, data, stats) in enumerate(zip(specs, outputs.data, outputs.stats)):

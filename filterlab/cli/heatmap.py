@@ -97,11 +97,19 @@ def _check(args: argparse.Namespace) -> None:
     for name, low, high in (("opacity", 0, 1), ("threshold", 0, 1), ("gamma", 0.1, 5)):
         value = getattr(args, name)
         if not low <= value <= high:
-            raise FilterLabError(f"--{name} {value:g}: must lie between {low:g} and {high:g}")
+            raise FilterLabError(
+                "--{name} {value:g}: must lie between {low:g} and {high:g}",
+                name=name,
+                value=value,
+                low=low,
+                high=high,
+            )
     for name in ("size", "squash", "cells"):
         value = getattr(args, name)
         if value is not None and not 1 <= value <= 20_000:
-            raise FilterLabError(f"--{name} {value}: must lie between 1 and 20000")
+            raise FilterLabError(
+                "--{name} {value}: must lie between 1 and 20000", name=name, value=value
+            )
     if args.compare and (args.stride is not None or args.scales):
         raise FilterLabError("--compare goes neither with --stride nor with --scales")
 
@@ -120,7 +128,7 @@ def _pictures(images: Sequence[str]) -> tuple[list[Path], bool]:
             several = True
             matching = sorted(path for path in map(Path, glob.glob(image)) if os.path.isfile(path))
             if not matching:
-                raise FilterLabError(f"{image}: no file is called like this")
+                raise FilterLabError("{image}: no file is called like this", image=image)
             found += matching
         else:
             found.append(Path(image))
@@ -150,7 +158,12 @@ def _spare_inputs(args: argparse.Namespace, model: Any) -> None:
         spare_inputs([path], inputs, f"--{name}")
         other = taken.setdefault(Path(path).resolve(), name)
         if other != name:
-            raise FilterLabError(f"--{other} and --{name} name the same file, {path}; choose two")
+            raise FilterLabError(
+                "--{other} and --{name} name the same file, {path}; choose two",
+                other=other,
+                name=name,
+                path=path,
+            )
 
 
 def _request(args: argparse.Namespace) -> Any:
@@ -194,9 +207,13 @@ def _one(args: argparse.Namespace, path: Path) -> int:
     for output in outputs:
         if output is not None and not os.path.isdir(Path(output).resolve().parent):
             folder = Path(output).parent
-            raise FilterLabError(f"{output}: there is no folder {folder}; make it first")
+            raise FilterLabError(
+                "{output}: there is no folder {folder}; make it first", output=output, folder=folder
+            )
         if output and os.path.isdir(output):
-            raise FilterLabError(f"{output}: is a folder; give the name of a file in it")
+            raise FilterLabError(
+                "{output}: is a folder; give the name of a file in it", output=output
+            )
     if not (args.json or args.compare or args.code or any(outputs)):
         raise FilterLabError("nothing to write: give --out OVERLAY.png, --npy, --csv or --json")
     from filterlab.progress import run_job
@@ -247,7 +264,7 @@ def _folder(args: argparse.Namespace, pictures: list[Path]) -> int:
     if args.out is None:
         raise FilterLabError("for several pictures give --out FOLDER")
     if Path(args.out).suffix.lower() in PICTURE_SUFFIXES:
-        raise FilterLabError(f"{args.out}: for several pictures --out is a folder, too")
+        raise FilterLabError("{out}: for several pictures --out is a folder, too", out=args.out)
     if args.compare or args.code or args.report or args.npy or args.csv or args.tiff:
         raise FilterLabError("several pictures take --out only, of all that can be written")
     bench = _bench(args, _model.chosen(args))
@@ -274,7 +291,9 @@ def _folder(args: argparse.Namespace, pictures: list[Path]) -> int:
         for path, why in result.failed:
             print(f"{path.name}: passed over: {why}", file=sys.stderr)
     if not result.rows:
-        raise FilterLabError(f"none of the {len(pictures)} pictures could be mapped")
+        raise FilterLabError(
+            "none of the {pictures} pictures could be mapped", pictures=len(pictures)
+        )
     return 1 if result.failed else 0
 
 

@@ -84,7 +84,7 @@ def describe(prototxt: str, phase: str = "test") -> dict[str, Any]:
         outside = topology.initial_shapes()
         shapes = topology.infer(outside)
     except CaffeError as error:
-        raise CaffeError(f"{prototxt}: {error}") from error
+        raise CaffeError("{prototxt}: {error}", prototxt=prototxt, error=error) from error
     fields = _fields(topology.param, topology.blobs)
     layers = []
     current = dict(outside)
@@ -237,8 +237,10 @@ def _both(shapes: dict[str, Any]) -> str:
 def _refuse_other_shapes(fit: dict[str, Any]) -> None:
     for name, shapes in fit["differ"].items():
         raise FilterLabError(
-            f"{fit['file']}: layer '{name}' is {_both(shapes)}; "
-            "give the weights that belong to this prototxt"
+            "{fit}: layer '{name}' is {both}; give the weights that belong to this prototxt",
+            fit=fit["file"],
+            name=name,
+            both=_both(shapes),
         )
 
 

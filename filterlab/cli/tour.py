@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
     parser.add_argument("--scale", type=float, default=1.0, help="pixels per pixel (default 1)")
-    parser.add_argument("--lang", choices=("en", "zh"), default="en", help="language")
+    parser.add_argument("--lang", choices=("en", "zh", "zh_CN"), default="en", help="language")
     parser.add_argument("--theme", choices=("light", "dark"), default="light", help="colours")
     parser.add_argument("--only", default="", metavar="TAB", help="only this tab's scenes")
 
@@ -33,7 +33,7 @@ def _say(path: Path) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     if not 0.5 <= args.scale <= 4:
-        raise FilterLabError(f"--scale is {args.scale:g}; take one from 0.5 to 4")
+        raise FilterLabError("--scale is {scale:g}; take one from 0.5 to 4", scale=args.scale)
     from filterlab.gui.tour import take_tour
 
     take_tour(args.out, args.scale, args.lang, args.theme, args.only, on_saved=_say)

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         )
     project = (args.file or "").lower().endswith(".filterlab")
     if project and not os.path.isfile(args.file):
-        raise FilterLabError(f"{args.file}: there is no such project; look at its name")
+        raise FilterLabError("{file}: there is no such project; look at its name", file=args.file)
     from filterlab.gui.app import run_window
 
     return run_window(picture=args.file)

@@ -8,19 +8,19 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import Text, tr
 
 __all__ = ["HelpWindow", "keys_html", "window_keys_html"]
 
 #: Keys that work in every tab.
 _WINDOW_KEYS = (
-    ("Ctrl+Tab, Ctrl+PgDn", "the next tab; Ctrl+Shift+Tab or Ctrl+PgUp the one before"),
-    ("Alt+1, Alt+2", "the first tab, the second"),
-    ("F11", "full screen, and back"),
-    ("Esc", "cancel what runs, else close the message, else leave the full screen"),
-    ("Alt", "with an underlined letter: open that menu, choose that item, press that button"),
-    ("F1", "this help"),
-    ("Ctrl+Q", "quit; everything is found again at the next start"),
+    (Text("Ctrl+Tab, Ctrl+PgDn"), Text("the next tab; Ctrl+Shift+Tab or Ctrl+PgUp the one before")),
+    (Text("Alt+1, Alt+2"), Text("the first tab, the second")),
+    ("F11", Text("full screen, and back")),
+    ("Esc", Text("cancel what runs, else close the message, else leave the full screen")),
+    ("Alt", Text("with an underlined letter: open that menu, choose that item, press that button")),
+    ("F1", Text("this help")),
+    ("Ctrl+Q", Text("quit; everything is found again at the next start")),
 )
 
 

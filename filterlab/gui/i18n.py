@@ -1,146 +1,106 @@
-"""The interface's language: English in the code, Chinese from JSON files.
+"""The window's language: one at a time, for all that it shows.
 
-``resources/translations/<language>/<area>.json`` maps the English text to the translation; the
-areas are only a way of keeping the files short. A text without a translation stays English.
-``sentences*.json`` are for what the core says about bad input, whose numbers and names are in
-place already: :func:`tr_sentence` recognises such a sentence and says it in the language in use.
+What was said is remembered, so that a text on the screen can be told again in another language
+(:mod:`filterlab.gui.retranslate`).
 """
 
 from __future__ import annotations
 
-import json
-import locale
-import os
-import re
-from typing import NamedTuple
+from typing import Any
 
-from filterlab import paths
+from filterlab import languages
+from filterlab.caffe.text import Text, reason_of
+from filterlab.languages import ENGLISH, LANGUAGES
 
 __all__ = [
+    "ENGLISH",
     "LANGUAGES",
+    "Text",
     "english",
+    "is_chinese",
     "language",
     "preferred_language",
+    "reason_of",
+    "said_as",
     "set_language",
     "tr",
-    "tr_sentence",
 ]
 
-#: The languages and how each calls itself.
-LANGUAGES = {"en": "English", "zh": "中文"}
+preferred_language = languages.preferred
 
-_language = "en"
-_table: dict[str, str] = {}
-_back: dict[str, str] = {}
+_MOST_FILLED = 4096  # texts with places that are remembered, the newest
 
-
-class _Sentence(NamedTuple):
-    """A sentence of the core: what it looks like, and the same in the language in use."""
-
-    literal: int  # characters that are no place
-    anchor: str  # its longest part that is no place; quicker to look for than the pattern
-    pattern: re.Pattern[str]
-    other: str
+_catalogue = languages.Catalogue()
+#: What was said, and of what it was made: literals, and texts with something in their places.
+_literals: dict[str, str] = {}
+_filled: dict[str, Text] = {}
 
 
-_sentences: list[_Sentence] = []
+class _Template(str):
+    """A literal as ``tr`` gives it: ``format`` remembers what it was made of."""
+
+    id: str
+
+    def format(self, *args: Any, **places: Any) -> str:
+        said = str.format(self, *args, **places)
+        if not args:
+            _remember(said, Text(self.id, **places))
+        return said
 
 
 def language() -> str:
-    """The language in use: ``"en"`` or ``"zh"``."""
-    return _language
+    """The language in use, as :data:`filterlab.languages.LANGUAGES` has it."""
+    return _catalogue.language
 
 
-def preferred_language(setting: str = "") -> str:
-    """The language to start in: ``FILTERLAB_LANG``, else the setting, else the system's."""
-    for candidate in (os.environ.get("FILTERLAB_LANG", ""), setting):
-        if candidate[:2].lower() in LANGUAGES:
-            return candidate[:2].lower()
-    system = locale.getlocale()[0] or os.environ.get("LANG", "")
-    return "zh" if system.lower().startswith(("zh", "chinese")) else "en"
+def is_chinese() -> bool:
+    """Whether names that are given in two languages are shown in Chinese."""
+    return language().startswith("zh")
 
 
 def set_language(name: str) -> None:
-    """Use a language from now on; texts already shown stay until their widgets are rebuilt."""
-    global _language
-    if name not in LANGUAGES:
+    """Use a language from now on; see :mod:`filterlab.gui.retranslate` for what is shown already.
+
+    Raises
+    ------
+    ValueError
+        If there is no such language.
+    """
+    global _catalogue
+    found = languages.known(name)
+    if not found:
         raise ValueError(f"no such language: {name!r}")
-    _table.clear()
-    _sentences.clear()
-    folder = paths.resource("translations", name)
-    if name != "en" and folder.is_dir():
-        for path in sorted(folder.glob("*.json")):
-            texts = json.loads(path.read_text(encoding="utf-8"))
-            if path.stem.startswith("sentences"):
-                _sentences.extend(_sentence(english, other) for english, other in texts.items())
-            else:
-                _table.update(texts)
-    # Of two that fit, the one that says more of the words itself.
-    _sentences.sort(key=lambda sentence: -sentence.literal)
-    _back.clear()
-    for english_text, other in _table.items():
-        _back.setdefault(other, english_text)
-    _language = name
+    _catalogue = languages.Catalogue(found)
+
+
+def tr(text: str) -> str:
+    """A text in the language in use.
+
+    A literal keeps its ``{places}``, to be filled in with ``str.format``; a
+    :class:`filterlab.caffe.text.Text`, such as an error's ``message``, brings what stands there.
+    """
+    said = _catalogue.tell(text)
+    if isinstance(text, Text) and text.args:
+        _remember(said, text)
+        return said
+    _literals.setdefault(said, str(text))
+    template = _Template(said)
+    template.id = str(text)
+    return template
+
+
+def _remember(said: str, text: Text) -> None:
+    _filled.pop(said, None)
+    _filled[said] = text
+    while len(_filled) > _MOST_FILLED:
+        del _filled[next(iter(_filled))]
+
+
+def said_as(shown: str) -> str | None:
+    """What a text that is shown was made of: a literal or a ``Text``; None if nobody said it."""
+    return _filled.get(shown) or _literals.get(shown)
 
 
 def english(text: str) -> str:
     """A text of the language in use as the code has it; itself if it is not known."""
-    return _back.get(text, text)
-
-
-def tr(text: str) -> str:
-    """The text in the language in use; fill ``{places}`` in afterwards with ``str.format``."""
-    return _table.get(text, text)
-
-
-#: Places that take less than any text, where that would fit too much.
-_PLACES = {"whole": r"\d+", "typename": r"\w+"}
-
-
-def _sentence(english: str, other: str) -> _Sentence:
-    """Recognises the sentence with its places filled in."""
-    parts = re.split(r"{(\w+)}", english)
-    words = parts[::2]
-    body = re.escape(words[0])
-    for place, before, after in zip(parts[1::2], words, words[1:]):
-        if place in _PLACES:
-            fits = _PLACES[place]
-        elif before.endswith("'") and after.startswith("'"):
-            fits = "[^']+?"
-        elif not body:  # a file or a layer that is named first, with a colon, is no part of it
-            fits = "(?:(?!: ).)+?"
-        else:
-            fits = ".+?"
-        body += f"(?P<{place}>{fits}){re.escape(after)}"
-    pattern = re.compile(rf"{body}\.?", re.DOTALL)
-    return _Sentence(sum(map(len, words)), max(words, key=len), pattern, other)
-
-
-def tr_sentence(text: str) -> str:
-    """A sentence of the core in the language in use; one that is not known stays English.
-
-    Before it may stand, each with a colon, the file and the layer that it speaks of.
-    """
-    told = _told(text)
-    at = text.find(": ")
-    while told is None and at >= 0:
-        sentence = _told(text[at + 2 :])
-        if sentence is not None:
-            where = "：".join(tr(_told(part) or part) for part in text[:at].split(": "))
-            told = f"{where}：{sentence}"
-        at = text.find(": ", at + 2)
-    return text if told is None else told
-
-
-def _told(text: str) -> str | None:
-    """A sentence in the language in use; None if it is not known."""
-    for _, anchor, pattern, other in _sentences:
-        match = pattern.fullmatch(text) if anchor in text else None
-        if match:
-            # What stands in a place may be a part that is known itself: "row 1 is empty".
-            places = {name: tr_sentence(part) for name, part in match.groupdict().items()}
-            return other.format(**places)
-    clauses = text.split("; ")
-    told = [tr_sentence(clause) for clause in clauses] if len(clauses) > 1 else []
-    known = all(other != clause for other, clause in zip(told, clauses))
-    return "；".join(told) if told and known else None
+    return _literals.get(text, text)

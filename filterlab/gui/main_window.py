@@ -43,6 +43,9 @@ __all__ = ["MainWindow"]
 
 _log = logging.getLogger(__name__)
 
+#: What a language is called on the header's switch, if not by its own name.
+_SHORT = {i18n.ENGLISH: "EN"}
+
 
 def _restored(tab: Tab, state: dict[str, Any]) -> Sequence[str]:
     """Let a tab show a saved state; returns what of it was left out."""
@@ -104,7 +107,8 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         # EN and 中文 are what the languages are called on the switch, whatever is in use.
-        self.header = Header([("EN", "en"), ("中文", "zh")], i18n.language(), central)
+        switch = [(_SHORT.get(name, title), name) for name, title in i18n.LANGUAGES.items()]
+        self.header = Header(switch, i18n.language(), central)
         for name, title in i18n.LANGUAGES.items():
             self.header.languages.button(name).setToolTip(title)
         self.header.languages.chosen.connect(self.set_language)

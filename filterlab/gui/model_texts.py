@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from filterlab.gui import i18n
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import Text, tr
 from filterlab.progress import Progress
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.download import DownloadProgress
@@ -14,9 +14,13 @@ from filterlab.zoo.download import DownloadProgress
 __all__ = ["model_about", "model_title", "model_titles", "progress_texts"]
 
 
+#: What the catalogue's licences say beside their names.
+_LICENCES = (Text("BVLC: unrestricted use"), Text("none: random numbers"))
+
+
 def model_title(model: Model) -> str:
     """A model's name."""
-    return model.title_zh if i18n.language() == "zh" and model.title_zh else model.title
+    return model.title_zh if i18n.is_chinese() and model.title_zh else model.title
 
 
 def model_titles(models: Sequence[Model]) -> dict[str, str]:
@@ -51,27 +55,29 @@ def _places(models: Sequence[Model]) -> list[tuple[Model, str]]:
 
 def model_about(model: Model) -> str:
     """A model's sentence."""
-    return model.about_zh if i18n.language() == "zh" and model.about_zh else model.about
+    return model.about_zh if i18n.is_chinese() and model.about_zh else model.about
 
 
 def progress_texts(progress: Progress, title: str) -> tuple[str, str, float | None]:
     """Step, detail and, of a download, the seconds left; ``title`` is the model's name."""
-    detail, left = tr_sentence(progress.message), None
-    waiting = progress.step.endswith(": waiting to try again")
+    detail, left = tr(progress.message), None
+    step = progress.step
     if isinstance(progress, DownloadProgress):
         left = progress.seconds_left
-        if not waiting:
+        if not progress.waiting:
             detail = _detail(progress)
-    for english in (
-        "Getting ",
-        "Checking ",
-        "Making random weights for ",
-        "Making the weights of ",
-    ):
-        if progress.step.startswith(english):
-            step = tr(english + "{name}").format(name=title)
-            return step + tr(": waiting to try again") if waiting else step, detail, left
-    return tr(progress.step), detail, left
+    return tr(_titled(step, title)), detail, left
+
+
+def _titled(step: str, title: str) -> str:
+    """A step with the model's name as the window shows it."""
+    if not isinstance(step, Text):
+        return step
+    args = {
+        place: title if place == "title" else _titled(value, title)
+        for place, value in step.args.items()
+    }
+    return Text(step.id, **args)
 
 
 def _detail(progress: DownloadProgress) -> str:

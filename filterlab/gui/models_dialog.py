@@ -28,7 +28,7 @@ from qtpy.QtWidgets import (
 from filterlab import paths
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.model_questions import may_get
@@ -281,7 +281,7 @@ class ModelsDialog(QDialog):
         models = self.models()
         titles = model_titles(models)
         if problem := catalogue.problem():
-            self._say(tr_sentence(problem), "error")
+            self._say(tr(problem), "error")
         names = {model.name for model in models}
         for name in [name for name in self._rows if name not in names]:
             row = self._rows.pop(name)
@@ -415,7 +415,7 @@ class ModelsDialog(QDialog):
 
     def _on_progress(self, progress: Progress, left: float | None) -> None:
         if isinstance(progress, SourceFailed):
-            self._failed_sources.append(tr_sentence(progress.message))
+            self._failed_sources.append(tr(progress.message))
         step, detail, own_left = progress_texts(progress, self._job_title)
         if isinstance(progress, DownloadProgress):
             left = own_left
@@ -437,7 +437,7 @@ class ModelsDialog(QDialog):
             )
             self._say(text, "good")
         else:
-            self._say(f"{model_title(model)}: {tr_sentence(verdict.sentence)}", "error")
+            self._say(f"{model_title(model)}: {tr(verdict.sentence)}", "error")
 
     def _on_failed(self, sentence: str) -> None:
         self._say(sentence, "error")

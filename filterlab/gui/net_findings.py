@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLay
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.pictures import COMPOSED, sample
 from filterlab.surgery.doctor import Findings, as_the_net_sees_it, examine
 from filterlab.surgery.heatmap import Preprocessing
@@ -156,9 +156,9 @@ class NetFindings(QWidget):
         self.setVisible(not found.trouble)
         if found.trouble:
             return
-        told = [tr_sentence(remark) for remark in found.remarks]
+        told = [tr(remark) for remark in found.remarks]
         if result.labels:
-            told.append(tr_sentence(result.labels))
+            told.append(tr(result.labels))
         self.remarks.setText("\n".join(told))
         names = {"softmax": tr("softmax"), "sigmoid": tr("sigmoid"), "none": tr("none: values")}
         outputs = [(f"{o.blob} ({o.values})", o.blob) for o in found.outputs]

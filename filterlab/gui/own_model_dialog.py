@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.net_findings import Asked, Examined, NetFindings, examined
 from filterlab.surgery.doctor import examine
@@ -249,7 +249,7 @@ class OwnModelDialog(QDialog):
 
     def _on_examined(self, result: Examined) -> None:
         self.findings.show_examined(result)
-        self._on_problem(tr_sentence(result.findings.trouble))
+        self._on_problem(tr(result.findings.trouble))
         self.buttons.button(QDialogButtonBox.Ok).setEnabled(not result.findings.trouble)
 
     def _show_notes(self) -> None:

@@ -46,7 +46,7 @@ class SessionMenu(QMenu):
 
 def told_time(when: datetime) -> str:
     """A time as the interface's language writes it: today's without the day."""
-    locale = QLocale("zh_CN" if i18n.language() == "zh" else "en_GB")
+    locale = QLocale("en_GB" if i18n.language() == i18n.ENGLISH else i18n.language())
     clock = f"{when:%H:%M}"
     if when.date() == datetime.now().date():
         return clock

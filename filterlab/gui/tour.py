@@ -92,7 +92,9 @@ def take_tour(
     """
     tabs = [module.split(".")[2] for module in scene_modules()]
     if only and only not in tabs:
-        raise FilterLabError(f"there is no tab {only!r} in the tour; take {', '.join(tabs)}")
+        raise FilterLabError(
+            "there is no tab {only!r} in the tour; take {tabs}", only=only, tabs=", ".join(tabs)
+        )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     _prepare_platform(scale)
@@ -116,12 +118,16 @@ def take_tour(
         deadline = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > deadline:
-                raise FilterLabError(f"the tour waited {timeout:g} s in vain for: {what}")
+                raise FilterLabError(
+                    "the tour waited {timeout:g} s in vain for: {what}", timeout=timeout, what=what
+                )
             app.processEvents()
             time.sleep(0.002)
         app.processEvents()
         if uncaught:
-            raise FilterLabError(f"an error came up during the tour: {uncaught[0]}")
+            raise FilterLabError(
+                "an error came up during the tour: {uncaught}", uncaught=uncaught[0]
+            )
 
     saved: list[Path] = []
     before = os.environ.get("FILTERLAB_LANG")
@@ -190,7 +196,9 @@ def _run_scenes(
                 wait(lambda: True, "the layout")
             path = folder / f"{len(saved) + 1:02d}_{tab}_{name}.png"
             if not _picture(window).save(str(path)):
-                raise FilterLabError(f"{path} could not be written; choose another folder")
+                raise FilterLabError(
+                    "{path} could not be written; choose another folder", path=path
+                )
             saved.append(path)
             if on_saved is not None:
                 on_saved(path)

@@ -134,7 +134,9 @@ def _open(source: int | str | os.PathLike[str]) -> Any:
     import cv2
 
     if not isinstance(source, int) and not os.path.isfile(source):
-        raise FilterLabError(f"{os.fspath(source)}: there is no such file; choose a video.")
+        raise FilterLabError(
+            "{path}: there is no such file; choose a video.", path=os.fspath(source)
+        )
     # OpenCV would print its own account of each way it tried.
     with quiet_opencv():
         try:
@@ -146,9 +148,11 @@ def _open(source: int | str | os.PathLike[str]) -> Any:
         return capture
     if isinstance(source, int):
         raise FilterLabError(
-            f"there is no camera {source}, or another program holds it; "
-            "plug one in or close that program."
+            "there is no camera {number}, or another program holds it; plug one in or "
+            "close that program.",
+            number=source,
         )
     raise FilterLabError(
-        f"{os.fspath(source)}: is no video that can be read here; choose an AVI, MP4 or MKV file."
+        "{path}: is no video that can be read here; choose an AVI, MP4 or MKV file.",
+        path=os.fspath(source),
     )

@@ -20,6 +20,7 @@ from filterlab.caffe.files import atomic_write, open_file
 from filterlab.caffe.io import LUMINANCE
 from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
 from filterlab.caffe.quiet import quiet_opencv
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.pictures.headers import Header, plain_png, read_header
 
@@ -86,7 +87,7 @@ def decode_picture(data: bytes, name: str, grey: bool = False) -> NDArray[np.flo
             values = _flat(_as_float(pixels[part]), blue_first)
             if not np.isfinite(values).all():
                 raise FilterLabError(
-                    f"{path}: holds values that are not finite; replace NaN and inf."
+                    "{path}: holds values that are not finite; replace NaN and inf.", path=path
                 )
             if grey:
                 values = grey_of(values)
@@ -134,7 +135,9 @@ def write_picture(path: str | os.PathLike[str], picture: ArrayLike) -> None:
             out.write(encoded)
     except OSError as error:
         raise FilterLabError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place."
+            "{path}: cannot be written ({reason}); choose another place.",
+            path=path,
+            reason=reason_of(error),
         ) from error
 
 
@@ -146,8 +149,10 @@ def encode_picture(picture: ArrayLike, name: str) -> bytes:
         array = array[:, :, 0]
     if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
         raise FilterLabError(
-            f"{path}: a picture of shape {array.shape} cannot be written; "
-            "give (height, width) or (height, width, 3)."
+            "{path}: a picture of shape {shape} cannot be written; give (height, width) "
+            "or (height, width, 3).",
+            path=path,
+            shape=array.shape,
         )
     suffix = path.suffix.lower()
     if suffix == ".npy":
@@ -164,8 +169,9 @@ def encode_picture(picture: ArrayLike, name: str) -> bytes:
         encoded = _encoded(path, suffix, array)
     else:
         raise FilterLabError(
-            f"{path}: pictures are written as .png, .jpg, .bmp, .webp, .tif or .npy; "
-            "choose one of these endings."
+            "{path}: pictures are written as .png, .jpg, .bmp, .webp, .tif or .npy; "
+            "choose one of these endings.",
+            path=path,
         )
     return encoded
 
@@ -194,7 +200,10 @@ def _encoded(path: Path, suffix: str, array: NDArray[Any]) -> bytes:
     if not ok:
         height, width = array.shape[:2]
         raise FilterLabError(
-            f"{path}: a {width}x{height} picture does not fit this format; choose PNG."
+            "{path}: a {width}x{height} picture does not fit this format; choose PNG.",
+            path=path,
+            width=width,
+            height=height,
         )
     return bytes(buffer)
 
@@ -203,27 +212,40 @@ def _bytes_of(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if os.path.isdir(path):
-            raise FilterLabError(f"{path}: is a folder; choose a picture file in it.")
+            raise FilterLabError("{path}: is a folder; choose a picture file in it.", path=path)
         if size > _MAX_BYTES:
             raise FilterLabError(
-                f"{path}: the file has {size / 1e9:.1f} GB, over the limit of "
-                f"{_MAX_BYTES / 1e9:.1f} GB; scale the picture down first."
+                "{path}: the file has {size:.1f} GB, over the limit of {limit:.1f} GB; "
+                "scale the picture down first.",
+                path=path,
+                size=size / 1e9,
+                limit=_MAX_BYTES / 1e9,
             )
         with open_file(path) as stream:
             data = stream.read()
     except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
-        raise FilterLabError(f"{path}: cannot be read ({reason}); choose another file.") from error
+        reason = (
+            Text("there is no such file")
+            if isinstance(error, FileNotFoundError)
+            else reason_of(error)
+        )
+        raise FilterLabError(
+            "{path}: cannot be read ({reason}); choose another file.", path=path, reason=reason
+        ) from error
     if not data:
-        raise FilterLabError(f"{path}: the file is empty; choose another picture.")
+        raise FilterLabError("{path}: the file is empty; choose another picture.", path=path)
     return data
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise FilterLabError(
-            f"{path}: claims {width}x{height} pixels, over the limit of "
-            f"{MAX_PIXELS // 1_000_000} megapixels; scale it down first."
+            "{path}: claims {width}x{height} pixels, over the limit of {limit} "
+            "megapixels; scale it down first.",
+            path=path,
+            width=width,
+            height=height,
+            limit=MAX_PIXELS // 1_000_000,
         )
 
 
@@ -234,14 +256,17 @@ def _stored(path: Path, data: bytes) -> tuple[NDArray[Any], bool]:
     header = read_header(data)
     if header is None:
         raise FilterLabError(
-            f"{path}: is not a picture that can be read here; "
-            "choose a PNG, JPEG, TIFF, BMP, GIF, WebP, PGM, PPM or .npy file."
+            "{path}: is not a picture that can be read here; choose a PNG, JPEG, TIFF, "
+            "BMP, GIF, WebP, PGM, PPM or .npy file.",
+            path=path,
         )
     _check_size(path, header.width, header.height)
     pixels = _imdecode(data) if header.complete else None
     if pixels is None or pixels.size == 0:
         raise FilterLabError(
-            f"{path}: this {header.format} file is cut off or damaged; get a fresh copy of it."
+            "{path}: this {format} file is cut off or damaged; get a fresh copy of it.",
+            path=path,
+            format=header.format,
         )
     return _upright(pixels, header), True
 
@@ -292,12 +317,14 @@ def _npy(path: Path, data: bytes) -> NDArray[Any]:
     try:
         array = parse_npy(data, str(path))
     except CaffeError as error:
-        raise FilterLabError(f"{error}.") from None
+        raise FilterLabError("{error}.", error=error) from None
     shape = array.shape
     if len(shape) not in (2, 3) or 0 in shape or shape[2:] not in ((), (1,), (3,), (4,)):
         raise FilterLabError(
-            f"{path}: an array of shape {shape} is no picture; "
-            "give (height, width) or (height, width, 3)."
+            "{path}: an array of shape {shape} is no picture; give (height, width) or "
+            "(height, width, 3).",
+            path=path,
+            shape=shape,
         )
     _check_size(path, shape[1], shape[0])
     return array

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 
 __all__ = [
@@ -96,13 +97,13 @@ def text(height: int = 360, width: int = 480) -> Grey:
 
 #: Name to the function that draws it with (height, width), in the order of the menu.
 PATTERNS: dict[str, Callable[..., Grey]] = {
-    "zone plate": zone_plate,
-    "step edges": step_edges,
-    "impulse": impulse,
-    "checkerboard": checkerboard,
-    "gradient": gradient,
-    "noise": noise,
-    "text": text,
+    Text("zone plate"): zone_plate,
+    Text("step edges"): step_edges,
+    Text("impulse"): impulse,
+    Text("checkerboard"): checkerboard,
+    Text("gradient"): gradient,
+    Text("noise"): noise,
+    Text("text"): text,
 }
 
 
@@ -116,6 +117,8 @@ def pattern(name: str, height: int = 360, width: int = 480, **options: Any) -> G
     """
     if name not in PATTERNS:
         raise FilterLabError(
-            f"there is no test picture {name!r}; choose one of {', '.join(PATTERNS)}."
+            "there is no test picture {name!r}; choose one of {known}.",
+            name=name,
+            known=", ".join(PATTERNS),
         )
     return PATTERNS[name](height, width, **options)

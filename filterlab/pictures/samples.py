@@ -90,7 +90,9 @@ def sample(name: str, grey: bool = False) -> NDArray[np.float32]:
     known = {s.name: s for s in samples()}
     if name not in known:
         raise FilterLabError(
-            f"there is no sample picture {name!r}; choose one of {', '.join(known) or 'none'}."
+            "there is no sample picture {name!r}; choose one of {known}.",
+            name=name,
+            known=", ".join(known) or "none",
         )
     if name == COMPOSED:
         from filterlab.pictures.files import grey_of

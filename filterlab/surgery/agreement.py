@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.heatmap import ClassMaps
@@ -57,7 +58,9 @@ class Agreement:
             return self.map[:, wanted], self.classifier[:, wanted]
         wanted = list(classes)
         if not wanted or not all(0 <= c < self.map.shape[1] for c in wanted):
-            raise FilterLabError(f"the net has no classes {wanted}; choose some that it has")
+            raise FilterLabError(
+                "the net has no classes {classes}; choose some that it has", classes=wanted
+            )
         return (
             self.map[:, wanted].sum(axis=1, keepdims=True),
             self.classifier[:, wanted].sum(axis=1, keepdims=True),
@@ -84,9 +87,10 @@ class Agreement:
 
     def text(self, classes: Iterable[int] | None = None) -> str:
         """One line for reading: ``classifier on 12 windows: mean difference 2 points``."""
-        return (
-            f"classifier on {len(self.cells)} windows: mean difference "
-            f"{self.mean_points(classes):.2g} points"
+        return Text(
+            "classifier on {count} windows: mean difference {points:.2g} points",
+            count=len(self.cells),
+            points=self.mean_points(classes),
         )
 
     def __str__(self) -> str:

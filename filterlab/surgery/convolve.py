@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import filterlab.caffe as caffe
 from filterlab import paths
 from filterlab.caffe.prototxt import read_net
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.pictures import grey_of
 from filterlab.progress import Job, Progress
@@ -80,7 +81,8 @@ class Picture:
             array = array[:, :, 0]
         if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
             raise FilterLabError(
-                f"a picture is (height, width) or (height, width, 3), this has shape {array.shape}"
+                "a picture is (height, width) or (height, width, 3), this has shape {shape}",
+                shape=array.shape,
             )
         array.flags.writeable = False
         self.pixels: Floats = array
@@ -169,19 +171,35 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.edge not in EDGES:
-            raise FilterLabError(f"no edge {self.edge!r}; choose one of {', '.join(EDGES)}")
+            raise FilterLabError(
+                "no edge {edge!r}; choose one of {edges}", edge=self.edge, edges=", ".join(EDGES)
+            )
         if self.mode not in MODES:
-            raise FilterLabError(f"no colour mode {self.mode!r}; choose one of {', '.join(MODES)}")
+            raise FilterLabError(
+                "no colour mode {mode!r}; choose one of {known}",
+                mode=self.mode,
+                known=", ".join(MODES),
+            )
         if self.pad not in PADS:
-            raise FilterLabError(f"no padding {self.pad!r}; choose one of {', '.join(PADS)}")
+            raise FilterLabError(
+                "no padding {pad!r}; choose one of {known}", pad=self.pad, known=", ".join(PADS)
+            )
         if not 1 <= self.stride <= MAX_STRIDE:
-            raise FilterLabError(f"stride {self.stride} is out of range; take 1 to {MAX_STRIDE}")
+            raise FilterLabError(
+                "stride {stride} is out of range; take 1 to {most}",
+                stride=self.stride,
+                most=MAX_STRIDE,
+            )
         if not 1 <= self.dilation <= MAX_DILATION:
             raise FilterLabError(
-                f"dilation {self.dilation} is out of range; take 1 to {MAX_DILATION}"
+                "dilation {dilation} is out of range; take 1 to {most}",
+                dilation=self.dilation,
+                most=MAX_DILATION,
             )
         if self.scale not in (1.0, 255.0):
-            raise FilterLabError(f"scale {self.scale:g} is none of 1 and 255; choose one")
+            raise FilterLabError(
+                "scale {scale:g} is none of 1 and 255; choose one", scale=self.scale
+            )
 
     @property
     def channels(self) -> int:
@@ -504,7 +522,9 @@ def compute_job(snapshot: Snapshot) -> Job[Outputs]:
     key = (count, size, margin_x, settings.stride, settings.dilation, channels)
     with _borrowed("band", key, build) as loaded:
         for first in range(0, rows, band):
-            yield Progress("Filtering", first, rows, f"row {first} of {rows}")
+            yield Progress(
+                "Filtering", first, rows, Text("row {first} of {rows}", first=first, rows=rows)
+            )
             last = min(rows, first + band)
             top = first * settings.stride - margin_y
             bottom = (last - 1) * settings.stride - margin_y + reach

@@ -210,6 +210,10 @@ def check_memory(cost: Cost, size: tuple[int, int], free: int | None = None) -> 
     free = available_memory() if free is None else free
     if free is not None and not fits(cost, free):
         raise FilterLabError(
-            f"an input of {size[1]}x{size[0]} pixels would take about {amount(cost.bytes)} of "
-            f"memory, but only {amount(free)} are free; take fewer cells"
+            "an input of {size}x{size2} pixels would take about {amount} of memory, but "
+            "only {free} are free; take fewer cells",
+            size=size[1],
+            size2=size[0],
+            amount=amount(cost.bytes),
+            free=amount(free),
         )

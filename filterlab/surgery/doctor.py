@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import filterlab.caffe as caffe
 from filterlab.caffe.caffemodel import read_weights
 from filterlab.caffe.prototxt import read_net
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import Preprocessing
@@ -111,9 +112,11 @@ class Findings:
         """What is to be said of a list of so many names; empty if it fits."""
         if not self.values or count == self.values:
             return ""
-        return (
-            f"the list has {count} names, but the net answers with {self.values} values; "
-            "choose the list that belongs to it"
+        return Text(
+            "the list has {count} names, but the net answers with {values} values; "
+            "choose the list that belongs to it",
+            count=count,
+            values=self.values,
         )
 
     def __str__(self) -> str:
@@ -175,7 +178,7 @@ def examine(
     try:
         return _examined(path, weights, output, activation, channels)
     except (FilterLabError, caffe.CaffeError, OSError) as error:
-        return Findings(path, trouble=str(error))
+        return Findings(path, trouble=reason_of(error))
 
 
 def _examined(
@@ -201,7 +204,8 @@ def _examined(
     plan = rewrite(param, blobs, output, activation)
     if channels not in (1, 3):
         raise FilterLabError(
-            f"the net takes {channels} channels; pictures have 3 (colour) or 1 (grey)"
+            "the net takes {channels} channels; pictures have 3 (colour) or 1 (grey)",
+            channels=channels,
         )
     if weights is not None:
         _check_weights(net, os.fspath(weights))
@@ -265,8 +269,9 @@ def _check_weights(net: Any, weights: str) -> None:
     found = read_weights(weights)
     if net.params and not set(net.params).intersection(found):
         raise FilterLabError(
-            f"{weights}: none of the net's layers is in this file; give the weights that belong "
-            "to the prototxt"
+            "{weights}: none of the net's layers is in this file; give the weights that "
+            "belong to the prototxt",
+            weights=weights,
         )
     net.copy_from(found, source=weights)
 
@@ -282,31 +287,52 @@ def _remarks(
     declared: int,
 ) -> list[str]:
     own = next((found.activation for found in outputs if found.blob == chosen), "none")
-    told = []
+    told: list[str] = []
     if plan.activation == "none":
-        told.append(f"a net that measures: {values} values, which are no probabilities")
+        told.append(
+            Text("a net that measures: {values} values, which are no probabilities", values=values)
+        )
     else:
-        told.append(f"a classifier of {values} classes")
+        told.append(Text("a classifier of {values} classes", values=values))
     if values == 1 and own == "softmax":
-        told.append("its softmax over a single value would always say 100 %; the value is shown")
+        told.append(
+            Text("its softmax over a single value would always say 100 %; the value is shown")
+        )
     elif values == 1 and plan.activation == "none":
-        told.append("it has a single value; choose sigmoid if that answers yes or no")
+        told.append(Text("it has a single value; choose sigmoid if that answers yes or no"))
     elif own == "none" and plan.activation == "softmax":
-        told.append("it ends without a softmax; one is added")
+        told.append(Text("it ends without a softmax; one is added"))
     elif own == "none" and plan.activation == "sigmoid":
-        told.append("it was made for classes independent of each other; a sigmoid is added")
+        told.append(Text("it was made for classes independent of each other; a sigmoid is added"))
     if len(outputs) > 1:
         names = ", ".join(found.blob for found in outputs)
-        told.append(f"it has {len(outputs)} outputs ({names}); {chosen!r} is taken")
+        told.append(
+            Text(
+                "it has {count} outputs ({names}); {chosen!r} is taken",
+                count=len(outputs),
+                names=names,
+                chosen=chosen,
+            )
+        )
     if cells != (1, 1):
-        told.append(f"at its own size it answers with a map of {cells[1]}x{cells[0]} cells already")
+        told.append(
+            Text(
+                "at its own size it answers with a map of {cells}x{cells2} cells already",
+                cells=cells[1],
+                cells2=cells[0],
+            )
+        )
     elif fully:
-        told.append("it is fully convolutional already")
+        told.append(Text("it is fully convolutional already"))
     if channels != declared:
         told.append(
-            f"its weights are for pictures of {channels} channels, not {declared} as the "
-            "prototxt says; the weights are followed"
+            Text(
+                "its weights are for pictures of {channels} channels, not {declared} as "
+                "the prototxt says; the weights are followed",
+                channels=channels,
+                declared=declared,
+            )
         )
     if channels == 1:
-        told.append("it takes grey pictures")
+        told.append(Text("it takes grey pictures"))
     return told

@@ -20,7 +20,9 @@ __all__ = ["plain_cell", "write_cell", "write_csv", "write_npy"]
 def _folder(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if not path.resolve().parent.is_dir():
-        raise FilterLabError(f"{path}: there is no folder {path.parent}; make it first")
+        raise FilterLabError(
+            "{path}: there is no folder {folder}; make it first", path=path, folder=path.parent
+        )
     return path
 
 

@@ -92,7 +92,9 @@ def features(transplanted: Transplanted, maps: ClassMaps, blob: str) -> Features
     t = transplanted
     if blob not in t.net.blobs:
         near = ", ".join(feature_blobs(t)[-6:])
-        raise FilterLabError(f"the net has no blob {blob!r}; among its blobs are {near}")
+        raise FilterLabError(
+            "the net has no blob {blob!r}; among its blobs are {near}", blob=blob, near=near
+        )
     geometry = MapGeometry.of(t.source_param, t.param, blob)
     feed(t.net, t.input, maps.data)
     t.net.forward()

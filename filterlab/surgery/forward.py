@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from filterlab.caffe import Net
 from filterlab.caffe.proto.caffe_pb2 import NetParameter
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.cost import layer_work, nominal_seconds
 from filterlab.surgery.transplant import Transplanted, feed, not_finite
@@ -83,10 +84,12 @@ def run_dense_steps(transplanted: Transplanted, data: Array) -> Generator[float,
         out = net.blobs[t.output].data[0].copy()
     except MemoryError:
         raise FilterLabError(
-            f"not enough memory for an input of {size[1]}x{size[0]} pixels; take fewer cells"
+            "not enough memory for an input of {size}x{size2} pixels; take fewer cells",
+            size=size[1],
+            size2=size[0],
         ) from None
     if not np.isfinite(score).all() or not np.isfinite(out).all():
-        raise not_finite(net, "the net's answer")
+        raise not_finite(net, Text("the net's answer"))
     before = t.measured
     if before is not None and before[0] == size:
         # Now and then the engine prepares something in a pass; that says little of the next.

@@ -112,8 +112,10 @@ def _join(axes: list[Axis], layer: str) -> Axis:
     if len(jumps) > 1:
         steps = " and ".join(str(j) for j in sorted(jumps))
         raise FilterLabError(
-            f"layer {layer!r} joins blobs whose units lie {steps} pixels apart; "
-            "they have no common geometry"
+            "layer {layer!r} joins blobs whose units lie {steps} pixels apart; they have "
+            "no common geometry",
+            layer=layer,
+            steps=steps,
         )
     first = min(a.start for a in moving)
     return Axis(max(a.start + a.field for a in moving) - first, jumps.pop(), first)
@@ -162,7 +164,7 @@ def _of(graph: SpatialGraph, blob: str) -> Geometry:
     node = graph.node(blob)
     y, x = _axes(graph, 0)[node], _axes(graph, 1)[node]
     if y is None or x is None:
-        raise FilterLabError(f"blob {blob!r} does not depend on the picture")
+        raise FilterLabError("blob {blob!r} does not depend on the picture", blob=blob)
     return Geometry(y, x)
 
 
@@ -231,12 +233,16 @@ class MapGeometry:
         for axis, place in enumerate((blob.y, blob.x)):
             if place.jump == 0:
                 raise FilterLabError(
-                    f"blob {output!r} has no map: each of its values sees the whole picture"
+                    "blob {blob!r} has no map: each of its values sees the whole picture",
+                    blob=output,
                 )
             if any(Fraction(v).denominator != 1 for v in (place.jump, place.start, place.field)):
                 raise FilterLabError(
-                    f"the cells of blob {output!r} do not lie on whole pixels "
-                    f"(jump {place.jump}, start {place.start})"
+                    "the cells of blob {blob!r} do not lie on whole pixels (jump {jump}, "
+                    "start {start})",
+                    blob=output,
+                    jump=place.jump,
+                    start=place.start,
                 )
             one_window = cells == (1, 1)
             window.append(own[axis] if one_window else place.field)
@@ -257,7 +263,11 @@ class MapGeometry:
         fy, fx = (factor, factor) if isinstance(factor, int) else factor
         if fy < 1 or fx < 1 or self.jump[0] % fy or self.jump[1] % fx:
             raise FilterLabError(
-                f"a jump of {self.jump[0]}x{self.jump[1]} pixels cannot be divided by {fy}x{fx}"
+                "a jump of {jump}x{jump2} pixels cannot be divided by {fy}x{fx}",
+                jump=self.jump[0],
+                jump2=self.jump[1],
+                fy=fy,
+                fx=fx,
             )
         return replace(
             self,
@@ -304,7 +314,9 @@ class MapGeometry:
         while self.cells_along(axis, hi) < 1:
             hi *= 2
             if hi > _LARGEST:
-                raise FilterLabError(f"no input up to {_LARGEST} pixels gives a cell of the map")
+                raise FilterLabError(
+                    "no input up to {most} pixels gives a cell of the map", most=_LARGEST
+                )
         while lo < hi:
             middle = (lo + hi) // 2
             if self.cells_along(axis, middle) >= 1:
@@ -323,7 +335,7 @@ class MapGeometry:
 
     def _length_for(self, axis: int, count: int) -> int:
         if count < 1:
-            raise FilterLabError(f"a map of {count} cells has no size; take 1 or more")
+            raise FilterLabError("a map of {count} cells has no size; take 1 or more", count=count)
         own = self.own_size[axis]
         length = own + (count - self.cells_along(axis, own)) * self.jump[axis]
         if 0 < length <= _LARGEST and self.cells_along(axis, length) == count:
@@ -336,7 +348,9 @@ class MapGeometry:
             else:
                 lo = middle + 1
         if self.cells_along(axis, lo) != count:
-            raise FilterLabError(f"no input up to {_LARGEST} pixels gives {count} cells")
+            raise FilterLabError(
+                "no input up to {most} pixels gives {count} cells", most=_LARGEST, count=count
+            )
         return lo
 
     def size_near(self, height: float, width: float) -> tuple[int, int]:

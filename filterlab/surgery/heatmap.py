@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.pictures import grey_of
 from filterlab.progress import Job, Progress, run_job
@@ -54,13 +55,16 @@ def as_picture(picture: ArrayLike) -> Array:
         array = given.astype(np.float32, copy=False)
     except (TypeError, ValueError):
         raise FilterLabError(
-            f"a picture is an array of height x width x 3 numbers, not {type(picture).__name__}; "
-            "read one with filterlab.pictures.read_picture"
+            "a picture is an array of height x width x 3 numbers, not {type}; read one "
+            "with filterlab.pictures.read_picture",
+            type=type(picture).__name__,
         ) from None
     if array.ndim == 3 and array.shape[2] in (1, 4):
         array = array[:, :, 0] if array.shape[2] == 1 else array[:, :, :3]
     if array.ndim not in (2, 3) or 0 in array.shape or array.shape[2:] not in ((), (3,)):
-        raise FilterLabError(f"a picture of shape {given.shape} cannot be shown to a net")
+        raise FilterLabError(
+            "a picture of shape {shape} cannot be shown to a net", shape=given.shape
+        )
     if given.dtype in (np.uint8, np.uint16):
         array = array / np.float32(np.iinfo(given.dtype).max)
     return array
@@ -100,7 +104,8 @@ class Preprocessing:
             return np.ascontiguousarray(data[None, None], np.float32)
         if channels != 3:
             raise FilterLabError(
-                f"the net takes {channels} channels; pictures have 3 (colour) or 1 (grey)"
+                "the net takes {channels} channels; pictures have 3 (colour) or 1 (grey)",
+                channels=channels,
             )
         mean = np.array(self.mean_bgr, np.float32)
         if self.order.upper() == "BGR":
@@ -235,7 +240,9 @@ class ClassMaps:
         for c in wanted:
             if not 0 <= c < self.classes:
                 raise FilterLabError(
-                    f"the net has no class {c}; its classes are 0 to {self.classes - 1}"
+                    "the net has no class {index}; its classes are 0 to {last}",
+                    index=c,
+                    last=self.classes - 1,
                 )
         if not wanted:
             raise FilterLabError("choose at least one class")
@@ -246,12 +253,12 @@ class ClassMaps:
             return np.asarray(total, np.float32)
         if scale == "log":
             return np.asarray(np.log(np.maximum(total, np.exp(-20.0))), np.float32)
-        raise FilterLabError(f"no scale {scale!r}: take prob, score or log")
+        raise FilterLabError("no scale {scale!r}: take prob, score or log", scale=scale)
 
     def ranked(self, by: str = "peak") -> NDArray[np.intp]:
         """All classes, best first, by their ``"peak"`` or their ``"mean"`` on this picture."""
         if by not in ("peak", "mean"):
-            raise FilterLabError(f"classes are ranked by 'peak' or 'mean', not by {by!r}")
+            raise FilterLabError("classes are ranked by 'peak' or 'mean', not by {by!r}", by=by)
         value = self.prob.max(axis=(1, 2)) if by == "peak" else self.prob.mean(axis=(1, 2))
         return np.argsort(-value, kind="stable")
 
@@ -336,7 +343,9 @@ def heatmap_job(
     yield Progress("prepare the picture", 0, 10, text)
     data = preprocessing.apply(picture, chosen, transplanted.channels)
     rows, cols = transplanted.geometry.cells(*chosen)
-    message = f"{text}, {cols}x{rows} cells, {cost}"
+    message = Text(
+        "{size}, {cols}x{rows} cells, {memory}", size=text, cols=cols, rows=rows, memory=cost
+    )
     yield Progress("run the net", 1, 10, message)
     steps = run_dense_steps(transplanted, data)
     while True:
@@ -348,8 +357,12 @@ def heatmap_job(
         yield Progress("run the net", 1 + 9 * share, 10, message)
     if prob.shape[1:] != (rows, cols):
         raise FilterLabError(
-            f"the net gave {prob.shape[1]}x{prob.shape[2]} cells where {rows}x{cols} were "
-            "expected, so their place is unknown"
+            "the net gave {shape}x{shape2} cells where {rows}x{cols} were expected, so "
+            "their place is unknown",
+            shape=prob.shape[1],
+            shape2=prob.shape[2],
+            rows=rows,
+            cols=cols,
         )
     return ClassMaps(
         prob,

@@ -55,25 +55,35 @@ def read_layer_filters(
     net = read_net(os.fspath(prototxt))
     names = [layer.name for layer in net.layer if layer.type == "Convolution"]
     if not names:
-        raise FilterLabError(f"{os.fspath(prototxt)}: has no Convolution layer; open another net")
+        raise FilterLabError(
+            "{path}: has no Convolution layer; open another net", path=os.fspath(prototxt)
+        )
     blobs = read_weights(os.fspath(weights), mapped=False, only=names[:1]).get(names[0])
     if not blobs:
         raise FilterLabError(
-            f"{os.fspath(weights)}: has no weights for layer {names[0]!r}; open the file that "
-            "belongs to the prototxt"
+            "{path}: has no weights for layer {layer!r}; open the file that belongs to "
+            "the prototxt",
+            path=os.fspath(weights),
+            layer=names[0],
         )
     kernels = np.array(blobs[0], dtype=np.float32)
     if kernels.ndim != 4 or kernels.shape[1] not in (1, 3):
         raise FilterLabError(
-            f"layer {names[0]!r} has weights of {'x'.join(str(n) for n in kernels.shape)}; the "
-            "bench shows filters over one or three channels"
+            "layer {layer!r} has weights of {shape}; the bench shows filters over one or "
+            "three channels",
+            layer=names[0],
+            shape="x".join(str(n) for n in kernels.shape),
         )
     # An even side gets a row or column of zeros, as padding on one side would.
     kernels = np.pad(kernels, [(0, 0), (0, 0), *((0, 1 - n % 2) for n in kernels.shape[2:])])
     if max(kernels.shape[2:]) > MAX_SIDE:
         raise FilterLabError(
-            f"layer {names[0]!r} has kernels of {kernels.shape[2]} x {kernels.shape[3]}; the bench "
-            f"takes up to {MAX_SIDE} x {MAX_SIDE}"
+            "layer {layer!r} has kernels of {rows} x {columns}; the bench takes up to "
+            "{most} x {most}",
+            layer=names[0],
+            rows=kernels.shape[2],
+            columns=kernels.shape[3],
+            most=MAX_SIDE,
         )
     if kernels.shape[1] == 3 and order == "BGR":
         kernels = kernels[:, ::-1]

@@ -19,6 +19,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job
 from filterlab.surgery.choices import METHODS
@@ -152,17 +153,19 @@ def densities(transplanted: Transplanted, method: str) -> tuple[str, ...]:
 def refusal(transplanted: Transplanted, method: str, density: str = "own") -> str:
     """Why a net cannot do this, a sentence; empty if it can."""
     if method not in METHODS:
-        return f"no method {method!r}; take one of {', '.join(METHODS)}"
+        return Text(
+            "no method {method!r}; take one of {known}", method=method, known=", ".join(METHODS)
+        )
     if method == "exact":
         reason = windows_refused(transplanted)
     elif method == transplanted.quick_method:
         reason = ""
     elif method == "pooled":
-        reason = "the net does not end in a global pooling; take the method dense or exact"
+        reason = Text("the net does not end in a global pooling; take the method dense or exact")
     else:
-        reason = (
-            "the net ends in a global pooling, so that one place alone has no answer; take the "
-            "method pooled or exact"
+        reason = Text(
+            "the net ends in a global pooling, so that one place alone has no "
+            "answer; take the method pooled or exact"
         )
     if reason:
         return reason
@@ -170,11 +173,14 @@ def refusal(transplanted: Transplanted, method: str, density: str = "own") -> st
         return ""
     name, _, number = density.partition(":")
     if name != "stride" or not number.isdecimal():
-        return f"no density {density!r}; take own, scales, or stride: and a number of pixels"
+        return Text(
+            "no density {density!r}; take own, scales, or stride: and a number of pixels",
+            density=density,
+        )
     try:
         factors(transplanted.geometry, int(number))
     except FilterLabError as error:
-        return str(error)
+        return error.message
     return ""
 
 
@@ -269,14 +275,27 @@ def _size(t: Transplanted, picture: Size, request: Request) -> tuple[Size, str]:
     h, w = picture
     if shape_error(picture, chosen) > _SHAPE_KEPT:
         return chosen, (
-            f"the picture of {w}x{h} pixels is squashed to {chosen[1]}x{chosen[0]}; its shape "
-            f"would be kept from {fewest_cells(g, picture)} cells on the longer side"
+            Text(
+                "the picture of {w}x{h} pixels is squashed to {chosen}x{chosen2}; its "
+                "shape would be kept from {cells} cells on the longer side",
+                w=w,
+                h=h,
+                chosen=chosen[1],
+                chosen2=chosen[0],
+                cells=fewest_cells(g, picture),
+            )
         )
     smallest = g.smallest()
     if h < smallest[0] or w < smallest[1]:
         return chosen, (
-            f"the picture of {w}x{h} pixels is smaller than one window and is enlarged to "
-            f"{chosen[1]}x{chosen[0]}"
+            Text(
+                "the picture of {w}x{h} pixels is smaller than one window and is "
+                "enlarged to {chosen}x{chosen2}",
+                w=w,
+                h=h,
+                chosen=chosen[1],
+                chosen2=chosen[0],
+            )
         )
     return chosen, ""
 

@@ -87,7 +87,11 @@ def export_onnx(
     """
     target = Path(path)
     if not target.resolve().parent.is_dir():
-        raise FilterLabError(f"{target}: there is no folder {target.parent}; make it first")
+        raise FilterLabError(
+            "{target}: there is no folder {folder}; make it first",
+            target=target,
+            folder=target.parent,
+        )
     spare_inputs([target], transplanted.files)
     model = onnx_model(transplanted, size).SerializeToString()
     t = transplanted
@@ -105,7 +109,7 @@ def export_onnx(
     scale = max(float(np.abs(expected).max()), 1e-30)
     if not np.isfinite(found).all() or float(np.abs(found - expected).max()) > 1e-3 * scale:
         raise FilterLabError(
-            f"{target}: the ONNX model does not answer as the net does; not written"
+            "{target}: the ONNX model does not answer as the net does; not written", target=target
         )
     with atomic_write(target) as stream:
         stream.write(model)

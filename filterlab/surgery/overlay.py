@@ -121,7 +121,10 @@ def project(
     values = np.asarray(values, np.float32)
     if values.shape != (maps.rows, maps.cols):
         raise FilterLabError(
-            f"values of shape {values.shape} do not fit a map of {maps.rows}x{maps.cols} cells"
+            "values of shape {shape} do not fit a map of {rows}x{cols} cells",
+            shape=values.shape,
+            rows=maps.rows,
+            cols=maps.cols,
         )
     shape = shape or maps.picture_size
     y, x = _coordinates(maps, shape)
@@ -135,7 +138,9 @@ def project(
         rows = np.minimum(np.arange(shape[0]) * maps.rows // shape[0], maps.rows - 1)
         cols = np.minimum(np.arange(shape[1]) * maps.cols // shape[1], maps.cols - 1)
         return Layer(values[np.ix_(rows, cols)], np.ones(shape, np.float32))
-    raise FilterLabError(f"no way {mode!r} to lay a map; take one of {', '.join(MODES)}")
+    raise FilterLabError(
+        "no way {mode!r} to lay a map; take one of {known}", mode=mode, known=", ".join(MODES)
+    )
 
 
 def _tiles(maps: Placed, values: Array, y: Points, x: Points) -> Layer:
@@ -240,7 +245,9 @@ def colormap(name: str) -> Array:
         For a name that is not in :data:`COLORMAPS`.
     """
     if name not in COLORMAPS:
-        raise FilterLabError(f"no colour map {name!r}; take one of {', '.join(COLORMAPS)}")
+        raise FilterLabError(
+            "no colour map {name!r}; take one of {known}", name=name, known=", ".join(COLORMAPS)
+        )
     ramp = np.arange(256, dtype=np.uint8)
     if name == "grey":
         return np.repeat(ramp[:, None], 3, axis=1).astype(np.float32) / np.float32(255)
@@ -363,7 +370,9 @@ def compose(picture: NDArray[Any], layer: Layer, style: Style | None = None) -> 
     rgb = as_rgb(picture)
     if rgb.shape[:2] != layer.value.shape:
         raise FilterLabError(
-            f"a layer of {layer.value.shape} does not fit a picture of {rgb.shape[:2]}"
+            "a layer of {shape} does not fit a picture of {size}",
+            shape=layer.value.shape,
+            size=rgb.shape[:2],
         )
     index = (normalised(layer, replace(style, gamma=1)) * 255 + 0.5).astype(np.uint8)
     rgba = table(style)

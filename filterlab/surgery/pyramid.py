@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.exact import exact_job
@@ -67,7 +68,7 @@ class Pyramid:
             For an unknown ``how``, mode, scale or class.
         """
         if how not in ("max", "mean"):
-            raise FilterLabError(f"levels are joined by 'max' or 'mean', not by {how!r}")
+            raise FilterLabError("levels are joined by 'max' or 'mean', not by {how!r}", how=how)
         wanted = [classes] if isinstance(classes, int | np.integer) else list(classes)
         layers = [project(m, m.values(wanted, scale), mode, shape) for m in self.levels]
         cover = np.stack([layer.cover for layer in layers])
@@ -82,7 +83,7 @@ class Pyramid:
     def ranked(self, by: str = "peak") -> NDArray[np.intp]:
         """All classes, best first, by their peak or their mean over all levels."""
         if by not in ("peak", "mean"):
-            raise FilterLabError(f"classes are ranked by 'peak' or 'mean', not by {by!r}")
+            raise FilterLabError("classes are ranked by 'peak' or 'mean', not by {by!r}", by=by)
         flat = [m.prob.reshape(m.classes, -1) for m in self.levels]
         if by == "peak":
             value = np.stack([f.max(axis=1) for f in flat]).max(axis=0)
@@ -116,7 +117,9 @@ def pyramid_sizes(
     smallest = transplanted.geometry.smallest()
     for scale in sorted(scales):
         if not 0.05 <= scale <= 20:
-            raise FilterLabError(f"a scale of {scale:g} is out of reach; take 0.05 to 20")
+            raise FilterLabError(
+                "a scale of {scale:g} is out of reach; take 0.05 to 20", scale=scale
+            )
         wanted = (base[0] * scale, base[1] * scale)
         if wanted[0] < smallest[0] * 0.9 or wanted[1] < smallest[1] * 0.9:
             continue
@@ -152,7 +155,13 @@ def pyramid_job(
     seconds = 0.0
     for done, level in enumerate(sizes):
         ready = _together(levels, seconds) if levels else None
-        message = f"{level[1]}x{level[0]}, level {done + 1} of {len(sizes)}"
+        message = Text(
+            "{level}x{level2}, level {done} of {count}",
+            level=level[1],
+            level2=level[0],
+            done=done + 1,
+            count=len(sizes),
+        )
         yield PartialPyramid("run the pyramid", done, len(sizes), message, ready)
         one = exact_job if exact else heatmap_job
         maps = one(transplanted, picture, size=level, preprocessing=preprocessing)

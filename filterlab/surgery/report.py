@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.caffe.files import atomic_write
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.agreement import Agreement
 from filterlab.surgery.heatmap import ClassMaps
@@ -83,6 +84,16 @@ class Drawn:
     log: bool = False
     unit: str = ""
     names: tuple[tuple[tuple[int, int, int], str], ...] = ()
+
+
+#: The ways to lay a map (:data:`filterlab.surgery.choices.MODES`), for the catalogues.
+_MODES = (
+    Text("tiles"),
+    Text("smooth"),
+    Text("coverage"),
+    Text("coverage-max"),
+    Text("stretched"),
+)
 
 
 def _png(picture: NDArray[Any]) -> str:
@@ -340,7 +351,11 @@ def write_report(
     """
     target = Path(path)
     if not target.resolve().parent.is_dir():
-        raise FilterLabError(f"{target}: there is no folder {target.parent}; make it first")
+        raise FilterLabError(
+            "{target}: there is no folder {folder}; make it first",
+            target=target,
+            folder=target.parent,
+        )
     text = report_html(picture, maps, *args, **kw)
     with atomic_write(target, "w") as stream:
         stream.write(text)

@@ -26,6 +26,7 @@ from filterlab.caffe.layers import layer_class
 from filterlab.caffe.layers.convolution import Convolution
 from filterlab.caffe.layers.pooling import Pooling
 from filterlab.caffe.proto.caffe_pb2 import LayerParameter, NetParameter
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.spatial import input_shapes, layers_for_test
 
@@ -171,7 +172,11 @@ def rewrite(
         If it cannot be done; the message names the layer and says why.
     """
     if activation is not None and activation not in ACTIVATIONS:
-        raise FilterLabError(f"no activation {activation!r}; take one of {', '.join(ACTIVATIONS)}")
+        raise FilterLabError(
+            "no activation {name!r}; take one of {known}",
+            name=activation,
+            known=", ".join(ACTIVATIONS),
+        )
     layers = layers_for_test(net_param)
     inputs = {name: shape for name, shape in input_shapes(net_param).items() if len(shape) == 4}
     if not inputs:
@@ -183,8 +188,11 @@ def rewrite(
         if layer.type == "MemoryData":
             _refuse(
                 layer,
-                "its pictures are handed to the net one batch after the other; open the net's "
-                "deploy.prototxt, in which an Input layer stands in its place",
+                Text(
+                    "its pictures are handed to the net one batch after the other; open "
+                    "the net's deploy.prototxt, in which an Input layer stands in its "
+                    "place"
+                ),
             )
     picture = next(iter(inputs))
     _one_input(net_param, layers, picture)
@@ -207,8 +215,10 @@ def _one_input(net_param: NetParameter, layers: Sequence[LayerParameter], pictur
         more = [name for name in layer.bottom if name in others]
         if more and not _dropped(layer):
             raise FilterLabError(
-                f"the net has two inputs, {picture!r} and {more[0]!r}, and a map is made of one "
-                "picture alone; give a net of one input"
+                "the net has two inputs, {one!r} and {other!r}, and a map is made of one "
+                "picture alone; give a net of one input",
+                one=picture,
+                other=more[0],
             )
 
 
@@ -265,7 +275,10 @@ def _in_each_place(layer: LayerParameter) -> bool:
 
 def _refuse(layer: LayerParameter, why: str) -> NoReturn:
     raise FilterLabError(
-        f"the net cannot be made fully convolutional: layer {layer.name!r} ({layer.type}): {why}"
+        "the net cannot be made fully convolutional: layer {layer!r} ({type}): {why}",
+        layer=layer.name,
+        type=layer.type,
+        why=why,
     )
 
 
@@ -291,14 +304,17 @@ def _keep(state: _State, layer: LayerParameter, known: list[Form]) -> None:
     ]
     cls = layer_class(layer.type)
     if flattened and (cls is None or cls.spatial != "value"):
-        _refuse(layer, f"it works on {flattened[0]!r}, rows and columns laid in one line")
+        _refuse(
+            layer,
+            Text("it works on {blob!r}, rows and columns laid in one line", blob=flattened[0]),
+        )
     if known and cls is not None and cls.placeless:
         _refuse(layer, cls.placeless)
     new = _copy(state, layer)
     if layer.type == "Softmax" and known:
         axis = layer.softmax_param.axis
         if axis % len(state.shape(layer.bottom[0])) != 1:
-            _refuse(layer, f"its softmax works along axis {axis}, not over classes")
+            _refuse(layer, Text("its softmax works along axis {axis}, not over classes", axis=axis))
         if axis != 1:
             new.softmax_param.axis = 1
     if not known:
@@ -327,11 +343,19 @@ def _cast(state: _State, layer: LayerParameter) -> None:
     if form is None:
         maker = state.maker.get(bottom)
         made = f", made by layer {maker.name!r} ({maker.type})" if maker is not None else ""
-        _refuse(layer, f"its input {bottom!r}{made} has no place on the picture")
+        _refuse(
+            layer,
+            Text(
+                "its input {bottom!r}{made} has no place on the picture", bottom=bottom, made=made
+            ),
+        )
     if p.axis % len(state.shape(bottom)) != 1:
-        _refuse(layer, f"its axis is {p.axis}; only axis 1 joins channels, rows and columns")
+        _refuse(
+            layer,
+            Text("its axis is {axis}; only axis 1 joins channels, rows and columns", axis=p.axis),
+        )
     if layer.top[0] in layer.bottom:
-        _refuse(layer, "it works in place, which a convolution cannot")
+        _refuse(layer, Text("it works in place, which a convolution cannot"))
     kernel = form[1:]
     names = {other.name for other in state.layers}
     blobs = {top for other in state.layers for top in other.top}
@@ -371,7 +395,11 @@ def _unflatten(state: _State, layer: LayerParameter) -> None:
     if not one_line and after != before:
         _refuse(
             layer,
-            f"it turns {_text(before)} into {_text(after)}, which mixes places and channels",
+            Text(
+                "it turns {before} into {after}, which mixes places and channels",
+                before=_text(before),
+                after=_text(after),
+            ),
         )
     _take_away(state, layer, "flatten removed")
 
@@ -522,7 +550,9 @@ def _ended(
         chosen = [c for c in candidates if wanted_output in (plain[c[1]], c[1])]
         if not chosen:
             known = ", ".join(plain[top] for _, top in candidates)
-            raise FilterLabError(f"the net has no output {wanted_output!r}; it has {known}")
+            raise FilterLabError(
+                "the net has no output {name!r}; it has {known}", name=wanted_output, known=known
+            )
         layer, output = chosen[-1]
         _prune(dense, output, picture)
         left = {other.name for other in dense.layer}

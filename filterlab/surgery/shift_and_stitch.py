@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.cost import check_memory
@@ -87,7 +88,10 @@ def factors(geometry: MapGeometry, stride: int) -> tuple[int, int]:
     if stride < 1 or jy % stride or jx % stride:
         possible = ", ".join(str(s) for s in strides(geometry, 1))
         raise FilterLabError(
-            f"a stride of {stride} pixels cannot be reached from this net's {jx}; take {possible}"
+            "a stride of {stride} pixels cannot be reached from this net's {jump}; take {possible}",
+            stride=stride,
+            jump=jx,
+            possible=possible,
         )
     return jy // stride, jx // stride
 
@@ -159,7 +163,13 @@ def dense_job(
     )
     seconds = 0.0
     for done, (sy, sx) in enumerate(order):
-        message = f"pass {done + 1} of {passes}, shifted by {sx * stride}, {sy * stride} pixels"
+        message = Text(
+            "pass {done} of {passes}, shifted by {sx}, {sy} pixels",
+            done=done + 1,
+            passes=passes,
+            sx=sx * stride,
+            sy=sy * stride,
+        )
         if done == 0:
             yield Progress("run the shifted copies", 1, passes + 1, message)
         else:

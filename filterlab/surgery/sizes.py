@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.geometry import MapGeometry
 
@@ -94,17 +95,22 @@ def choose_size(
         chosen = geometry.keeping_shape(picture, cells)
     elif isinstance(size, int):
         if size < smallest[1 if w >= h else 0]:
-            raise _too_small(f"{size} pixels", smallest)
+            raise _too_small(Text("{typename} pixels", typename=size), smallest)
         chosen = _near(geometry, picture, size / max(h, w))
     else:
         chosen = natural_size(geometry, picture)
     if 0 in geometry.cells(*chosen):
-        raise _too_small(f"{chosen[1]}x{chosen[0]} pixels", smallest)
+        raise _too_small(
+            Text("{chosen}x{chosen2} pixels", chosen=chosen[1], chosen2=chosen[0]), smallest
+        )
     return chosen
 
 
 def _too_small(what: str, smallest: Size) -> FilterLabError:
     return FilterLabError(
-        f"an input of {what} is too small for one cell of the map; "
-        f"the smallest that works is {smallest[1]}x{smallest[0]}"
+        "an input of {size} is too small for one cell of the map; the smallest that "
+        "works is {smallest}x{smallest2}",
+        size=what,
+        smallest=smallest[1],
+        smallest2=smallest[0],
     )

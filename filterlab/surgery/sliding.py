@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.forward import run_dense
@@ -157,7 +158,9 @@ def sliding_job(transplanted: Transplanted, maps: ClassMaps) -> Job[Sliding]:
     seconds = 0.0
     for k in range(total):
         i, j = divmod(k, maps.cols)
-        yield Progress("classify window by window", k + 1, total + 1, f"cell ({i}, {j})")
+        yield Progress(
+            "classify window by window", k + 1, total + 1, Text("cell ({i}, {j})", i=i, j=j)
+        )
         prob[:, i, j], _, took = _classify(t, cut(maps, i, j))
         seconds += took
     return Sliding(prob, seconds, dense_seconds, total)

@@ -241,13 +241,15 @@ class SpatialGraph:
         for layer in layers_for_test(net_param):
             self._add_layer(layer)
         if input_name not in self.latest:
-            raise FilterLabError(f"the net has no blob {input_name!r}")
+            raise FilterLabError("the net has no blob {blob!r}", blob=input_name)
 
     @property
     def input_size(self) -> tuple[int, int]:
         """The net's own input size, (height, width)."""
         if len(self.input_shape) != 4:
-            raise FilterLabError(f"input blob {self.input_name!r} has no height and width")
+            raise FilterLabError(
+                "input blob {blob!r} has no height and width", blob=self.input_name
+            )
         return self.input_shape[2], self.input_shape[3]
 
     def node(self, blob: str) -> int:
@@ -257,7 +259,7 @@ class SpatialGraph:
         except KeyError:
             known = ", ".join(list(self.latest)[-8:])
             raise FilterLabError(
-                f"the net has no blob {blob!r}; its last blobs are {known}"
+                "the net has no blob {blob!r}; its last blobs are {known}", blob=blob, known=known
             ) from None
 
     def sizes(self, height: int, width: int) -> dict[str, tuple[int, int]]:
@@ -342,7 +344,9 @@ class SpatialGraph:
         for bottom in layer.bottom:
             if bottom not in self.latest:
                 raise FilterLabError(
-                    f"layer {layer.name!r} reads blob {bottom!r}, which no layer before it makes"
+                    "layer {layer!r} reads blob {blob!r}, which no layer before it makes",
+                    layer=layer.name,
+                    blob=bottom,
                 )
         if spatial == "sink" or cls is None:
             if cls is None:
@@ -393,8 +397,10 @@ class SpatialGraph:
 
 def _unknown(layer: LayerParameter) -> NoReturn:
     raise FilterLabError(
-        f"layer {layer.name!r} of type {layer.type!r} cannot be followed: "
-        "it is not known which pixels its outputs see"
+        "layer {layer!r} of type {type!r} cannot be followed: it is not known which "
+        "pixels its outputs see",
+        layer=layer.name,
+        type=layer.type,
     )
 
 
@@ -408,8 +414,12 @@ def _checked(layer: LayerParameter, reach: tuple[Reach, ...]) -> tuple[Reach, Re
     for axis in reach:
         if axis.kernel < 1 or axis.stride < 1 or axis.dilation < 1:
             raise FilterLabError(
-                f"layer {layer.name!r}: kernel {axis.kernel}, stride {axis.stride}, dilation "
-                f"{axis.dilation}; each must be 1 or more"
+                "layer {layer!r}: kernel {kernel}, stride {stride}, dilation {dilation}; "
+                "each must be 1 or more",
+                layer=layer.name,
+                kernel=axis.kernel,
+                stride=axis.stride,
+                dilation=axis.dilation,
             )
     return reach[0], reach[1]
 
@@ -418,6 +428,9 @@ def _check_axis(layer: LayerParameter, axis: int) -> None:
     """Refuse layers that join or cut along the picture's own axes."""
     if axis % 4 >= 2 and axis >= 0:
         raise FilterLabError(
-            f"layer {layer.name!r} ({layer.type}) works along axis {axis}, the picture's own; "
-            "where its outputs look cannot be followed"
+            "layer {layer!r} ({type}) works along axis {axis}, the picture's own; where "
+            "its outputs look cannot be followed",
+            layer=layer.name,
+            type=layer.type,
+            axis=axis,
         )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 
 __all__ = ["distinct_stems", "net_files", "spare_inputs"]
@@ -38,9 +39,11 @@ def spare_inputs(targets: Iterable[Name], inputs: Iterable[Name], where: str = "
     read = {_identity(path) for path in inputs} - {None}
     hit = [os.fspath(target) for target in targets if _identity(target) in read]
     if hit:
-        prefix = f"{where}: " if where else ""
+        prefix = Text("{where}: ", where=where) if where else ""
         raise FilterLabError(
-            f"{prefix}this would overwrite its own input, {', '.join(hit)}; choose another name"
+            "{prefix}this would overwrite its own input, {hit}; choose another name",
+            prefix=prefix,
+            hit=", ".join(hit),
         )
 
 

@@ -26,6 +26,7 @@ from filterlab.caffe.files import atomic_write, written_together
 from filterlab.caffe.layers import layer_class
 from filterlab.caffe.proto.caffe_pb2 import NetParameter
 from filterlab.caffe.prototxt import format_net, read_net
+from filterlab.caffe.text import Text
 from filterlab.caffe.weights import MisfitError
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
@@ -75,14 +76,30 @@ class LayerConversion:
     def __str__(self) -> str:
         if not self.new:
             return f"{self.old}: {self.kind}"
-        how = ", same memory" if self.shares_memory else ""
         if self.kind == "pool->stride 1":
-            return f"{self.old}: kernel {self.new_shape[0]}x{self.new_shape[1]}, stride 1"
+            return Text(
+                "{layer}: kernel {new_shape}x{new_shape2}, stride 1",
+                layer=self.old,
+                new_shape=self.new_shape[0],
+                new_shape2=self.new_shape[1],
+            )
         if self.kind == "padding->scale":
-            return f"{self.old}: the padding it averages in becomes the scale {self.new}"
+            return Text(
+                "{layer}: the padding it averages in becomes the scale {scale}",
+                layer=self.old,
+                scale=self.new,
+            )
         if self.kind == "added":
-            return f"{self.new}: added, the classifier ends without it"
-        return f"{self.old} {self.old_shape} -> {self.new} {self.new_shape}{how}"
+            return Text("{layer}: added, the classifier ends without it", layer=self.new)
+        if self.shares_memory:
+            return Text(
+                "{old} {old_shape} -> {new} {new_shape}, same memory",
+                old=self.old,
+                old_shape=self.old_shape,
+                new=self.new,
+                new_shape=self.new_shape,
+            )
+        return f"{self.old} {self.old_shape} -> {self.new} {self.new_shape}"
 
 
 @dataclass(frozen=True)
@@ -114,10 +131,13 @@ class EquivalenceCheck:
     seconds_after: float = 0.0
 
     def __str__(self) -> str:
-        verdict = "the same" if self.agrees else "NOT THE SAME"
-        return (
-            f"one {'x'.join(map(str, self.input_shape))} input in both nets: largest difference "
-            f"{self.largest_difference:.1e}, five best {list(self.top5_after)}: {verdict}"
+        return Text(
+            "one {shape} input in both nets: largest difference {difference:.1e}, five best "
+            "{classes}: {verdict}",
+            shape="x".join(map(str, self.input_shape)),
+            difference=self.largest_difference,
+            classes=list(self.top5_after),
+            verdict=Text("the same") if self.agrees else Text("NOT THE SAME"),
         )
 
 
@@ -208,9 +228,14 @@ class Transplanted:
         """The casts and the proof, a line each."""
         lines = [str(cast) for cast in self.conversions]
         if not any(cast.new and cast.old for cast in self.conversions):
-            lines.append("the net is fully convolutional already")
+            lines.append(Text("the net is fully convolutional already"))
         if self.left:
-            lines.append(f"not in the weights file, so left as drawn: {', '.join(self.left)}")
+            lines.append(
+                Text(
+                    "not in the weights file, so left as drawn: {layers}",
+                    layers=", ".join(self.left),
+                )
+            )
         return "\n".join([*lines, str(self.check)])
 
     def prototxts(self) -> tuple[str, str]:
@@ -351,10 +376,12 @@ def check_prefix(prefix: str | os.PathLike[str]) -> Path:
     path = Path(text)
     if not path.name or path.name == ".." or text.endswith(("/", os.sep)):
         raise FilterLabError(
-            f"{text!r} is no prefix of file names; give one such as {path / 'net'}"
+            "{text!r} is no prefix of file names; give one such as {example}",
+            text=text,
+            example=path / "net",
         )
     if not path.parent.is_dir():
-        raise FilterLabError(f"there is no folder {path.parent}; make it first")
+        raise FilterLabError("there is no folder {folder}; make it first", folder=path.parent)
     return path
 
 
@@ -364,13 +391,13 @@ def _paths(weights: Weights) -> list[str | os.PathLike[str]]:
 
 def _weights_name(weights: Weights) -> str:
     if weights is None:
-        return "drawn by the fillers"
+        return Text("drawn by the fillers")
     return "given" if isinstance(weights, Mapping) else Path(weights).name
 
 
 def _read(weights: Any, total: float) -> Job[Mapping[str, Sequence[Any]]]:
     """The weights by layer, in memory of their own: what becomes of the file is no matter then."""
-    name, step = _weights_name(weights), "read the weights"
+    name, step = _weights_name(weights), Text("read the weights")
     yield Progress(step, 1, total, name)
     if isinstance(weights, Mapping):
         return weights
@@ -397,9 +424,12 @@ def _check_names(
     if wanted and not set(stored).intersection(wanted):
         theirs = ", ".join(stored[:3]) or "none"
         raise FilterLabError(
-            f"{_weights_name(weights)}: 0 of the net's {len(wanted)} layers with weights are "
-            f"in this file (net: {', '.join(wanted[:3])} …; file: {theirs}); "
-            "give the weights that belong to it"
+            "{weights_name}: 0 of the net's {count} layers with weights are in this file "
+            "(net: {mine} …; file: {theirs}); give the weights that belong to it",
+            weights_name=_weights_name(weights),
+            count=len(wanted),
+            mine=", ".join(wanted[:3]),
+            theirs=theirs,
         )
     return tuple(name for name in wanted if name not in stored)
 
@@ -417,7 +447,9 @@ def _dense_net(plan: Rewrite) -> Any:
     try:
         net = caffe.Net(plan.param, caffe.TEST)
     except caffe.CaffeError as error:
-        raise FilterLabError(f"the net cannot be made fully convolutional: {error}") from error
+        raise FilterLabError(
+            "the net cannot be made fully convolutional: {why}", why=error
+        ) from error
     net.packing = "never"  # one map, the same bits whatever ran before
     return net
 
@@ -502,15 +534,19 @@ def not_finite(net: Net, what: str) -> FilterLabError:
         for blob in blobs:
             if not np.isfinite(blob.data).all():
                 return FilterLabError(
-                    f"{what} is not finite: the weights of layer {name!r} hold NaN or infinity; "
-                    "take another weights file"
+                    "{what} is not finite: the weights of layer {layer!r} hold NaN or "
+                    "infinity; take another weights file",
+                    what=what,
+                    layer=name,
                 )
     for name, blob in net.blobs.items():
         if not np.isfinite(blob.data).all():
             return FilterLabError(
-                f"{what} is not finite: NaN or infinity comes up first in blob {name!r}"
+                "{what} is not finite: NaN or infinity comes up first in blob {blob!r}",
+                what=what,
+                blob=name,
             )
-    return FilterLabError(f"{what} is not finite")
+    return FilterLabError("{what} is not finite", what=what)
 
 
 class _Asked(NamedTuple):
@@ -528,7 +564,7 @@ def _asked(plain: Net, plan: Rewrite) -> _Asked:
     data = (rng.standard_normal(plan.input_shape) * 50).astype(np.float32)
     answer = _answer(plain, plan.input, data, plan.plain_output, plan.plain_score)
     if not np.isfinite(answer[1]).all():
-        raise not_finite(plain, "the net's answer")
+        raise not_finite(plain, Text("the net's answer"))
     return _Asked(data, *answer)
 
 
@@ -548,8 +584,10 @@ def _check_equivalence(plan: Rewrite, asked: _Asked, dense: Net) -> EquivalenceC
     before, after = before.reshape(-1), after.reshape(-1)
     if before.size != after.size:
         raise FilterLabError(
-            f"the proof failed: the classifier answers with {before.size} values, the fully "
-            f"convolutional net with {after.size} at the same input size"
+            "the proof failed: the classifier answers with {before} values, the fully "
+            "convolutional net with {after} at the same input size",
+            before=before.size,
+            after=after.size,
         )
     difference = np.abs(before_out.reshape(-1) - after_out.reshape(-1))
     relative = float(np.abs(before - after).max() / max(float(np.abs(before).max()), 1e-30))

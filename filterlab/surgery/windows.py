@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.cost import nominal_seconds
 from filterlab.surgery.forward import pieces
@@ -41,7 +42,13 @@ def cut_box(data: Array, box: Box) -> Array:
 def cut(maps: ClassMaps, i: int, j: int) -> Array:
     """The window of cell (i, j) of what the net saw; 0 (the mean) where it hangs over the edge."""
     if not (0 <= i < maps.rows and 0 <= j < maps.cols):
-        raise FilterLabError(f"the map has no cell ({i}, {j}); it has {maps.rows}x{maps.cols}")
+        raise FilterLabError(
+            "the map has no cell ({i}, {j}); it has {rows}x{cols}",
+            i=i,
+            j=j,
+            rows=maps.rows,
+            cols=maps.cols,
+        )
     return cut_box(maps.data, maps.geometry.window(i, j))
 
 
@@ -49,9 +56,9 @@ def windows_refused(t: Transplanted) -> str:
     """Why the classifier cannot be asked about single windows; empty if it can."""
     shape = t.source.blobs[t.rewritten.plain_score].shape
     if t.geometry.window_size != t.geometry.own_size or int(np.prod(shape[1:])) != t.classes:
-        return (
-            "the classifier itself answers with a map, so it has no one answer to a window; "
-            "take the method dense"
+        return Text(
+            "the classifier itself answers with a map, so it has no one answer to a "
+            "window; take the method dense"
         )
     return ""
 
@@ -150,5 +157,5 @@ class Classifier:
         score = net.blobs[t.rewritten.plain_score].data.reshape(self.batch, -1)[:n].copy()
         out = net.blobs[t.rewritten.plain_output].data.reshape(self.batch, -1)[:n].copy()
         if not np.isfinite(score).all() or not np.isfinite(out).all():
-            raise not_finite(net, "the net's answer")
+            raise not_finite(net, Text("the net's answer"))
         return finished(t.rewritten, out, 1), score, seconds

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 import filterlab.caffe as caffe
 from filterlab.caffe.files import atomic_write, written_together
 from filterlab.caffe.prototxt import format_net
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Outputs, Picture, Snapshot, Stats
@@ -51,53 +52,53 @@ __all__ = ["EDIT_NAMES", "TRANSFORMS", "Change", "FilterBench", "Report"]
 Floats = NDArray[np.float32]
 
 TRANSFORMS: dict[str, tuple[str, Callable[..., Floats]]] = {
-    "fill": ("Fill", transform.fill),
+    "fill": (Text("Fill"), transform.fill),
     "negate": ("Negate", transform.negate),
-    "transpose": ("Transpose", transform.transpose),
-    "rotate90": ("Rotate 90°", transform.rotate90),
-    "rotate45": ("Rotate 45°", transform.rotate45),
-    "flip": ("Flip", transform.flip),
+    "transpose": (Text("Transpose"), transform.transpose),
+    "rotate90": (Text("Rotate 90°"), transform.rotate90),
+    "rotate45": (Text("Rotate 45°"), transform.rotate45),
+    "flip": (Text("Flip"), transform.flip),
     "shift": ("Shift", transform.shift),
-    "normalise": ("Normalise to sum 1", transform.normalise),
-    "zero_mean": ("Make zero-mean", transform.zero_mean),
-    "energy_one": ("Scale to energy 1", transform.energy_one),
-    "rounded": ("Round", transform.rounded),
+    "normalise": (Text("Normalise to sum 1"), transform.normalise),
+    "zero_mean": (Text("Make zero-mean"), transform.zero_mean),
+    "energy_one": (Text("Scale to energy 1"), transform.energy_one),
+    "rounded": (Text("Round"), transform.rounded),
 }
 """What :meth:`FilterBench.transform` can do: key to (name in the Edit menu, function)."""
 
 EDIT_NAMES = (
-    "Paint",
-    "Set cell",
-    "Nudge",
-    "Erase",
+    Text("Paint"),
+    Text("Set cell"),
+    Text("Nudge"),
+    Text("Erase"),
     "Paste",
     "Clear",
-    "Choose preset",
-    "Change preset",
-    "Open kernel",
-    "Learn kernel",
-    "Take filter from net",
-    "Take own kernel",
-    "Change bias",
-    "Change divisor",
-    "Change size",
-    "Link sizes",
-    "Change padding",
-    "Change edge",
-    "Change stride",
-    "Change dilation",
-    "Change colour mode",
-    "Change input scale",
-    "Swap filters",
-    "Copy filter",
-    "Compose filters",
-    "Apply and go on",
-    "Take a step back",
-    "Open filters",
-    "Open project",
-    "Open picture",
-    "Draw on picture",
-    "Start anew",
+    Text("Choose preset"),
+    Text("Change preset"),
+    Text("Open kernel"),
+    Text("Learn kernel"),
+    Text("Take filter from net"),
+    Text("Take own kernel"),
+    Text("Change bias"),
+    Text("Change divisor"),
+    Text("Change size"),
+    Text("Link sizes"),
+    Text("Change padding"),
+    Text("Change edge"),
+    Text("Change stride"),
+    Text("Change dilation"),
+    Text("Change colour mode"),
+    Text("Change input scale"),
+    Text("Swap filters"),
+    Text("Copy filter"),
+    Text("Compose filters"),
+    Text("Apply and go on"),
+    Text("Take a step back"),
+    Text("Open filters"),
+    Text("Open project"),
+    Text("Open picture"),
+    Text("Draw on picture"),
+    Text("Start anew"),
     *(name for name, _ in TRANSFORMS.values()),
 )
 """Every name an edit of the bench can have, for translations."""
@@ -379,7 +380,7 @@ class FilterBench:
         edit = self.journal.redo_edit
         return edit.name if edit else ""
 
-    def begin(self, name: str = "Paint", merge: Hashable = None) -> None:
+    def begin(self, name: str = Text("Paint"), merge: Hashable = None) -> None:
         """A drag begins: all edits until :meth:`end` are one undo step.
 
         Groups with the same ``merge`` that follow each other are one step (turns of the wheel).
@@ -433,7 +434,7 @@ class FilterBench:
         value: float,
         channel: int = 0,
         symmetry: str = "none",
-        name: str = "Set cell",
+        name: str = Text("Set cell"),
     ) -> str:
         """One cell, and its mirror images under ``symmetry`` (see transform.SYMMETRIES)."""
         self._check(slot, channel)
@@ -450,7 +451,7 @@ class FilterBench:
         symmetry: str = "none",
     ) -> str:
         """As :meth:`set_cell`, named Paint; put a drag between :meth:`begin` and :meth:`end`."""
-        return self.set_cell(slot, row, column, value, channel, symmetry, "Paint")
+        return self.set_cell(slot, row, column, value, channel, symmetry, Text("Paint"))
 
     def nudge(
         self,
@@ -469,14 +470,14 @@ class FilterBench:
         step = Decimal(f"{delta:.10g}")
         values = {cell: float(Decimal(str(kernel[cell])) + step) for cell in cells}
         merge = ("nudge", slot, channel, row, column)
-        return self.set_cells(slot, values, channel, "Nudge", merge)
+        return self.set_cells(slot, values, channel, Text("Nudge"), merge)
 
     def set_cells(
         self,
         slot: int,
         cells: Mapping[tuple[int, int], float],
         channel: int = 0,
-        name: str = "Set cell",
+        name: str = Text("Set cell"),
         merge: Hashable = None,
     ) -> str:
         """Several cells of one grid: {(row, column): value}.
@@ -494,8 +495,12 @@ class FilterBench:
         for (row, column), value in cells.items():
             if not (0 <= row < rows and 0 <= column < cols):
                 raise FilterLabError(
-                    f"no cell at row {row}, column {column} in a kernel of {rows} x {cols}; "
-                    "both count from 0"
+                    "no cell at row {row}, column {column} in a kernel of {rows} x "
+                    "{columns}; both count from 0",
+                    row=row,
+                    column=column,
+                    rows=rows,
+                    columns=cols,
                 )
             values[channel, row, column] = _finite(value)
             lines.append(
@@ -508,7 +513,7 @@ class FilterBench:
         self,
         slot: int,
         kernel: ArrayLike,
-        name: str = "Open kernel",
+        name: str = Text("Open kernel"),
         channel: int | None = None,
         grow: bool = True,
         keep_size: bool = False,
@@ -555,7 +560,7 @@ class FilterBench:
         """
         block = parse_block(text)
         if at is None:
-            check_size(block.shape, "pasted")
+            check_size(block.shape, Text("pasted"))
             return self.set_kernel(slot, block, "Paste", channel, keep_size=True)
         return self.paste_block(slot, block, channel, at)
 
@@ -592,7 +597,9 @@ class FilterBench:
         ``block`` (rows, columns) only these cells change, as if they were the kernel.
         """
         if what not in TRANSFORMS:
-            raise FilterLabError(f"no change {what!r}; choose one of {', '.join(TRANSFORMS)}")
+            raise FilterLabError(
+                "no change {what!r}; choose one of {known}", what=what, known=", ".join(TRANSFORMS)
+            )
         name, function = TRANSFORMS[what]
         return self._transformed(
             slot, name, lambda grid: function(grid, *args, **options), channel, block
@@ -615,21 +622,30 @@ class FilterBench:
             rows, cols = old.shape[-2:]
             if block is not None:
                 raise FilterLabError(
-                    f"a block of {rows} x {cols} would become {cols} x {rows}; select a square one"
+                    "a block of {rows} x {columns} would become {columns} x {rows}; "
+                    "select a square one",
+                    rows=rows,
+                    columns=cols,
                 )
             if self.linked:
                 raise FilterLabError(
-                    f"a kernel of {rows} x {cols} would become {cols} x {rows}, but the three "
-                    "filters share one size; make it square first"
+                    "a kernel of {rows} x {columns} would become {columns} x {rows}, but "
+                    "the three filters share one size; make it square first",
+                    rows=rows,
+                    columns=cols,
                 )
             if channel is not None and self.channels > 1:
                 raise FilterLabError(
-                    f"a grid of {rows} x {cols} would become {cols} x {rows}, unlike those of the "
-                    "other channels; make it square first"
+                    "a grid of {rows} x {columns} would become {columns} x {rows}, "
+                    "unlike those of the other channels; make it square first",
+                    rows=rows,
+                    columns=cols,
                 )
             values = new if channel is None else new[None]
         if not np.isfinite(new).all():
-            raise FilterLabError(f"{name} would make numbers that are not finite; nothing changed")
+            raise FilterLabError(
+                "{name} would make numbers that are not finite; nothing changed", name=name
+            )
         if new.shape == old.shape:
             old[...] = new
         state = self._state.with_filter(slot, values)
@@ -656,17 +672,17 @@ class FilterBench:
         if channel is None or self.channels == 1:
             state = state.with_preset(slot, PresetChoice(preset.key, tuple(values.items())))
         lines = f"# {preset.describe(values)}\n" + code.difference(self._state, state)
-        name = "Change preset" if again else "Choose preset"
+        name = Text("Change preset") if again else Text("Choose preset")
         return self._commit(
             name, state, lines, slot, ("preset", slot, preset.key) if again else None
         )
 
     def apply_saved(self, slot: int, saved: SavedKernel) -> str:
         """One of the user's own kernels with its bias, as one step."""
-        with self.group("Take own kernel"):
-            changed = self.set_kernel(slot, saved.values, "Take own kernel")
+        with self.group(Text("Take own kernel")):
+            changed = self.set_kernel(slot, saved.values, Text("Take own kernel"))
             changed = self.set_bias(slot, saved.bias) or changed
-        return "Take own kernel" if changed else ""
+        return Text("Take own kernel") if changed else ""
 
     def set_bias(self, slot: int, value: float) -> str:
         """The number added to every pixel of an output."""
@@ -675,7 +691,7 @@ class FilterBench:
         bias[slot] = _finite(value)
         state = self._state.with_bias(bias)
         lines = code.bias(slot, float(bias[slot]))
-        return self._commit("Change bias", state, lines, slot, ("bias", slot))
+        return self._commit(Text("Change bias"), state, lines, slot, ("bias", slot))
 
     def set_divisor(self, slot: int, value: float) -> str:
         """The number that the filter's cells are divided by, as in GIMP and ImageJ.
@@ -694,10 +710,11 @@ class FilterBench:
         state = replace(self._state, divisors=divisors)
         if not np.isfinite(state.weights).all():
             raise FilterLabError(
-                f"divided by {value:g} the cells would not be finite; type a larger divisor"
+                "divided by {value:g} the cells would not be finite; type a larger divisor",
+                value=value,
             )
         lines = code.difference(self._state, state)
-        return self._commit("Change divisor", state, lines, slot, ("divisor", slot))
+        return self._commit(Text("Change divisor"), state, lines, slot, ("divisor", slot))
 
     def swap(self, first: int, second: int) -> str:
         """Exchange two filters with their biases."""
@@ -706,7 +723,7 @@ class FilterBench:
         self._check(second, 0)
         order[first], order[second] = second, first
         state = self._state.reordered(order)
-        return self._commit("Swap filters", state, code.swap(first, second))
+        return self._commit(Text("Swap filters"), state, code.swap(first, second))
 
     def copy(self, source: int, target: int) -> str:
         """Make ``target`` the same filter as ``source``, bias included."""
@@ -715,7 +732,7 @@ class FilterBench:
         self._check(target, 0)
         order[target] = source
         state = self._state.reordered(order)
-        return self._commit("Copy filter", state, code.copy(source, target), target)
+        return self._commit(Text("Copy filter"), state, code.copy(source, target), target)
 
     def composed(self, first: int, second: int) -> tuple[Floats, float]:
         """The one filter (C, rows, columns) and bias that do what two do one after the other.
@@ -745,11 +762,11 @@ class FilterBench:
     def compose(self, first: int, second: int, target: int) -> str:
         """Put :meth:`composed` into a filter."""
         values, bias = self.composed(first, second)
-        with self.group("Compose filters"):
+        with self.group(Text("Compose filters")):
             changed = self.set_divisor(target, 1)
-            changed = self.set_kernel(target, values, "Compose filters") or changed
+            changed = self.set_kernel(target, values, Text("Compose filters")) or changed
             changed = self.set_bias(target, bias) or changed
-        return "Compose filters" if changed else ""
+        return Text("Compose filters") if changed else ""
 
     # --- the net ------------------------------------------------------------------------------
 
@@ -764,7 +781,7 @@ class FilterBench:
         if slot is not None:
             self._check(slot, 0)
             state = self._resized(slot, checked)
-        return self._commit("Change size", state, code.difference(self._state, state), slot)
+        return self._commit(Text("Change size"), state, code.difference(self._state, state), slot)
 
     def _resized(self, slot: int, size: tuple[int, int]) -> BenchState:
         sizes = list(self._state.sizes)
@@ -776,31 +793,31 @@ class FilterBench:
         state = replace(self._state, linked=bool(linked))
         if linked:
             state = state.with_sizes([state.size] * SLOTS)
-        return self._commit("Link sizes", state, code.difference(self._state, state))
+        return self._commit(Text("Link sizes"), state, code.difference(self._state, state))
 
     def set_pad(self, pad: str) -> str:
         """``valid`` or ``same``."""
-        return self._set("Change padding", pad=pad)
+        return self._set(Text("Change padding"), pad=pad)
 
     def set_edge(self, edge: str) -> str:
         """What the padding holds: ``zero``, ``reflect``, ``replicate`` or ``wrap``."""
-        return self._set("Change edge", edge=edge)
+        return self._set(Text("Change edge"), edge=edge)
 
     def set_stride(self, stride: int) -> str:
-        return self._set("Change stride", stride=int(stride))
+        return self._set(Text("Change stride"), stride=int(stride))
 
     def set_dilation(self, dilation: int) -> str:
-        return self._set("Change dilation", dilation=int(dilation))
+        return self._set(Text("Change dilation"), dilation=int(dilation))
 
     def set_scale(self, scale: float) -> str:
         """What the picture's white is fed as: 1, or 255."""
-        return self._set("Change input scale", scale=float(scale))
+        return self._set(Text("Change input scale"), scale=float(scale))
 
     def set_mode(self, mode: str) -> str:
         """``grey``, ``each`` or ``three``; the filters' answers stay the same where they can."""
         state = with_mode(self._state, mode)
         lines = code.difference(self._state, state)
-        return self._commit("Change colour mode", state, lines)
+        return self._commit(Text("Change colour mode"), state, lines)
 
     def _set(self, name: str, **changes: Any) -> str:
         state = replace(self._state, settings=replace(self._state.settings, **changes))
@@ -809,12 +826,12 @@ class FilterBench:
     def reset(self) -> str:
         """The filters, size and settings the bench begins with; the picture stays."""
         state = replace(start_state(None, ""), picture=self._state.picture, stack=self._state.stack)
-        return self._commit("Start anew", state, code.difference(self._state, state))
+        return self._commit(Text("Start anew"), state, code.difference(self._state, state))
 
     # --- picture ------------------------------------------------------------------------------
 
     def set_picture(
-        self, pixels: ArrayLike | Picture, title: str = "", name: str = "Open picture"
+        self, pixels: ArrayLike | Picture, title: str = "", name: str = Text("Open picture")
     ) -> str:
         """Another input: float32 (H, W) or (H, W, 3) RGB, 0 to 1."""
         picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
@@ -858,7 +875,7 @@ class FilterBench:
         )  # fmt: skip
         picture = Picture(pixels, state.picture.title)
         new = replace(state, picture=picture, stack=(*state.stack, applied))
-        return self._commit("Apply and go on", new, code.applied(new, slot))
+        return self._commit(Text("Apply and go on"), new, code.applied(new, slot))
 
     def step_back(self) -> str:
         """Take the input again that the last applied filter looked at."""
@@ -866,7 +883,7 @@ class FilterBench:
         if not state.stack:
             return ""
         new = replace(state, picture=state.stack[-1].picture, stack=state.stack[:-1])
-        return self._commit("Take a step back", new, code.picture(new))
+        return self._commit(Text("Take a step back"), new, code.picture(new))
 
     def draw_on_picture(
         self,
@@ -885,7 +902,7 @@ class FilterBench:
             return ""
         pixels.flags.writeable = False  # so that it is taken over without a copy
         picture = Picture(pixels, self.picture.title)
-        return self.set_picture(picture, name="Draw on picture")
+        return self.set_picture(picture, name=Text("Draw on picture"))
 
     # --- sessions -----------------------------------------------------------------------------
 
@@ -931,22 +948,30 @@ class FilterBench:
                     stream.write(format_net(parameter))
         except OSError as error:
             raise FilterLabError(
-                f"cannot write {prototxt}: {error.strerror or error}; choose another folder"
+                "cannot write {path}: {reason}; choose another folder",
+                path=prototxt,
+                reason=reason_of(error),
             ) from None
         return prototxt, weights
 
     def _check(self, slot: int, channel: int) -> None:
         if not 0 <= slot < SLOTS:
-            raise FilterLabError(f"no filter {slot}; there are 0 to {SLOTS - 1}")
+            raise FilterLabError(
+                "no filter {slot}; there are 0 to {last}", slot=slot, last=SLOTS - 1
+            )
         if not 0 <= channel < self.channels:
-            raise FilterLabError(f"no channel {channel}; there are {self.channels}")
+            raise FilterLabError(
+                "no channel {channel}; there are {count}", channel=channel, count=self.channels
+            )
 
 
 def _finite(value: float) -> np.float32:
     with np.errstate(over="ignore"):
         number = np.float32(value)
     if not np.isfinite(number):
-        raise FilterLabError(f"{value} is not a finite number; type one such as 0.5 or 1/9")
+        raise FilterLabError(
+            "{number} is not a finite number; type one such as 0.5 or 1/9", number=value
+        )
     return number
 
 

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job
 from filterlab.surgery.agreement import Agreement
@@ -51,39 +52,39 @@ Key = tuple[Any, ...]
 T = TypeVar("T")
 
 #: The orders of the class list, and what they are called.
-ORDERS = {"peak": "by best cell", "mean": "by mean"}
+ORDERS = {"peak": Text("by best cell"), "mean": Text("by mean")}
 
 LOOK_NAMES = {
-    "show": "Change what is shown",
-    "projection": "Change how the map is laid",
-    "scale": "Change the scale",
-    "colours": "Change the colours",
-    "opacity": "Change the opacity",
-    "threshold": "Change the threshold",
-    "gamma": "Change gamma",
-    "follows": "Opacity follows the probability",
-    "corners": "Corners where the map ends",
-    "contours": "Contour lines",
-    "names": "Names in the cells",
-    "field": "Receptive field of the cell",
-    "windows": "Windows of the check",
+    "show": Text("Change what is shown"),
+    "projection": Text("Change how the map is laid"),
+    "scale": Text("Change the scale"),
+    "colours": Text("Change the colours"),
+    "opacity": Text("Change the opacity"),
+    "threshold": Text("Change the threshold"),
+    "gamma": Text("Change gamma"),
+    "follows": Text("Opacity follows the probability"),
+    "corners": Text("Corners where the map ends"),
+    "contours": Text("Contour lines"),
+    "names": Text("Names in the cells"),
+    "field": Text("Receptive field of the cell"),
+    "windows": Text("Windows of the check"),
 }
 
 EDIT_NAMES = (
-    "Choose model",
+    Text("Choose model"),
     "Transplant",
-    "Open picture",
-    "Change size",
-    "Change picture's shape",
-    "Change density",
-    "Change method",
-    "Choose class",
-    "Choose second class",
-    "Pin cell",
-    "Unpin cell",
-    "Move pinned cell",
-    "Forget pinned cells",
-    "Change the look",
+    Text("Open picture"),
+    Text("Change size"),
+    Text("Change picture's shape"),
+    Text("Change density"),
+    Text("Change method"),
+    Text("Choose class"),
+    Text("Choose second class"),
+    Text("Pin cell"),
+    Text("Unpin cell"),
+    Text("Move pinned cell"),
+    Text("Forget pinned cells"),
+    Text("Change the look"),
     *LOOK_NAMES.values(),
 )
 """Every name an edit of the bench can have, for translations."""
@@ -260,7 +261,7 @@ class HeatmapBench:
             try:
                 labels = self.model.labels
             except FilterLabError as error:
-                self.labels_problem, labels = str(error), Labels.numbered(count)
+                self.labels_problem, labels = error.message, Labels.numbered(count)
             self._labels = (key, labels if len(labels) else Labels.numbered(count))
         return self._labels[1]
 
@@ -385,7 +386,7 @@ class HeatmapBench:
         self._keys[model] = model_key(model)
         same_names = _names_of(model) == _names_of(old.model)
         return self._commit(
-            "Choose model",
+            Text("Choose model"),
             model=model,
             operated=self._nets.get(self._keys[model]) is not None,
             request=Request(squash=old.request.squash is True),
@@ -404,25 +405,25 @@ class HeatmapBench:
         """Another picture. That of an untouched bench is what it begins with, and no edit."""
         if self._state.shown is None and not self.journal.undo_edit:
             self._put(replace(self._state, shown=shown))
-            return "Open picture"
-        return self._commit("Open picture", shown=shown, pins=())
+            return Text("Open picture")
+        return self._commit(Text("Open picture"), shown=shown, pins=())
 
     def set_cells(self, cells: int, merge: bool = False) -> str:
         """Cells of the net's own stride on the longer side; 0 as suits net and picture."""
         request = replace(self.request, cells=cells, size=0)
         key = ("cells",) if merge else None
-        return self._commit("Change size", merge=key, request=request, pins=())
+        return self._commit(Text("Change size"), merge=key, request=request, pins=())
 
     def set_squash(self, on: bool) -> str:
         """Squash the picture to a square, as the tutorial does, or keep its shape."""
         request = replace(self.request, squash=on)
-        return self._commit("Change picture's shape", request=request, pins=())
+        return self._commit(Text("Change picture's shape"), request=request, pins=())
 
     def set_density(self, density: str) -> str:
         """Own stride, a denser one, or three scales; see :attr:`densities`."""
         self._check(replace(self.request, density=density))
         request = replace(self.request, density=density)
-        return self._commit("Change density", request=request, pins=())
+        return self._commit(Text("Change density"), request=request, pins=())
 
     def set_method(self, method: str) -> str:
         """dense, pooled or exact; ``""`` as suits the net. A density it lacks becomes its own."""
@@ -431,7 +432,7 @@ class HeatmapBench:
         if done is not None and method and request.density not in densities(done, method):
             request = replace(request, density="own")
         self._check(request)
-        return self._commit("Change method", request=request, pins=())
+        return self._commit(Text("Change method"), request=request, pins=())
 
     def _check(self, request: Request) -> None:
         if self.transplanted is not None and self.shown is not None:
@@ -443,12 +444,12 @@ class HeatmapBench:
         if look.show in ("winner", "entropy"):
             look = replace(look, show="class")
         key = ("classes",) if merge else None
-        return self._commit("Choose class", merge=key, chosen=self._known(classes), look=look)
+        return self._commit(Text("Choose class"), merge=key, chosen=self._known(classes), look=look)
 
     def choose_second(self, classes: Sequence[int]) -> str:
         """Show these classes in the second colour, beside those chosen."""
         look = replace(self.look, show="two")
-        return self._commit("Choose second class", second=self._known(classes), look=look)
+        return self._commit(Text("Choose second class"), second=self._known(classes), look=look)
 
     def _known(self, classes: Sequence[int]) -> tuple[int, ...]:
         wanted = tuple(dict.fromkeys(int(c) for c in classes))
@@ -456,7 +457,11 @@ class HeatmapBench:
         for c in wanted:
             if c < 0 or (done is not None and c >= done.classes):
                 count = done.classes if done is not None else 0
-                raise FilterLabError(f"the net has no class {c}; its classes are 0 to {count - 1}")
+                raise FilterLabError(
+                    "the net has no class {index}; its classes are 0 to {last}",
+                    index=c,
+                    last=count - 1,
+                )
         return wanted
 
     def set_look(self, merge: bool = False, **changes: Any) -> str:
@@ -464,18 +469,18 @@ class HeatmapBench:
         look = replace(self.look, **changes)
         old = vars(self.look)
         changed = [key for key, value in vars(look).items() if old[key] != value]
-        name = LOOK_NAMES[changed[0]] if len(changed) == 1 else "Change the look"
+        name = LOOK_NAMES[changed[0]] if len(changed) == 1 else Text("Change the look")
         return self._commit(name, merge=("look", *changed) if merge else None, look=look)
 
     def pin(self, cell: Cell, add: bool = True) -> str:
         """Compare a cell, beside the others or (without ``add``) alone."""
         self._on_map(cell)
         others = [pin for pin in self.pins if pin != cell] if add else []
-        return self._commit("Pin cell", pins=(*others, cell)[-MOST_PINS:])
+        return self._commit(Text("Pin cell"), pins=(*others, cell)[-MOST_PINS:])
 
     def unpin(self, cell: Cell) -> str:
         """Compare a cell no longer."""
-        return self._commit("Unpin cell", pins=tuple(pin for pin in self.pins if pin != cell))
+        return self._commit(Text("Unpin cell"), pins=tuple(pin for pin in self.pins if pin != cell))
 
     def move_pin(self, rows: int, cols: int) -> str:
         """Move the newest pin by cells, as far as the map goes."""
@@ -485,18 +490,23 @@ class HeatmapBench:
         i = min(max(pins[-1][0] + rows, 0), maps.rows - 1)
         j = min(max(pins[-1][1] + cols, 0), maps.cols - 1)
         others = tuple(pin for pin in pins[:-1] if pin != (i, j))
-        return self._commit("Move pinned cell", merge=("pins",), pins=(*others, (i, j)))
+        return self._commit(Text("Move pinned cell"), merge=("pins",), pins=(*others, (i, j)))
 
     def clear_pins(self) -> str:
         """Let all pinned cells go."""
-        return self._commit("Forget pinned cells", pins=())
+        return self._commit(Text("Forget pinned cells"), pins=())
 
     def _on_map(self, cell: Cell) -> None:
         maps = self.maps
         if maps is None:
             raise FilterLabError("there is no map yet; press Transplant first")
         if not (0 <= cell[0] < maps.rows and 0 <= cell[1] < maps.cols):
-            raise FilterLabError(f"the map has no cell {cell}; it has {maps.rows}x{maps.cols}")
+            raise FilterLabError(
+                "the map has no cell {cell}; it has {rows}x{cols}",
+                cell=cell,
+                rows=maps.rows,
+                cols=maps.cols,
+            )
 
     # --- undo ---------------------------------------------------------------------------------
 

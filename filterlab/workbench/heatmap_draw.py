@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.surgery.maps import FIRST, SECOND, entropy, winner_map
@@ -212,7 +213,7 @@ def _draw_class(scene: Scene, maps: ClassMaps) -> Drawing:
         drawing = _draw_values(scene, maps, values, *ends, _joined(scene, classes, "log"))
         drawing.values = np.exp(values)
         drawing.low, drawing.high, drawing.log = LOG_LOW, 1.0, True
-        drawing.unit = "probability"
+        drawing.unit = Text("probability")
         return drawing
     if scale == "score":
         drawing = _draw_values(scene, maps, maps.values(classes, "score"), None, None)
@@ -225,7 +226,7 @@ def _draw_class(scene: Scene, maps: ClassMaps) -> Drawing:
         found = values if layer is None else layer.value
         high = overlay.end_of_scale(float(found.max()))
     drawing = _draw_values(scene, maps, values, 0.0, high, layer)
-    drawing.unit = "probability"
+    drawing.unit = Text("probability")
     return drawing
 
 
@@ -244,7 +245,7 @@ def _draw_entropy(scene: Scene, maps: ClassMaps) -> Drawing:
     values = entropy(maps)
     top = float(np.log2(max(maps.classes, 2))) if scene.look.scale == "unit" else None
     drawing = _draw_values(scene, maps, values, 0.0, top)
-    drawing.unit = "bits"
+    drawing.unit = Text("bits")
     return drawing
 
 

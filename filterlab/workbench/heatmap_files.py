@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.text import reason_of
 from filterlab.errors import FilterLabError
 from filterlab.pictures import PICTURE_SUFFIXES, write_picture
 from filterlab.progress import Job, Progress
@@ -218,7 +219,7 @@ def map_file_job(frame: Frame, path: Path, kind: str = "") -> Job[Path]:
     elif kind in ("tif", "tiff"):
         write_picture(path, values)
     else:
-        raise FilterLabError(f"{path.name}: a map is saved as .npy, .csv or .tiff")
+        raise FilterLabError("{name}: a map is saved as .npy, .csv or .tiff", name=path.name)
     return path
 
 
@@ -379,14 +380,16 @@ def pictures_in(folder: str | os.PathLike[str]) -> list[Path]:
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
-        raise FilterLabError(f"{folder}: there is no such folder")
+        raise FilterLabError("{folder}: there is no such folder", folder=folder)
     try:
         found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES]
     except OSError as error:
-        raise FilterLabError(f"{folder}: cannot look into it ({error.strerror})") from error
+        raise FilterLabError(
+            "{folder}: cannot look into it ({reason})", folder=folder, reason=reason_of(error)
+        ) from error
     found = [path for path in found if path.suffix.lower() != ".npy" and os.path.isfile(path)]
     if not found:
-        raise FilterLabError(f"{folder}: there are no pictures in this folder")
+        raise FilterLabError("{folder}: there are no pictures in this folder", folder=folder)
     return sorted(found, key=lambda path: path.name.casefold())
 
 
@@ -409,7 +412,9 @@ def folder_job(
     try:
         task.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FilterLabError(f"{task.out}: cannot be made ({error.strerror or error})") from error
+        raise FilterLabError(
+            "{out}: cannot be made ({reason})", out=task.out, reason=reason_of(error)
+        ) from error
     targets = folder_targets(task.pictures, task.out)
     spare_inputs([name for pair in targets for name in pair], task.pictures)
     result, total = FolderResult(), len(task.pictures)
@@ -420,7 +425,7 @@ def folder_job(
                 _one(task, model, done, labels, path, overlay, values), k, total, path.name
             )
         except (FilterLabError, CaffeError, OSError) as error:
-            result.failed.append((path, str(error)))
+            result.failed.append((path, reason_of(error)))
             continue
         result.rows.append(row)
     return result

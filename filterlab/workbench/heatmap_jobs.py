@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture, sample
 from filterlab.progress import Job, Progress, run_job
@@ -100,9 +101,11 @@ def read_source(source: Source, array: NDArray[Any] | None = None) -> Shown:
     elif source.sample:
         picture = sample(source.sample)
     else:
-        raise FilterLabError(f"the picture {source.name!r} is kept in no file; open another one")
+        raise FilterLabError(
+            "the picture {name!r} is kept in no file; open another one", name=source.name
+        )
     if picture.size == 0:
-        raise FilterLabError(f"the picture {source.name} is empty; open another one")
+        raise FilterLabError("the picture {name} is empty; open another one", name=source.name)
     return Shown(source, picture)
 
 
@@ -165,7 +168,7 @@ def live_of(
     """
     from filterlab.pictures.camera import Camera
 
-    name = "camera" if isinstance(source, int) else Path(source).name
+    name = Text("camera") if isinstance(source, int) else Path(source).name
     yield Progress("open the camera", 0, 0, name)
     outcome, frames = Outcome(model=model), 0
     while True:
@@ -190,7 +193,7 @@ def live_of(
                 frames += 1
                 ms = round(1000 * run.run.seconds) if run.run is not None else 0
                 text = f"frame {number}, {ms} ms"
-                live = Live("map the frames", 0, 0, text, outcome, preview(frame.picture))
+                live = Live(Text("map the frames"), 0, 0, text, outcome, preview(frame.picture))
                 yield live
                 while not live.taken.wait(0.05):
                     yield Progress("map the frames", 0, 0, text)

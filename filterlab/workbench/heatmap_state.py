@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import Preprocessing
 from filterlab.surgery.methods import METHODS, Request
@@ -37,17 +38,17 @@ Cell = tuple[int, int]
 
 #: What can be shown of the maps, and what it is called.
 SHOWS = {
-    "class": "chosen class",
-    "two": "two classes",
-    "winner": "best class",
+    "class": Text("chosen class"),
+    "two": Text("two classes"),
+    "winner": Text("best class"),
     "entropy": "uncertainty",
 }
 #: How values are put on the colour scale, and what that is called.
 SCALES = {
     "best": "0 to just above the best cell",
     "unit": "0 to 100 %",
-    "log": "logarithmic",
-    "score": "score, no softmax",
+    "log": Text("logarithmic"),
+    "score": Text("score, no softmax"),
 }
 #: Cells that can be compared at once.
 MOST_PINS = 3

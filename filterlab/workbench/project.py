@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.caffe.files import atomic_write, open_file
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.pictures import (
     PATTERNS,
@@ -228,7 +229,9 @@ def write_job(project: Project, path: Path) -> Job[Path]:
                 archive.writestr(info, data)
     except OSError as error:
         raise FilterLabError(
-            f"{path}: cannot be written ({error.strerror or error}); choose another place."
+            "{path}: cannot be written ({reason}); choose another place.",
+            path=path,
+            reason=reason_of(error),
         ) from error
     return path
 
@@ -236,8 +239,11 @@ def write_job(project: Project, path: Path) -> Job[Path]:
 def _packed(part: str, pixels: NDArray[np.float32], path: Path) -> tuple[str, bytes]:
     if pixels.shape[0] * pixels.shape[1] > MOST_PIXELS:
         raise FilterLabError(
-            f"{path}: a picture of {pixels.shape[1]}x{pixels.shape[0]} pixels is too large for a "
-            "project; scale it down first"
+            "{path}: a picture of {width}x{height} pixels is too large for a project; "
+            "scale it down first",
+            path=path,
+            width=pixels.shape[1],
+            height=pixels.shape[0],
         )
     name = f"pictures/{part}{exact_suffix(pixels)}"
     return name, encode_picture(pixels, name)
@@ -268,10 +274,18 @@ def read_job(path: Path) -> Job[Project]:
             large = os.fstat(stream.fileno()).st_size > _MOST_FILE
             data = b"" if large else stream.read()
     except OSError as error:
-        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
-        raise FilterLabError(f"{path}: cannot be read ({reason}); choose another file.") from error
+        reason = (
+            Text("there is no such file")
+            if isinstance(error, FileNotFoundError)
+            else reason_of(error)
+        )
+        raise FilterLabError(
+            "{path}: cannot be read ({reason}); choose another file.", path=path, reason=reason
+        ) from error
     if large:
-        raise FilterLabError(f"{path.name}: is too large for a project; nothing of it was opened")
+        raise FilterLabError(
+            "{name}: is too large for a project; nothing of it was opened", name=path.name
+        )
     try:
         members = _unpacked(data, path)
         yield Progress("open the project", 1, 3, path.name)
@@ -281,8 +295,10 @@ def read_job(path: Path) -> Job[Project]:
             raise _Odd(_MANIFEST)
         if version > VERSION:
             raise FilterLabError(
-                f"{path.name}: was saved by a newer FilterLab (format {version}); update FilterLab "
-                "to open it"
+                "{name}: was saved by a newer FilterLab (format {version}); update "
+                "FilterLab to open it",
+                name=path.name,
+                version=version,
             )
         _only(manifest, {"format", "version", "view", *_PARTS}, _MANIFEST)
         view = manifest.get("view", {})
@@ -309,15 +325,18 @@ def read_job(path: Path) -> Job[Project]:
         task = _task(_object(members[_TASK], _TASK)) if _TASK in members else None
     except _Odd as odd:
         raise FilterLabError(
-            f"{path.name}: “{odd}” in it is not as in a project, so nothing of it was opened; "
-            "get a fresh copy"
+            "{name}: “{what}” in it is not as in a project, so nothing of it was opened; "
+            "get a fresh copy",
+            name=path.name,
+            what=odd,
         ) from None
     return Project(filters, heatmap, pictures, view, task)
 
 
 def _refuse(path: Path) -> NoReturn:
     raise FilterLabError(
-        f"{path.name}: is no FilterLab project, or is cut off; choose a file that FilterLab saved"
+        "{name}: is no FilterLab project, or is cut off; choose a file that FilterLab saved",
+        name=path.name,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from filterlab import paths
 from filterlab.caffe.files import atomic_write, open_file, sweep
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.zoo.convert import CONVERTERS
 from filterlab.zoo.digest import Digest
@@ -42,11 +43,11 @@ __all__ = [
 DEFAULT_MEAN_BGR = (104.007, 116.669, 122.679)
 
 _SUMMARIES = {
-    "bundled": "bundled",
-    "download": "not downloaded",
-    "package": "not installed",
-    "random": "made on first use",
-    "own": "your own",
+    "bundled": Text("bundled"),
+    "download": Text("not downloaded"),
+    "package": Text("not installed"),
+    "random": Text("made on first use"),
+    "own": Text("your own"),
 }
 
 _LONGEST_NAME = 1000  # bytes
@@ -208,11 +209,11 @@ class Model:
     def state(self) -> str:
         """One or two words on where the weights are, for a list."""
         if self.kind in ("bundled", "own"):
-            return _SUMMARIES[self.kind] if self.ready else "files missing"
+            return _SUMMARIES[self.kind] if self.ready else Text("files missing")
         if self.weights is None:
             return _SUMMARIES["random" if self.makeable else self.kind]
         published = self.kind == "download" and self.weights == self.weights_path
-        return "downloaded" if published else "made"
+        return Text("downloaded") if published else Text("made")
 
     def need_weights(self) -> Path:
         """Path of the weights.
@@ -225,21 +226,28 @@ class Model:
         path = self.weights
         if path is None and self.kind == "own":
             raise FilterLabError(
-                f"the weights of {self.title} are missing or empty ({self.weights_path}): put the "
-                "file back, or open the model anew with its weights"
+                "the weights of {name} are missing or empty ({path}): put the file back, "
+                "or open the model anew with its weights",
+                name=self.title,
+                path=self.weights_path,
             )
         if path is None:
             package = self.origin.package if self.origin is not None else ""
             if self.kind == "package" and not self.makeable:
                 raise FilterLabError(
-                    f"the weights of {self.title} come with the package {package}, which is not "
-                    f"installed: get it with 'filterlab models get {self.name}' or in the window "
-                    "under Model › Models …"
+                    "the weights of {name} come with the package {package}, which is not "
+                    "installed: get it with 'filterlab models get {key}' or in the "
+                    "window under Model › Models …",
+                    name=self.title,
+                    package=package,
+                    key=self.name,
                 )
             raise FilterLabError(
-                f"the weights of {self.title} are not here yet "
-                f"({self.weights_path}): get them with 'filterlab models get {self.name}' "
-                f"or in the window under Model › Models …"
+                "the weights of {name} are not here yet ({path}): get them with "
+                "'filterlab models get {key}' or in the window under Model › Models …",
+                name=self.title,
+                path=self.weights_path,
+                key=self.name,
             )
         return path
 
@@ -274,7 +282,9 @@ _NO_FILE_NAME = re.compile(
 def _check_file_name(field: str, name: str) -> None:
     """Raise ValueError unless the name is one of a file, on every system."""
     if _NO_FILE_NAME.fullmatch(name):
-        raise ValueError(f"{field} is {name!r}, must be a plain file name")
+        raise ValueError(
+            Text("{field} is {file!r}, must be a plain file name", field=field, file=name)
+        )
 
 
 def _urls(table: Mapping[str, Any]) -> tuple[str, ...]:
@@ -289,7 +299,13 @@ def _origin(table: Any) -> Origin:
         raise TypeError("origin must be a table, [model.origin]")
     converter = str(table["converter"])
     if converter not in CONVERTERS:
-        raise ValueError(f"converter is {converter!r}, must be one of {', '.join(CONVERTERS)}")
+        raise ValueError(
+            Text(
+                "converter is {name!r}, must be one of {known}",
+                name=converter,
+                known=", ".join(CONVERTERS),
+            )
+        )
     file, package = str(table["file"]), str(table.get("package", ""))
     urls = _urls(table)
     for part in file.split("/") if package else [file]:
@@ -322,7 +338,7 @@ def _model(table: Mapping[str, Any], folder: Path) -> Model:
     height, width = (int(v) for v in table.get("input_size", (227, 227)))
     order = str(table.get("order", "BGR"))
     if order not in ("BGR", "RGB"):
-        raise ValueError(f"order is {order!r}, must be BGR or RGB")
+        raise ValueError(Text("order is {order!r}, must be BGR or RGB", order=order))
     _check_file_name("name", name)
     _check_file_name("weights", file)
     labels = str(table.get("labels", "imagenet"))
@@ -360,17 +376,23 @@ def read_catalogue(path: Path) -> list[Model]:
     """
     tables = read_toml(path).get("model", [])
     if not isinstance(tables, list):
-        raise FilterLabError(f"{path}: a model is one [[model]] table, with double brackets")
+        raise FilterLabError(
+            "{path}: a model is one [[model]] table, with double brackets", path=path
+        )
     models = []
     for number, table in enumerate(tables, start=1):
         if not isinstance(table, dict):
-            raise FilterLabError(f"{path}: entry {number} is no table")
+            raise FilterLabError("{path}: entry {whole} is no table", path=path, whole=number)
         try:
             models.append(_model(table, path.parent))
         except KeyError as error:
-            raise FilterLabError(f"{path}: entry {number} lacks {error}") from error
+            raise FilterLabError(
+                "{path}: entry {whole} lacks {key}", path=path, whole=number, key=error
+            ) from error
         except (TypeError, ValueError, OverflowError) as error:
-            raise FilterLabError(f"{path}: entry {number}: {error}") from error
+            raise FilterLabError(
+                "{path}: entry {whole}: {reason}", path=path, whole=number, reason=error
+            ) from error
     return models
 
 
@@ -380,7 +402,7 @@ def _own_catalogue() -> tuple[list[Model], str]:
     try:
         return (read_catalogue(path) if os.path.isfile(path) else []), ""
     except FilterLabError as error:
-        return [], str(error)
+        return [], error.message
 
 
 @functools.lru_cache(maxsize=1)
@@ -425,10 +447,14 @@ def get(name: str) -> Model:
     found = models.get(name) or models.get(name.strip().lower())
     if found is None:
         close = difflib.get_close_matches(name.lower(), models, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        wrong = f"; {said}" if (said := problem()) else ""
+        hint = Text("did you mean {name}? ", name=close[0]) if close else ""
+        wrong = Text("; {said}", said=said) if (said := problem()) else ""
         raise FilterLabError(
-            f"no model is called {name!r}: {hint}known are {', '.join(models)}{wrong}"
+            "no model is called {name!r}: {hint}known are {models}{wrong}",
+            name=name,
+            hint=hint,
+            models=", ".join(models),
+            wrong=wrong,
         )
     return found
 

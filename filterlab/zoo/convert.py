@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe.files import open_file
+from filterlab.caffe.text import reason_of
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
 from filterlab.zoo.torch_file import read_tensors
@@ -96,14 +97,18 @@ def _folded(path: Path, tensors: Mapping[str, Array], conv: str, norm: str) -> t
     if weight.ndim != 4 or {part.shape for part in (gamma, beta, mean, variance)} != {
         weight.shape[:1]
     }:
-        raise FilterLabError(f"{path}: {conv} and {norm} do not belong together")
+        raise FilterLabError(
+            "{path}: {conv} and {norm} do not belong together", path=path, conv=conv, norm=norm
+        )
     factor = gamma / np.sqrt(np.maximum(variance, 0.0) + _BN_EPSILON)
     return weight * factor[:, None, None, None], beta - mean * factor
 
 
 def _tensor(path: Path, tensors: Mapping[str, Array], name: str) -> Array:
     if name not in tensors:
-        raise FilterLabError(f"{path}: it holds no {name}, so it is no file of this net")
+        raise FilterLabError(
+            "{path}: it holds no {name}, so it is no file of this net", path=path, name=name
+        )
     return np.asarray(tensors[name], np.float64)
 
 
@@ -122,12 +127,14 @@ def _onnx(path: Path, shapes: Shapes, step: str) -> Job[Blobs]:
     try:
         with open_file(path) as stream:
             if os.fstat(stream.fileno()).st_size > 4 * wanted + _ONNX_HEADS:
-                raise FilterLabError(f"{path}: too large for the weights of this net")
+                raise FilterLabError("{path}: too large for the weights of this net", path=path)
             graph = onnx.ModelProto.FromString(stream.read()).graph
     except OSError as error:
-        raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error
+        raise FilterLabError(
+            "{path}: cannot read it: {reason}", path=path, reason=reason_of(error)
+        ) from error
     except DecodeError as error:
-        raise FilterLabError(f"{path}: no ONNX file, or a damaged one") from error
+        raise FilterLabError("{path}: no ONNX file, or a damaged one", path=path) from error
     yield Progress(step, 0, len(shapes))
     used: dict[str, tuple[int, bool]] = {}
     for place, node in enumerate(graph.node):
@@ -149,8 +156,11 @@ def _onnx(path: Path, shapes: Shapes, step: str) -> Job[Blobs]:
             at = next((at for at, (found, *_) in enumerate(left) if found == shape), None)
             if at is None:
                 raise FilterLabError(
-                    f"{path}: it holds no array of the shape {shape} for {layer}, so it is no file "
-                    "of this net"
+                    "{path}: it holds no array of the shape {shape} for {layer}, so it "
+                    "is no file of this net",
+                    path=path,
+                    shape=shape,
+                    layer=layer,
                 )
             _, turned, tensor = left.pop(at)
             values = _values(path, tensor)
@@ -158,7 +168,9 @@ def _onnx(path: Path, shapes: Shapes, step: str) -> Job[Blobs]:
         yield Progress(step, done, len(shapes), layer)
     if left:
         raise FilterLabError(
-            f"{path}: it holds {len(left)} more arrays than this net, so it is no file of it"
+            "{path}: it holds {left} more arrays than this net, so it is no file of it",
+            path=path,
+            left=len(left),
         )
     return blobs
 
@@ -170,7 +182,11 @@ def _values(path: Path, tensor: Any) -> Array:
     else:
         values = np.array(tensor.float_data, np.float32)
     if values.size != math.prod(tensor.dims):
-        raise FilterLabError(f"{path}: the array {tensor.name[:80]!r} is cut short, or elsewhere")
+        raise FilterLabError(
+            "{path}: the array {name!r} is cut short, or elsewhere",
+            path=path,
+            name=tensor.name[:80],
+        )
     return values.reshape(tuple(tensor.dims))
 
 

@@ -9,6 +9,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filterlab.caffe.text import Text
+
 __all__ = ["Digest"]
 
 _LENGTHS = {"sha1": 40, "sha256": 64, "git-blob": 40}
@@ -36,9 +38,15 @@ class Digest:
         """From ``"kind:value"``; raises ValueError if it is none."""
         kind, _, value = text.partition(":")
         if kind not in _LENGTHS:
-            raise ValueError(f"digest kind is {kind!r}, must be one of {', '.join(_LENGTHS)}")
+            raise ValueError(
+                Text(
+                    "digest kind is {kind!r}, must be one of {known}",
+                    kind=kind,
+                    known=", ".join(_LENGTHS),
+                )
+            )
         if not re.fullmatch(rf"[0-9a-f]{{{_LENGTHS[kind]}}}", value):
-            raise ValueError(f"{value!r} is no {kind} digest")
+            raise ValueError(Text("{value!r} is no {kind} digest", value=value, kind=kind))
         return cls(kind, value)
 
     def __str__(self) -> str:

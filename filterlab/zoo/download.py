@@ -20,6 +20,7 @@ from typing import IO, Protocol
 from urllib.parse import unquote, urlsplit
 
 from filterlab.caffe.files import atomic_write, open_file
+from filterlab.caffe.text import Text, joined, reason_of
 from filterlab.errors import FilterLabError, one_line
 from filterlab.progress import Job, Progress
 from filterlab.zoo.digest import Digest
@@ -77,10 +78,13 @@ class DownloadProgress(Progress):
         Bytes per second over the last seconds; 0 while unknown.
     seconds_left : float or None
         None while unknown.
+    waiting : bool
+        Nothing comes: it is tried again in a while, as ``message`` says.
     """
 
     speed: float = 0.0
     seconds_left: float | None = None
+    waiting: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,9 @@ class SourcesError(FilterLabError):
     """
 
     def __init__(self, title: str, failures: list[tuple[str, str]], kept: str = "") -> None:
-        super().__init__(f"cannot get {title}: {_told(failures)}{kept}")
+        super().__init__(
+            Text("cannot get {title}: {told}{kept}", title=title, told=_told(failures), kept=kept)
+        )
         self.failures = failures
         self.kept = kept
 
@@ -204,18 +210,22 @@ def download_job(
                     yield from one.job()
                     return target
                 except (RefusedError, UnreachableError, BrokenOffError) as error:
-                    failures.append((source, str(error)))
-                    yield SourceFailed(f"Getting {title}", 0, 0, _told(failures[-1:]))
+                    failures.append((source, error.message))
+                    yield SourceFailed(
+                        Text("Getting {title}", title=title), 0, 0, _told(failures[-1:])
+                    )
     except Held:
         raise FilterLabError(
-            f"{title} is being got already, by another window or command: wait for it"
+            "{title} is being got already, by another window or command: wait for it", title=title
         ) from None
     if not failures:
-        raise FilterLabError(f"{title} has no address to get it from: give one with --from")
+        raise FilterLabError(
+            "{title} has no address to get it from: give one with --from", title=title
+        )
     kept = ""
     with contextlib.suppress(OSError):
         if part.stat().st_size:
-            kept = "; what came is kept, and the next try goes on from there"
+            kept = Text("; what came is kept, and the next try goes on from there")
     raise SourcesError(title, failures, kept)
 
 
@@ -234,7 +244,7 @@ def digest_job(path: Path, digest: Digest, title: str) -> Job[str]:
             done = next(steps)
         except StopIteration as end:
             return str(end.value)
-        yield DownloadProgress(f"Checking {title}", done, length)
+        yield DownloadProgress(Text("Checking {title}", title=title), done, length)
 
 
 def _told(failures: list[tuple[str, str]]) -> str:
@@ -242,8 +252,13 @@ def _told(failures: list[tuple[str, str]]) -> str:
     sources: dict[str, list[str]] = {}
     for source, said in failures:
         sources.setdefault(said, []).append(source)
-    return "; ".join(
-        f"{' and '.join(map(one_line, theirs))}: {said}" for said, theirs in sources.items()
+    return joined(
+        Text(
+            "{sources}: {said}",
+            sources=joined(map(one_line, theirs), "{before} and {after}"),
+            said=said,
+        )
+        for said, theirs in sources.items()
     )
 
 
@@ -257,12 +272,15 @@ def speaking_of(folder: Path, part: Path | None = None) -> Iterator[None]:
             if part is not None:
                 _forget(part)
             raise FilterLabError(
-                f"the disk is full at {folder}: free some space, or set FILTERLAB_MODELS to a "
-                "folder that has some"
+                "the disk is full at {folder}: free some space, or set FILTERLAB_MODELS "
+                "to a folder that has some",
+                folder=folder,
             ) from error
         raise FilterLabError(
-            f"cannot write in {folder} ({error.strerror or error}): allow it, or set "
-            "FILTERLAB_MODELS to a folder that can be written"
+            "cannot write in {folder} ({reason}): allow it, or set FILTERLAB_MODELS to a "
+            "folder that can be written",
+            folder=folder,
+            reason=reason_of(error),
         ) from error
 
 
@@ -316,7 +334,7 @@ class _OneSource:
         self.source = source
         self.target = target
         self.part = part
-        self.step = f"Getting {title}"
+        self.step = Text("Getting {title}", title=title)
         self.title = title
         self.size = size
         self.digest = digest
@@ -343,10 +361,12 @@ class _OneSource:
         try:
             stream = open_file(path)
         except OSError as error:
-            raise RefusedError(f"cannot read it ({error.strerror or error})") from error
+            raise RefusedError(
+                Text("cannot read it ({reason})", reason=reason_of(error))
+            ) from error
         with stream:
             if os.path.exists(self.part) and os.path.samefile(path, self.part):
-                raise RefusedError("it is the unfinished download itself; take another file")
+                raise RefusedError(Text("it is the unfinished download itself; take another file"))
             length = os.fstat(stream.fileno()).st_size
             self._expect(length)
             self._need_room(length)
@@ -360,7 +380,7 @@ class _OneSource:
                             data = stream.read(_COPY)
                         except OSError as error:
                             raise RefusedError(
-                                f"cannot read it ({error.strerror or error})"
+                                Text("cannot read it ({reason})", reason=reason_of(error))
                             ) from error
                         if not data:
                             break
@@ -368,7 +388,11 @@ class _OneSource:
                         done += len(data)
                         yield _progress(self.step, done, length, speed.mark(done))
                 if done != length:
-                    raise RefusedError(f"it ended after {done:,} of {length:,} bytes")
+                    raise RefusedError(
+                        Text(
+                            "it ended after {done:,} of {length:,} bytes", done=done, length=length
+                        )
+                    )
                 yield from self._check_and_name()
             except BaseException:
                 _forget(self.part)  # copying again costs little
@@ -401,7 +425,7 @@ class _OneSource:
                     raise
                 wait = min(30.0, 2.0 ** max(0, failed - weight))
                 after = getattr(error, "retry_after", None)
-                yield from self._pause(min(60.0, after) if after else wait, str(error))
+                yield from self._pause(min(60.0, after) if after else wait, error.message)
 
     def _have(self) -> int:
         try:
@@ -413,10 +437,11 @@ class _OneSource:
         end = self.clock.monotonic() + seconds
         while (left := end - self.clock.monotonic()) > 0:
             yield DownloadProgress(
-                f"{self.step}: waiting to try again",
+                Text("{step}: waiting to try again", step=self.step),
                 self._have(),
                 self.expected or 0,
-                f"{why}; again in {left:.0f} s",
+                Text("{reason}; again in {left:.0f} s", reason=why, left=left),
+                waiting=True,
             )
             self.clock.sleep(min(_WAIT, left))
 
@@ -440,7 +465,7 @@ class _OneSource:
                     if error.status == 416 and have:
                         _forget(self.part)
                         raise BrokenOffError(
-                            "it has another length than the part kept here"
+                            Text("it has another length than the part kept here")
                         ) from error
                     raise
             assert isinstance(answer, Answer)
@@ -467,17 +492,17 @@ class _OneSource:
         promised = int(length) if length.isdecimal() else None
         encoding = answer.header("Content-Encoding").lower()
         if encoding not in ("", "identity"):
-            raise RefusedError(f"it sends the file packed ({encoding})")
+            raise RefusedError(Text("it sends the file packed ({encoding})", encoding=encoding))
         start = 0
         if answer.status == 206:
             span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", answer.header("Content-Range"))
             if span is None or int(span[1]) != have:
                 _forget(self.part)
-                raise BrokenOffError("it sent another part of the file than was asked for")
+                raise BrokenOffError(Text("it sent another part of the file than was asked for"))
             start = have
             promised = int(span[3]) if span[3] != "*" else None
         elif answer.status != 200:
-            raise RefusedError(f"the server answered {answer.status}")
+            raise RefusedError(Text("the server answered {status}", status=answer.status))
         if promised is not None:
             self._expect(promised)
         self._need_room((self.expected or 0) - start)
@@ -486,8 +511,12 @@ class _OneSource:
     def _expect(self, length: int) -> None:
         if self.size is not None and length != self.size:
             raise RefusedError(
-                f"it offers {length:,} bytes, but {self.title} has {self.size:,}: this is "
-                "another file"
+                Text(
+                    "it offers {found:,} bytes, but {title} has {size:,}: this is another file",
+                    found=length,
+                    title=self.title,
+                    size=self.size,
+                )
             )
         self.expected = length
 
@@ -497,9 +526,13 @@ class _OneSource:
             free = shutil.disk_usage(folder).free
         if needed + _SPARE > free:
             raise FilterLabError(
-                f"{self.title} needs {needed / 1e6:,.0f} MB more in {folder}, which has "
-                f"{free / 1e6:,.0f} MB free: free some space, or set FILTERLAB_MODELS to a folder "
-                "that has some"
+                "{title} needs {needed:,.0f} MB more in {folder}, which has {free:,.0f} "
+                "MB free: free some space, or set FILTERLAB_MODELS to a folder that has "
+                "some",
+                title=self.title,
+                needed=needed / 1e6,
+                folder=folder,
+                free=free / 1e6,
             )
 
     def _receive(self, fetch: Fetch, answer: Answer, start: int) -> Job[None]:
@@ -524,9 +557,11 @@ class _OneSource:
                     done += len(data)
                 yield _progress(self.step, done, self.expected, speed.mark(done))
         if data:
-            raise self._wrong(f"it sent more than {most:,} bytes")
+            raise self._wrong(Text("it sent more than {size:,} bytes", size=most))
         if self.expected is not None and done < self.expected:
-            raise BrokenOffError(f"it broke off after {done:,} of {self.expected:,} bytes")
+            raise BrokenOffError(
+                Text("it broke off after {done:,} of {size:,} bytes", done=done, size=self.expected)
+            )
 
     def _opened(self, start: int) -> IO[bytes]:
         return open(self.part, "ab" if start else "wb")
@@ -539,15 +574,23 @@ class _OneSource:
         """The length and the digest; only then the name."""
         length = self._have()
         if self.expected is not None and length != self.expected:
-            raise self._wrong(f"{length:,} bytes came, not {self.expected:,}")
+            raise self._wrong(
+                Text("{length:,} bytes came, not {size:,}", length=length, size=self.expected)
+            )
         if not length:
-            raise self._wrong("it is empty")
+            raise self._wrong(Text("it is empty"))
         if self.digest is not None:
             found = yield from digest_job(self.part, self.digest, self.title)
             if found != self.digest.value:
                 raise self._wrong(
-                    f"what it sent is not {self.title}: its {self.digest.kind} is {found}, not "
-                    f"{self.digest.value}; nothing was kept"
+                    Text(
+                        "what it sent is not {title}: its {kind} is {found}, not "
+                        "{wanted}; nothing was kept",
+                        title=self.title,
+                        kind=self.digest.kind,
+                        found=found,
+                        wanted=self.digest.value,
+                    )
                 )
         with speaking_of(self.target.parent, self.part):
             os.replace(self.part, self.target)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import filterlab
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import one_line
 
 __all__ = ["Answer", "BrokenOffError", "Fetch", "RefusedError", "UnreachableError"]
@@ -29,9 +30,21 @@ _CHUNK = 256 << 10
 _AHEAD = 16  # chunks held between the thread and the job: 4 MB
 
 
+def _tamed(message: str) -> Text:
+    """A message in which nothing that a server said takes more than a line."""
+    if not isinstance(message, Text):
+        return Text(one_line(message))
+    places = {
+        place: _tamed(value) if isinstance(value, str) else value
+        for place, value in message.args.items()
+    }
+    return Text(message.id, **places)
+
+
 class _SaidError(Exception):
     def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
+        self.message = _tamed(message)
+        super().__init__(self.message)
 
 
 class RefusedError(_SaidError):
@@ -199,7 +212,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         scheme = urllib.parse.urlsplit(newurl).scheme.lower()
         if scheme not in ("http", "https"):
-            raise RefusedError(f"it leads on to {newurl}, an address that is not followed")
+            raise RefusedError(
+                Text("it leads on to {url}, an address that is not followed", url=newurl)
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -209,29 +224,37 @@ def _explained(error: BaseException, url: str, timeout: float) -> Exception:
         return error
     if isinstance(error, urllib.error.HTTPError):
         with error:
-            said = f"the server answered {error.code} {error.reason}"
+            said = Text("the server answered {code} {reason}", code=error.code, reason=error.reason)
             if error.code in (408, 425, 429) or error.code >= 500:
                 after = error.headers.get("Retry-After", "") if error.headers else ""
                 return UnreachableError(said, float(after) if after.isdecimal() else None)
             if error.code == 407:
-                said += ": the proxy wants a name and password (http://name:password@host:port)"
+                said = Text(
+                    "{said}: the proxy wants a name and password (http://name:password@host:port)",
+                    said=said,
+                )
             return RefusedError(said, error.code)
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(reason, ssl.SSLCertVerificationError):
         return RefusedError(
-            f"its certificate is not trusted ({reason.verify_message}): check this computer's "
-            "clock, or a proxy that reads along"
+            Text(
+                "its certificate is not trusted ({reason}): check this computer's "
+                "clock, or a proxy that reads along",
+                reason=reason.verify_message,
+            )
         )
     if isinstance(reason, socket.gaierror):
         # Most often there is no net at all: say so before long.
-        return UnreachableError("its name cannot be found: is this computer online?", weight=2)
+        return UnreachableError(
+            Text("its name cannot be found: is this computer online?"), weight=2
+        )
     if isinstance(reason, TimeoutError):
-        return UnreachableError(f"it has been silent for {timeout:g} s")
+        return UnreachableError(Text("it has been silent for {seconds:g} s", seconds=timeout))
     if isinstance(reason, http.client.IncompleteRead):
-        return BrokenOffError("the connection broke off")
+        return BrokenOffError(Text("the connection broke off"))
     if isinstance(reason, (ConnectionError, http.client.HTTPException, ssl.SSLError)):
-        text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-        return UnreachableError(f"the connection failed ({text})")
+        text = reason_of(reason) if str(reason) else type(reason).__name__
+        return UnreachableError(Text("the connection failed ({reason})", reason=text))
     if isinstance(error, urllib.error.URLError):
         return UnreachableError(str(reason))
     if isinstance(error, (OSError, ValueError)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from filterlab import paths
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
 from filterlab.zoo.catalogue import Model
@@ -92,12 +93,14 @@ def get_job(model: Model, source: str | None = None, clock: Clock | None = None)
         If it cannot be got; one sentence. See :func:`filterlab.zoo.download.download_job`.
     """
     if model.weights is not None and model.ready and not source:
-        yield Progress(f"{model.title} is here", 1, 1)
+        yield Progress(Text("{title} is here", title=model.title), 1, 1)
         return model
     if source and model.kind not in ("download", "package"):
         raise FilterLabError(
-            f"{model.title} is no download, so it cannot be taken from {source}: get it without "
-            "that, or open the file as a model of your own"
+            "{title} is no download, so it cannot be taken from {source}: get it without "
+            "that, or open the file as a model of your own",
+            title=model.title,
+            source=source,
         )
     if model.kind == "random":
         yield from random_job(model)
@@ -107,10 +110,16 @@ def get_job(model: Model, source: str | None = None, clock: Clock | None = None)
         yield from _download_job(model, source, clock)
     else:
         raise FilterLabError(
-            f"{model.title} should have come with FilterLab, but {model.weights_path} is missing: "
-            "install FilterLab again"
+            Text(
+                "{title} should have come with FilterLab, but {path} is missing: "
+                "install FilterLab again",
+                title=model.title,
+                path=model.weights_path,
+            )
             if model.kind == "bundled"
-            else f"{model.weights_path} is missing: put it back, or open the model anew"
+            else Text(
+                "{path} is missing: put it back, or open the model anew", path=model.weights_path
+            )
         )
     return model
 
@@ -122,8 +131,11 @@ def _package_job(model: Model, source: str | None) -> Job[None]:
     if source:
         if is_url(source) and not source.lower().startswith("file:"):
             raise FilterLabError(
-                f"{model.title} comes with the package {origin.package}: give its file or its "
-                f"wheel, not {source}"
+                "{title} comes with the package {package}: give its file or its wheel, "
+                "not {source}",
+                title=model.title,
+                package=origin.package,
+                source=source,
             )
         with origin_file(path_of(source), origin) as file:
             yield from convert_job(model, file)
@@ -139,7 +151,8 @@ def _package_job(model: Model, source: str | None) -> Job[None]:
     installed = origin.installed
     if installed is None:
         raise FilterLabError(
-            f"{origin.package} is installed now, but its file is not found: start FilterLab anew"
+            "{package} is installed now, but its file is not found: start FilterLab anew",
+            package=origin.package,
         )
     yield from convert_job(model, installed)
 
@@ -239,31 +252,43 @@ def verify_job(model: Model) -> Job[Verdict]:
     """
     path = model.weights or model.weights_path
     if not os.path.isfile(path):
-        return Verdict(model, "missing", f"not here ({path})")
+        return Verdict(model, "missing", Text("not here ({path})", path=path))
     length = path.stat().st_size
     published = path == model.weights_path and model.kind == "download"
     if published and model.size is not None and length != model.size:
         return Verdict(
             model,
             "wrong",
-            f"{path} has {length:,} bytes, not {model.size:,}: delete it and get it again",
+            Text(
+                "{path} has {length:,} bytes, not {size:,}: delete it and get it again",
+                path=path,
+                length=length,
+                size=model.size,
+            ),
         )
     digest = model.digest if path == model.weights_path else None
     if digest is not None:
         try:
             found = yield from digest_job(path, digest, model.title)
         except OSError as error:
-            raise FilterLabError(f"{path}: cannot read it ({error.strerror})") from error
+            raise FilterLabError(
+                "{path}: cannot read it ({reason})", path=path, reason=reason_of(error)
+            ) from error
         if found != digest.value:
             return Verdict(
                 model,
                 "wrong",
-                f"{path}: its {digest.kind} is {found}, not {digest.value}: delete "
-                "it and get it again",
+                Text(
+                    "{path}: its {kind} is {found}, not {wanted}: delete it and get it again",
+                    path=path,
+                    kind=digest.kind,
+                    found=found,
+                    wanted=digest.value,
+                ),
             )
-    yield Progress(f"Checking {model.title}", length, length)
+    yield Progress(Text("Checking {title}", title=model.title), length, length)
     problem = misfit(model.prototxt, path)
     if problem:
         return Verdict(model, "wrong", problem)
-    how = f"{digest.kind} is right" if digest else "its shapes fit the net"
-    return Verdict(model, "good", f"{length:,} bytes, {how}")
+    how = Text("{kind} is right", kind=digest.kind) if digest else Text("its shapes fit the net")
+    return Verdict(model, "good", Text("{length:,} bytes, {how}", length=length, how=how))

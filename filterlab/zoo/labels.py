@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import overload
 
 from filterlab import paths
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.zoo.labels_files import Row, read_groups, read_rows
 
@@ -154,7 +155,9 @@ class Labels(Sequence[Label]):
         if re.fullmatch(r"\s*[-+]?\d+\s*", text):
             if not 0 <= int(text) < len(self._labels):
                 raise FilterLabError(
-                    f"no class {int(text)}: this net's classes are 0 to {len(self._labels) - 1}"
+                    "no class {index}: this net's classes are 0 to {last}",
+                    index=int(text),
+                    last=len(self._labels) - 1,
                 )
             query = str(int(text))
         ranked: dict[int, list[Label]] = {}
@@ -168,11 +171,15 @@ class Labels(Sequence[Label]):
             return found[0]
         if found and kind <= _SYNONYM:
             raise FilterLabError(
-                f"{text!r} names several classes: {_listed(found)}: say which by its number"
+                "{text!r} names several classes: {found}: say which by its number",
+                text=text,
+                found=_listed(found),
             )
         near = self.search(text, 5) if query else []
-        hint = f"did you mean {_listed(near)}?" if near else "give its number or its name"
-        raise FilterLabError(f"no class is called {text!r}: {hint}")
+        hint = Text("give its number or its name")
+        if near:
+            hint = Text("did you mean {names}?", names=_listed(near))
+        raise FilterLabError("no class is called {text!r}: {hint}", text=text, hint=hint)
 
     def select(self, text: str) -> list[int]:
         """Indices of one or several classes, for summing.
@@ -202,7 +209,9 @@ class Labels(Sequence[Label]):
             if span:
                 first, last = int(span[1]), int(span[2])
                 if first > last:
-                    raise FilterLabError(f"the range {text.strip()} runs backwards") from None
+                    raise FilterLabError(
+                        "the range {text} runs backwards", text=text.strip()
+                    ) from None
                 return [self.find(str(index)).index for index in range(first, last + 1)]
             if len(parts) < 2:
                 raise
@@ -307,7 +316,12 @@ def _tell_apart(labels: list[Label]) -> list[Label]:
 def _labels(rows: list[Row], path: Path) -> list[Label]:
     count = max(row.index for row in rows) + 1
     if count > 10 * len(rows) + 1000:
-        raise FilterLabError(f"{path}: class {count - 1} among only {len(rows)} classes")
+        raise FilterLabError(
+            "{path}: class {index} among only {count} classes",
+            path=path,
+            index=count - 1,
+            count=len(rows),
+        )
     labels = [Label(index) for index in range(count)]
     for row in rows:
         labels[row.index] = Label(row.index, row.names, row.zh, row.wnid, row.note)
@@ -330,7 +344,9 @@ def read_labels(path: str | Path) -> Labels:
     try:
         stamp = path.stat().st_mtime_ns
     except OSError as error:
-        raise FilterLabError(f"{path}: cannot read the labels: {error.strerror}") from error
+        raise FilterLabError(
+            "{path}: cannot read the labels: {reason}", path=path, reason=reason_of(error)
+        ) from error
     return _read_labels(path, stamp)
 
 

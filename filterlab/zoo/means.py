@@ -14,6 +14,7 @@ from filterlab.caffe.blobproto import read_blobproto
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import open_file
 from filterlab.caffe.npy import parse_npy
+from filterlab.caffe.text import reason_of
 from filterlab.errors import FilterLabError
 
 __all__ = ["read_mean"]
@@ -37,14 +38,18 @@ def read_mean(path: str | Path) -> tuple[float, float, float]:
     try:
         with open_file(path) as stream:
             if os.fstat(stream.fileno()).st_size > _LIMIT:
-                raise FilterLabError(f"{path}: too large for a mean file")
+                raise FilterLabError("{path}: too large for a mean file", path=path)
         values = {".binaryproto": _binaryproto, ".npy": _npy}.get(path.suffix.lower(), _text)(path)
     except OSError as error:
-        raise FilterLabError(f"{path}: cannot read the mean: {error.strerror}") from error
+        raise FilterLabError(
+            "{path}: cannot read the mean: {reason}", path=path, reason=reason_of(error)
+        ) from error
     if values.shape not in ((1,), (3,)) or not np.isfinite(values).all():
         raise FilterLabError(
-            f"{path}: a mean of {values.size} values; needed are one or three finite numbers, or "
-            "an image of one or three channels"
+            "{path}: a mean of {count} values; needed are one or three finite numbers, "
+            "or an image of one or three channels",
+            path=path,
+            count=values.size,
         )
     blue, green, red = (float(v) for v in np.broadcast_to(values, 3))
     return blue, green, red
@@ -69,14 +74,14 @@ def _binaryproto(path: Path) -> NDArray[np.float64]:
     try:
         return _averaged(read_blobproto(path))
     except CaffeError as error:
-        raise FilterLabError(str(error)) from error
+        raise FilterLabError(error.message) from error
 
 
 def _npy(path: Path) -> NDArray[np.float64]:
     try:
         return _averaged(parse_npy(path.read_bytes(), str(path)))
     except CaffeError as error:
-        raise FilterLabError(str(error)) from error
+        raise FilterLabError(error.message) from error
 
 
 def _text(path: Path) -> NDArray[np.float64]:
@@ -84,4 +89,4 @@ def _text(path: Path) -> NDArray[np.float64]:
         words = re.split(r"[\s,;]+", path.read_text(encoding="utf-8").strip())
         return np.array([float(word) for word in words[:4]])
     except ValueError as error:
-        raise FilterLabError(f"{path}: the mean must be one or three numbers") from error
+        raise FilterLabError("{path}: the mean must be one or three numbers", path=path) from error

@@ -18,6 +18,7 @@ from typing import Any
 from filterlab import paths
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write, open_file, set_aside
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model
 from filterlab.zoo.labels import imagenet, read_labels
@@ -83,7 +84,9 @@ class Found:
         if self.prototxt is None or self.weights is None:
             lacking = "prototxt" if self.prototxt is None else "caffemodel"
             given = self.weights or self.prototxt
-            raise FilterLabError(f"{given}: its {lacking} is missing: choose it too")
+            raise FilterLabError(
+                "{given}: its {lacking} is missing: choose it too", given=given, lacking=lacking
+            )
         title = title or _title(self.prototxt, self.weights)
         return Model(
             name=re.sub(r"[^\w.-]+", "-", title.casefold()).strip("-.") or "own",
@@ -131,7 +134,7 @@ def look(path: str | os.PathLike[str]) -> Found:
         beside = _beside(path)
         nets, weights = _nets(beside), _files(beside, _WEIGHTS)
         if not nets and not weights:
-            raise FilterLabError(f"{path}: no prototxt and no caffemodel in this folder")
+            raise FilterLabError("{path}: no prototxt and no caffemodel in this folder", path=path)
         found = Found(nets[0] if nets else None, weights[0] if len(weights) == 1 else None)
         if found.prototxt is None:
             return _described(replace(found, weights=weights[0], other_weights=tuple(weights[1:])))
@@ -145,7 +148,7 @@ def look(path: str | os.PathLike[str]) -> Found:
             )
         )
     if not os.path.isfile(path):
-        raise FilterLabError(f"{path}: there is no such file")
+        raise FilterLabError("{path}: there is no such file", path=path)
     beside = _beside(path.parent)
     if path.suffix.lower() in _PROTOTXT:
         weights = _ranked_weights(path, _files(beside, _WEIGHTS))
@@ -156,8 +159,9 @@ def look(path: str | os.PathLike[str]) -> Found:
         best = nets[0] if nets else None
         return _described(Found(best, path, other_prototxts=tuple(nets[1:])))
     raise FilterLabError(
-        f"{path}: neither a prototxt nor a caffemodel (their names end in .prototxt and "
-        ".caffemodel or .h5)"
+        "{path}: neither a prototxt nor a caffemodel (their names end in .prototxt and "
+        ".caffemodel or .h5)",
+        path=path,
     )
 
 
@@ -165,7 +169,9 @@ def _beside(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if os.path.isfile(path))
     except OSError as error:
-        raise FilterLabError(f"{folder}: cannot look into it ({error.strerror})") from error
+        raise FilterLabError(
+            "{folder}: cannot look into it ({reason})", folder=folder, reason=reason_of(error)
+        ) from error
 
 
 def _files(beside: Iterable[Path], suffixes: tuple[str, ...]) -> list[Path]:
@@ -259,13 +265,15 @@ def _described(found: Found) -> Found:
         missing.append("weights")
     if found.labels_path is None:
         if found.classes == len(imagenet()):
-            notes.append("1,000 outputs and no file of class names: taken as the ImageNet classes")
+            notes.append(
+                Text("1,000 outputs and no file of class names: taken as the ImageNet classes")
+            )
         else:
             missing.append("labels")
-            notes.append("no file of class names beside it: the classes are shown by number")
+            notes.append(Text("no file of class names beside it: the classes are shown by number"))
     if found.mean_path is None and found.mean_bgr == DEFAULT_MEAN_BGR:
         missing.append("mean")
-        notes.append("no mean file beside it: the usual ImageNet mean is taken")
+        notes.append(Text("no mean file beside it: the usual ImageNet mean is taken"))
     return replace(found, missing=tuple(missing), notes=tuple(notes))
 
 
@@ -289,7 +297,7 @@ def _with_shapes(found: Found) -> Found:
 
 def _labels_beside(beside: list[Path], classes: int | None) -> tuple[Path | None, list[str]]:
     """A file of class names with as many as the net has outputs."""
-    notes = []
+    notes: list[str] = []
     for path in beside:
         if path.suffix.lower() not in _LABEL_SUFFIXES or not _LABELS.search(path.name):
             continue
@@ -299,7 +307,14 @@ def _labels_beside(beside: list[Path], classes: int | None) -> tuple[Path | None
             continue
         if classes is None or count == classes:
             return path, []
-        notes.append(f"{path.name} names {count} classes, but the net has {classes}: not taken")
+        notes.append(
+            Text(
+                "{file} names {count} classes, but the net has {classes}: not taken",
+                file=path.name,
+                count=count,
+                classes=classes,
+            )
+        )
     return None, notes
 
 
@@ -313,7 +328,7 @@ def _with_mean(found: Found, beside: list[Path], notes: list[str]) -> Found:
         try:
             return replace(found, mean_path=path, mean_bgr=read_mean(path))
         except FilterLabError as error:
-            notes.append(f"not taken: {error}")
+            notes.append(Text("not taken: {reason}", reason=error))
     return found
 
 
@@ -395,7 +410,7 @@ def _save(models: list[Model]) -> None:
             json.dump([_to_json(model) for model in models], stream, ensure_ascii=False, indent=1)
     except OSError as error:
         raise FilterLabError(
-            f"cannot remember the model in {path} ({error.strerror or error})"
+            "cannot remember the model in {path} ({reason})", path=path, reason=reason_of(error)
         ) from error
 
 

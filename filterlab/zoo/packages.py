@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError, one_line
 from filterlab.progress import Job, Progress
 
@@ -26,7 +27,7 @@ _LEAVE = 3.0  # seconds that pip has to clear up
 def check_requirement(text: str) -> None:
     """Raise ValueError unless the text is ``NAME==VERSION``."""
     if not _REQUIREMENT.fullmatch(text):
-        raise ValueError(f"package is {text!r}, must be NAME==VERSION")
+        raise ValueError(Text("package is {text!r}, must be NAME==VERSION", text=text))
 
 
 def installed_file(requirement: str, file: str) -> Path | None:
@@ -56,9 +57,12 @@ def install_job(requirement: str, title: str) -> Job[None]:
     check_requirement(requirement)
     if importlib.util.find_spec("pip") is None or getattr(sys, "frozen", False):
         raise FilterLabError(
-            f"{title} comes with the package {requirement}, and this Python has no pip to install "
-            f"it: install it into {sys.prefix} with what installed FilterLab, such as "
-            f"'pipx inject filterlab {requirement}'"
+            "{title} comes with the package {package}, and this Python has no pip to "
+            "install it: install it into {folder} with what installed FilterLab, such as "
+            "'pipx inject filterlab {package}'",
+            title=title,
+            package=requirement,
+            folder=sys.prefix,
         )
     step = f"Getting {title}"
     yield Progress(step, 0, 0, requirement)
@@ -88,7 +92,9 @@ def install_job(requirement: str, title: str) -> Job[None]:
         finally:
             _end(pip)
         if status != 0:
-            raise FilterLabError(f"pip cannot install {requirement} ({_why(log)})")
+            raise FilterLabError(
+                "pip cannot install {package} ({reason})", package=requirement, reason=_why(log)
+            )
     importlib.invalidate_caches()
 
 
@@ -106,9 +112,9 @@ def _why(log: Path) -> str:
     """What went wrong, from what pip said."""
     lines = list(_lines(log))
     if any("Retrying (Retry" in line for line in lines):
-        return "the package index cannot be reached: is this computer online?"
+        return Text("the package index cannot be reached: is this computer online?")
     said = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    return one_line([*said, *lines, "it says nothing"][0])
+    return one_line([*said, *lines, Text("it says nothing")][0])
 
 
 def _lines(log: Path) -> Iterator[str]:

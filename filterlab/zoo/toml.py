@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from filterlab.caffe.files import open_file
+from filterlab.caffe.text import reason_of
 from filterlab.errors import FilterLabError
 
 if sys.version_info >= (3, 11):
@@ -29,8 +30,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         with open_file(path) as stream:
             return dict(tomllib.load(stream))
     except OSError as error:
-        raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error
+        raise FilterLabError(
+            "{path}: cannot read it: {reason}", path=path, reason=reason_of(error)
+        ) from error
     except RecursionError:
-        raise FilterLabError(f"{path}: not valid TOML: nested too deeply") from None
+        raise FilterLabError("{path}: not valid TOML: nested too deeply", path=path) from None
     except ValueError as error:  # also of a number of thousands of digits
-        raise FilterLabError(f"{path}: not valid TOML: {error}") from error
+        raise FilterLabError("{path}: not valid TOML: {reason}", path=path, reason=error) from error

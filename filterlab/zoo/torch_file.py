@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe.files import open_file
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 
 __all__ = ["parse_tensors", "read_tensors"]
@@ -94,10 +95,12 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, Array]:
     try:
         with open_file(path) as stream:
             if os.fstat(stream.fileno()).st_size > _LIMIT:
-                raise FilterLabError(f"{path}: too large for a file of tensors")
+                raise FilterLabError("{path}: too large for a file of tensors", path=path)
             data = stream.read()
     except OSError as error:
-        raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error
+        raise FilterLabError(
+            "{path}: cannot read it: {reason}", path=path, reason=reason_of(error)
+        ) from error
     return parse_tensors(data, str(path))
 
 
@@ -115,40 +118,44 @@ def parse_tensors(data: bytes, name: str = "<tensors>") -> dict[str, Array]:
         If the bytes are damaged, or describe anything but tensors by name.
     """
     if data[:4] == b"PK\x03\x04":
-        raise FilterLabError(f"{name}: a file of torch's newer form (zip), which is not read here")
+        raise FilterLabError(
+            "{name}: a file of torch's newer form (zip), which is not read here", name=name
+        )
     try:
         return _parse(data)
     except _Damaged as damage:
-        raise FilterLabError(f"{name}: no file of tensors that can be read: {damage}") from None
+        raise FilterLabError(
+            "{name}: no file of tensors that can be read: {reason}", name=name, reason=damage
+        ) from None
 
 
 def _parse(data: bytes) -> dict[str, Array]:
     reader = _Reader(data)
     if reader.load() != _MAGIC or reader.load() != _VERSION:
-        _refuse("it does not begin as torch's old form does")
+        _refuse(Text("it does not begin as torch's old form does"))
     machine = reader.load()
     if not isinstance(machine, dict) or machine.get("little_endian") is not True:
-        _refuse("it was written on a machine of another byte order")
+        _refuse(Text("it was written on a machine of another byte order"))
     described = reader.load()
     keys = reader.load()
     if not isinstance(described, dict) or not all(
         isinstance(tensor, _Tensor) for tensor in described.values()
     ):
-        _refuse("it holds more than tensors by name")
+        _refuse(Text("it holds more than tensors by name"))
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        _refuse("it does not say how its values are ordered")
+        _refuse(Text("it does not say how its values are ordered"))
     storages = {tensor.storage.key: tensor.storage for tensor in described.values()}
     if len(keys) != len(storages) or set(keys) != storages.keys():
-        _refuse("its values are not those of its tensors")
+        _refuse(Text("its values are not those of its tensors"))
     values = {}
     at = reader.at
     for key in keys:
         storage = storages[key]
         size = storage.count * np.dtype(storage.dtype).itemsize
         if len(data) - at < 8 + size:
-            _refuse("it is cut short")
+            _refuse(Text("it is cut short"))
         if struct.unpack_from("<q", data, at) != (storage.count,):
-            _refuse("the lengths of its values contradict each other")
+            _refuse(Text("the lengths of its values contradict each other"))
         values[key] = np.frombuffer(data, storage.dtype, storage.count, at + 8)
         at += 8 + size
     return {name: _view(values[t.storage.key], t) for name, t in described.items()}
@@ -187,14 +194,14 @@ class _Reader:
                 return self.pop()
             step = _STEPS.get(code)
             if step is None:
-                _refuse(f"byte {self.at - 1} asks for what no tensor needs")
+                _refuse(Text("byte {at} asks for what no tensor needs", at=self.at - 1))
             step(self)
 
     # The bytes.
 
     def take(self, count: int) -> bytes:
         if count > self.end - self.at:
-            _refuse("it is cut short")
+            _refuse(Text("it is cut short"))
         self.at += count
         return self.data[self.at - count : self.at]
 
@@ -205,7 +212,7 @@ class _Reader:
     def line(self) -> str:
         end = self.data.find(b"\n", self.at, min(self.end, self.at + 200))
         if end < 0:
-            _refuse("it is cut short")
+            _refuse(Text("it is cut short"))
         return self.take(end + 1 - self.at)[:-1].decode("ascii", "replace")
 
     # The stack.
@@ -215,7 +222,7 @@ class _Reader:
 
     def pop(self) -> Any:
         if not self.stack or self.stack[-1] is _MARK:
-            _refuse("its instructions do not fit together")
+            _refuse(Text("its instructions do not fit together"))
         return self.stack.pop()
 
     def many(self, count: int) -> tuple[Any, ...]:
@@ -228,18 +235,18 @@ class _Reader:
             if value is _MARK:
                 return values[::-1]
             values.append(value)
-        _refuse("its instructions do not fit together")
+        _refuse(Text("its instructions do not fit together"))
 
     def top(self, kind: type) -> Any:
         if not self.stack or not isinstance(self.stack[-1], kind):
-            _refuse("its instructions do not fit together")
+            _refuse(Text("its instructions do not fit together"))
         return self.stack[-1]
 
     # The instructions.
 
     def protocol(self) -> None:
         if self.number("<B") != 2:
-            _refuse("it is of another pickle protocol than torch's old form")
+            _refuse(Text("it is of another pickle protocol than torch's old form"))
 
     def long(self) -> None:
         self.push(int.from_bytes(self.take(self.number("<B")), "little", signed=True))
@@ -248,7 +255,7 @@ class _Reader:
         try:
             self.push(self.take(self.number("<I")).decode("utf-8"))
         except UnicodeDecodeError:
-            _refuse("a name in it is no text")
+            _refuse(Text("a name in it is no text"))
 
     def put(self, form: str) -> None:
         self.memo[self.number(form)] = self.top(object)
@@ -256,13 +263,17 @@ class _Reader:
     def get(self, form: str) -> None:
         key = self.number(form)
         if key not in self.memo:
-            _refuse("its instructions do not fit together")
+            _refuse(Text("its instructions do not fit together"))
         self.push(self.memo[key])
 
     def look_up(self) -> None:
         name = f"{self.line()} {self.line()}"
         if name not in _STORAGES and name not in (_DICT, _TENSOR):
-            _refuse(f"it asks for {name.replace(' ', '.')[:80]!a}, which no tensor needs")
+            _refuse(
+                Text(
+                    "it asks for {name!a}, which no tensor needs", name=name.replace(" ", ".")[:80]
+                )
+            )
         self.push(_Global(name))
 
     def call(self) -> None:
@@ -273,12 +284,12 @@ class _Reader:
         elif name == _TENSOR and isinstance(arguments, tuple):
             self.push(_tensor(arguments))
         else:
-            _refuse("it calls what no tensor needs")
+            _refuse(Text("it calls what no tensor needs"))
 
     def storage(self) -> None:
         said = self.pop()
         if not (isinstance(said, tuple) and len(said) == 6 and said[0] == "storage"):
-            _refuse("a storage of it is not described as one")
+            _refuse(Text("a storage of it is not described as one"))
         _, kind, key, _, count, part = said
         if (
             not isinstance(kind, _Global)
@@ -288,17 +299,17 @@ class _Reader:
             or not 0 <= count <= len(self.data)
             or part is not None
         ):
-            _refuse("a storage of it is not described as one")
+            _refuse(Text("a storage of it is not described as one"))
         found = _Storage(key, _STORAGES[kind.name], count)
         known = self.storages.setdefault(key, found)
         if (known.dtype, known.count) != (found.dtype, found.count):
-            _refuse("a storage of it is described in two ways")
+            _refuse(Text("a storage of it is described in two ways"))
         self.push(known)
 
     def set_items(self, pairs: list[Any]) -> None:
         target = self.top(dict)
         if len(pairs) % 2 or not all(isinstance(key, str) for key in pairs[::2]):
-            _refuse("a name in it is no text")
+            _refuse(Text("a name in it is no text"))
         target.update(zip(pairs[::2], pairs[1::2]))
 
     def append(self, values: list[Any]) -> None:
@@ -313,7 +324,7 @@ class _Reader:
 def _tensor(arguments: tuple[Any, ...]) -> _Tensor:
     """The description of a tensor that lies within its storage and is no larger than it."""
     if len(arguments) != 6:
-        _refuse("a tensor of it is not described as one")
+        _refuse(Text("a tensor of it is not described as one"))
     storage, offset, shape, strides = arguments[:4]
     if not (
         isinstance(storage, _Storage)
@@ -321,14 +332,14 @@ def _tensor(arguments: tuple[Any, ...]) -> _Tensor:
         and len(shape) == len(strides)
         and all(type(v) is int and 0 <= v <= storage.count for v in (offset, *shape, *strides))
     ):
-        _refuse("a tensor of it is not described as one")
+        _refuse(Text("a tensor of it is not described as one"))
     count, last = 1, offset
     for length, step in zip(shape, strides):
         count *= length
         last += max(0, length - 1) * step
     # A tensor that repeats its values could be made as large as one likes.
     if count > storage.count or (count and last >= storage.count):
-        _refuse("a tensor of it is larger than its values")
+        _refuse(Text("a tensor of it is larger than its values"))
     return _Tensor(storage, offset, shape, strides)
 
 

@@ -39,7 +39,7 @@ def _english(qapp: QApplication) -> Iterator[None]:
 @pytest.fixture
 def chinese(_english: None) -> None:
     """The window in Chinese."""
-    i18n.set_language("zh")
+    i18n.set_language("zh_CN")
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ class PReLU(Elementwise):
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         if len(bottom_shapes[0]) < 2:
-            self.fail(f"bottom '{self.bottoms[0]}' needs at least 2 axes")
+            self.fail("bottom '{blob}' needs at least 2 axes", blob=self.bottoms[0])
         return super().reshape(bottom_shapes)
 
     def weight_specs(self, bottom_shapes: list[Shape]) -> list[WeightSpec]:
@@ -203,7 +203,7 @@ class Exp(Unary):
     def setup(self) -> None:
         p = self.param.exp_param
         if p.base != -1 and p.base <= 0:
-            self.fail(f"base {p.base:g} must be positive, or -1 for e")
+            self.fail("base {base:g} must be positive, or -1 for e", base=p.base)
 
     def unary(self, g: Graph, x: str) -> str:
         p = self.param.exp_param
@@ -223,7 +223,7 @@ class Log(Unary):
     def setup(self) -> None:
         p = self.param.log_param
         if p.base != -1 and (p.base <= 0 or p.base == 1):
-            self.fail(f"base {p.base:g} must be positive and not 1, or -1 for e")
+            self.fail("base {base:g} must be positive and not 1, or -1 for e", base=p.base)
 
     def unary(self, g: Graph, x: str) -> str:
         p = self.param.log_param
@@ -347,7 +347,7 @@ class Dropout(Elementwise):
     def setup(self) -> None:
         self.ratio = self.param.dropout_param.dropout_ratio
         if not 0 <= self.ratio < 1:
-            self.fail(f"dropout_ratio {self.ratio:g} must be at least 0 and below 1")
+            self.fail("dropout_ratio {ratio:g} must be at least 0 and below 1", ratio=self.ratio)
 
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]

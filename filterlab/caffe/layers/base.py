@@ -22,6 +22,7 @@ from filterlab.caffe.blob import Blob, Shape, check_shape, shape_text
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.forks import KNOWN_TO
 from filterlab.caffe.graph import Graph
+from filterlab.caffe.text import Text
 
 __all__ = [
     "REGISTRY",
@@ -154,11 +155,17 @@ class Layer:
             ("top", self.tops, self.tops_allowed),
         ):
             if len(names) < least or (most is not None and len(names) > most):
+                wanted = str(least)
                 if most is None:
-                    wanted = f"at least {least}"
-                else:
-                    wanted = str(least) if least == most else f"{least} to {most}"
-                self.fail(f"takes {wanted} {what} blob(s), but has {len(names)}")
+                    wanted = Text("at least {least}", least=least)
+                elif most != least:
+                    wanted = Text("{least} to {most}", least=least, most=most)
+                self.fail(
+                    "takes {wanted} {what} blob(s), but has {names}",
+                    wanted=wanted,
+                    what=what,
+                    names=len(names),
+                )
         self.setup()
 
     # -- for subclasses ----------------------------------------------------------------------
@@ -245,17 +252,25 @@ class Layer:
         return cls.weight_specs is not Layer.weight_specs
 
     # -- for errors --------------------------------------------------------------------------
-    def fail(self, message: str) -> NoReturn:
-        """Raise CaffeError about this layer."""
-        raise CaffeError(f"layer '{self.name}' ({self.type}): {message}")
+    def fail(self, template: str, /, **args: Any) -> NoReturn:
+        """Raise CaffeError about this layer, with a sentence as CaffeError takes it."""
+        raise CaffeError(
+            "layer '{name}' ({type}): {message}",
+            name=self.name,
+            type=self.type,
+            message=Text(template, **args),
+        )
 
     def axis(self, axis: int, shape: Shape, what: str = "axis", end: bool = False) -> int:
         """An axis counted from either end as a plain index; ``end`` allows one past the last."""
         rank = len(shape)
         if not -rank <= axis < rank + end:
             self.fail(
-                f"{what} {axis} does not exist in bottom '{self.bottoms[0]}' of shape "
-                f"{shape_text(shape)}"
+                "{what} {axis} does not exist in bottom '{blob}' of shape {shape}",
+                what=what,
+                axis=axis,
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
             )
         return axis + rank if axis < 0 else axis
 
@@ -264,14 +279,25 @@ class Layer:
         for name, shape in zip(self.bottoms[1:], shapes[1:]):
             if shape != shapes[0]:
                 self.fail(
-                    f"bottom '{name}' is {shape_text(shape)} but '{self.bottoms[0]}' is "
-                    f"{shape_text(shapes[0])}; they must be the same"
+                    "bottom '{blob}' is {shape} but '{first}' is {shape2}; they must be the same",
+                    blob=name,
+                    shape=shape_text(shape),
+                    first=self.bottoms[0],
+                    shape2=shape_text(shapes[0]),
                 )
 
     def checked(self, shape: Sequence[int], top: int = 0) -> Shape:
         """A top's shape, refused if no blob can have it."""
         name = self.tops[top] if top < len(self.tops) else "?"
-        return check_shape(shape, f"layer '{self.name}' ({self.type}): top '{name}'")
+        return check_shape(
+            shape,
+            Text(
+                "layer '{layer}' ({typename}): top '{top}'",
+                layer=self.name,
+                typename=self.type,
+                top=name,
+            ),
+        )
 
 
 class Elementwise(Layer):
@@ -321,25 +347,34 @@ def create_layer(param: Any, phase: int) -> Layer:
         fork = KNOWN_TO.get(_in_any_case(KNOWN_TO).get(_plain(param.type), ""))
         if fork is not None and param.type.lower().endswith("data"):
             raise CaffeError(
-                f"layer '{param.name}': the layer type '{param.type}' is known to {fork} and reads "
-                "files for training; put an Input layer in its place, with the shape that its top "
-                "has"
+                "layer '{name}': the layer type '{kind}' is known to {fork} and reads "
+                "files for training; put an Input layer in its place, with the shape "
+                "that its top has",
+                name=param.name,
+                kind=param.type,
+                fork=fork,
             )
         if fork is not None:
             raise CaffeError(
-                f"layer '{param.name}': the layer type '{param.type}' is known to {fork} and is "
-                "not in this engine; take the layer out, or replace it by layers that "
-                "caffe.layer_type_list() names"
+                "layer '{name}': the layer type '{kind}' is known to {fork} and is not "
+                "in this engine; take the layer out, or replace it by layers that "
+                "caffe.layer_type_list() names",
+                name=param.name,
+                kind=param.type,
+                fork=fork,
             )
         same = _in_any_case(REGISTRY).get(_plain(param.type))
         if same is not None:
             param.type, cls = same, REGISTRY[same]
     if cls is None:
         near = difflib.get_close_matches(param.type, REGISTRY, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = Text("; did you mean {name}?", name=near[0]) if near else ""
         raise CaffeError(
-            f"layer '{param.name}': there is no layer type '{param.type}'{hint} "
-            "(caffe.layer_type_list() lists the types)"
+            "layer '{name}': there is no layer type '{type}'{hint} "
+            "(caffe.layer_type_list() lists the types)",
+            name=param.name,
+            type=param.type,
+            hint=hint,
         )
     return cls(param, phase)
 

@@ -19,6 +19,7 @@ from filterlab.caffe.layers.base import (
     shape_text,
     sum_but,
 )
+from filterlab.caffe.text import Text
 
 __all__ = ["Convolution", "Deconvolution", "Im2col"]
 
@@ -55,7 +56,7 @@ class Windowed(Layer):
         # Fields whose value needs no input to be wrong.
         for what, values in (("stride", p.stride), ("dilation", p.dilation)):
             if any(v == 0 for v in values):
-                self.fail(f"{what} is 0; it must be at least 1")
+                self.fail("{what} is 0; it must be at least 1", what=what)
         if (p.HasField("stride_h") and p.stride_h == 0) or (
             p.HasField("stride_w") and p.stride_w == 0
         ):
@@ -70,12 +71,21 @@ class Windowed(Layer):
         """One size per spatial axis from the repeated field or the _h and _w fields."""
         if h is not None or w is not None:
             if n != 2:
-                self.fail(f"{what}_h and {what}_w need 2 spatial axes, but there are {n}")
+                self.fail(
+                    "{what}_h and {what}_w need 2 spatial axes, but there are {count}",
+                    what=what,
+                    count=n,
+                )
             if len(values):
-                self.fail(f"gives both {what} and {what}_h/{what}_w; keep one")
+                self.fail("gives both {what} and {what}_h/{what}_w; keep one", what=what)
             return (default if h is None else h, default if w is None else w)
         if len(values) not in (0, 1, n):
-            self.fail(f"{len(values)} values of {what} for {n} spatial axes")
+            self.fail(
+                "{count} values of {what} for {axes} spatial axes",
+                count=len(values),
+                what=what,
+                axes=n,
+            )
         if not len(values):
             return (default,) * n
         return tuple(values) if len(values) == n else (values[0],) * n
@@ -86,8 +96,11 @@ class Windowed(Layer):
         n = len(shape) - self._channel_axis(shape) - 1
         if not 1 <= n <= 3:
             self.fail(
-                f"bottom '{self.bottoms[0]}' is {shape_text(shape)}, which leaves {n} spatial "
-                "axes; 1, 2 or 3 are needed"
+                "bottom '{blob}' is {shape}, which leaves {count} spatial axes; 1, 2 or "
+                "3 are needed",
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
+                count=n,
             )
 
         def field(name: str) -> int | None:
@@ -98,7 +111,7 @@ class Windowed(Layer):
             self.fail("no kernel size; write kernel_size: N, or kernel_h and kernel_w")
         kernel = self._spread("kernel_size", p.kernel_size, kernel_h, kernel_w, n, 0)
         if any(k < 1 for k in kernel):
-            self.fail(f"kernel {shape_text(kernel)}; sizes must be at least 1")
+            self.fail("kernel {kernel}; sizes must be at least 1", kernel=shape_text(kernel))
         stride = self._spread("stride", p.stride, field("stride_h"), field("stride_w"), n, 1)
         pad = self._spread("pad", p.pad, field("pad_h"), field("pad_w"), n, 0)
         dilation = self._spread("dilation", p.dilation, None, None, n, 1)
@@ -114,9 +127,13 @@ class Windowed(Layer):
             if size + 2 * p < extent:
                 dilated = f" (dilated to {extent})" if d > 1 else ""
                 self.fail(
-                    f"its kernel {shape_text(kernel)}{dilated} does not fit into bottom "
-                    f"'{bottom}' of {shape_text(spatial)} with pad {shape_text(pad)}; "
-                    "use a larger input or a smaller kernel"
+                    "its kernel {kernel}{dilated} does not fit into bottom '{blob}' of "
+                    "{size} with pad {pad}; use a larger input or a smaller kernel",
+                    kernel=shape_text(kernel),
+                    dilated=dilated,
+                    blob=bottom,
+                    size=shape_text(spatial),
+                    pad=shape_text(pad),
                 )
             sizes.append((size + 2 * p - extent) // s + 1)
         return tuple(sizes)
@@ -148,7 +165,9 @@ class Convolution(Windowed):
         p = self.p
         if len(self.bottoms) != len(self.tops):
             self.fail(
-                f"{len(self.bottoms)} bottoms but {len(self.tops)} tops; there must be as many"
+                "{bottoms} bottoms but {tops} tops; there must be as many",
+                bottoms=len(self.bottoms),
+                tops=len(self.tops),
             )
         if p.num_output < 1:
             self.fail("num_output is missing or 0; write how many kernels there are")
@@ -156,8 +175,10 @@ class Convolution(Windowed):
             self.fail("group is 0; it must be at least 1")
         if p.num_output % p.group:
             self.fail(
-                f"{p.num_output} outputs cannot be split into {p.group} groups; "
-                "num_output must be a multiple of group"
+                "{outputs} outputs cannot be split into {groups} groups; num_output must "
+                "be a multiple of group",
+                outputs=p.num_output,
+                groups=p.group,
             )
 
     def _channels(self, shape: Shape) -> int:
@@ -165,8 +186,11 @@ class Convolution(Windowed):
         group = self.groups(shape)
         if channels % group or channels < 1:
             self.fail(
-                f"bottom '{self.bottoms[0]}' has {channels} channels, which cannot be split "
-                f"into {group} groups"
+                "bottom '{blob}' has {channels} channels, which cannot be split into "
+                "{groups} groups",
+                blob=self.bottoms[0],
+                channels=channels,
+                groups=group,
             )
         return channels
 
@@ -289,9 +313,9 @@ class Convolution(Windowed):
         inputs = large[1][1] // group
         spatial = range(3, 3 + len(kernel))
         x = g.reshape(large[0], (n, group, inputs, *large[1][2:]))
-        x = g.op("Transpose", [x], perm=[2, 1, 0, *spatial])
+        x = g.op(Text("Transpose"), [x], perm=[2, 1, 0, *spatial])
         x = g.reshape(x, (inputs, group * n, *large[1][2:]))
-        y = g.op("Transpose", [small[0]], perm=[1, 0, *(axis - 1 for axis in spatial)])
+        y = g.op(Text("Transpose"), [small[0]], perm=[1, 0, *(axis - 1 for axis in spatial)])
         value = g.op(
             "Conv",
             [x, y],
@@ -304,7 +328,7 @@ class Convolution(Windowed):
         # What the stride left over would be further places of the kernel.
         axes = range(2, 2 + len(kernel))
         value = g.op("Slice", [value, g.ints([0] * len(kernel)), g.ints(kernel), g.ints(axes)])
-        return g.op("Transpose", [value], perm=[1, 0, *axes])
+        return g.op(Text("Transpose"), [value], perm=[1, 0, *axes])
 
     def _parts(self, g: Graph, value: str, shape: Shape, group: int) -> list[tuple[str, Shape]]:
         """The channels of each group by themselves."""
@@ -325,8 +349,8 @@ class Convolution(Windowed):
         x = large[0]
         if any(pad):
             x = g.op("Pad", [x, g.ints([0, 0, *pad, 0, 0, *pad])])
-        x = g.op("Transpose", [x], perm=[0, 2, 3, 1])
-        y = g.op("Transpose", [small[0]], perm=[1, 0, 2, 3])
+        x = g.op(Text("Transpose"), [x], perm=[0, 2, 3, 1])
+        y = g.op(Text("Transpose"), [small[0]], perm=[1, 0, 2, 3])
         y = g.reshape(y, (outputs, n * rows * columns))
         products = []
         for i, j in np.ndindex(*kernel):
@@ -353,8 +377,11 @@ class ConvolutionDepthwise(Convolution):
         channels = shape[self._channel_axis(shape)]
         if channels < 1 or self.p.num_output % channels:
             self.fail(
-                f"num_output is {self.p.num_output}, but bottom '{self.bottoms[0]}' has {channels} "
-                "channels; each needs as many outputs"
+                "num_output is {outputs}, but bottom '{blob}' has {channels} channels; "
+                "each needs as many outputs",
+                outputs=self.p.num_output,
+                blob=self.bottoms[0],
+                channels=channels,
             )
         return channels
 
@@ -375,8 +402,11 @@ class Deconvolution(Convolution):
         )
         if any(n < 1 for n in sizes):
             self.fail(
-                f"bottom '{bottom}' of {shape_text(spatial)} with pad {shape_text(pad)} gives "
-                f"an output of {shape_text(sizes)}; use less pad"
+                "bottom '{blob}' of {size} with pad {pad} gives an output of {out}; use less pad",
+                blob=bottom,
+                size=shape_text(spatial),
+                pad=shape_text(pad),
+                out=shape_text(sizes),
             )
         return sizes
 
@@ -392,7 +422,11 @@ class Im2col(Windowed):
         axis = self._channel_axis(shape)
         kernel = self._window(shape)[0]
         if product(kernel) > self.largest:
-            self.fail(f"its kernel {shape_text(kernel)} has more than {self.largest} places")
+            self.fail(
+                "its kernel {kernel} has more than {most} places",
+                kernel=shape_text(kernel),
+                most=self.largest,
+            )
         columns = shape[axis] * product(kernel)
         sizes = self._convolved(shape, self.bottoms[0])
         return [self.checked((*shape[:axis], columns, *sizes))]

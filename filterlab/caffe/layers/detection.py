@@ -26,6 +26,7 @@ from filterlab.caffe.layers.base import (
     shape_text,
 )
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.text import Text
 
 __all__ = ["DetectionOutput", "PSROIPooling", "PriorBox", "Proposal", "ROIPooling"]
 
@@ -43,20 +44,26 @@ class PriorBox(Layer):
 
     bottoms_allowed = (2, 2)
     spatial = "everywhere"
-    placeless = "it finds boxes, not a class for each place"
+    placeless = Text("it finds boxes, not a class for each place")
 
     def setup(self) -> None:
         p = self.p = self.param.prior_box_param
         if not len(p.min_size) or min(p.min_size) <= 0:
             self.fail("min_size is missing or not positive; give at least one")
         if len(p.max_size) and len(p.max_size) != len(p.min_size):
-            self.fail(f"{len(p.max_size)} max_size for {len(p.min_size)} min_size; give as many")
+            self.fail(
+                "{max_size} max_size for {min_size} min_size; give as many",
+                max_size=len(p.max_size),
+                min_size=len(p.min_size),
+            )
         if len(p.variance) not in (0, 1, 4) or any(v <= 0 for v in p.variance):
-            self.fail(f"{len(p.variance)} variances; give none, 1 or 4 positive ones")
+            self.fail(
+                "{variance} variances; give none, 1 or 4 positive ones", variance=len(p.variance)
+            )
         self.ratios = [1.0]
         for ratio in p.aspect_ratio:
             if ratio <= 0:
-                self.fail(f"aspect_ratio {ratio:g} must be positive")
+                self.fail("aspect_ratio {ratio:g} must be positive", ratio=ratio)
             if all(abs(ratio - known) >= 1e-6 for known in self.ratios):
                 self.ratios += [ratio, 1 / ratio] if p.flip else [ratio]
 
@@ -76,7 +83,11 @@ class PriorBox(Layer):
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         for name, shape in zip(self.bottoms, bottom_shapes):
             if len(shape) != 4:
-                self.fail(f"bottom '{name}' is {shape_text(shape)}; 4 axes are needed")
+                self.fail(
+                    "bottom '{blob}' is {shape}; 4 axes are needed",
+                    blob=name,
+                    shape=shape_text(shape),
+                )
         count = product(bottom_shapes[0][2:]) * len(self._sizes()) * 4
         return [self.checked((1, 2, count))]
 
@@ -144,7 +155,7 @@ class DetectionOutput(Layer):
     bottoms_allowed = (3, 4)
     host = True
     spatial = "everywhere"
-    placeless = "it finds boxes, not a class for each place"
+    placeless = Text("it finds boxes, not a class for each place")
 
     def setup(self) -> None:
         self.p = self.param.detection_output_param
@@ -161,8 +172,13 @@ class DetectionOutput(Layer):
         ):
             if not shape or product(shape[1:]) != count:
                 self.fail(
-                    f"bottom '{name}' is {shape_text(shape)}; for the {boxes} boxes of "
-                    f"'{self.bottoms[2]}' each picture needs {count} values"
+                    "bottom '{name}' is {shape}; for the {boxes} boxes of '{bottoms}' "
+                    "each picture needs {count} values",
+                    name=name,
+                    shape=shape_text(shape),
+                    boxes=boxes,
+                    bottoms=self.bottoms[2],
+                    count=count,
                 )
         return [(1, 1, 1, 7)]
 
@@ -256,7 +272,7 @@ class Proposal(Layer):
     tops_allowed = (1, 2)
     host = True
     spatial = "everywhere"
-    placeless = "it finds boxes, not a class for each place"
+    placeless = Text("it finds boxes, not a class for each place")
 
     def setup(self) -> None:
         p = self.p = caffe_pb2.ProposalParameter()
@@ -276,7 +292,7 @@ class Proposal(Layer):
             for name, given in _PARAMETER.findall(text)
         }
         if "feat_stride" not in values:
-            self.fail(f"its param_str {text[:60]!r} names no feat_stride")
+            self.fail("its param_str {text!r} names no feat_stride", text=text[:60])
         self.p.feat_stride = int(values["feat_stride"][0])
         self.p.scale[:] = values.get("scales", ())
         self.p.ratio[:] = values.get("ratios", ())
@@ -286,14 +302,22 @@ class Proposal(Layer):
         count = len(self.anchors)
         if len(scores) != 4 or scores[:2] != (1, 2 * count) or boxes != (1, 4 * count, *scores[2:]):
             self.fail(
-                f"bottoms '{self.bottoms[0]}' and '{self.bottoms[1]}' are {shape_text(scores)} and "
-                f"{shape_text(boxes)}; for one picture and {count} anchors they must have "
-                f"{2 * count} and {4 * count} channels"
+                "bottoms '{bottoms}' and '{bottoms2}' are {scores} and {boxes}; for one "
+                "picture and {count} anchors they must have {count2} and {count3} "
+                "channels",
+                bottoms=self.bottoms[0],
+                bottoms2=self.bottoms[1],
+                scores=shape_text(scores),
+                boxes=shape_text(boxes),
+                count=count,
+                count2=2 * count,
+                count3=4 * count,
             )
         if product(info) < 3:
             self.fail(
-                f"bottom '{self.bottoms[2]}' is {shape_text(info)}; it must hold the picture's "
-                "height, width and scale"
+                "bottom '{bottoms}' is {info}; it must hold the picture's height, width and scale",
+                bottoms=self.bottoms[2],
+                info=shape_text(info),
             )
         tops: list[Shape] = [(1, 5), (1, 1)]
         return tops[: len(self.tops)]
@@ -338,15 +362,19 @@ class _Regions(Layer):
 
     bottoms_allowed = (2, 2)
     spatial = "everywhere"
-    placeless = "it finds boxes, not a class for each place"
+    placeless = Text("it finds boxes, not a class for each place")
 
     def check_regions(self, shapes: list[Shape]) -> int:
         """How many regions there are."""
         features, regions = shapes
         if len(features) != 4 or not regions or product(regions[1:]) != 5:
             self.fail(
-                f"bottoms '{self.bottoms[0]}' and '{self.bottoms[1]}' are {shape_text(features)} "
-                f"and {shape_text(regions)}; features need 4 axes, and each region 5 values"
+                "bottoms '{bottoms}' and '{bottoms2}' are {features} and {regions}; "
+                "features need 4 axes, and each region 5 values",
+                bottoms=self.bottoms[0],
+                bottoms2=self.bottoms[1],
+                features=shape_text(features),
+                regions=shape_text(regions),
             )
         return regions[0]
 
@@ -404,8 +432,13 @@ class PSROIPooling(_Regions):
         wanted = p.output_dim * p.group_size**2
         if bottom_shapes[0][1] != wanted:
             self.fail(
-                f"bottom '{self.bottoms[0]}' has {bottom_shapes[0][1]} channels; {p.output_dim} "
-                f"outputs of {p.group_size}x{p.group_size} cells need {wanted}"
+                "bottom '{bottoms}' has {bottom_shapes} channels; {output_dim} outputs "
+                "of {group_size}x{group_size} cells need {wanted}",
+                bottoms=self.bottoms[0],
+                bottom_shapes=bottom_shapes[0][1],
+                output_dim=p.output_dim,
+                group_size=p.group_size,
+                wanted=wanted,
             )
         return [self.checked((count, p.output_dim, p.group_size, p.group_size))]
 
@@ -419,7 +452,11 @@ class PSROIPooling(_Regions):
         for out, region in zip(tops[0].data, bottoms[1].data.reshape(-1, 5)):
             picture = int(region[0])
             if not 0 <= picture < pictures:
-                self.fail(f"a region is of picture {picture}, but there are {pictures}")
+                self.fail(
+                    "a region is of picture {picture}, but there are {pictures}",
+                    picture=picture,
+                    pictures=pictures,
+                )
             edges = np.floor(np.abs(region[1:]) + 0.5) * np.sign(region[1:])
             start = edges[:2] * p.spatial_scale
             size = np.maximum((edges[2:] + 1) * p.spatial_scale - start, 0.1) / k

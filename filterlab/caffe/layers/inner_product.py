@@ -13,6 +13,7 @@ from filterlab.caffe.layers.base import (
     register,
     sum_but,
 )
+from filterlab.caffe.text import Text
 
 __all__ = ["Embed", "InnerProduct"]
 
@@ -88,7 +89,7 @@ class Embed(Layer):
     """A row of weights for each index: bottom (…) gives top (…, num_output)."""
 
     spatial = "everywhere"
-    placeless = "it looks up words, not pictures"
+    placeless = Text("it looks up words, not pictures")
 
     def setup(self) -> None:
         self.p = self.param.embed_param

@@ -19,6 +19,7 @@ from filterlab.caffe.layers.base import (
     register,
     shape_text,
 )
+from filterlab.caffe.text import Text
 
 __all__ = ["Accuracy", "EuclideanLoss", "SoftmaxWithLoss"]
 
@@ -73,9 +74,14 @@ class _Labelled(_Loss):
         outer, inner = product(shape[:axis]), product(shape[axis + 1 :])
         if product(shapes[1]) != outer * inner:
             self.fail(
-                f"bottom '{self.bottoms[1]}' ({shape_text(shapes[1])}) has "
-                f"{product(shapes[1])} labels, but '{self.bottoms[0]}' ({shape_text(shape)}) "
-                f"needs {outer * inner}"
+                "bottom '{labels}' ({shape}) has {count} labels, but '{blob}' ({shape2}) "
+                "needs {wanted}",
+                labels=self.bottoms[1],
+                shape=shape_text(shapes[1]),
+                count=product(shapes[1]),
+                blob=self.bottoms[0],
+                shape2=shape_text(shape),
+                wanted=outer * inner,
             )
         return outer, shape[axis], inner
 
@@ -198,8 +204,11 @@ class InfogainLoss(_Labelled):
         classes = self.layout(bottom_shapes)[1]
         if product(bottom_shapes[2]) != classes**2:
             self.fail(
-                f"bottom '{self.bottoms[2]}' is {shape_text(bottom_shapes[2])}; for {classes} "
-                f"classes it must hold {classes}x{classes} values"
+                "bottom '{blob}' is {shape}; for {classes} classes it must hold "
+                "{classes}x{classes} values",
+                blob=self.bottoms[2],
+                shape=shape_text(bottom_shapes[2]),
+                classes=classes,
             )
         return [(), bottom_shapes[0]][: len(self.tops)]
 
@@ -212,7 +221,7 @@ class InfogainLoss(_Labelled):
         index, counts = self.labels(g, bottoms[1], layout, _ignored(p))
         rows = g.op("Gather", [g.reshape(bottoms[2], (classes, classes)),
                                g.reshape(index, (outer, inner))])  # fmt: skip
-        rows = g.op("Transpose", [rows], perm=[0, 2, 1])
+        rows = g.op(Text("Transpose"), [rows], perm=[0, 2, 1])
         log = g.op("Log", [g.op("Max", [g.reshape(prob, layout), g.constant(LOG_THRESHOLD)])])
         loss = g.op("Neg", [g.op("Mul", [rows, log])])
         if counts is not None:
@@ -229,7 +238,7 @@ class InfogainLoss(_Labelled):
             "Gather",
             [g.reshape(r.bottom(2), (classes, classes)), g.reshape(index, (outer, inner))],
         )
-        rows = g.op("Transpose", [rows], perm=[0, 2, 1])
+        rows = g.op(Text("Transpose"), [rows], perm=[0, 2, 1])
         sums = g.op("ReduceSum", [rows, g.ints([1])], keepdims=1)
         value = g.op("Sub", [g.op("Mul", [g.reshape(prob, layout), sums]), rows])
         if counts is not None:
@@ -283,8 +292,11 @@ class _Paired(_Loss):
         a, b = bottom_shapes[:2]
         if product(a) != product(b) or a[:1] != b[:1]:
             self.fail(
-                f"bottom '{self.bottoms[0]}' is {shape_text(a)} but '{self.bottoms[1]}' is "
-                f"{shape_text(b)}; they must match"
+                "bottom '{blob}' is {shape} but '{other}' is {shape2}; they must match",
+                blob=self.bottoms[0],
+                shape=shape_text(a),
+                other=self.bottoms[1],
+                shape2=shape_text(b),
             )
         return [()]
 
@@ -362,8 +374,12 @@ class ContrastiveLoss(_Paired):
         rows, alike = bottom_shapes[0][:1], bottom_shapes[2]
         if not rows or product(alike) != rows[0]:
             self.fail(
-                f"bottom '{self.bottoms[2]}' is {shape_text(alike)}; it must say for each of the "
-                f"pairs of '{self.bottoms[0]}' ({shape_text(bottom_shapes[0])}) whether they match"
+                "bottom '{blob}' is {shape}; it must say for each of the pairs of "
+                "'{other}' ({shape2}) whether they match",
+                blob=self.bottoms[2],
+                shape=shape_text(alike),
+                other=self.bottoms[0],
+                shape2=shape_text(bottom_shapes[0]),
             )
         return super().reshape(bottom_shapes)
 
@@ -436,7 +452,9 @@ class Accuracy(_Labelled):
         classes = self.layout(bottom_shapes)[1]
         top_k = self.param.accuracy_param.top_k
         if top_k > classes:
-            self.fail(f"top_k is {top_k}, but there are only {classes} classes")
+            self.fail(
+                "top_k is {top}, but there are only {classes} classes", top=top_k, classes=classes
+            )
         return [(), (classes,)][: len(self.tops)]
 
     def emit(

@@ -57,19 +57,22 @@ class LRN(Elementwise):
     def setup(self) -> None:
         self.p = self.param.lrn_param
         if self.p.local_size % 2 == 0:
-            self.fail(f"local_size is {self.p.local_size}; it must be odd")
+            self.fail("local_size is {size}; it must be odd", size=self.p.local_size)
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         if len(bottom_shapes[0]) != 4:
             self.fail(
-                f"bottom '{self.bottoms[0]}' is {shape_text(bottom_shapes[0])}; 4 axes "
-                "(N, C, H, W) are needed"
+                "bottom '{blob}' is {shape}; 4 axes (N, C, H, W) are needed",
+                blob=self.bottoms[0],
+                shape=shape_text(bottom_shapes[0]),
             )
         across = self.p.norm_region == self.p.ACROSS_CHANNELS
         if across and bottom_shapes[0][1] > WIDEST_BAND and min(self.p.alpha, self.p.beta) <= 0:
             self.fail(
-                f"alpha {self.p.alpha:g} and beta {self.p.beta:g} must be positive for more than "
-                f"{WIDEST_BAND} channels"
+                "alpha {alpha:g} and beta {beta:g} must be positive for more than {most} channels",
+                alpha=self.p.alpha,
+                beta=self.p.beta,
+                most=WIDEST_BAND,
             )
         return super().reshape(bottom_shapes)
 
@@ -287,16 +290,24 @@ class _Broadcast(Elementwise):
             start = self.axis(axis, shape) if shapes[1] else 0
             if shape[start : start + len(shapes[1])] != shapes[1]:
                 self.fail(
-                    f"bottom '{self.bottoms[1]}' is {shape_text(shapes[1])}, which does not "
-                    f"match '{self.bottoms[0]}' ({shape_text(shape)}) from axis {axis} on"
+                    "bottom '{blob}' is {shape}, which does not match '{other}' "
+                    "({shape2}) from axis {axis} on",
+                    blob=self.bottoms[1],
+                    shape=shape_text(shapes[1]),
+                    other=self.bottoms[0],
+                    shape2=shape_text(shape),
+                    axis=axis,
                 )
             return start, shapes[1]
         start = self.axis(axis, shape)
         end = len(shape) if num_axes == -1 else start + num_axes
         if num_axes < -1 or end > len(shape):
             self.fail(
-                f"num_axes {num_axes} from axis {axis} on reaches beyond bottom "
-                f"'{self.bottoms[0]}' of {shape_text(shape)}"
+                "num_axes {count} from axis {axis} on reaches beyond bottom '{blob}' of {shape}",
+                count=num_axes,
+                axis=axis,
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
             )
         return start, shape[start:end]
 
@@ -412,8 +423,9 @@ class MVN(Elementwise):
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         if not 2 <= len(bottom_shapes[0]) <= 4:
             self.fail(
-                f"bottom '{self.bottoms[0]}' is {shape_text(bottom_shapes[0])}; 2 to 4 axes are "
-                "needed"
+                "bottom '{blob}' is {shape}; 2 to 4 axes are needed",
+                blob=self.bottoms[0],
+                shape=shape_text(bottom_shapes[0]),
             )
         return super().reshape(bottom_shapes)
 
@@ -496,7 +508,7 @@ class Normalize(Elementwise):
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         if len(bottom_shapes[0]) < 2:
-            self.fail(f"bottom '{self.bottoms[0]}' needs at least 2 axes")
+            self.fail("bottom '{blob}' needs at least 2 axes", blob=self.bottoms[0])
         return super().reshape(bottom_shapes)
 
     def weight_specs(self, bottom_shapes: list[Shape]) -> list[WeightSpec]:
@@ -582,7 +594,7 @@ class BN(Elementwise):
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         if len(bottom_shapes[0]) < 2:
-            self.fail(f"bottom '{self.bottoms[0]}' needs at least 2 axes")
+            self.fail("bottom '{blob}' needs at least 2 axes", blob=self.bottoms[0])
         return super().reshape(bottom_shapes)
 
     def weight_specs(self, bottom_shapes: list[Shape]) -> list[WeightSpec]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import Layer, Reach, Reverse, Shape, product, register, shape_text
+from filterlab.caffe.text import Text
 
 __all__ = ["SPP", "Pooling"]
 
@@ -222,7 +223,7 @@ class Pooling(Layer):
             (p.stride_h, p.stride_w) if has("stride_h") and has("stride_w") else (p.stride,) * 2
         )
         if not p.global_pooling and min(self.kernel) < 1:
-            self.fail(f"kernel {shape_text(self.kernel)}; sizes must be at least 1")
+            self.fail("kernel {kernel}; sizes must be at least 1", kernel=shape_text(self.kernel))
         if min(self.stride) < 1:
             self.fail("stride is 0; it must be at least 1")
         if p.global_pooling and (max(self.pad) > 0 or max(self.stride) > 1):
@@ -232,15 +233,17 @@ class Pooling(Layer):
                 self.fail("stochastic pooling takes no pad")
             if not p.global_pooling and any(a >= k for a, k in zip(self.pad, self.kernel)):
                 self.fail(
-                    f"pad {shape_text(self.pad)} must be smaller than the kernel "
-                    f"{shape_text(self.kernel)}"
+                    "pad {pad} must be smaller than the kernel {kernel}",
+                    pad=shape_text(self.pad),
+                    kernel=shape_text(self.kernel),
                 )
 
     def _windows(self, shape: Shape) -> tuple[Window, Window]:
         if len(shape) != 4:
             self.fail(
-                f"bottom '{self.bottoms[0]}' is {shape_text(shape)}; pooling needs 4 axes "
-                "(N, C, H, W)"
+                "bottom '{blob}' is {shape}; pooling needs 4 axes (N, C, H, W)",
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
             )
         floor = self.p.round_mode == self.p.FLOOR
         kernel = shape[2:] if self.p.global_pooling else self.kernel
@@ -251,9 +254,12 @@ class Pooling(Layer):
         # Rounding up, one window may reach beyond the end of a small input, as in Caffe.
         if min(y.kernel, x.kernel, y.out, x.out, *shape[2:]) < 1:
             self.fail(
-                f"its kernel {shape_text(kernel)} does not fit into bottom "
-                f"'{self.bottoms[0]}' of {shape_text(shape[2:])} with pad {shape_text(self.pad)}; "
-                "use a larger input or a smaller kernel"
+                "its kernel {kernel} does not fit into bottom '{blob}' of {size} with "
+                "pad {pad}; use a larger input or a smaller kernel",
+                kernel=shape_text(kernel),
+                blob=self.bottoms[0],
+                size=shape_text(shape[2:]),
+                pad=shape_text(self.pad),
             )
         return y, x
 
@@ -285,16 +291,22 @@ class SPP(Layer):
     """Spatial pyramid pooling: 1, 4, 16 … windows over the whole input, side by side."""
 
     spatial = "everywhere"
-    placeless = "its pyramid of poolings depends on the picture's size"
+    placeless = Text("its pyramid of poolings depends on the picture's size")
 
     def setup(self) -> None:
         self.p = self.param.spp_param
         if not 1 <= self.p.pyramid_height <= 16:
-            self.fail(f"pyramid_height is {self.p.pyramid_height}; 1 to 16 make sense")
+            self.fail(
+                "pyramid_height is {height}; 1 to 16 make sense", height=self.p.pyramid_height
+            )
 
     def _levels(self, shape: Shape) -> list[tuple[Window, Window]]:
         if len(shape) != 4 or min(shape[2:]) < 1:
-            self.fail(f"bottom '{self.bottoms[0]}' is {shape_text(shape)}; 4 axes are needed")
+            self.fail(
+                "bottom '{blob}' is {shape}; 4 axes are needed",
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
+            )
         levels = []
         for level in range(self.p.pyramid_height):
             bins = 2**level
@@ -304,8 +316,12 @@ class SPP(Layer):
                 pad = (kernel * bins - size + 1) // 2
                 if pad >= kernel and bins > 1:
                     self.fail(
-                        f"level {level} wants {bins} windows along the {size} values of bottom "
-                        f"'{self.bottoms[0]}'; use a smaller pyramid_height"
+                        "level {level} wants {bins} windows along the {size} values of "
+                        "bottom '{blob}'; use a smaller pyramid_height",
+                        level=level,
+                        bins=bins,
+                        size=size,
+                        blob=self.bottoms[0],
                     )
                 windows.append(Window(size, kernel, kernel, pad))
             levels.append((windows[0], windows[1]))

@@ -14,6 +14,7 @@ from filterlab.caffe.blob import Blob
 from filterlab.caffe.fixed import BlobRow
 from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, register
 from filterlab.caffe.layers.detection import PROPOSALS, Proposal
+from filterlab.caffe.text import Text
 
 __all__ = ["PythonLayer", "UserLayer", "forbid", "weights_of"]
 
@@ -69,7 +70,7 @@ class PythonLayer(Layer):
     tops_allowed = (0, None)
     host = True
     own = True
-    placeless = "it runs a program that is not part of the net"
+    placeless = Text("it runs a program that is not part of the net")
 
     def __new__(cls, param: Any, phase: int) -> Any:
         p = param.python_param
@@ -80,22 +81,31 @@ class PythonLayer(Layer):
     def setup(self) -> None:
         p = self.param.python_param
         if _forbidden:
-            self.fail(f"it runs the program {p.module}.{p.layer}; {_forbidden}")
+            self.fail(
+                "it runs the program {module}.{name}; {why}",
+                module=p.module,
+                name=p.layer,
+                why=_forbidden,
+            )
         try:
             made = getattr(importlib.import_module(p.module), p.layer)
         except (ImportError, ValueError) as error:  # ValueError for an empty name
             self.fail(
-                f"the module {p.module!r} cannot be imported ({error}); put its folder into "
-                "sys.path or PYTHONPATH"
+                "the module {name!r} cannot be imported ({reason}); put its folder into "
+                "sys.path or PYTHONPATH",
+                name=p.module,
+                reason=error,
             )
         except AttributeError:
-            self.fail(f"the module {p.module!r} has no class {p.layer!r}")
+            self.fail("the module {name!r} has no class {kind!r}", name=p.module, kind=p.layer)
         try:
             self.user = made()
         except TypeError:
             self.user = None
         if not isinstance(self.user, UserLayer):
-            self.fail(f"{p.module}.{p.layer} does not derive from caffe.Layer")
+            self.fail(
+                "{module}.{name} does not derive from caffe.Layer", module=p.module, name=p.layer
+            )
         self.user.param_str = p.param_str
         self.user.phase = self.phase
         self.user.blobs = BlobRow()

@@ -18,6 +18,7 @@ from filterlab.caffe.layers.base import (
     shape_text,
     sum_but,
 )
+from filterlab.caffe.text import Text
 
 __all__ = ["Axpy", "Interp", "Permute", "Reorg", "ShuffleChannel", "Upsample"]
 
@@ -27,14 +28,17 @@ class Permute(Layer):
     """The axes in another order; those that are not named follow. From weiliu89/caffe (SSD)."""
 
     spatial = "everywhere"
-    placeless = "it moves values to other places"
+    placeless = Text("it moves values to other places")
 
     def _order(self, shape: Shape) -> list[int]:
         order = list(self.param.permute_param.order)
         if len(set(order)) != len(order) or any(axis >= len(shape) for axis in order):
             self.fail(
-                f"order {order} is none of the {len(shape)} axes of bottom '{self.bottoms[0]}' "
-                f"({shape_text(shape)})"
+                "order {order} is none of the {count} axes of bottom '{blob}' ({shape})",
+                order=order,
+                count=len(shape),
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
             )
         return order + [axis for axis in range(len(shape)) if axis not in order]
 
@@ -46,11 +50,11 @@ class Permute(Layer):
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
         order = self._order(shapes[0])
-        return [g.op("Transpose", [bottoms[0]], perm=order) if order else bottoms[0]]
+        return [g.op(Text("Transpose"), [bottoms[0]], perm=order) if order else bottoms[0]]
 
     def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
         back = [int(axis) for axis in np.argsort(self._order(r.shapes[0]))]
-        return [g.op("Transpose", [r.diffs[0]], perm=back) if back else r.diffs[0]]
+        return [g.op(Text("Transpose"), [r.diffs[0]], perm=back) if back else r.diffs[0]]
 
 
 class _Moved(Layer):
@@ -62,22 +66,25 @@ class _Moved(Layer):
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         if len(bottom_shapes[0]) != 4:
-            self.fail(f"bottom '{self.bottoms[0]}' is {shape_text(bottom_shapes[0])}; 4 axes are "
-                      "needed")  # fmt: skip
+            self.fail(
+                "bottom '{blob}' is {shape}; 4 axes are needed",
+                blob=self.bottoms[0],
+                shape=shape_text(bottom_shapes[0]),
+            )
         return [self.checked(self.steps(bottom_shapes[0])[2])]
 
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
         split, order, top = self.steps(shapes[0])
-        value = g.op("Transpose", [g.reshape(bottoms[0], split)], perm=order)
+        value = g.op(Text("Transpose"), [g.reshape(bottoms[0], split)], perm=order)
         return [g.reshape(value, top)]
 
     def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
         split, order, _ = self.steps(r.shapes[0])
         value = g.reshape(r.diffs[0], tuple(split[axis] for axis in order))
         back = [int(axis) for axis in np.argsort(order)]
-        return [g.reshape(g.op("Transpose", [value], perm=back), r.shapes[0])]
+        return [g.reshape(g.op(Text("Transpose"), [value], perm=back), r.shapes[0])]
 
 
 @register("Reorg")
@@ -89,15 +96,17 @@ class Reorg(_Moved):
     """
 
     spatial = "everywhere"
-    placeless = "it moves values to other places"
+    placeless = Text("it moves values to other places")
 
     def steps(self, shape: Shape) -> tuple[Shape, list[int], Shape]:
         p, (n, c, h, w) = self.param.reorg_param, shape
         s = p.stride
         if s < 1 or c % (s * s) or (not p.reverse and (h % s or w % s)):
             self.fail(
-                f"bottom '{self.bottoms[0]}' is {shape_text(shape)}, which stride {s} does not "
-                "divide"
+                "bottom '{blob}' is {shape}, which stride {stride} does not divide",
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
+                stride=s,
             )
         if p.reverse:
             return (n, s, s, c // s**2, h, w), [0, 3, 4, 1, 5, 2], (n, c // s**2, h * s, w * s)
@@ -114,8 +123,11 @@ class ShuffleChannel(_Moved):
         group = self.param.shuffle_channel_param.group
         if group < 1 or shape[1] % group:
             self.fail(
-                f"bottom '{self.bottoms[0]}' has {shape[1]} channels, which cannot be split into "
-                f"{group} groups"
+                "bottom '{blob}' has {channels} channels, which cannot be split into "
+                "{groups} groups",
+                blob=self.bottoms[0],
+                channels=shape[1],
+                groups=group,
             )
         split = (shape[0], group, shape[1] // group, *shape[2:])
         return split, [0, 2, 1, 3, 4], shape
@@ -135,7 +147,11 @@ class Upsample(Layer):
     def _size(self, shape: Shape) -> tuple[int, int]:
         p = self.param.upsample_param
         if len(shape) != 4:
-            self.fail(f"bottom '{self.bottoms[0]}' is {shape_text(shape)}; 4 axes are needed")
+            self.fail(
+                "bottom '{blob}' is {shape}; 4 axes are needed",
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
+            )
         if p.HasField("upsample_h") or p.HasField("upsample_w"):
             return p.upsample_h, p.upsample_w
         y, x = (p.scale_h, p.scale_w) if p.HasField("scale_h") else (p.scale, p.scale)
@@ -147,18 +163,26 @@ class Upsample(Layer):
         shape, size = bottom_shapes[0], self._size(bottom_shapes[0])
         if min(size) < 1:
             self.fail(
-                f"bottom '{self.bottoms[0]}' of {shape_text(shape[2:])} gives an output of "
-                f"{shape_text(size)}; both need at least one row and column"
+                "bottom '{blob}' of {shape} gives an output of {size}; both need at "
+                "least one row and column",
+                blob=self.bottoms[0],
+                shape=shape_text(shape[2:]),
+                size=shape_text(size),
             )
         if len(bottom_shapes) > 1 and bottom_shapes[1] != shape:
             self.fail(
-                f"bottom '{self.bottoms[1]}' is {shape_text(bottom_shapes[1])} but "
-                f"'{self.bottoms[0]}' is {shape_text(shape)}; they must be the same"
+                "bottom '{blob}' is {shape} but '{first}' is {shape2}; they must be the same",
+                blob=self.bottoms[1],
+                shape=shape_text(bottom_shapes[1]),
+                first=self.bottoms[0],
+                shape2=shape_text(shape),
             )
         if len(bottom_shapes) == 1 and (size[0] % shape[2] or size[1] % shape[3]):
             self.fail(
-                f"without a mask {shape_text(size)} must be a multiple of bottom "
-                f"'{self.bottoms[0]}' ({shape_text(shape)})"
+                "without a mask {size} must be a multiple of bottom '{blob}' ({shape})",
+                size=shape_text(size),
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
             )
         return [self.checked((*shape[:2], *size))]
 
@@ -217,7 +241,11 @@ class Interp(Layer):
         """Rows and columns before, less what is cut off, and after."""
         p, shape = self.p, shapes[0]
         if len(shape) != 4:
-            self.fail(f"bottom '{self.bottoms[0]}' is {shape_text(shape)}; 4 axes are needed")
+            self.fail(
+                "bottom '{blob}' is {shape}; 4 axes are needed",
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
+            )
         inner = tuple(n + p.pad_beg + p.pad_end for n in shape[2:])
         if len(shapes) > 1:
             outer = shapes[1][2:]
@@ -230,8 +258,11 @@ class Interp(Layer):
             self.fail("no size; write height and width, zoom_factor or shrink_factor")
         if min(inner) < 1 or len(outer) != 2 or min(outer) < 1:
             self.fail(
-                f"bottom '{self.bottoms[0]}' of {shape_text(shape[2:])} gives an output of "
-                f"{shape_text(outer)}; both need at least one row and column"
+                "bottom '{blob}' of {shape} gives an output of {size}; both need at "
+                "least one row and column",
+                blob=self.bottoms[0],
+                shape=shape_text(shape[2:]),
+                size=shape_text(outer),
             )
         return inner, outer
 
@@ -290,8 +321,9 @@ class Axpy(Layer):
         scale, x, y = bottom_shapes
         if x != y or product(scale) != product(x[:2]) or scale[:2] != x[:2]:
             self.fail(
-                f"bottoms are {', '.join(map(shape_text, bottom_shapes))}; the last two must be "
-                "the same, and the first their pictures and channels"
+                "bottoms are {shapes}; the last two must be the same, and the first "
+                "their pictures and channels",
+                shapes=", ".join(map(shape_text, bottom_shapes)),
             )
         return [x]
 

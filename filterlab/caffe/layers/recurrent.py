@@ -22,6 +22,7 @@ from filterlab.caffe.layers.base import (
     register,
     shape_text,
 )
+from filterlab.caffe.text import Text
 
 __all__ = ["LSTM", "RNN", "ContinuationIndicator"]
 
@@ -34,7 +35,7 @@ class _Recurrent(Layer):
     bottoms_allowed = (2, None)
     tops_allowed = (1, None)
     spatial = "everywhere"
-    placeless = "it reads its input as a sequence"
+    placeless = Text("it reads its input as a sequence")
     weights_in_gradient = True
     states: ClassVar[int]
 
@@ -47,8 +48,12 @@ class _Recurrent(Layer):
         wanted = 2 + hidden + self.static
         if len(self.bottoms) != wanted or len(self.tops) != 1 + hidden:
             self.fail(
-                f"has {len(self.bottoms)} bottoms and {len(self.tops)} tops; it takes "
-                f"{2 + hidden} or {3 + hidden}, and {1 + hidden}"
+                "has {bottoms} bottoms and {tops} tops; it takes {few} or {many}, and {wanted}",
+                bottoms=len(self.bottoms),
+                tops=len(self.tops),
+                few=2 + hidden,
+                many=3 + hidden,
+                wanted=1 + hidden,
             )
 
     @property
@@ -60,19 +65,28 @@ class _Recurrent(Layer):
         x, cont = bottom_shapes[:2]
         if len(x) < 2 or cont != x[:2]:
             self.fail(
-                f"bottom '{self.bottoms[1]}' is {shape_text(cont)}; it must be T x N as the first "
-                f"two axes of '{self.bottoms[0]}' ({shape_text(x)})"
+                "bottom '{blob}' is {shape}; it must be T x N as the first two axes of "
+                "'{other}' ({wanted})",
+                blob=self.bottoms[1],
+                shape=shape_text(cont),
+                other=self.bottoms[0],
+                wanted=shape_text(x),
             )
         if self.static and (not bottom_shapes[2] or bottom_shapes[2][0] != x[1]):
             self.fail(
-                f"bottom '{self.bottoms[2]}' is {shape_text(bottom_shapes[2])}; it must have "
-                f"{x[1]} rows, one for each sequence"
+                "bottom '{blob}' is {shape}; it must have {rows} rows, one for each sequence",
+                blob=self.bottoms[2],
+                shape=shape_text(bottom_shapes[2]),
+                rows=x[1],
             )
         state = (1, x[1], self.size)
         for name, shape in zip(self.bottoms[2 + self.static :], bottom_shapes[2 + self.static :]):
             if shape != state:
                 self.fail(
-                    f"bottom '{name}' is {shape_text(shape)}, but the state is {shape_text(state)}"
+                    "bottom '{blob}' is {shape}, but the state is {state}",
+                    blob=name,
+                    shape=shape_text(shape),
+                    state=shape_text(state),
                 )
         top = self.checked((*x[:2], self.size))
         return [top, *[state] * (len(self.tops) - 1)]
@@ -333,8 +347,11 @@ class ContinuationIndicator(Layer):
         p = self.param.continuation_indicator_param
         if bottom_shapes and product(bottom_shapes[0]) != p.batch_size:
             self.fail(
-                f"bottom '{self.bottoms[0]}' is {shape_text(bottom_shapes[0])}; it must say for "
-                f"each of the {p.batch_size} sequences whether it goes on"
+                "bottom '{blob}' is {shape}; it must say for each of the {count} "
+                "sequences whether it goes on",
+                blob=self.bottoms[0],
+                shape=shape_text(bottom_shapes[0]),
+                count=p.batch_size,
             )
         return [self.checked((p.time_step, p.batch_size))]
 

@@ -23,7 +23,11 @@ class Eltwise(Layer):
     def setup(self) -> None:
         p = self.param.eltwise_param
         if len(p.coeff) not in (0, len(self.bottoms)):
-            self.fail(f"{len(p.coeff)} coefficients for {len(self.bottoms)} bottoms")
+            self.fail(
+                "{count} coefficients for {bottoms} bottoms",
+                count=len(p.coeff),
+                bottoms=len(self.bottoms),
+            )
         if len(p.coeff) and p.operation != p.SUM:
             self.fail("only a SUM takes coefficients")
 
@@ -163,14 +167,18 @@ class ArgMax(Layer):
             top: Shape = (*shape[:axis], p.top_k, *shape[axis + 1 :])
         else:
             if not shape:
-                self.fail(f"bottom '{self.bottoms[0]}' has no axes")
+                self.fail("bottom '{blob}' has no axes", blob=self.bottoms[0])
             size = product(shape[1:])
             rows = 2 if p.out_max_val else 1
             top = (shape[0], rows, p.top_k, *(1,) * max(0, len(shape) - 3))
         if p.top_k > size:
             self.fail(
-                f"top_k is {p.top_k}, but bottom '{self.bottoms[0]}' ({shape_text(shape)}) has "
-                f"only {size} values to choose from"
+                "top_k is {top}, but bottom '{blob}' ({shape}) has only {size} values to "
+                "choose from",
+                top=p.top_k,
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
+                size=size,
             )
         return [self.checked(top)]
 

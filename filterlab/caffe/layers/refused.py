@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from filterlab.caffe.layers.base import Layer, register
+from filterlab.caffe.text import Text
 
 __all__ = ["REFUSED"]
 
-_DEPLOY = (
+_DEPLOY = Text(
     "which this engine does not do; open the net's deploy.prototxt, in which an Input layer "
     "stands in its place"
 )
-_TRAINING = "this engine runs and edits nets, it does not train them; take the layer out"
+_TRAINING = Text("this engine runs and edits nets, it does not train them; take the layer out")
 
 #: Why each of these types is refused.
 REFUSED = {
-    "Data": f"it reads a LevelDB or LMDB database, {_DEPLOY}",
-    "ImageData": f"it reads a list of image files, {_DEPLOY}",
-    "WindowData": f"it reads windows of a list of image files, {_DEPLOY}",
-    "HDF5Data": f"it reads a list of HDF5 files, {_DEPLOY}",
-    "HDF5Output": f"it writes a file during training; {_TRAINING}",
-    "Filter": "the size of its tops depends on values, which this engine cannot know beforehand; "
-    "take the layer out",
+    "Data": Text("it reads a LevelDB or LMDB database, {cure}", cure=_DEPLOY),
+    "ImageData": Text("it reads a list of image files, {cure}", cure=_DEPLOY),
+    "WindowData": Text("it reads windows of a list of image files, {cure}", cure=_DEPLOY),
+    "HDF5Data": Text("it reads a list of HDF5 files, {cure}", cure=_DEPLOY),
+    "HDF5Output": Text("it writes a file during training; {cure}", cure=_TRAINING),
+    "Filter": Text(
+        "the size of its tops depends on values, which this engine cannot "
+        "know beforehand; take the layer out"
+    ),
 }
 
 

@@ -30,11 +30,16 @@ class Input(Layer):
             shapes *= len(self.tops)
         if not shapes:
             self.fail(
-                f"no shape for blob '{self.tops[0]}'; "
-                "write input_param { shape { dim: 1 dim: 3 dim: 227 dim: 227 } }"
+                "no shape for blob '{blob}'; write input_param {{ shape {{ dim: 1 dim: 3 "
+                "dim: 227 dim: 227 }} }}",
+                blob=self.tops[0],
             )
         if len(shapes) != len(self.tops):
-            self.fail(f"{len(shapes)} shapes for {len(self.tops)} tops; give one, or one per top")
+            self.fail(
+                "{count} shapes for {tops} tops; give one, or one per top",
+                count=len(shapes),
+                tops=len(self.tops),
+            )
         return [self.checked(s, i) for i, s in enumerate(shapes)]
 
 
@@ -52,7 +57,11 @@ class DummyData(Layer):
         p = self.param.dummy_data_param
         n = len(p.data_filler)
         if n not in (0, 1, len(self.tops)):
-            self.fail(f"{n} data_filler for {len(self.tops)} tops; give none, one, or one per top")
+            self.fail(
+                "{count} data_filler for {tops} tops; give none, one, or one per top",
+                count=n,
+                tops=len(self.tops),
+            )
         default = caffe_pb2.FillerParameter(type="constant", value=0)
         self._fillers: list[Any] = list(p.data_filler) or [default]
         if len(self._fillers) == 1:
@@ -73,7 +82,11 @@ class DummyData(Layer):
         if len(shapes) == 1:
             shapes *= len(self.tops)
         if len(shapes) != len(self.tops):
-            self.fail(f"{len(shapes)} shapes for {len(self.tops)} tops; give one, or one per top")
+            self.fail(
+                "{count} shapes for {tops} tops; give one, or one per top",
+                count=len(shapes),
+                tops=len(self.tops),
+            )
         shapes = [self.checked(s, i) for i, s in enumerate(shapes)]
         for filler, shape in zip(self._fillers, shapes):
             fillers.check(filler, shape)
@@ -99,8 +112,9 @@ class MemoryData(Layer):
         shape = (p.batch_size, p.channels, p.height, p.width)
         if 0 in shape:
             self.fail(
-                f"batch_size, channels, height and width are {shape_text(shape)}; "
-                "give all four in memory_data_param, each at least 1"
+                "batch_size, channels, height and width are {shape}; give all four in "
+                "memory_data_param, each at least 1",
+                shape=shape_text(shape),
             )
         return [self.checked(shape), self.checked(shape[:1], 1)]
 

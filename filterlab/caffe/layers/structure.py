@@ -46,8 +46,13 @@ class Concat(Layer):
                 a != b for i, (a, b) in enumerate(zip(shape, first)) if i != axis
             ):
                 self.fail(
-                    f"bottom '{name}' is {shape_text(shape)} but '{self.bottoms[0]}' is "
-                    f"{shape_text(first)}; they may differ along axis {axis} only"
+                    "bottom '{blob}' is {shape} but '{first}' is {shape2}; they may "
+                    "differ along axis {axis} only",
+                    blob=name,
+                    shape=shape_text(shape),
+                    first=self.bottoms[0],
+                    shape2=shape_text(first),
+                    axis=axis,
                 )
         total = sum(shape[axis] for shape in bottom_shapes)
         return [self.checked((*first[:axis], total, *first[axis + 1 :]))]
@@ -89,18 +94,28 @@ class Slice(Layer):
         size, parts = shape[axis], len(self.tops)
         if len(p.slice_point):
             if len(p.slice_point) != parts - 1:
-                self.fail(f"{len(p.slice_point)} slice points for {parts} tops")
+                self.fail(
+                    "{count} slice points for {tops} tops", count=len(p.slice_point), tops=parts
+                )
             cuts = [0, *p.slice_point, size]
             if any(a >= b for a, b in itertools.pairwise(cuts)):
                 self.fail(
-                    f"slice points {list(p.slice_point)} must rise and lie inside the {size} "
-                    f"values of axis {axis} of bottom '{self.bottoms[0]}'"
+                    "slice points {points} must rise and lie inside the {size} values of "
+                    "axis {axis} of bottom '{blob}'",
+                    points=list(p.slice_point),
+                    size=size,
+                    axis=axis,
+                    blob=self.bottoms[0],
                 )
             return axis, cuts
         if size % parts:
             self.fail(
-                f"the {size} values of axis {axis} of bottom '{self.bottoms[0]}' cannot be split "
-                f"evenly into {parts} tops; give slice_point"
+                "the {size} values of axis {axis} of bottom '{blob}' cannot be split "
+                "evenly into {tops} tops; give slice_point",
+                size=size,
+                axis=axis,
+                blob=self.bottoms[0],
+                tops=parts,
             )
         return axis, [size // parts * i for i in range(parts + 1)]
 
@@ -154,7 +169,7 @@ class Flatten(Layer):
         first = self.axis(p.axis, shape)
         last = self.axis(p.end_axis, shape, "end_axis")
         if last < first:
-            self.fail(f"end_axis {p.end_axis} comes before axis {p.axis}")
+            self.fail("end_axis {end} comes before axis {axis}", end=p.end_axis, axis=p.axis)
         return [(*shape[:first], product(shape[first : last + 1]), *shape[last + 1 :])]
 
     def emit(
@@ -175,9 +190,9 @@ class Reshape(Layer):
     def setup(self) -> None:
         self.dims = tuple(self.param.reshape_param.shape.dim)
         if self.dims.count(-1) > 1:
-            self.fail(f"the shape {shape_text(self.dims)} has more than one -1")
+            self.fail("the shape {shape} has more than one -1", shape=shape_text(self.dims))
         if any(n < -1 for n in self.dims):
-            self.fail(f"the shape {shape_text(self.dims)} has a negative size")
+            self.fail("the shape {shape} has a negative size", shape=shape_text(self.dims))
 
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape, p = bottom_shapes[0], self.param.reshape_param
@@ -186,30 +201,45 @@ class Reshape(Layer):
         end = rank if p.num_axes == -1 else start + p.num_axes
         if not 0 <= start <= end <= rank or p.num_axes < -1:
             self.fail(
-                f"axis {p.axis} and num_axes {p.num_axes} do not lie within bottom "
-                f"'{self.bottoms[0]}' of {shape_text(shape)}"
+                "axis {axis} and num_axes {count} do not lie within bottom '{blob}' of {shape}",
+                axis=p.axis,
+                count=p.num_axes,
+                blob=self.bottoms[0],
+                shape=shape_text(shape),
             )
         old, new = shape[start:end], list(self.dims)
         for i, n in enumerate(new):
             if n == 0:
                 if i >= len(old):
                     self.fail(
-                        f"dim {i} is 0 (keep), but bottom '{self.bottoms[0]}' of "
-                        f"{shape_text(shape)} has no axis {start + i}"
+                        "dim {index} is 0 (keep), but bottom '{blob}' of {shape} has no "
+                        "axis {axis}",
+                        index=i,
+                        blob=self.bottoms[0],
+                        shape=shape_text(shape),
+                        axis=start + i,
                     )
                 new[i] = old[i]
         if -1 in new:
             known = product([n for n in new if n != -1])
             if not known or product(old) % known:
                 self.fail(
-                    f"the {product(old)} values of bottom '{self.bottoms[0]}' "
-                    f"({shape_text(shape)}) cannot be spread over {shape_text(self.dims)}"
+                    "the {count} values of bottom '{blob}' ({shape}) cannot be spread over {dims}",
+                    count=product(old),
+                    blob=self.bottoms[0],
+                    shape=shape_text(shape),
+                    dims=shape_text(self.dims),
                 )
             new[new.index(-1)] = product(old) // known
         if product(new) != product(old):
             self.fail(
-                f"{shape_text(new)} holds {product(new)} values, but bottom '{self.bottoms[0]}' "
-                f"({shape_text(shape)}) has {product(old)} to reshape"
+                "{shape} holds {count} values, but bottom '{blob}' ({shape2}) has "
+                "{found} to reshape",
+                shape=shape_text(new),
+                count=product(new),
+                blob=self.bottoms[0],
+                shape2=shape_text(shape),
+                found=product(old),
             )
         return [self.checked((*shape[:start], *new, *shape[end:]))]
 
@@ -234,20 +264,32 @@ class Crop(Layer):
         axis = self.axis(p.axis, shape)
         if len(like) != len(shape):
             self.fail(
-                f"bottom '{self.bottoms[1]}' is {shape_text(like)} but '{self.bottoms[0]}' is "
-                f"{shape_text(shape)}; they need as many axes"
+                "bottom '{blob}' is {shape} but '{other}' is {shape2}; they need as many axes",
+                blob=self.bottoms[1],
+                shape=shape_text(like),
+                other=self.bottoms[0],
+                shape2=shape_text(shape),
             )
         n = len(shape) - axis
         if len(p.offset) not in (0, 1, n):
-            self.fail(f"{len(p.offset)} offsets for {n} axes; give none, one, or one per axis")
+            self.fail(
+                "{count} offsets for {axes} axes; give none, one, or one per axis",
+                count=len(p.offset),
+                axes=n,
+            )
         offsets = list(p.offset) or [0]
         if len(offsets) == 1:
             offsets *= n
         for i, offset in enumerate(offsets):
             if offset + like[axis + i] > shape[axis + i]:
                 self.fail(
-                    f"{like[axis + i]} values from {offset} on do not lie within the "
-                    f"{shape[axis + i]} of axis {axis + i} of bottom '{self.bottoms[0]}'"
+                    "{count} values from {offset} on do not lie within the {size} of "
+                    "axis {axis} of bottom '{blob}'",
+                    count=like[axis + i],
+                    offset=offset,
+                    size=shape[axis + i],
+                    axis=axis + i,
+                    blob=self.bottoms[0],
                 )
         return axis, offsets
 
@@ -338,7 +380,11 @@ class BatchReindex(Layer):
     def reshape(self, bottom_shapes: list[Shape]) -> list[Shape]:
         shape, order = bottom_shapes
         if len(order) != 1 or not shape:
-            self.fail(f"bottom '{self.bottoms[1]}' is {shape_text(order)}; it must have 1 axis")
+            self.fail(
+                "bottom '{blob}' is {shape}; it must have 1 axis",
+                blob=self.bottoms[1],
+                shape=shape_text(order),
+            )
         return [self.checked((order[0], *shape[1:]))]
 
     def emit(

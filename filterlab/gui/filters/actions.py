@@ -18,7 +18,7 @@ from filterlab.gui.filters.panel import BottomPanel
 from filterlab.gui.filters.sources import Source
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import Text, tr
 from filterlab.gui.tab import MenuItems
 from filterlab.pictures import PATTERNS, samples
 from filterlab.surgery.kernels.codegen import LIBRARIES
@@ -27,13 +27,13 @@ from filterlab.surgery.kernels.text import FORMATS
 __all__ = ["FilterActions"]
 
 _FORMAT_NAMES = {
-    "tsv": "Tab-separated (spreadsheet)",
-    "csv": "Comma-separated (CSV)",
-    "imagej": "ImageJ rows",
-    "gmic": "G'MIC a,b;c,d",
-    "python": "Python lists",
-    "numpy": "numpy array",
-    "json": "JSON",
+    "tsv": Text("Tab-separated (spreadsheet)"),
+    "csv": Text("Comma-separated (CSV)"),
+    "imagej": Text("ImageJ rows"),
+    "gmic": Text("G'MIC a,b;c,d"),
+    "python": Text("Python lists"),
+    "numpy": Text("numpy array"),
+    "json": Text("JSON"),
 }
 _LIBRARY_NAMES = {
     "pycaffe": "pycaffe",
@@ -44,25 +44,25 @@ _LIBRARY_NAMES = {
 
 #: Text of a menu item, key of the transform, its arguments. None is a separator.
 _TRANSFORMS: tuple[tuple[str, str, tuple[Any, ...], dict[str, Any]] | None, ...] = (
-    ("Rotate 90° clockwise", "rotate90", (1,), {}),
-    ("Rotate 90° anticlockwise", "rotate90", (-1,), {}),
-    ("Rotate 45° clockwise", "rotate45", (1,), {}),
-    ("Rotate 45° anticlockwise", "rotate45", (-1,), {}),
+    (Text("Rotate 90° clockwise"), "rotate90", (1,), {}),
+    (Text("Rotate 90° anticlockwise"), "rotate90", (-1,), {}),
+    (Text("Rotate 45° clockwise"), "rotate45", (1,), {}),
+    (Text("Rotate 45° anticlockwise"), "rotate45", (-1,), {}),
     ("Flip left and right", "flip", ("horizontal",), {}),
-    ("Flip up and down", "flip", ("vertical",), {}),
-    ("Transpose", "transpose", (), {}),
+    (Text("Flip up and down"), "flip", ("vertical",), {}),
+    (Text("Transpose"), "transpose", (), {}),
     None,
-    ("Shift left", "shift", (), {"right": -1}),
-    ("Shift right", "shift", (), {"right": 1}),
-    ("Shift up", "shift", (), {"down": -1}),
-    ("Shift down", "shift", (), {"down": 1}),
+    (Text("Shift left"), "shift", (), {"right": -1}),
+    (Text("Shift right"), "shift", (), {"right": 1}),
+    (Text("Shift up"), "shift", (), {"down": -1}),
+    (Text("Shift down"), "shift", (), {"down": 1}),
     None,
     ("Negate", "negate", (), {}),
     ("Normalise to sum 1", "normalise", (), {}),
     ("Make zero-mean", "zero_mean", (), {}),
     ("Scale to energy 1", "energy_one", (), {}),
-    ("Round to whole numbers", "rounded", (0,), {}),
-    ("Round to 2 decimals", "rounded", (2,), {}),
+    (Text("Round to whole numbers"), "rounded", (0,), {}),
+    (Text("Round to 2 decimals"), "rounded", (2,), {}),
 )
 
 

@@ -26,7 +26,7 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.preset_bar import PresetBar
 from filterlab.gui.filters.thumbs import KernelThumb
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.tab import KERNEL_SUFFIXES
 from filterlab.gui.widgets.histogram import short_number
@@ -299,7 +299,7 @@ class FilterEditor(QWidget):
             return None
 
     def _on_rejected(self, sentence: str) -> None:
-        self.failed.emit(tr_sentence(sentence))
+        self.failed.emit(sentence)
 
     def _on_edit_started(self, name: str, turn: int) -> None:
         self.focused.emit(self.slot)

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.filters.input_panel import SIDES, choice_box
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.kernel_grid import KernelGrid
@@ -239,7 +239,7 @@ class LearnDialog(QDialog):
         self.runner.start(learn_kernel_job(before, after, size, self.bias_box.isChecked()))
 
     def _on_progress(self, progress: Progress, left: float | None) -> None:
-        detail = tr_sentence(progress.message)
+        detail = tr(progress.message)
         self.progress.set_progress(tr(progress.step), progress.fraction, detail, left)
 
     def _on_done(self, result: Any) -> None:
@@ -274,7 +274,7 @@ class LearnDialog(QDialog):
         if found.bias:
             lines.append(tr("Bias {bias}.").format(bias=short_number(found.bias)))
         if found.note:
-            note = tr_sentence(found.note)
+            note = tr(found.note)
             lines.append(note[0].upper() + note[1:] + tr("."))
         return "\n\n".join(lines)
 

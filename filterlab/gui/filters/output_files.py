@@ -40,8 +40,11 @@ def save_outputs_job(snapshot: Snapshot, look: Look, path: Path) -> Job[list[Pat
     suffix = path.suffix.lower()
     if suffix not in _SHOWN + _RAW:
         raise FilterLabError(
-            f"{path.name}: outputs are saved as shown ({', '.join(_SHOWN)}) or as numbers "
-            f"({', '.join(_RAW)}); choose one of these endings"
+            "{name}: outputs are saved as shown ({shown}) or as numbers ({raw}); choose "
+            "one of these endings",
+            name=path.name,
+            shown=", ".join(_SHOWN),
+            raw=", ".join(_RAW),
         )
     outputs = yield from convolve.compute_job(snapshot)
     frame = make_frame(snapshot, look, outputs)

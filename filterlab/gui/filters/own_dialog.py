@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.thumbs import kernel_icon
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.surgery.kernels.library import KernelLibrary
 
 __all__ = ["OwnKernelsDialog", "SaveKernelDialog"]
@@ -127,7 +127,7 @@ class OwnKernelsDialog(QDialog):
         self.list.clear()
         try:
             kernels = self.library.all()
-            self.note.setText(tr_sentence(self.library.notice))
+            self.note.setText(tr(self.library.notice))
         except EXPECTED as error:
             kernels = []
             self.note.setText(one_sentence(error))

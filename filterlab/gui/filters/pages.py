@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.filters.look import Frame, histogram
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import Text, tr
 from filterlab.gui.widgets.frequency_view import FrequencyView
 from filterlab.gui.widgets.histogram import Histogram, short_number
 from filterlab.gui.widgets.line import Line
@@ -83,12 +83,12 @@ class HistogramPage(QWidget):
 _SYMMETRIES = {
     "left-right": "left–right",
     "up-down": "up–down",
-    "diagonal": "diagonal",
-    "half turn": "half turn",
-    "anti-left-right": "anti-left–right",
-    "anti-up-down": "anti-up–down",
-    "anti-diagonal": "anti-diagonal",
-    "anti-half turn": "anti-half turn",
+    "diagonal": Text("diagonal"),
+    "half turn": Text("half turn"),
+    "anti-left-right": Text("anti-left–right"),
+    "anti-up-down": Text("anti-up–down"),
+    "anti-diagonal": Text("anti-diagonal"),
+    "anti-half turn": Text("anti-half turn"),
 }
 
 

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.heatmap.names import short_name
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.popover import Popover
 from filterlab.surgery.transplant import Transplanted
 from filterlab.zoo.labels import Labels
@@ -80,7 +80,7 @@ def account_html(done: Transplanted, labels: Labels) -> str:
         if cast.kind == "fc->conv":
             text = f"{cast.old} {_shape(cast.old_shape)} → {cast.new} {_shape(cast.new_shape)}"
         else:
-            text = tr_sentence(str(cast))
+            text = tr(str(cast))
         lines.append(f"<span style='{code}'>{html.escape(text)}</span>")
     cast_layers = [cast for cast in done.conversions if cast.kind == "fc->conv"]
     if cast_layers:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Job, Progress
@@ -89,7 +89,7 @@ class FolderExport(QWidget):
         # The steps inside a picture have no share; the bar counts pictures.
         if progress.total:
             self._done = int(progress.done)
-            detail = tr_sentence(progress.message)
+            detail = tr(progress.message)
             self.progress.set_progress(tr(progress.step), progress.fraction, detail, left)
 
     def _on_cancelled(self) -> None:
@@ -103,7 +103,7 @@ class FolderExport(QWidget):
         done = len(result.rows) + self._before
         if result.failed:
             path, why = result.failed[0]
-            first = tr_sentence(why)
+            first = tr(why)
             self._fail(
                 tr("{done} pictures exported, {bad} not: {first}").format(
                     done=done,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from filterlab.gui.i18n import language, tr
+from filterlab.gui.i18n import is_chinese, tr
 from filterlab.pictures import samples
 from filterlab.zoo.labels import Labels
 
@@ -23,7 +23,7 @@ def percent(value: float) -> str:
 def both_names(labels: Labels, index: int) -> tuple[str, str]:
     """A class in the language in use, and in the other one if it is known there."""
     label = labels[index]
-    if language() == "zh" and label.chinese:
+    if is_chinese() and label.chinese:
         return label.chinese, label.english if label.names else ""
     return label.english, label.chinese if label.names else ""
 
@@ -47,7 +47,7 @@ def classes_name(labels: Labels, classes: Sequence[int]) -> tuple[str, str]:
         return both_names(labels, classes[0])
     for group in labels.groups:
         if group.indices == tuple(classes):
-            zh = language() == "zh" and bool(group.zh)
+            zh = is_chinese() and bool(group.zh)
             return (group.zh, group.name) if zh else (group.name, group.zh)
     return tr("{numbers}, sum").format(numbers=numbers(classes)), ""
 

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from filterlab.errors import FilterLabError
 from filterlab.gui.errors import one_sentence
 from filterlab.gui.heatmap.job_card import JobCard
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import Text, tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.model_texts import model_title, progress_texts
 from filterlab.progress import Job, Progress
@@ -24,7 +24,12 @@ __all__ = ["Runs"]
 
 
 #: Edits that ask for another map of the same picture: cancelling it takes them back.
-_SIZES = ("Change size", "Change picture's shape", "Change density", "Change method")
+_SIZES = (
+    Text("Change size"),
+    Text("Change picture's shape"),
+    Text("Change density"),
+    Text("Change method"),
+)
 
 
 class Runs(QObject):

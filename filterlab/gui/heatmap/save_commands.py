@@ -32,12 +32,10 @@ from filterlab.workbench.heatmap_state import Cell
 
 __all__ = ["SaveCommands", "file_words", "image_of"]
 
-_HTML_LANGUAGES = {"en": "en", "zh": "zh-CN"}
-
 
 def file_words() -> Words:
     """Files are written in the window's language."""
-    return Words(tr, _HTML_LANGUAGES[language()])
+    return Words(tr, language().replace("_", "-"))
 
 
 def image_of(array: NDArray[np.uint8]) -> QImage:

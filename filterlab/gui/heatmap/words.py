@@ -17,7 +17,7 @@ from filterlab.gui.heatmap.names import (
     picture_title,
     short_name,
 )
-from filterlab.gui.i18n import tr, tr_sentence
+from filterlab.gui.i18n import Text, tr
 from filterlab.gui.widgets.colour_bar import short_number
 from filterlab.surgery import overlay
 from filterlab.surgery.cost import Cost, amount, available_memory, duration
@@ -178,7 +178,7 @@ def _told(planned: Plan) -> str:
     text = tr("{cols} × {rows} cells, net input {w} × {h} px; {cost}").format(
         cols=cols, rows=rows, w=w, h=h, cost=_cost_text(planned.cost)
     )
-    return f"{text}\n{tr_sentence(planned.note)}" if planned.note else text
+    return f"{text}\n{tr(planned.note)}" if planned.note else text
 
 
 def _cost_text(cost: Cost) -> str:
@@ -204,7 +204,7 @@ def status(bench: HeatmapBench) -> str:
             text = tr("{cols} × {rows} cells in {time}, {memory}").format(
                 cols=cols, rows=rows, time=duration(run.seconds), memory=memory
             )
-        return f"{text}   {tr_sentence(run.plan.note)}" if run.plan.note else text
+        return f"{text}   {tr(run.plan.note)}" if run.plan.note else text
     if bench.state.operated:
         return ""
     return tr("Choose a model and a picture, then press Transplant.")
@@ -223,7 +223,7 @@ def density_offers(bench: HeatmapBench) -> list[Offer]:
     offers = []
     for key in dict.fromkeys([*densities(done, quick), *densities(done, method)]):
         why = refusal(done, method, key)
-        offers.append((_density_name(key, done.geometry.jump[1]), key, tr_sentence(why)))
+        offers.append((_density_name(key, done.geometry.jump[1]), key, tr(why)))
     return offers
 
 
@@ -280,7 +280,7 @@ def help_html() -> str:
         (tr("PgUp, PgDn"), tr("the folder's previous and next picture")),
         ("Ctrl+T", tr("transplant")),
         ("Ctrl+F", tr("search a class: 282, tiger, 虎猫, 281-285")),
-        ("Ctrl+Z, Ctrl+Shift+Z", tr("undo and redo")),
+        (Text("Ctrl+Z, Ctrl+Shift+Z"), tr("undo and redo")),
         ("Esc", tr("cancel what runs")),
         ("F11", tr("full screen")),
     )

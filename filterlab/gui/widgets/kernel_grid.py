@@ -24,7 +24,7 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import Text, reason_of, tr
 from filterlab.gui.widgets.cell_editor import CellEditor
 from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
 from filterlab.gui.widgets.kernel_paint import KernelPaint
@@ -328,7 +328,7 @@ class KernelGrid(QWidget):
     def _begin_stroke(self, cell: tuple[int, int], button: int) -> None:
         erase = button == Qt.RightButton
         self._stroke_value = 0.0 if erase else self._brush
-        self._begin("Erase" if erase else "Paint")
+        self._begin(Text("Erase") if erase else Text("Paint"))
         self._set_current(cell)
         self._paint_to(cell)
 
@@ -400,7 +400,7 @@ class KernelGrid(QWidget):
         # No edit is left open until the wheel has rested: others may come in between.
         if not (self._wheel_pause.isActive() and cell == self._current):
             self._turn += 1
-        self._begin("Nudge", self._turn)
+        self._begin(Text("Nudge"), self._turn)
         self._set_current(cell)
         self._wheel_pause.start()
         # In decimals, from the shortest that reads back as the same float32: as many notches up
@@ -478,7 +478,7 @@ class KernelGrid(QWidget):
         elif event.key() == Qt.Key_Escape and self._anchor != self._current:
             self.drop_block()
         elif event.key() == Qt.Key_Space:
-            self._begin("Paint")
+            self._begin(Text("Paint"))
             self._apply(self.mirrored(*self._current), self._brush)
             self.finish()
         elif text and text in _DIGIT_KEYS and not event.modifiers() & Qt.ControlModifier:
@@ -527,7 +527,7 @@ class KernelGrid(QWidget):
             except Exception as error:  # whatever the parser raises says what is wrong
                 self._close_editor(commit=False)
                 self.rejected.emit(
-                    str(error)
+                    tr(reason_of(error))
                     if not isinstance(error, ValueError)
                     else tr("'{text}' is no number; type one such as 0.5, -2 or 1/9").format(
                         text=text

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 
 __all__ = ["MAX_SIDE", "Kernel", "as_kernel", "check_size"]
@@ -32,17 +33,25 @@ def check_size(size: int | Sequence[int], where: str = "") -> tuple[int, int]:
         If a side is even, below 1 or above :data:`MAX_SIDE`.
     """
     rows, cols = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
-    prefix = f"{where}: " if where else ""
+    prefix = Text("{where}: ", where=where) if where else ""
     for side in (rows, cols):
         if side < 1 or side > MAX_SIDE:
             raise FilterLabError(
-                f"{prefix}a kernel of {rows} x {cols} is out of range; sides are odd, "
-                f"from 1 to {MAX_SIDE}"
+                "{prefix}a kernel of {rows} x {cols} is out of range; sides are odd, "
+                "from 1 to {max_side}",
+                prefix=prefix,
+                rows=rows,
+                cols=cols,
+                max_side=MAX_SIDE,
             )
     if rows % 2 == 0 or cols % 2 == 0:
         raise FilterLabError(
-            f"{prefix}a kernel of {rows} x {cols} has no centre; its sides must be odd "
-            f"(1, 3, … {MAX_SIDE})"
+            "{prefix}a kernel of {rows} x {cols} has no centre; its sides must be odd "
+            "(1, 3, … {max_side})",
+            prefix=prefix,
+            rows=rows,
+            cols=cols,
+            max_side=MAX_SIDE,
         )
     return rows, cols
 
@@ -55,13 +64,13 @@ def as_kernel(values: Any, where: str = "") -> Kernel:
     FilterLabError
         If the values are no finite rectangle of numbers with odd sides.
     """
-    prefix = f"{where}: " if where else ""
+    prefix = Text("{where}: ", where=where) if where else ""
     try:
         with np.errstate(invalid="ignore"):  # the signalling kind of NaN is said below
             array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise FilterLabError(
-            f"{prefix}not a rectangle of numbers; give rows of equal length"
+            "{prefix}not a rectangle of numbers; give rows of equal length", prefix=prefix
         ) from (error)
     while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]
@@ -69,7 +78,9 @@ def as_kernel(values: Any, where: str = "") -> Kernel:
         array = array[None, :]
     if array.ndim != 2:
         raise FilterLabError(
-            f"{prefix}a kernel has rows and columns, this has shape {array.shape}; give one kernel"
+            "{prefix}a kernel has rows and columns, this has shape {shape}; give one kernel",
+            prefix=prefix,
+            shape=array.shape,
         )
     check_size(array.shape, where)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -78,7 +89,10 @@ def as_kernel(values: Any, where: str = "") -> Kernel:
     if len(bad):
         row, col = (int(v) for v in bad[0])
         raise FilterLabError(
-            f"{prefix}row {row + 1}, column {col + 1} is {array[row, col]:g}, not a finite "
-            "float32 number; replace it"
+            "{prefix}row {row}, column {col} is {array:g}, not a finite float32 number; replace it",
+            prefix=prefix,
+            row=row + 1,
+            col=col + 1,
+            array=array[row, col],
         )
     return kernel

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import Kernel
 
@@ -77,14 +78,14 @@ def facts(kernel: Kernel) -> Facts:
 
 def _effect(total: float, absolute: float) -> str:
     if absolute == 0:
-        return "nothing"
+        return Text("nothing")
     if abs(total) <= 1e-5 * absolute:
-        return "answers change only"
+        return Text("answers change only")
     if abs(total - 1) <= 1e-5:
-        return "keeps brightness"
+        return Text("keeps brightness")
     if total < 0:
-        return "inverts"
-    return "brightens" if total > 1 else "darkens"
+        return Text("inverts")
+    return Text("brightens") if total > 1 else Text("darkens")
 
 
 def symmetries(kernel: Kernel) -> tuple[str, ...]:
@@ -145,7 +146,7 @@ def frequency_response(kernel: Kernel, side: int = 64) -> Floats:
     Correlation and convolution have the same gains.
     """
     if side < max(kernel.shape):
-        raise FilterLabError(f"{side} frequencies are too few for this kernel; take 64")
+        raise FilterLabError("{side} frequencies are too few for this kernel; take 64", side=side)
     spectrum = np.fft.fft2(kernel.astype(np.float64), (side, side))
     return np.fft.fftshift(np.abs(spectrum)).astype(np.float32)
 
@@ -170,10 +171,15 @@ def output_size(
         room = length + 2 * margin - reach
         if room < 0:
             raise FilterLabError(
-                f"a kernel of {kernel_size[0]} x {kernel_size[1]}"
-                + (f" with dilation {dilation}" if dilation > 1 else "")
-                + f" does not fit into a picture of {size[1]} x {size[0]} pixels; take a larger "
-                "picture, a smaller kernel or padding"
+                "a kernel of {rows} x {columns}{dilated} does not fit into a picture of "
+                "{width} x {height} pixels; take a larger picture, a smaller kernel or padding",
+                rows=kernel_size[0],
+                columns=kernel_size[1],
+                dilated=Text(" with dilation {dilation}", dilation=dilation)
+                if dilation > 1
+                else "",
+                width=size[1],
+                height=size[0],
             )
         result.append(room // stride + 1)
     return result[0], result[1]
@@ -242,8 +248,12 @@ def explain_pixel(
     out_h, out_w = output_size((height, width), (kh, kw), pad, stride, dilation)
     if not (0 <= row < out_h and 0 <= column < out_w):
         raise FilterLabError(
-            f"there is no output pixel at row {row}, column {column}; the output is "
-            f"{out_w} x {out_h}"
+            "there is no output pixel at row {row}, column {column}; the output is "
+            "{width} x {height}",
+            row=row,
+            column=column,
+            width=out_w,
+            height=out_h,
         )
     y0, x0 = row * stride - pad[0], column * stride - pad[1]
     rows, columns = y0 + dilation * np.arange(kh), x0 + dilation * np.arange(kw)

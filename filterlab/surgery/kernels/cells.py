@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 
 __all__ = ["DECIMAL", "NotNumberError", "read_cell", "read_cells", "read_table", "shorten"]
@@ -27,22 +28,22 @@ def read_cell(text: str, decimal_comma: bool = False) -> float:
     if decimal_comma:
         plain = plain.replace(",", ".")
     if not plain:
-        raise NotNumberError("is empty")
+        raise NotNumberError(Text("is empty"))
     if _NOT_FINITE.match(plain):
-        raise NotNumberError(f"is {plain[:20]}, not a finite number")
+        raise NotNumberError(Text("is {what}, not a finite number", what=plain[:20]))
     match = _NUMBER.match(plain)
     if not match:
-        raise NotNumberError(f"is {shorten(plain)!r}, not a number")
+        raise NotNumberError(Text("is {what!r}, not a number", what=shorten(plain)))
     value = float(match[1])
     if match[2] is not None:
         below = float(match[2])
         if below == 0:
-            raise NotNumberError(f"is {plain}, a division by zero")
+            raise NotNumberError(Text("is {what}, a division by zero", what=plain))
         value /= below
     with np.errstate(over="ignore"):
         fits = bool(np.isfinite(np.float32(value)))
     if not fits:
-        raise NotNumberError(f"is {shorten(plain)}, too large for a float32 number")
+        raise NotNumberError(Text("is {what}, too large for a float32 number", what=shorten(plain)))
     return value
 
 
@@ -61,7 +62,11 @@ def read_cells(rows: Sequence[Sequence[str]], comma: bool, prefix: str) -> list[
                 values.append(read_cell(text, comma))
             except NotNumberError as error:
                 raise FilterLabError(
-                    f"{prefix}row {row_number}, column {col_number} {error}; put a number there"
+                    "{prefix}row {row_number}, column {col_number} {error}; put a number there",
+                    prefix=prefix,
+                    row_number=row_number,
+                    col_number=col_number,
+                    error=error,
                 ) from None
         result.append(values)
     return result
@@ -80,7 +85,11 @@ def read_table(text: str, prefix: str) -> list[list[float]]:
         lines = [part for line in lines for part in line.strip().rstrip(";").split(";")]
         if any(not line.strip() for line in lines):
             number = next(i for i, line in enumerate(lines, 1) if not line.strip())
-            raise FilterLabError(f"{prefix}row {number} has no values; remove the extra semicolon")
+            raise FilterLabError(
+                "{prefix}row {number} has no values; remove the extra semicolon",
+                prefix=prefix,
+                number=number,
+            )
     if any("\t" in line for line in lines):
         rows = [line.split("\t") for line in lines]
         # Tabs between comma-separated cells are decoration; else the comma is a decimal one.

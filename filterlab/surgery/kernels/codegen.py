@@ -284,5 +284,9 @@ LIBRARIES: dict[str, Callable[[Recipe, str], str]] = {
 def generate(library: str, recipe: Recipe, picture: str = "picture.png") -> str:
     """A program for ``library`` (a key of :data:`LIBRARIES`) that reads the file ``picture``."""
     if library not in LIBRARIES:
-        raise FilterLabError(f"no library {library!r}; choose one of {', '.join(LIBRARIES)}")
+        raise FilterLabError(
+            "no library {library!r}; choose one of {known}",
+            library=library,
+            known=", ".join(LIBRARIES),
+        )
     return LIBRARIES[library](recipe, picture)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.kernels import check_size
@@ -110,8 +111,10 @@ def learn_kernel_job(
     pixels = sum(plane.size for _, plane in groups)
     if pixels < unknowns:
         raise FilterLabError(
-            f"{pixels} pixels cannot determine {unknowns} numbers; give larger pictures or a "
-            "smaller kernel"
+            "{pixels} pixels cannot determine {unknowns} numbers; give larger pictures "
+            "or a smaller kernel",
+            pixels=pixels,
+            unknowns=unknowns,
         )
     # Centred values keep the equations well conditioned; the means come back at the end.
     centre = float(before.mean()) if bias else 0.0
@@ -148,9 +151,11 @@ def learn_kernel_job(
     shape = (3, rows, cols) if three else (rows, cols)
     note = ""
     if rank < unknowns:
-        note = (
-            f"the pictures determine only {rank} of {unknowns} numbers, so other kernels do as "
-            "well; this is the one with the smallest energy"
+        note = Text(
+            "the pictures determine only {rank} of {unknowns} numbers, so other "
+            "kernels do as well; this is the one with the smallest energy",
+            rank=rank,
+            unknowns=unknowns,
         )
     relative = rms / spread if spread > 0 else (0.0 if rms < 1e-7 else 1.0)
     kernel = np.ascontiguousarray(cells.reshape(shape), dtype=np.float32)
@@ -166,11 +171,12 @@ def _planes(picture: ArrayLike, name: str) -> Floats:
         array = array[None]
     else:
         raise FilterLabError(
-            f"the picture {name} has shape {array.shape}; give (height, width) or "
-            "(height, width, 3)"
+            "the picture {name} has shape {shape}; give (height, width) or (height, width, 3)",
+            name=name,
+            shape=array.shape,
         )
     if not np.isfinite(array).all():
-        raise FilterLabError(f"the picture {name} holds numbers that are not finite")
+        raise FilterLabError("the picture {name} holds numbers that are not finite", name=name)
     return array
 
 
@@ -180,8 +186,12 @@ def _aligned(before: Floats, after: Floats, rows: int, cols: int) -> Floats:
     valid = (height - rows + 1, width - cols + 1)
     if min(valid) < 1:
         raise FilterLabError(
-            f"a kernel of {rows} x {cols} does not fit into a picture of {width} x {height}; "
-            "give a larger picture or a smaller kernel"
+            "a kernel of {rows} x {cols} does not fit into a picture of {width} x "
+            "{height}; give a larger picture or a smaller kernel",
+            rows=rows,
+            cols=cols,
+            width=width,
+            height=height,
         )
     if after.shape[1:] == valid:
         return after
@@ -190,8 +200,13 @@ def _aligned(before: Floats, after: Floats, rows: int, cols: int) -> Floats:
         return after[:, top : top + valid[0], left : left + valid[1]]
     found = f"{after.shape[2]} x {after.shape[1]}"
     raise FilterLabError(
-        f"the picture after is {found} pixels; with one before of {width} x {height} it must be "
-        f"as large, or {valid[1]} x {valid[0]}"
+        "the picture after is {found} pixels; with one before of {width} x {height} it "
+        "must be as large, or {valid} x {valid2}",
+        found=found,
+        width=width,
+        height=height,
+        valid=valid[1],
+        valid2=valid[0],
     )
 
 

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from filterlab import paths
 from filterlab.caffe.files import atomic_write, open_file
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import as_kernel
 from filterlab.surgery.kernels.text import format_number, read_kernel
@@ -70,13 +71,17 @@ class KernelLibrary:
             return []
         except OSError as error:
             raise FilterLabError(
-                f"cannot read your kernels in {self.path}: {error.strerror or error}"
+                "cannot read your kernels in {path}: {reason}",
+                path=self.path,
+                reason=reason_of(error),
             ) from None
         except FilterLabError as error:
             aside = self._set_aside()
-            self.notice = (
-                f"your kernels in {self.path.name} could not be read ({error}); the file is kept "
-                f"as {aside.name}"
+            self.notice = Text(
+                "your kernels in {path} could not be read ({reason}); the file is kept as {aside}",
+                path=self.path.name,
+                reason=error,
+                aside=aside.name,
             )
             return []
 
@@ -104,7 +109,7 @@ class KernelLibrary:
         for kernel in self.all():
             if kernel.name == name:
                 return kernel
-        raise FilterLabError(f"none of your kernels is called {name!r}")
+        raise FilterLabError("none of your kernels is called {name!r}", name=name)
 
     # --- changing -----------------------------------------------------------------------------
 
@@ -131,7 +136,9 @@ class KernelLibrary:
         elif replace:
             kernels[at] = saved
         else:
-            raise FilterLabError(f"you have a kernel called {saved.name!r}; choose another name")
+            raise FilterLabError(
+                "you have a kernel called {name!r}; choose another name", name=saved.name
+            )
         self._write(kernels)
         return saved
 
@@ -149,7 +156,9 @@ class KernelLibrary:
             new, kernel.category if category is None else category, kernel.values, kernel.bias
         )
         if changed.name != old and any(other.name == changed.name for other in kernels):
-            raise FilterLabError(f"you have a kernel called {changed.name!r}; choose another name")
+            raise FilterLabError(
+                "you have a kernel called {name!r}; choose another name", name=changed.name
+            )
         self._write([changed if other.name == old else other for other in kernels])
         return changed
 
@@ -161,7 +170,9 @@ class KernelLibrary:
                 stream.write(_text(kernels))
         except OSError as error:
             raise FilterLabError(
-                f"cannot write {target}: {error.strerror or error}; choose another place"
+                "cannot write {path}: {reason}; choose another place",
+                path=target,
+                reason=reason_of(error),
             ) from None
 
     # --- exchange -----------------------------------------------------------------------------
@@ -214,17 +225,23 @@ def _checked(name: Any, category: Any, values: ArrayLike, bias: Any) -> SavedKer
     try:
         f"{clean}{category}".encode()
     except UnicodeEncodeError:
-        raise FilterLabError(f"kernel {clean!r}: a name or category that is no text") from None
+        raise FilterLabError(
+            "kernel {clean!r}: a name or category that is no text", clean=clean
+        ) from None
     try:
         offset, array = float(bias), np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise FilterLabError(f"kernel {clean!r}: not a rectangle of numbers") from None
+        raise FilterLabError("kernel {clean!r}: not a rectangle of numbers", clean=clean) from None
     if not np.isfinite(offset):
-        raise FilterLabError(f"kernel {clean!r}: its bias is not finite")
+        raise FilterLabError("kernel {clean!r}: its bias is not finite", clean=clean)
     grids = [array] if array.ndim == 2 else list(array) if array.ndim == 3 else []
     if len(grids) not in (1, 3):
-        raise FilterLabError(f"kernel {clean!r}: its shape is {array.shape}, none of a kernel")
-    stacked = np.stack([as_kernel(grid, f"kernel {clean!r}") for grid in grids])
+        raise FilterLabError(
+            "kernel {clean!r}: its shape is {shape}, none of a kernel",
+            clean=clean,
+            shape=array.shape,
+        )
+    stacked = np.stack([as_kernel(grid, Text("kernel {name!r}", name=clean)) for grid in grids])
     return SavedKernel(clean, re.sub(r"\s+", " ", category).strip(), stacked, offset)
 
 
@@ -242,17 +259,19 @@ def _read(path: Path) -> list[SavedKernel]:
         with open_file(path) as stream:
             document = json.loads(stream.read().decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError, RecursionError):
-        raise FilterLabError(f"{path.name}: not a JSON file") from None
+        raise FilterLabError("{name}: not a JSON file", name=path.name) from None
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        raise FilterLabError(f"{path.name}: not a file of FilterLab's kernels")
+        raise FilterLabError("{name}: not a file of FilterLab's kernels", name=path.name)
     if document.get("version") != _VERSION:
         raise FilterLabError(
-            f"{path.name}: written by another version of FilterLab "
-            f"({document.get('version')!r:.20}, this reads {_VERSION})"
+            "{name}: written by another version of FilterLab ({found!r:.20}, this reads {wanted})",
+            name=path.name,
+            found=document.get("version"),
+            wanted=_VERSION,
         )
     entries = document.get("kernels")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise FilterLabError(f"{path.name}: holds no list of kernels")
+        raise FilterLabError("{name}: holds no list of kernels", name=path.name)
     return [
         _checked(
             entry.get("name"), entry.get("category", ""), entry.get("values"), entry.get("bias", 0)

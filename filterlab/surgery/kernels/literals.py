@@ -33,17 +33,23 @@ def read_literal(text: str, prefix: str) -> list[list[float]] | None:
         except json.JSONDecodeError as error:
             if ":" in text:  # not a list of numbers in braces, as in C
                 raise FilterLabError(
-                    f"{prefix}broken JSON at line {error.lineno}, column {error.colno}; expected "
-                    '{"kernel": [[…], …]}'
+                    "{prefix}broken JSON at line {lineno}, column {colno}; expected "
+                    '{{"kernel": [[…], …]}}',
+                    prefix=prefix,
+                    lineno=error.lineno,
+                    colno=error.colno,
                 ) from None
         except RecursionError:
-            raise FilterLabError(f"{prefix}nested too deeply to be a kernel") from None
+            raise FilterLabError(
+                "{prefix}nested too deeply to be a kernel", prefix=prefix
+            ) from None
         if isinstance(found, dict):
             for key in _JSON_KEYS:
                 if key in found:
                     return _nested(found[key], prefix)
             raise FilterLabError(
-                f'{prefix}the JSON object has no "kernel"; expected {{"kernel": [[…], …]}}'
+                '{prefix}the JSON object has no "kernel"; expected {{"kernel": [[…], …]}}',
+                prefix=prefix,
             )
         text = text.replace("{", "[").replace("}", "]")
     literal = re.sub(r"(?<=[\d.])f(?=\s*[,\])])", "", text.rstrip("; \n"))
@@ -88,8 +94,10 @@ def _bracketed(text: str, prefix: str) -> list[list[float]]:
         if body[:1] not in ("[", "(") or not _AFTER.fullmatch(after):
             odd = after.strip() or text.partition("[")[0].strip()
             raise FilterLabError(
-                f"{prefix}{shorten(odd)!r} beside the brackets is not understood; give numbers "
-                "in brackets, at most times or divided by a number"
+                "{prefix}{shorten!r} beside the brackets is not understood; give numbers "
+                "in brackets, at most times or divided by a number",
+                prefix=prefix,
+                shorten=shorten(odd),
             )
         steps += _steps(after, prefix)
         if body[0] == "[" or "[" not in body:
@@ -116,7 +124,7 @@ def _steps(text: str, prefix: str) -> list[tuple[str, float]]:
         sign = -1.0 if step[2].startswith("-") and "(" in step[2] else 1.0
         above, _, below = re.sub(r"^[+-]?\s*\(|\)$|\s", "", step[2]).partition("/")
         if (step[1] == "/" and float(above) == 0) or (below and float(below) == 0):
-            raise FilterLabError(f"{prefix}divides by zero; give finite numbers")
+            raise FilterLabError("{prefix}divides by zero; give finite numbers", prefix=prefix)
         steps.append((step[1], sign * float(above) / float(below or 1)))
     return steps
 
@@ -135,8 +143,9 @@ def _flat(body: str, prefix: str) -> str:
     odd = re.search(rf"[\])]\s*{other}|{other}\s*[\[(]", body)
     if odd:
         raise FilterLabError(
-            f"{prefix}{shorten(odd[0])!r} between the brackets is not understood; give rows of "
-            "numbers"
+            "{prefix}{shorten!r} between the brackets is not understood; give rows of numbers",
+            prefix=prefix,
+            shorten=shorten(odd[0]),
         )
     flat = re.sub(r"[\])][,;\s]*[\[(]", ";", body)
     flat = re.sub(r"[\[\]()]", " ", flat)
@@ -167,7 +176,9 @@ def _literal(node: ast.AST, prefix: str) -> Any:
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
         if name in _ARRAY_NAMES:
             return _literal(node.args[0], prefix)
-    raise FilterLabError(f"{prefix}holds more than numbers and brackets; give numbers only")
+    raise FilterLabError(
+        "{prefix}holds more than numbers and brackets; give numbers only", prefix=prefix
+    )
 
 
 def _binary(node: ast.BinOp, prefix: str) -> Any:
@@ -184,16 +195,19 @@ def _binary(node: ast.BinOp, prefix: str) -> Any:
         and not (len(left) > 1 and isinstance(left[0], list))
     ):
         raise FilterLabError(
-            f"{prefix}a list times a whole number may mean it repeated; give all the numbers"
+            "{prefix}a list times a whole number may mean it repeated; give all the numbers",
+            prefix=prefix,
         )
     if isinstance(right, (int, float)) and not isinstance(left, str):
         if divide and right == 0:
-            raise FilterLabError(f"{prefix}divides by zero; give finite numbers")
+            raise FilterLabError("{prefix}divides by zero; give finite numbers", prefix=prefix)
         factor: Callable[[float], float] = (
             (lambda v: v / right) if divide else (lambda v: v * right)
         )
         return _map(left, factor, prefix)
-    raise FilterLabError(f"{prefix}holds more than numbers and brackets; give numbers only")
+    raise FilterLabError(
+        "{prefix}holds more than numbers and brackets; give numbers only", prefix=prefix
+    )
 
 
 def _map(value: Any, change: Callable[[float], float], prefix: str) -> Any:
@@ -203,8 +217,12 @@ def _map(value: Any, change: Callable[[float], float], prefix: str) -> Any:
         try:
             return change(value)
         except OverflowError:
-            raise FilterLabError(f"{prefix}a number is too large; give finite numbers") from None
-    raise FilterLabError(f"{prefix}holds more than numbers and brackets; give numbers only")
+            raise FilterLabError(
+                "{prefix}a number is too large; give finite numbers", prefix=prefix
+            ) from None
+    raise FilterLabError(
+        "{prefix}holds more than numbers and brackets; give numbers only", prefix=prefix
+    )
 
 
 def _nested(value: Any, prefix: str) -> list[list[float]]:
@@ -214,7 +232,9 @@ def _nested(value: Any, prefix: str) -> list[list[float]]:
     if depth == 1:
         value = [value]
     elif depth != 2 or not all(isinstance(row, list) for row in value):
-        raise FilterLabError(f"{prefix}expected rows of numbers like [[1, 2, 1], [0, 0, 0], …]")
+        raise FilterLabError(
+            "{prefix}expected rows of numbers like [[1, 2, 1], [0, 0, 0], …]", prefix=prefix
+        )
     # Through the same gate as text, so that "1/9", NaN and huge numbers are told alike.
     rows = [[repr(cell) if isinstance(cell, float) else str(cell) for cell in row] for row in value]
     return read_cells(rows, False, prefix)

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import Kernel, check_size
 
@@ -47,15 +48,24 @@ class Parameter:
         FilterLabError
             If it is out of range, not finite, or not whole where it must be.
         """
-        prefix = f"{where}: " if where else ""
+        prefix = Text("{where}: ", where=where) if where else ""
         number = float(value)
         if not (math.isfinite(number) and self.minimum <= number <= self.maximum):
             raise FilterLabError(
-                f"{prefix}{self.name} {number:g} is out of range; give "
-                f"{self.minimum:g} to {self.maximum:g}"
+                "{prefix}{name} {number:g} is out of range; give {least:g} to {most:g}",
+                prefix=prefix,
+                name=self.name,
+                number=number,
+                least=self.minimum,
+                most=self.maximum,
             )
         if self.whole and number != round(number):
-            raise FilterLabError(f"{prefix}{self.name} {number:g} must be a whole number")
+            raise FilterLabError(
+                "{prefix}{name} {number:g} must be a whole number",
+                prefix=prefix,
+                name=self.name,
+                number=number,
+            )
         return number
 
 
@@ -106,9 +116,13 @@ class Preset:
             if name not in known:
                 takes = [*known, "size"]
                 near = get_close_matches(name, takes, 1)
-                meant = f"did you mean {near[0]}? " if near else ""
+                meant = Text("did you mean {name}? ", name=near[0]) if near else ""
                 raise FilterLabError(
-                    f"{self.key}: no parameter {name!r}; {meant}it takes {', '.join(takes)}"
+                    "{key}: no parameter {name!r}; {meant}it takes {takes}",
+                    key=self.key,
+                    name=name,
+                    meant=meant,
+                    takes=", ".join(takes),
                 )
         values = {
             name: parameter.check(parameters.get(name, parameter.default), self.key)

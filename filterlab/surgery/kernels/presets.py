@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels.preset import Parameter, Preset
 from filterlab.surgery.kernels.transform import resize, rotate90
@@ -57,7 +58,9 @@ def find_preset(name: str) -> Preset:
     key = _ALIASES.get(key, key)
     if key not in PRESETS:
         raise FilterLabError(
-            f"no preset and no kernel file {name.strip()!r}; presets are {', '.join(PRESETS)}"
+            "no preset and no kernel file {name!r}; presets are {known}",
+            name=name.strip(),
+            known=", ".join(PRESETS),
         )
     return PRESETS[key]
 
@@ -251,7 +254,9 @@ def _edge_pair(
         f"{key}-h",
         f"{title} ─",
         "edge",
-        f"Answers horizontal edges: positive where it grows brighter downwards. {doc}",
+        Text(
+            "Answers horizontal edges: positive where it grows brighter downwards. {more}", more=doc
+        ),
         down.tolist(),
         source,
     )
@@ -259,7 +264,10 @@ def _edge_pair(
         f"{key}-v",
         f"{title} │",
         "edge",
-        f"Answers vertical edges: positive where it grows brighter to the right. {doc}",
+        Text(
+            "Answers vertical edges: positive where it grows brighter to the right. {more}",
+            more=doc,
+        ),
         down.T.tolist(),
         source,
     )
@@ -269,36 +277,36 @@ _edge_pair(
     "sobel",
     "Sobel",
     [[-1, -2, -1], [0, 0, 0], [1, 2, 1]],
-    "A difference one way, a small blur the other.",
+    Text("A difference one way, a small blur the other."),
     "Sobel and Feldman 1968",
 )
 _edge_pair(
     "prewitt",
     "Prewitt",
     [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
-    "A difference one way, a mean of three the other.",
+    Text("A difference one way, a mean of three the other."),
     "Prewitt 1970",
 )
 _edge_pair(
     "scharr",
     "Scharr",
     [[-3, -10, -3], [0, 0, 0], [3, 10, 3]],
-    "Like Sobel, but nearly equal for edges of all directions.",
+    Text("Like Sobel, but nearly equal for edges of all directions."),
     "Scharr 2000",
 )
 _stencil(
     "roberts-1",
-    "Roberts ╲",
+    Text("Roberts ╲"),
     "edge",
-    "The difference of a pixel and its lower right neighbour.",
+    Text("The difference of a pixel and its lower right neighbour."),
     [[0, 0, 0], [0, 1, 0], [0, 0, -1]],
     "Roberts 1963",
 )
 _stencil(
     "roberts-2",
-    "Roberts ╱",
+    Text("Roberts ╱"),
     "edge",
-    "The difference of the right and the lower neighbour of a pixel.",
+    Text("The difference of the right and the lower neighbour of a pixel."),
     [[0, 0, 0], [0, 0, 1], [0, -1, 0]],
     "Roberts 1963",
 )
@@ -308,16 +316,16 @@ _stencil(
 _LAPLACIAN_4 = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
 _stencil(
     "laplacian-4",
-    "Laplacian 4",
+    Text("Laplacian 4"),
     "second derivative",
-    "How much the four neighbours differ from the pixel; zero on even slopes.",
+    Text("How much the four neighbours differ from the pixel; zero on even slopes."),
     _LAPLACIAN_4,
 )
 _stencil(
     "laplacian-8",
-    "Laplacian 8",
+    Text("Laplacian 8"),
     "second derivative",
-    "How much all eight neighbours differ from the pixel; zero on even slopes.",
+    Text("How much all eight neighbours differ from the pixel; zero on even slopes."),
     [[1, 1, 1], [1, -8, 1], [1, 1, 1]],
 )
 
@@ -380,13 +388,17 @@ def _gabor(
 # --- feature ----------------------------------------------------------------------------------
 
 for _key, _title, _cells in (
-    ("line-h", "Line ─", [[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]),
-    ("line-v", "Line │", [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]]),
-    ("line-45", "Line ╱", [[-1, -1, 2], [-1, 2, -1], [2, -1, -1]]),
-    ("line-135", "Line ╲", [[2, -1, -1], [-1, 2, -1], [-1, -1, 2]]),
+    ("line-h", Text("Line ─"), [[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]),
+    ("line-v", Text("Line │"), [[-1, 2, -1], [-1, 2, -1], [-1, 2, -1]]),
+    ("line-45", Text("Line ╱"), [[-1, -1, 2], [-1, 2, -1], [2, -1, -1]]),
+    ("line-135", Text("Line ╲"), [[2, -1, -1], [-1, 2, -1], [-1, -1, 2]]),
 ):
     _stencil(
-        _key, _title, "feature", "Answers bright lines one pixel wide of one direction.", _cells
+        _key,
+        _title,
+        "feature",
+        Text("Answers bright lines one pixel wide of one direction."),
+        _cells,
     )
 
 
@@ -404,8 +416,8 @@ def _corner(rows: int, cols: int, turns: float) -> np.ndarray:
 
 _stencil(
     "corner-x",
-    "Saddle",
+    Text("Saddle"),
     "feature",
-    "The mixed second derivative: answers corners and crossings, and no straight level edge.",
+    Text("The mixed second derivative: answers corners and crossings, and no straight level edge."),
     [[1, 0, -1], [0, 0, 0], [-1, 0, 1]],
 )

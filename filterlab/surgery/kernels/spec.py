@@ -83,7 +83,9 @@ def parse_spec(text: str) -> KernelSpec:
     for part in filter(None, (piece.strip() for piece in rest.split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not value:
-            raise FilterLabError(f"{plain}: expected name=value after the colon, not {part!r}")
+            raise FilterLabError(
+                "{plain}: expected name=value after the colon, not {part!r}", plain=plain, part=part
+            )
         if key == "size":
             size = _size(value, plain)
         else:
@@ -101,7 +103,11 @@ def parse_spec_kernel(text: str, size: tuple[int, int] | None = None) -> Kernel:
 def _size(value: str, where: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,4})(?:\s*[x×*]\s*(\d{1,4}))?", value)
     if not match:
-        raise FilterLabError(f"{where}: size {value!r} is no kernel size; write size=5 or size=3x7")
+        raise FilterLabError(
+            "{where}: size {value!r} is no kernel size; write size=5 or size=3x7",
+            where=where,
+            value=value,
+        )
     return check_size((int(match[1]), int(match[2] or match[1])), where)
 
 
@@ -109,4 +115,6 @@ def _value(key: str, value: str, where: str) -> float:
     try:
         return parse_number(value)
     except FilterLabError:
-        raise FilterLabError(f"{where}: {key} {value!r} is not a number") from None
+        raise FilterLabError(
+            "{where}: {key} {value!r} is not a number", where=where, key=key, value=value
+        ) from None

@@ -19,6 +19,7 @@ import numpy as np
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write, open_file
 from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import Kernel, as_kernel
 from filterlab.surgery.kernels.cells import NotNumberError, read_cell, read_table
@@ -49,7 +50,9 @@ def parse_number(text: str) -> float:
     try:
         return read_cell(text, decimal_comma=text.count(",") == 1 and "." not in text)
     except NotNumberError as error:
-        raise FilterLabError(f"the cell {error}; type a number such as 0.5, -2 or 1/9") from None
+        raise FilterLabError(
+            "the cell {what}; type a number such as 0.5, -2 or 1/9", what=error
+        ) from None
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -63,12 +66,14 @@ def parse_block(text: str, where: str = "") -> Kernel:
     FilterLabError
         Naming row and column of what is no number, or the row that has another length.
     """
-    prefix = f"{where}: " if where else ""
+    prefix = Text("{where}: ", where=where) if where else ""
     if len(text) > _MAX_CHARACTERS:
-        raise FilterLabError(f"{prefix}too long to be a kernel; give a few rows of numbers")
+        raise FilterLabError(
+            "{prefix}too long to be a kernel; give a few rows of numbers", prefix=prefix
+        )
     clean = _clean(text)
     if not clean:
-        raise FilterLabError(f"{prefix}no numbers in it; give rows of numbers")
+        raise FilterLabError("{prefix}no numbers in it; give rows of numbers", prefix=prefix)
     rows = read_literal(clean, prefix) if any(mark in clean for mark in "[({") else None
     if rows is None:
         rows = read_table(clean, prefix)
@@ -103,11 +108,20 @@ def _check_rectangle(rows: Sequence[Sequence[float]], prefix: str) -> None:
     for number, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
             raise FilterLabError(
-                f"{prefix}row {number} has {len(row)} value{'s' * (len(row) != 1)}, row 1 has "
-                f"{len(rows[0])}; give every row as many"
+                Text.of_number(
+                    "{prefix}row {row} has {count} value, row 1 has {first}; give every row as "
+                    "many",
+                    "{prefix}row {row} has {count} values, row 1 has {first}; give every row as "
+                    "many",
+                    len(row),
+                    prefix=prefix,
+                    row=number,
+                    count=len(row),
+                    first=len(rows[0]),
+                )
             )
     if not rows or not rows[0]:
-        raise FilterLabError(f"{prefix}no numbers in it; give rows of numbers")
+        raise FilterLabError("{prefix}no numbers in it; give rows of numbers", prefix=prefix)
 
 
 # --- writing ----------------------------------------------------------------------------------
@@ -172,7 +186,9 @@ _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".json": "json", ".gmic": "gmic", ".p
 def format_kernel(kernel: Kernel, style: str = "tsv") -> str:
     """The kernel (kh, kw) as text; ``style`` is a name from :data:`FORMATS`."""
     if style not in FORMATS:
-        raise FilterLabError(f"no text form {style!r}; choose one of {', '.join(FORMATS)}")
+        raise FilterLabError(
+            "no text form {style!r}; choose one of {known}", style=style, known=", ".join(FORMATS)
+        )
     return FORMATS[style](np.asarray(kernel, dtype=np.float32))
 
 
@@ -192,10 +208,14 @@ def read_kernel(path: str | os.PathLike[str]) -> Kernel:
         with open_file(file) as stream:
             raw = stream.read(4 * _MAX_CHARACTERS)
     except IsADirectoryError:
-        raise FilterLabError(f"{file.name}: a folder, not a kernel file; give a file") from None
+        raise FilterLabError(
+            "{name}: a folder, not a kernel file; give a file", name=file.name
+        ) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FilterLabError(f"cannot read the kernel file {file}: {reason}") from None
+        reason = reason_of(error)
+        raise FilterLabError(
+            "cannot read the kernel file {path}: {reason}", path=file, reason=reason
+        ) from None
     if raw.startswith(NPY_SIGNATURE) or file.suffix.lower() == ".npy":
         return _read_npy(raw, file.name)
     return parse_kernel(_decode(raw, file.name), file.name)
@@ -209,7 +229,7 @@ def _decode(raw: bytes, name: str) -> str:
         text = "\0"
     if "\0" in text:
         raise FilterLabError(
-            f"{name}: not a text file; give a kernel as rows of numbers, JSON or .npy"
+            "{name}: not a text file; give a kernel as rows of numbers, JSON or .npy", name=name
         )
     return text
 
@@ -218,7 +238,7 @@ def _read_npy(raw: bytes, name: str) -> Kernel:
     try:
         return as_kernel(parse_npy(raw, name), name)
     except CaffeError as error:
-        raise FilterLabError(str(error)) from None
+        raise FilterLabError(error.message) from None
 
 
 def write_kernel(path: str | os.PathLike[str], kernel: Kernel) -> None:
@@ -243,4 +263,6 @@ def write_kernel(path: str | os.PathLike[str], kernel: Kernel) -> None:
             with atomic_write(file, "w") as stream:
                 stream.write(format_kernel(checked, style))
     except OSError as error:
-        raise FilterLabError(f"cannot write {file}: {error.strerror or error}") from None
+        raise FilterLabError(
+            "cannot write {path}: {reason}", path=file, reason=reason_of(error)
+        ) from None

@@ -66,12 +66,16 @@ def rotate45(kernel: Kernel, turns: int = 1) -> Kernel:
     rows, cols = kernel.shape[-2:]
     if rows != cols:
         raise FilterLabError(
-            f"a kernel of {rows} x {cols} cannot turn by 45 degrees in its frame; make it square"
+            "a kernel of {rows} x {columns} cannot turn by 45 degrees in its frame; make it square",
+            rows=rows,
+            columns=cols,
         )
     if rows % 2 == 0:
         raise FilterLabError(
-            f"{rows} x {cols} cells have no middle cell to turn about by 45 degrees; "
-            "take an odd number"
+            "{rows} x {columns} cells have no middle cell to turn about by 45 degrees; "
+            "take an odd number",
+            rows=rows,
+            columns=cols,
         )
     result = np.array(kernel, dtype=np.float32)
     centre = rows // 2
@@ -105,7 +109,7 @@ def flip(kernel: Kernel, axis: str = "horizontal") -> Kernel:
         return _new(kernel[..., ::-1, :])
     if axis == "both":
         return _new(kernel[..., ::-1, ::-1])
-    raise FilterLabError(f"no axis {axis!r}; choose horizontal, vertical or both")
+    raise FilterLabError("no axis {axis!r}; choose horizontal, vertical or both", axis=axis)
 
 
 def shift(kernel: Kernel, down: int = 0, right: int = 0, wrap: bool = False) -> Kernel:
@@ -192,8 +196,11 @@ def compose(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     rows, cols = (a + b - 1 for a, b in zip(one.shape, two.shape))
     if max(rows, cols) > MAX_SIDE:
         raise FilterLabError(
-            f"together they are a kernel of {rows} x {cols}; the most is {MAX_SIDE} x {MAX_SIDE}, "
-            "so make one of them smaller"
+            "together they are a kernel of {rows} x {columns}; the most is {most} x "
+            "{most}, so make one of them smaller",
+            rows=rows,
+            columns=cols,
+            most=MAX_SIDE,
         )
     result = np.zeros((rows, cols))
     for (y, x), value in np.ndenumerate(two):
@@ -232,5 +239,9 @@ def mirror_cells(
     if symmetry == "rotational" and rows == cols:
         cells += [(col, y), (x, row)]
     if symmetry not in SYMMETRIES:
-        raise FilterLabError(f"no symmetry {symmetry!r}; choose one of {', '.join(SYMMETRIES)}")
+        raise FilterLabError(
+            "no symmetry {symmetry!r}; choose one of {known}",
+            symmetry=symmetry,
+            known=", ".join(SYMMETRIES),
+        )
     return list(dict.fromkeys(cells))

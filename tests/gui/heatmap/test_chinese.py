@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from filterlab.gui import i18n
 from filterlab.gui.heatmap.account import account_html
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.own_model_dialog import OwnModelDialog
@@ -123,23 +122,6 @@ def test_an_english_window_writes_an_english_report(
     html = path.read_text(encoding="utf-8")
     assert '<html lang="en">' in html
     assert not re.search("[\u4e00-\u9fff]", html)
-
-
-@pytest.mark.parametrize(
-    ("english", "chinese_"),
-    [
-        ("x.prototxt: layer 'score' (Pooling): stride is 0; it must be at least 1",
-         "x.prototxt：层 'score'（Pooling）：步长（stride）为 0；至少为 1"),
-        ("the net cannot be made fully convolutional: layer 'rnn' (LSTM): it reads its input as a "
-         "sequence", "网络无法变成全卷积网络：层 'rnn'（LSTM）：它把输入当作序列来读"),
-        ("a/b.txt: cannot be read (Permission denied); choose another file.",
-         "a/b.txt：无法读取（没有权限）；请选择别的文件"),
-        ("fc6 (4, 9) -> fc6-conv (4, 1, 3, 3), same memory",
-         "fc6 (4, 9) -> fc6-conv (4, 1, 3, 3)，同一块内存"),
-    ],
-)  # fmt: skip
-def test_sentences_within_sentences(chinese: None, english: str, chinese_: str) -> None:
-    assert i18n.tr_sentence(english) == chinese_
 
 
 def test_a_fresh_chinese_tab_has_no_english(qtbot: QtBot, chinese: None) -> None:

@@ -172,7 +172,7 @@ def test_a_choice_outlives_a_change_of_language(
     tab.models.transplant()
     until(lambda: tab.settled and tab.bench.run is not None)
     maps = tab.bench.maps
-    desk.window.set_language("zh")
+    desk.window.set_language("zh_CN")
     until(lambda: desk.window.tab("heatmap") is not tab)
     after = desk.window.tab("heatmap")
     until(lambda: after.settled)
