@@ -74,9 +74,10 @@ def as_picture(picture: ArrayLike) -> Array:
 class Preprocessing:
     """What is done to a picture before the net sees it, in this order.
 
-    Resize, multiply by ``scale``, put the channels in ``order``, subtract the mean. ``mean_bgr``
-    is always blue, green, red; a grey net's mean is its average. ``quick`` resizes by OpenCV, for
-    moving pictures: a tenth of the time, the same but near the edges.
+    Make it grey for a grey net, resize, multiply by ``scale``, put the channels in ``order``,
+    subtract the mean. ``mean_bgr`` is always blue, green, red; a grey net's mean is its average.
+    ``quick`` resizes by OpenCV, for moving pictures: a tenth of the time, the same but near the
+    edges.
     """
 
     mean_bgr: tuple[float, float, float] = (104.007, 116.669, 122.679)
@@ -96,10 +97,12 @@ class Preprocessing:
         picture = as_picture(picture)
         if picture.ndim == 2 and channels == 3:
             picture = np.repeat(picture[:, :, None], 3, axis=2)
+        elif picture.ndim == 3 and channels == 1:
+            # Before it is resized, as load_image(color=False) does: pycaffe's resizing fades
+            # towards the picture's least value at the edges, and that is not the luma's.
+            picture = grey_of(picture)
         resized = resize(picture, size, self.quick)
         if channels == 1:
-            if resized.ndim == 3:
-                resized = grey_of(resized)
             data = resized * np.float32(self.scale) - np.float32(np.mean(self.mean_bgr))
             return np.ascontiguousarray(data[None, None], np.float32)
         if channels != 3:
