@@ -4,6 +4,7 @@
 # make bench  set everything up and print the benchmarks' tables
 # make tour   take the screenshots; make pictures renews those of the README
 # make monkey, fuzz, faults  attack the window, the readers and the disk; docs/reliability.md
+# make mutants  put small faults into the code and print those that the tests do not see
 # make docs   build the documentation's site
 # make portable  build a folder that runs without Python, and let its own tour test it
 
@@ -15,7 +16,7 @@ BIN := .venv/bin
 endif
 TOUR ?= tour
 
-.PHONY: run test lint bench monkey fuzz faults tour pictures docs portable setup setup-test messages clean
+.PHONY: run test lint bench monkey fuzz faults mutants tour pictures docs portable setup setup-test messages clean
 
 run: setup
 	@$(BIN)/python tools/run.py $(TOUR)
@@ -34,6 +35,10 @@ bench: setup-test
 # ARGS="--seed 7" and the like; python -m tools.attack.fuzz --help tells them.
 monkey fuzz faults: setup-test
 	$(BIN)/python -m tools.attack.$@ $(ARGS)
+
+# ARGS="--sample 20 overlay maps"; an interrupted run goes on where it stopped.
+mutants: setup-test
+	$(BIN)/python tools/mutants.py $(ARGS)
 
 tour: setup
 	$(BIN)/filterlab tour --out $(TOUR)
