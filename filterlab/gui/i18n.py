@@ -18,6 +18,7 @@ __all__ = [
     "Text",
     "english",
     "is_chinese",
+    "known",
     "language",
     "preferred_language",
     "reason_of",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 preferred_language = languages.preferred
+known = languages.known
 
 _MOST_FILLED = 4096  # texts with places that are remembered, the newest
 

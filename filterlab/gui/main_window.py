@@ -210,6 +210,16 @@ class MainWindow(QMainWindow):
             group.addAction(action)
             self._theme_menu.addAction(action)
         group.triggered.connect(self._on_theme)
+        self._language_menu = QMenu(tr("Language"), self)
+        languages = QActionGroup(self)
+        for name, title in i18n.LANGUAGES.items():  # each by its own name, whatever is in use
+            action = QAction(title, self)
+            action.setCheckable(True)
+            action.setChecked(i18n.language() == name)
+            action.setData(name)
+            languages.addAction(action)
+            self._language_menu.addAction(action)
+        languages.triggered.connect(self._on_language)
 
     def menuBar(self) -> QMenuBar:
         """The menus, which stand in the header's row."""
@@ -270,7 +280,14 @@ class MainWindow(QMainWindow):
             "edit": ((self.undo_action, self.redo_action, None), ()),
             "view": (
                 (),
-                (None, *self.tab_actions.all, None, self._theme_menu, self.full_screen_action),
+                (
+                    None,
+                    *self.tab_actions.all,
+                    None,
+                    self._language_menu,
+                    self._theme_menu,
+                    self.full_screen_action,
+                ),
             ),
             "help": ((self.help_action,), (None, self.about_action)),
         }
@@ -470,10 +487,13 @@ class MainWindow(QMainWindow):
 
     def set_language(self, name: str) -> None:
         """Switch the interface's language; the window is rebuilt around its state."""
-        if name != i18n.language():
+        if i18n.known(name) != i18n.language():
             i18n.set_language(name)
             self.settings.set_text("language", name)
             self.rebuild_requested.emit()
+
+    def _on_language(self, action: QAction) -> None:
+        self.set_language(str(action.data()))
 
     def _on_theme(self, action: QAction) -> None:
         self.set_theme(str(action.data()))

@@ -142,7 +142,8 @@ def test_every_menu_item_has_a_letter_of_its_own(qtbot: QtBot, language: str) ->
             assert all(letters), (menu.title(), texts)
             assert len(set(letters)) == len(letters), (menu.title(), texts)
             if language == "en":
-                assert not any("(&" in text for text in texts), texts
+                ours = [t for t in texts if plain(t).isascii()]  # a language has its own name
+                assert not any("(&" in text for text in ours), texts
             else:
                 own = [t for t in texts if not plain(t).isascii()]
                 assert all(re.search(r"\(&\w\)|&\d", t) for t in own), texts
