@@ -15,6 +15,7 @@ from filterlab.gui.jobs import JobRunner
 from filterlab.gui.saving import save_path
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import ProjectPart, Tab
+from filterlab.workbench.notebook import SUFFIXES, notebook_job, pictures_folder, record
 from filterlab.workbench.project import SUFFIX, Project, Task, read_job, write_job
 
 __all__ = ["ProjectCommands", "is_project"]
@@ -80,6 +81,7 @@ class ProjectCommands(QObject):
             self._action(tr("Open pro&ject …"), self.choose, "Ctrl+Shift+O"),
             self._action(tr("Save &project"), self.save, "Ctrl+Alt+S"),
             self._action(tr("Save proje&ct as …"), self.save_as, "Ctrl+Alt+Shift+S"),
+            self._action(tr("Export session as note&book …"), self.export, "Ctrl+Shift+E"),
         )
         for tab in tabs:
             tab.undo_changed.connect(self.changed)
@@ -214,6 +216,33 @@ class ProjectCommands(QObject):
                 go_on()
 
         self.runner.start(write_job(self.project(), path), tr("Save project"), saved)
+
+    def export(self) -> None:
+        """Ask for a name and write the session as a notebook or a script."""
+        start = self.path.stem if self.path is not None else tr("session")
+        path = save_path(
+            self._window, tr("Export session as notebook"),
+            str(Path(self._settings.text(_FOLDER)) / f"{start}.ipynb"),
+            f"{tr('Jupyter notebooks')} (*.ipynb);;{tr('Python scripts')} (*.py)",
+            endings=SUFFIXES,
+        )  # fmt: skip
+        if path is None:
+            return
+        # A snapshot: work goes on while it is written.
+        benches = [getattr(self._tabs.get(name), "bench", None) for name in ("filters", "heatmap")]
+        title = f"FilterLab: {path.stem}"
+        self.runner.start(
+            notebook_job(record(*benches), path, title), tr("Export session"), self._on_exported
+        )
+
+    def _on_exported(self, written: list[Path]) -> None:
+        name, more = written[0].name, len(written) - 1
+        sentence = tr("Written: {name}").format(name=name)
+        if more:
+            sentence = tr("Written: {name}, and the folder {folder} that belongs to it").format(
+                name=name, folder=pictures_folder(written[0]).name
+            )
+        self.said.emit(sentence, "info")
 
     def _marks(self) -> tuple[Any, ...]:
         return tuple(tab.project_mark() for tab in self._tabs.values())

@@ -71,7 +71,7 @@ class Picture:
     The array is copied, unless it is float32 and read-only already.
     """
 
-    __slots__ = ("_grey", "_lock", "_padded", "passing", "pixels", "title")
+    __slots__ = ("_grey", "_lock", "_padded", "origin", "passing", "pixels", "title")
 
     def __init__(self, pixels: Any, title: str = "") -> None:
         array = np.asarray(pixels, dtype=np.float32, order="C")
@@ -87,6 +87,8 @@ class Picture:
         array.flags.writeable = False
         self.pixels: Floats = array
         self.title = title
+        #: What it can be read from again: ``file``, ``sample`` or ``pattern``, and path or name.
+        self.origin = ("", "")
         #: One of a camera's many frames: every edit made over it keeps another one alive.
         self.passing = False
         self._grey: Floats | None = None

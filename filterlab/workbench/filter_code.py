@@ -10,7 +10,8 @@ from filterlab.surgery.kernels.text import format_number
 from filterlab.workbench.filter_state import SLOTS, BenchState
 
 __all__ = [
-    "applied", "bias", "cell", "copy", "difference", "kernel", "picture", "structure", "swap",
+    "applied", "bias", "cell", "copy", "difference", "fed", "kernel", "numbers", "picture",
+    "rebuilt", "single", "structure", "swap",
 ]  # fmt: skip
 
 _WEIGHTS = "net.params['conv'][0].data"
@@ -85,16 +86,17 @@ def picture(state: BenchState) -> str:
         "grey": "caffe.io.load_image(name, color=False)[:, :, 0][np.newaxis, np.newaxis]",
         "each": "caffe.io.load_image(name).transpose(2, 0, 1)[:, np.newaxis]",
         "three": "caffe.io.load_image(name).transpose(2, 0, 1)[np.newaxis]",
-    }["grey" if _single(state) else state.settings.mode]
-    return f"x = {how}\n{_fed(state)}"
+    }["grey" if single(state) else state.settings.mode]
+    return f"x = {how}\n{fed(state)}"
 
 
-def _single(state: BenchState) -> bool:
+def single(state: BenchState) -> bool:
+    """Whether the net is fed the picture's luma."""
     mode = state.settings.mode
     return mode == "grey" or (mode == "each" and not state.picture.colour)
 
 
-def _fed(state: BenchState) -> str:
+def fed(state: BenchState) -> str:
     """``x`` (batch, channels, H, W) put into the net."""
     settings = state.settings
     lines = []
@@ -115,24 +117,36 @@ def applied(state: BenchState, slot: int) -> str:
     lines = ["net.forward()", f"x = net.blobs['conv'].data[:, {slot}:{slot + 1}].copy(){by}"]
     if state.settings.channels > 1:
         lines.append(f"x = x.repeat({state.settings.channels}, axis=1)")
-    return "\n".join([*lines, _fed(state)])
+    return "\n".join([*lines, fed(state)])
 
 
 def difference(old: BenchState, new: BenchState) -> str:
     """The lines that lead from one state to another."""
     lines = []
-    rebuilt = old.size != new.size or old.settings != new.settings
-    if rebuilt and (
-        old.size != new.size
-        or old.settings.channels != new.settings.channels
-        or old.settings.net_margins(old.size) != new.settings.net_margins(new.size)
-        or (old.settings.stride, old.settings.dilation)
-        != (new.settings.stride, new.settings.dilation)
-    ):
+    changed = old.size != new.size or old.settings != new.settings
+    everything = rebuilt(old, new)
+    if everything:
         lines.append(structure(new))
-        everything = True
-    else:
-        everything = False
+    lines += numbers(old, new, everything)
+    if everything or new.picture is not old.picture or changed:
+        lines.append(picture(new))
+    return "\n".join(lines)
+
+
+def rebuilt(old: BenchState, new: BenchState) -> bool:
+    """Whether the new state takes another net."""
+    one, two = old.settings, new.settings
+    return (
+        old.size != new.size
+        or one.channels != two.channels
+        or one.net_margins(old.size) != two.net_margins(new.size)
+        or (one.stride, one.dilation) != (two.stride, two.dilation)
+    )
+
+
+def numbers(old: BenchState, new: BenchState, everything: bool = False) -> list[str]:
+    """Lines for the kernels and biases that differ, or for all."""
+    lines = []
     for slot in range(SLOTS):
         divided = new.divisors[slot] != old.divisors[slot]
         for channel in range(new.kernels.shape[1]):
@@ -143,6 +157,4 @@ def difference(old: BenchState, new: BenchState) -> str:
                 lines.append(kernel(new, slot, channel))
         if (everything and new.bias[slot]) or new.bias[slot] != old.bias[slot]:
             lines.append(bias(slot, float(new.bias[slot])))
-    if everything or new.picture is not old.picture or rebuilt:
-        lines.append(picture(new))
-    return "\n".join(lines)
+    return lines

@@ -10,7 +10,7 @@ from filterlab.surgery.transplant import Transplanted
 from filterlab.workbench.heatmap_state import Shown
 from filterlab.zoo.catalogue import Model
 
-__all__ = ["code"]
+__all__ = ["code", "sections"]
 
 
 def code(
@@ -25,20 +25,41 @@ def code(
     As far as there is something: the net, its transplant, the picture, the map. A picture that is
     in no file (pasted, a camera's frame) is read from ``picture.npy``, to be saved first.
     """
-    lines = [
+    parts = sections(model, done, shown, run, classes)
+    return "\n".join(line for lines in parts.values() for line in lines)
+
+
+def sections(
+    model: Model,
+    done: Transplanted | None,
+    shown: Shown | None,
+    run: MapRun | None,
+    classes: Sequence[int] = (),
+    opened: Sequence[str] | None = None,
+) -> dict[str, list[str]]:
+    """The lines of :func:`code` by what they make, each of which needs those before it.
+
+    ``net``, ``transplant``, ``picture``, ``map``, ``heatmap``; ``opened`` stands for the lines that
+    open the picture as ``image``.
+    """
+    parts = {"net": _net(model)}
+    if done is not None:
+        parts["transplant"] = _transplant(model, done)
+    if done is not None and shown is not None and run is not None:
+        parts["picture"] = _picture(model, shown, done, run.maps, opened)
+        parts["map"] = {"exact": _exact}.get(run.maps.method, _dense)(done, run.maps)
+        parts["heatmap"] = _heatmap(classes)
+    return parts
+
+
+def _net(model: Model) -> list[str]:
+    return [
         "import numpy as np",
         "import filterlab.caffe as caffe",
         "",
         f"net = caffe.Net({str(model.prototxt)!r},",
         f"                {str(model.weights or model.weights_path)!r}, caffe.TEST)",
     ]
-    if done is not None:
-        lines += _transplant(model, done)
-    if done is not None and shown is not None and run is not None:
-        lines += _picture(model, shown, done, run.maps)
-        lines += {"exact": _exact}.get(run.maps.method, _dense)(done, run.maps)
-        lines += _heatmap(classes)
-    return "\n".join(lines)
 
 
 def _transplant(model: Model, done: Transplanted) -> list[str]:
@@ -85,9 +106,17 @@ def _transplant(model: Model, done: Transplanted) -> list[str]:
     return lines
 
 
-def _picture(model: Model, shown: Shown, done: Transplanted, maps: ClassMaps) -> list[str]:
+def _picture(
+    model: Model,
+    shown: Shown,
+    done: Transplanted,
+    maps: ClassMaps,
+    opened: Sequence[str] | None = None,
+) -> list[str]:
     source, (h, w) = shown.source, maps.input_size
-    if source.path:
+    if opened is not None:
+        lines = ["", *opened]
+    elif source.path:
         lines = ["", f"image = caffe.io.load_image({source.path!r})"]
     elif source.sample:
         lines = [

@@ -213,6 +213,11 @@ class Journal(Generic[T]):
         return self._done[-1] if self._done else None
 
     @property
+    def done(self) -> tuple[Edit[T], ...]:
+        """The edits that are kept and not undone, the oldest first."""
+        return tuple(self._done)
+
+    @property
     def redo_edit(self) -> Edit[T] | None:
         """What :meth:`redo` would make again."""
         return self._undone[-1] if self._undone else None

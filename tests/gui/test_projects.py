@@ -276,8 +276,23 @@ def test_the_command_line_opens_a_project(tmp_path, monkeypatch, capsys) -> None
 def test_the_menu_is_chinese_too(chinese, make, until) -> None:
     window = make()
     texts = [plain(action.text()) for action in window.projects.actions]
-    assert texts == ["新建", "打开项目…", "保存项目", "项目另存为…"]
+    wanted = ["新建", "打开项目…", "保存项目", "项目另存为…", "将会话导出为笔记本…"]
+    assert texts == wanted
     until(lambda: settled(window))
+
+
+def test_the_session_is_exported(window, tmp_path, monkeypatch, until) -> None:
+    window.tab("filters").bench.set_bias(0, 7)
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "s"), "Python scripts (*.py)")
+    )
+    window.projects.actions[4].trigger()
+    until(lambda: settled(window) and window.strip.text)
+    assert window.strip.text == "Written: s.py"
+    text = (tmp_path / "s.py").read_text(encoding="utf-8")
+    assert "sample('chelsea')" in text
+    assert "net.params['conv'][1].data[0] = 7" in text
+    assert window.projects.path is None
 
 
 def test_an_open_dialog_that_is_left_changes_nothing(window, monkeypatch) -> None:

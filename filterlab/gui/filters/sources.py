@@ -125,5 +125,7 @@ def _read(source: Source) -> Job[tuple[Source, Picture]]:
     if pixels.base is None:
         pixels.flags.writeable = False  # so that it is taken over without a copy
     picture = Picture(pixels, source.title)
+    if source.kind != "copy":
+        picture.origin = (source.kind, source.name)
     _ = picture.grey
     return source, picture
