@@ -30,30 +30,37 @@ from filterlab.workbench.notebook import Recording, notebook_job, record
 RUN = """
 import json, sys
 import numpy as np
-path, out = sys.argv[1:]
-text = open(path, encoding="utf-8").read()
-if path.endswith(".py"):
-    cells = text.split("\\n# %%")[1:]
-    cells = [cell.partition("\\n")[2] for cell in cells]
-else:
-    cells = ["".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
-space, kept = {"__file__": path, "__name__": "__main__"}, {}
-exec(cells[0], space)
-for number, cell in enumerate(cells[1:]):
-    exec(compile(cell, f"cell {number}", "exec"), space)
-    name = "heatmap" if cell.rstrip().endswith("show(heatmap)") else "outputs"
-    kept[f"{number}"] = space[name].copy()  # it may be the net's own memory
-np.savez(out, **kept)
+for path in sys.argv[1:]:
+    text = open(path, encoding="utf-8").read()
+    if path.endswith(".py"):
+        cells = text.split("\\n# %%")[1:]
+        cells = [cell.partition("\\n")[2] for cell in cells]
+    else:
+        cells = [c for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
+        cells = ["".join(c["source"]) for c in cells]
+    space, kept = {"__file__": path, "__name__": "__main__"}, {}
+    exec(cells[0], space)
+    for number, cell in enumerate(cells[1:]):
+        exec(compile(cell, f"cell {number}", "exec"), space)
+        name = "heatmap" if cell.rstrip().endswith("show(heatmap)") else "outputs"
+        kept[f"{number}"] = space[name].copy()  # it may be the net's own memory
+    np.savez(path + ".npz", **kept)
 """
 
 
-def executed(path: Path, tmp_path: Path) -> list[np.ndarray]:
-    out = tmp_path / f"{path.suffix[1:]}.npz"
-    subprocess.run(
-        [sys.executable, "-c", RUN, path.name, str(out)], cwd=path.parent, check=True, timeout=120
-    )
-    with np.load(out) as found:
-        return [found[str(n)] for n in range(len(found.files))]
+def executed(recording: Recording, tmp_path: Path) -> list[list[np.ndarray]]:
+    """What script and notebook give when another process runs them, cell by cell."""
+    paths = [tmp_path / f"Session 会话{suffix}" for suffix in (".py", ".ipynb")]
+    for path in paths:
+        written = run_job(notebook_job(recording, path))
+        assert all(file.exists() for file in written)
+    names = [path.name for path in paths]
+    subprocess.run([sys.executable, "-c", RUN, *names], cwd=tmp_path, check=True, timeout=120)
+    results = []
+    for path in paths:
+        with np.load(f"{path}.npz") as found:
+            results.append([found[str(n)] for n in range(len(found.files))])
+    return results
 
 
 def expected(recording: Recording) -> list[np.ndarray]:
@@ -149,11 +156,7 @@ def test_filters_come_out_as_they_were(do: Callable[[FilterBench], None], tmp_pa
     recording = record(bench, None)
     wanted = expected(recording)
     assert len(wanted) == len(bench.journal) + 1 > 3
-    for suffix in (".py", ".ipynb"):
-        path = tmp_path / f"Session 会话{suffix}"
-        written = run_job(notebook_job(recording, path))
-        assert all(file.exists() for file in written)
-        found = executed(path, tmp_path)
+    for found in executed(recording, tmp_path):
         assert len(found) == len(wanted)
         for one, two in zip(found, wanted):
             assert one.shape == two.shape
@@ -200,10 +203,7 @@ def test_both_tabs_come_out_as_they_were(
     maps.append(bench.run.maps.values(bench.classes))
     recording = record(filters, bench)
     wanted = expected(recording)
-    for suffix in (".py", ".ipynb"):
-        path = tmp_path / f"s{suffix}"
-        run_job(notebook_job(recording, path))
-        found = executed(path, tmp_path)
+    for found in executed(recording, tmp_path):
         assert len(found) > len(wanted) + 1
         for one, two in zip(found, wanted):
             np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
