@@ -6,6 +6,7 @@ import copy
 import os
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from filterlab.caffe import fillers
+from filterlab.caffe import blob as blob_module
+from filterlab.caffe import device, fillers
 from filterlab.caffe.batches import Batches
 from filterlab.caffe.blob import Blob, Shape, shape_text
 from filterlab.caffe.errors import CaffeError, CaffeWarning
@@ -140,6 +142,7 @@ class Net(Weighted):
         self._plans = plans
         self._bindings: dict[Any, Bindings] = {}
         self._lock = threading.RLock()
+        _nets.add(self)
         self._made: dict[tuple[int, int], list[str]] = {}
         self._batches: Batches | None = None
         self._before: list[Callable[[int], Any]] = []
@@ -773,3 +776,29 @@ class Net(Weighted):
 
     def __repr__(self) -> str:
         return f"<Net '{self.name}' of {len(self._layers)} layers>"
+
+
+_nets: weakref.WeakSet[Net] = weakref.WeakSet()
+#: What a forked process has of its parent and cannot use: sessions whose threads are not there.
+#: Kept, since their end would wait for those threads.
+_of_the_parent: list[Any] = []
+
+
+def _after_fork() -> None:
+    """Give the nets of a forked process locks and sessions of their own.
+
+    Of the parent's threads only the one that forked goes on here; what another held stays held,
+    and the half-written outputs of a forward under way stay half-written until the next.
+    """
+    fresh: dict[int, PlanCache] = {}
+    for net in list(_nets):
+        _of_the_parent.append((net._plans, net._bindings, net._backward_run))
+        net._plans = fresh.setdefault(id(net._plans), PlanCache())
+        net._bindings, net._backward_run = {}, None
+        net._lock = threading.RLock()
+    for module, name in ((blob_module, "_allocating"), (fillers, "_lock"), (device, "_lock")):
+        setattr(module, name, threading.RLock())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -360,6 +362,89 @@ def test_one_net_called_from_two_threads_computes_one_after_the_other(small: caf
         thread.join()
     assert all(np.array_equal(r, wanted) for r in results)
     assert len(results) == 6
+
+
+def test_a_net_that_one_thread_reshapes_while_another_computes() -> None:
+    """Calls come one after the other: each answer is that of one whole size."""
+    net = net_of_sizes()
+    failures: list[str] = []
+
+    def work(size: int) -> None:
+        for _ in range(40):
+            try:
+                found = net.forward(data=np.full((1, 1, size, size), 2, np.float32))["out"].copy()
+            except caffe.CaffeError as error:
+                if "\n" in str(error) or "1x1x" not in str(error):
+                    failures.append(str(error))
+                continue
+            if not (found == 2 * 9).all():
+                failures.append(f"{found.shape}: {found.ravel()[:3]}")
+
+    def reshape() -> None:
+        for turn in range(80):
+            size = (5, 9)[turn % 2]
+            net.blobs["data"].reshape(1, 1, size, size)
+            net.reshape()
+
+    threads = [threading.Thread(target=work, args=(size,)) for size in (5, 9)]
+    threads.append(threading.Thread(target=reshape))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def net_of_sizes() -> caffe.Net:
+    net = caffe.Net(
+        parse_net(
+            'layer { name: "d" type: "Input" top: "data" input_param { shape { dim: 1 dim: 1 '
+            'dim: 5 dim: 5 } } } layer { name: "c" type: "Convolution" bottom: "data" top: "out" '
+            "convolution_param { num_output: 1 kernel_size: 3 bias_term: false } }"
+        ),
+        caffe.TEST,
+    )
+    net.params["c"][0].data[...] = 1
+    return net
+
+
+_FORK = """
+import os, signal, sys, threading, time
+import numpy as np
+import filterlab.caffe as caffe
+net = caffe.Net(sys.argv[1], caffe.TEST)
+x = np.random.default_rng(0).standard_normal(net.blobs["data"].shape).astype(np.float32)
+twin = net.snapshot()
+expected = net.forward(data=x)["prob"].copy()
+stop = threading.Event()
+def work():
+    while not stop.is_set():
+        net.forward(data=x)
+thread = threading.Thread(target=work)
+thread.start()
+good = 0
+for turn in range(6):
+    time.sleep(0.003 * turn)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # what hangs ends here
+        same = all(np.array_equal(n.forward(data=x)["prob"], expected) for n in (net, twin))
+        net.reshape()
+        os._exit(0 if same else 1)
+    good += os.waitpid(child, 0)[1] == 0
+stop.set()
+thread.join()
+print(good, np.array_equal(net.forward(data=x)["prob"], expected))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_while_another_thread_computes(repo: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _FORK, PROTOTXT],
+        capture_output=True, text=True, cwd=repo,
+    )  # fmt: skip
+    assert done.stdout.split() == ["6", "True"], done.stderr
 
 
 def test_other_threads_run_while_a_net_computes() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import random
 import re
+import zipfile
 from typing import Any
 
-__all__ = ["damage_bytes", "damage_json", "damage_text"]
+__all__ = ["damage_bytes", "damage_json", "damage_text", "damage_zip"]
 
 _NUMBERS = [0, 1, 2, 7, 127, 128, 255, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**64 - 1]
 _WORDS = (
@@ -120,3 +122,36 @@ def _put_odd(tree: Any, rng: random.Random) -> None:
         node.insert(key, copy.deepcopy(node[key]))
     else:
         node[str(rng.choice(_ODD_VALUES))[:20]] = copy.deepcopy(node[key])
+
+
+def damage_zip(data: bytes, rng: random.Random, others: list[bytes]) -> bytes:
+    """A zip whose bytes are damaged, or, more often, a whole one of damaged or odd members."""
+    if rng.random() < 0.3:
+        return damage_bytes(data, rng, others)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    damaged: set[str] = set()
+    for _ in range(rng.choice((1, 1, 2))):
+        name = rng.choice(sorted(members))
+        kind = rng.randrange(8)
+        if kind == 0:
+            damaged.add("project.json")
+            members["../" * rng.randrange(4) + rng.choice(("x", "project.json", "/x"))] = b"{}"
+        elif kind == 1 and len(members) > 1:
+            del members[name]
+        elif kind == 2:
+            damaged.add(name)
+            members[name] = bytes(rng.choice((0, 1, 1 << 23)))
+        elif name.endswith(".json") and kind < 7 and name not in damaged:
+            damaged.add(name)
+            members[name] = damage_json(members[name], rng, others)
+            if rng.random() < 0.1:
+                members[name] = members[name].replace(b"{", b"{" * 5000, 1)
+        else:
+            damaged.add(name)
+            members[name] = damage_bytes(members[name], rng, others)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", rng.choice((0, 8))) as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return stream.getvalue()

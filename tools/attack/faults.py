@@ -229,6 +229,16 @@ def _table(folder: Path, n: int) -> None:
     write_npy(folder / "map.npy", np.full((50, 60), n, np.float32))
 
 
+def _project(folder: Path, n: int) -> None:
+    from filterlab.progress import run_job
+    from filterlab.workbench.filter_bench import FilterBench
+    from filterlab.workbench.project import Project, ProjectPicture, write_job
+
+    pixels = np.random.default_rng(n).random((60, 70, 3), np.float32)
+    picture = {"filters": ProjectPicture("pixels", "noise", pixels)}
+    run_job(write_job(Project(FilterBench().session(), None, picture), folder / "a.filterlab"))
+
+
 WRITERS: dict[str, Callable[[Path, int], None]] = {
     "net": _net_pair,
     "hdf5": _hdf5,
@@ -241,6 +251,7 @@ WRITERS: dict[str, Callable[[Path, int], None]] = {
     "session": _session,
     "own model": _own_model,
     "map": _table,
+    "project": _project,
 }
 
 

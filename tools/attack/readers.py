@@ -18,7 +18,7 @@ import numpy as np
 import filterlab.caffe as caffe
 from filterlab import paths
 from filterlab.caffe.proto import caffe_pb2
-from tools.attack.damage import damage_bytes, damage_json, damage_text
+from tools.attack.damage import damage_bytes, damage_json, damage_text, damage_zip
 
 __all__ = ["READERS", "Reader"]
 
@@ -447,6 +447,54 @@ def _read_download_note(path: Path) -> None:
     download._read_note(part)
 
 
+# Projects
+
+
+def _projects() -> Good:
+    from filterlab.progress import run_job
+    from filterlab.workbench import project
+    from filterlab.workbench.filter_bench import FilterBench
+    from filterlab.workbench.heatmap_bench import HeatmapBench
+    from filterlab.zoo.catalogue import get
+
+    rng = np.random.default_rng(6)
+    filters, heatmap = FilterBench(), HeatmapBench(get("pocket"))
+    filters.set_mode("three")
+    pixels = project.ProjectPicture("pixels", "noise", rng.random((6, 7, 3), np.float32))
+    grey = project.ProjectPicture("pixels", "grey", np.eye(9, dtype=np.float32))
+    pictures = {"filters": pixels, "heatmap": grey}
+    task = project.Task("Find the cat", "Paint a kernel.", "edges", ("filters.size",))
+    both = project.Project(
+        filters.session(), project.heatmap_part(heatmap.state), pictures, {"tab": "filters"}, task
+    )
+    made: Good = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, whole in (
+            ("both.filterlab", both),
+            ("one.filterlab", project.Project(filters.session())),
+        ):
+            path = run_job(project.write_job(whole, Path(folder, name)))
+            made[name] = path.read_bytes()
+    return made
+
+
+def _read_project(path: Path) -> None:
+    from filterlab.progress import run_job
+    from filterlab.workbench.filter_bench import FilterBench
+    from filterlab.workbench.heatmap_state import from_session
+    from filterlab.workbench.project import read_job
+    from filterlab.zoo.catalogue import get
+
+    project = run_job(read_job(path))
+    for part, picture in project.pictures.items():
+        if picture.file is not None:
+            raise AssertionError(f"{part}: a project of a stranger's names a file")
+        picture.load()
+    if project.filters is not None:
+        FilterBench().restore(project.filters)
+    from_session(project.heatmap, get("pocket"))
+
+
 # Pictures
 
 
@@ -520,6 +568,7 @@ READERS = {
     "library": Reader(_library, damage_json, _read_library, never_raises=True),
     "catalogue": Reader(_catalogue, damage_text, _read_catalogue),
     "pictures": Reader(_pictures, damage_bytes, _read_picture, _LARGE),
+    "project": Reader(_projects, damage_zip, _read_project, _LARGE),
     "settings": Reader(_settings, damage_json, _read_settings, never_raises=True),
     "session": Reader(_session, damage_json, _read_session, never_raises=True),
     "own models": Reader(_own_models, damage_json, _read_own_models, never_raises=True),
