@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filterlab.caffe.files import set_aside
+from filterlab.caffe.files import set_aside, sweep
 from filterlab.gui.plain_json import read_plain, write_plain
 from filterlab.pictures import write_picture
 from filterlab.zoo.locks import Held, locked
@@ -205,7 +205,12 @@ class Sessions:
         self._old = folder / _FILE
 
     def claim(self) -> Session:
-        """The newest session that nobody has open, else a new one."""
+        """The newest session that nobody has open, else a new one.
+
+        What killed windows left half-written is swept first.
+        """
+        for folder in (self.folder.parent, *self._folders()):
+            sweep(folder)
         for left in self.left():
             session = self.take(left)
             if session is not None:

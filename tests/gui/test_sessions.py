@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -395,3 +396,23 @@ def test_edits_before_the_first_picture_is_there_are_undone_one_by_one(
     desk.rebuild()
     assert desk.window.tab("filters").bench.redo() == "Set cell"
     assert bench.picture.title == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="tells living processes as POSIX does")
+def test_what_killed_windows_left_half_written_is_swept_at_the_start(
+    open_desk: Any, tmp_path: Path
+) -> None:
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    ).stdout.strip()
+    data = paths.data_dir()
+    folder = data / "sessions" / "20260101-120000-abcdef"
+    folder.mkdir(parents=True)
+    (folder / "session.json").write_text("{}")
+    dead = [data / f".settings.json.{gone}-x.part", folder / f".session.json.{gone}-y.part"]
+    ours = folder / f".session.json.{os.getpid()}-z.part"
+    for path in (*dead, ours):
+        path.write_text("half")
+        os.utime(path, (1e9, 1e9))
+    open_desk()
+    assert [path.exists() for path in (*dead, ours)] == [False, False, True]

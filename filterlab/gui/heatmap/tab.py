@@ -63,6 +63,8 @@ class HeatmapTab(Tab):
         self.started = False
         self.first_source = Source(sample=COMPOSED)
         self._copy: Kept | None = None
+        #: The last session's picture, if it is not where it was.
+        self._moved: Source | None = None
         self.drawing: Drawing | None = None
         self._drawn_of: tuple[Any, ...] = ()
         #: The map that is filling in, with its pyramid; None when nothing is.
@@ -226,6 +228,13 @@ class HeatmapTab(Tab):
         self.runs.stop_live()
 
     def _open_first(self) -> None:
+        if self._moved is not None:
+            path = Path(self._moved.path)
+            self.show_error(
+                tr(
+                    "{name} is not in {folder} any more; open it again. A sample stands in for it."
+                ).format(name=path.name, folder=path.parent)
+            )
         if self._copy is None:
             self.pictures.open(self.first_source)
             return
@@ -647,7 +656,11 @@ class HeatmapTab(Tab):
     # State
 
     def save_state(self) -> dict[str, Any]:
-        if self.bench.shown is None:
+        shown = self.bench.shown
+        if self._moved is not None and (shown is None or shown.source == self.first_source):
+            # It may be on a disk that is not there today.
+            return {**self.bench.session(), **_place(self._moved)}
+        if shown is None:
             return {**self.bench.session(), **_place(self.first_source)}
         return self.bench.session()
 
@@ -667,6 +680,7 @@ class HeatmapTab(Tab):
             restored = replace(restored, chosen=(), second=(), pins=())
         # The net is cast anew where that takes no download and no drawing of random weights.
         self.bench.restore(replace(restored, operated=restored.operated and model.ready))
+        self._moved = None
         self.first_source, self._copy = self._source_of(source, state)
         # Behind another tab it can wait until it is looked at.
         self.started = False
@@ -684,7 +698,7 @@ class HeatmapTab(Tab):
         if source.sample in {s.name for s in samples()}:
             return Source(sample=source.sample), None
         if source.path:
-            self.left_out = ["path"]
+            self._moved = source
         return Source(sample=COMPOSED), None
 
     # Projects
@@ -719,7 +733,7 @@ class HeatmapTab(Tab):
                 ).format(name=known, other=model.title)
             )
         self.bench.restore(replace(restored, operated=restored.operated and model.ready))
-        self.first_source, self._copy = Source(sample=COMPOSED), None
+        self.first_source, self._copy, self._moved = Source(sample=COMPOSED), None, None
         if given is not None and given.pixels is not None:
             self.first_source = Source(array_name=given.name or tr("picture"))
             self._copy = given.pixels
@@ -743,7 +757,7 @@ class HeatmapTab(Tab):
         return {
             **self.save_state(),
             "live": self.bench,
-            "first": (self.first_source, self._copy),
+            "first": (self.first_source, self._copy, self._moved),
             "started": self.started,
             "current": self.cells.current,
             "export": self.export.rest(),
@@ -751,7 +765,7 @@ class HeatmapTab(Tab):
 
     def take_over(self, state: dict[str, Any]) -> None:
         self.bench.take_over(state["live"])
-        self.first_source, self._copy = state["first"]
+        self.first_source, self._copy, self._moved = state["first"]
         self.started = bool(state["started"]) and self.bench.shown is not None
         self.models.list()
         self._show_all()

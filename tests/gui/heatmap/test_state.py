@@ -118,6 +118,39 @@ def test_a_torn_state_is_passed_over(tab, settled, state) -> None:
     assert tab.bench.request.cells == 0
 
 
+def test_a_picture_that_moved_is_said_and_looked_for_again(
+    qtbot: QtBot, ready, settled, tmp_path, bright
+) -> None:
+    path = tmp_path / "rose.png"
+    write_picture(path, bright.picture((8, 8)))
+    ready.pictures.open(Source(path=str(path)))
+    settled(ready)
+    state = ready.save_state()
+    path.rename(tmp_path / "elsewhere.png")
+    for number in range(3):
+        again = HeatmapTab(Settings())
+        qtbot.addWidget(again)
+        said: list[str] = []
+        again.message.connect(lambda text, level, said=said: said.append(text))
+        again.restore_state(state)
+        assert again.left_out == [], "the session is not damaged"
+        again.activated()
+        settled(again)
+        if number == 2:
+            assert again.bench.shown.source.path == str(path), "it is back"
+            assert not any("any more" in text for text in said)
+        else:
+            assert again.bench.shown.source.sample == "composed"
+            assert said[0] == (
+                f"rose.png is not in {tmp_path} any more; open it again. A sample stands in for it."
+            )
+            state = again.save_state()
+            assert state["path"] == str(path)
+        again.shutdown()
+        if number == 1:
+            (tmp_path / "elsewhere.png").rename(path)
+
+
 def test_a_pasted_picture_is_found_again(
     qtbot: QtBot, ready, settled, tmp_path, bright, open_array
 ) -> None:
