@@ -394,7 +394,7 @@ class Runner:
 
     def __init__(self, folder: Path, config: dict[str, Any], part: str = "") -> None:
         self._folder, self._config = folder, config
-        self.tree = folder / f"tree{part}"
+        self.tree = (folder / f"tree{part}").resolve()
         self._part = part
         self._results = folder / "results.jsonl"
         if "forkserver" in multiprocessing.get_all_start_methods():

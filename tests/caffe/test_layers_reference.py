@@ -162,6 +162,33 @@ def test_pad_along_one_axis_clips_both() -> None:
         assert net.blobs["y"].data.item() == pytest.approx(top)
 
 
+@pytest.mark.parametrize("along", ["h", "w"])
+@pytest.mark.parametrize("stride", [2, 3, 50])
+def test_pooling_padded_along_one_axis_only(along: str, stride: int) -> None:
+    """The shape by Caffe's own lines (pooling_layer.cpp), the values window by window."""
+    height, width, kernel = 7, 8, 3
+    pad = {"h": (1, 0), "w": (0, 1)}[along]
+    x = normal(1, 2, height, width)
+    counts = []
+    for size, margin in zip((height, width), pad):
+        count = math.ceil((size + 2 * margin - kernel) / stride) + 1
+        if (count - 1) * stride >= size + margin:
+            count -= 1
+        counts.append(count)
+    sizes = f"kernel_size: {kernel} stride: {stride} pad_h: {pad[0]} pad_w: {pad[1]}"
+    for method in ("MAX", "AVE"):
+        net = run(layer("Pooling", f"pooling_param {{ pool: {method} {sizes} }}"), x=x)
+        found = net.blobs["y"].data
+        assert found.shape == (1, 2, *counts)
+        for c, i, j in itertools.product(range(2), *(range(k) for k in counts)):
+            y0, x0 = i * stride - pad[0], j * stride - pad[1]
+            y1, x1 = min(y0 + kernel, height + pad[0]), min(x0 + kernel, width + pad[1])
+            values = x[0, c, max(y0, 0) : min(y1, height), max(x0, 0) : min(x1, width)]
+            area = (y1 - y0) * (x1 - x0)
+            wanted = values.max() if method == "MAX" else values.sum() / area
+            assert found[0, c, i, j] == pytest.approx(float(wanted), abs=1e-5)
+
+
 @pytest.mark.parametrize(("height", "width", "pad"), [(2, 2, 0), (2, 5, 0), (2, 3, 1)])
 def test_pooling_a_blob_smaller_than_its_kernel(height: int, width: int, pad: int) -> None:
     """Rounding up, BVLC still finds one window, which ends where the blob ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,3 +115,35 @@ def test_help_comes_without_the_engine(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
     assert done.stdout.decode().splitlines()[-1] == "0 False"
+
+
+def test_ctrl_c_ends_a_command_with_its_own_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """130, as shells know it: 128 and the signal's number."""
+    from filterlab.cli import info
+
+    monkeypatch.setattr(info, "run", lambda _: signal.raise_signal(signal.SIGINT))
+    assert main(["info", str(tmp_path / "net.prototxt")]) == 130
+    assert capsys.readouterr().err == "filterlab: stopped\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal is no exit status there")
+def test_the_third_ctrl_c_ends_a_window_that_does_not_listen() -> None:
+    code = (
+        "import signal\n"
+        "from qtpy.QtCore import QCoreApplication\n"
+        "from filterlab.gui.ending import Ending\n"
+        "app = QCoreApplication([])\n"
+        "ending = Ending()\n"
+        "for n in range(3):\n"
+        "    print(n, flush=True)\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "print('still here', flush=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+    )  # fmt: skip
+    assert done.returncode == 130
+    assert done.stdout.split() == ["0", "1", "2"]

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
+import filterlab.caffe as caffe
+from filterlab.caffe.prototxt import parse_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.agreement import Agreement
 from filterlab.surgery.cost import Cost, amount, check_memory, duration, estimate, fits, layer_work
@@ -24,6 +26,7 @@ from filterlab.surgery.maps import FIRST, OTHERS, PALETTE, SECOND, thumbnail, wi
 from filterlab.surgery.overlay import Layer, Style, colormap, compose, stretch_error, table
 from filterlab.surgery.report import report_html
 from filterlab.surgery.sliding import Sliding
+from filterlab.surgery.spatial import SpatialGraph
 from filterlab.surgery.transplant import Transplanted
 
 
@@ -79,6 +82,21 @@ def test_a_huge_picture_is_averaged_before_it_is_resized() -> None:
             resize(picture, (10, 10)), resize(averaged, (10, 10)), atol=1e-6, err_msg=str(shape)
         )
     assert resize(rng.random((50, 30, 3), np.float32), (10, 12)).shape == (10, 12, 3)
+
+
+@pytest.mark.parametrize("pad", [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("size", [(30, 41), (31, 40), (33, 33)])
+def test_sizes_behind_a_pooling_are_the_nets(pad: tuple[int, int], size: tuple[int, int]) -> None:
+    """Caffe drops a last window along both axes where either is padded; one must know."""
+    text = """
+    layer { name: "data" type: "Input" top: "data"
+      input_param { shape { dim: 1 dim: 1 dim: %d dim: %d } } }
+    layer { name: "pool" type: "Pooling" bottom: "data" top: "pool"
+      pooling_param { kernel_size: 2 stride: 5 pad_h: %d pad_w: %d } }
+    """ % (*size, *pad)  # noqa: UP031 - braces are the text's own
+    param = parse_net(text)
+    net = caffe.Net(param, caffe.TEST)
+    assert SpatialGraph(param).sizes(*size)["pool"] == tuple(net.blobs["pool"].shape[2:])
 
 
 # --- what a run costs -----------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class Site:
     answers: list[int] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     redirects: dict[str, str] = field(default_factory=dict)
-    wrong_range: bool = False
+    wrong_range: int = 0  # by how much its answers begin elsewhere than asked
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     sent: list[int] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= len(body):
                 self._head(416, {"Content-Length": "0", "Content-Range": f"bytes */{len(body)}"})
                 return
-            first = start + 1 if site.wrong_range else start
+            first = start + site.wrong_range
             headers["Content-Range"] = f"bytes {first}-{len(body) - 1}/{len(body)}"
         if site.chunked:
             headers["Transfer-Encoding"] = "chunked"
