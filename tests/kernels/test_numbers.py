@@ -263,9 +263,23 @@ def test_tables_of_any_country(text: str, rows: list[list[float]] | None) -> Non
         np.testing.assert_array_equal(parse_block(text), np.array(rows, np.float32))
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1,2\n3", "row 2 has 1 value, row 1 has 2"),
+        ("1\t\t2\n3", "row 1, column 2 is empty"),
+        ("0,5 0,25\n1,5", "row 2 has 1 value, row 1 has 2"),
+    ],
+)
+def test_a_line_of_another_kind_is_named(text: str, said: str) -> None:
+    with pytest.raises(FilterLabError, match=said):
+        parse_block(text)
+
+
 def test_an_extra_semicolon_is_named_by_its_row() -> None:
-    with pytest.raises(FilterLabError, match="row 2 has no values"):
-        parse_block("1 2;;3 4")
+    for text, row in (("1 2;;3 4", 2), ("1 2;3 4;;5 6", 3)):
+        with pytest.raises(FilterLabError, match=f"row {row} has no values"):
+            parse_block(text)
 
 
 def test_the_pixel_in_the_corner_is_explained_at_full_size() -> None:
