@@ -110,8 +110,16 @@ class Desk(QObject):
         self.autosave: Autosave | None = None
         i18n.set_language(i18n.preferred_language(self.settings.text("language")))
         self._theme = preferred_theme(app, self.settings.text("theme"))
-        theme.apply(app, self._theme)
+        self._dress()
         self.window = self._build()
+
+    def _dress(self) -> None:
+        """Theme, text size and motion as they are set."""
+        chosen = self.settings.text("theme")
+        theme.set_text_size(self.app, self.settings.text("text_size"))
+        theme.apply(self.app, chosen if chosen in theme.THEMES else self._theme)
+        motion = {"reduced": True, "full": False}
+        theme.set_reduced_motion(motion.get(self.settings.text("motion")))
 
     def _build(self) -> Any:
         # Imported late: it brings pyqtgraph, which must find our excepthook.
@@ -226,8 +234,7 @@ class Desk(QObject):
         old = self.window
         state, geometry, shown = old.hand_over(), old.saveGeometry(), old.isVisible()
         old.shutdown()
-        chosen = self.settings.text("theme")
-        theme.apply(self.app, chosen if chosen in theme.THEMES else self._theme)
+        self._dress()
         self.window = self._build()
         self.window.restoreGeometry(geometry)
         self.window.resize(old.size())

@@ -34,6 +34,7 @@ from filterlab.gui.placing import fitted, margins
 from filterlab.gui.project_commands import ProjectCommands, is_project
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
+from filterlab.gui.stage.scene import Scene
 from filterlab.gui.tab import MenuItems, Tab
 from filterlab.gui.tab_actions import TabActions
 from filterlab.gui.tabs import tab_classes
@@ -117,7 +118,11 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.pages, 1)
         self.strip = MessageStrip(central)
         layout.addWidget(self.strip)
-        self.setCentralWidget(central)
+        #: The tabs, and whatever scene stands in their place.
+        self.screens = QStackedWidget(self)
+        self.screens.addWidget(central)
+        self.setCentralWidget(self.screens)
+        self.scene: Scene | None = None
         self._message_of: Tab | None = None
 
         self.tabs: list[Tab] = []
@@ -171,6 +176,18 @@ class MainWindow(QMainWindow):
         self.help_action = QAction(tr("Help on this tab"), self)
         self.help_action.setShortcut("F1")
         self.help_action.triggered.connect(self.show_help)
+        self.stage_action = QAction(tr("Stage, for a room"), self)
+        self.stage_action.setShortcut("F5")
+        self.stage_action.setData("stage")
+        self.show_me_action = QAction(tr("Show me"), self)
+        self.show_me_action.setShortcut("Ctrl+F5")
+        self.show_me_action.setData("show me")
+        for action in (self.stage_action, self.show_me_action):
+            action.triggered.connect(self._on_scene)
+        self.motion_action = QAction(tr("Reduce motion"), self)
+        self.motion_action.setCheckable(True)
+        self.motion_action.setChecked(theme.reduced_motion())
+        self.motion_action.triggered.connect(self._set_reduced_motion)
         self.about_action = QAction(tr("About FilterLab"), self)
         self.about_action.triggered.connect(self._show_about)
         self.cancel_action = QAction(tr("Cancel"), self)
@@ -184,6 +201,8 @@ class MainWindow(QMainWindow):
             self.quit_action,
             self.full_screen_action,
             self.help_action,
+            self.stage_action,
+            self.show_me_action,
         ):
             self.addAction(action)
 
@@ -202,7 +221,13 @@ class MainWindow(QMainWindow):
         self._recent_menu.aboutToShow.connect(self._fill_recent)
         self._theme_menu = QMenu(tr("Theme"), self)
         group = QActionGroup(self)
-        for name, text in (("light", tr("Light")), ("dark", tr("Dark"))):
+        names = {
+            "light": tr("Light"),
+            "dark": tr("Dark"),
+            "contrast-light": tr("High contrast, light"),
+            "contrast-dark": tr("High contrast, dark"),
+        }
+        for name, text in names.items():
             action = QAction(text, self)
             action.setCheckable(True)
             action.setChecked(theme.current().name == name)
@@ -220,6 +245,17 @@ class MainWindow(QMainWindow):
             languages.addAction(action)
             self._language_menu.addAction(action)
         languages.triggered.connect(self._on_language)
+        self._text_menu = QMenu(tr("Text size"), self)
+        sizes = QActionGroup(self)
+        titles = {"normal": tr("Normal"), "large": tr("Large"), "room": tr("Room")}
+        for name in theme.TEXT_SIZES:
+            action = QAction(titles[name], self)
+            action.setCheckable(True)
+            action.setChecked(theme.text_size() == name)
+            action.setData(name)
+            sizes.addAction(action)
+            self._text_menu.addAction(action)
+        sizes.triggered.connect(self._on_text_size)
 
     def menuBar(self) -> QMenuBar:
         """The menus, which stand in the header's row."""
@@ -234,6 +270,7 @@ class MainWindow(QMainWindow):
         tab.undo_changed.connect(self._update_undo)
         tab.opened.connect(self._on_opened)
         tab.menus_changed.connect(self._fill_menus)
+        tab.scene_wanted.connect(self.show_scene)
 
     # Tabs
 
@@ -282,10 +319,14 @@ class MainWindow(QMainWindow):
                 (),
                 (
                     None,
+                    *self._scene_actions(),
+                    None,
                     *self.tab_actions.all,
                     None,
                     self._language_menu,
                     self._theme_menu,
+                    self._text_menu,
+                    self.motion_action,
                     self.full_screen_action,
                 ),
             ),
@@ -409,6 +450,53 @@ class MainWindow(QMainWindow):
         if isinstance(action, QAction):
             self.open_paths([str(action.data())])
 
+    # What fills the whole window
+
+    def _scene_actions(self) -> list[QAction]:
+        """The scenes of the tab in front, under their names; the others' keys do nothing."""
+        found = self._current.scenes() if self._current is not None else {}
+        actions = []
+        for action in (self.stage_action, self.show_me_action):
+            text = found.get(action.data(), "")
+            action.setEnabled(bool(text))
+            if text:
+                action.setText(text)
+                actions.append(action)
+        return actions
+
+    def _on_scene(self) -> None:
+        self.show_scene(str(self.sender().data()))
+
+    def show_scene(self, key: str) -> None:
+        """Put a scene of the tab in front in the place of everything."""
+        if self._current is None or self.scene is not None:
+            return
+        scene = self._current.make_scene(key, self.screens)
+        if scene is None:
+            return
+        self.scene = scene
+        scene.left.connect(self.leave_scene)
+        # Keys that change the tab would change it behind the scene.
+        for action in self.tab_actions.all:
+            action.setEnabled(False)
+        self.screens.addWidget(scene)
+        self.screens.setCurrentWidget(scene)
+        scene.setFocus(Qt.OtherFocusReason)
+
+    def leave_scene(self) -> None:
+        """Show the tabs again."""
+        scene, self.scene = self.scene, None
+        if scene is None:
+            return
+        scene.shutdown()
+        self.screens.setCurrentIndex(0)
+        self.screens.removeWidget(scene)
+        scene.deleteLater()
+        for action in self.tab_actions.all:
+            action.setEnabled(True)
+        if self._current is not None:
+            self._current.setFocus(Qt.OtherFocusReason)
+
     # Messages, help, keys
 
     def show_error(self, sentence: str) -> None:
@@ -432,6 +520,8 @@ class MainWindow(QMainWindow):
         if text or self._message_of in (None, tab):
             self._message_of = tab
             self.strip.show_message(text, level)
+            if text and self.scene is not None:
+                self.scene.tell(text)
 
     def _show_hint(self) -> None:
         tab = self._current
@@ -499,10 +589,23 @@ class MainWindow(QMainWindow):
         self.set_theme(str(action.data()))
 
     def set_theme(self, name: str) -> None:
-        """Switch between light and dark; the window is rebuilt around its state."""
+        """Switch to another theme; the window is rebuilt around its state."""
         if name != theme.current().name:
             self.settings.set_text("theme", name)
             self.rebuild_requested.emit()
+
+    def _on_text_size(self, action: QAction) -> None:
+        self.set_text_size(str(action.data()))
+
+    def set_text_size(self, name: str) -> None:
+        """Another of the text sizes; the window is rebuilt around its state."""
+        if name != theme.text_size():
+            self.settings.set_text("text_size", name)
+            self.rebuild_requested.emit()
+
+    def _set_reduced_motion(self, on: bool) -> None:
+        self.settings.set_text("motion", "reduced" if on else "full")
+        theme.set_reduced_motion(on)
 
     # State and closing
 
@@ -557,6 +660,7 @@ class MainWindow(QMainWindow):
         if self._shut:
             return
         self._shut = True
+        self.leave_scene()
         self.projects.shutdown()
         for tab in self.tabs:
             tab.shutdown()

@@ -14,6 +14,7 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
+from filterlab.gui.stage.scene import Scene
 from filterlab.workbench.project import ProjectPicture
 
 __all__ = [
@@ -65,6 +66,7 @@ class Tab(QWidget):
     opened(str) : a file was opened; it joins the recent ones
     menus_changed() : the tab's actions have changed
     hint_changed() : what ``hint`` or ``as_code`` returns has changed
+    scene_wanted(str) : show a scene in the place of the whole window, see :meth:`make_scene`
     """
 
     message = Signal(str, str)
@@ -72,6 +74,7 @@ class Tab(QWidget):
     opened = Signal(str)
     menus_changed = Signal()
     hint_changed = Signal()
+    scene_wanted = Signal(str)
 
     #: The key under which the tab's state is kept.
     name: ClassVar[str] = ""
@@ -112,6 +115,14 @@ class Tab(QWidget):
 
     def deactivated(self) -> None:
         """Another tab has come to the front: stop cameras and animations."""
+
+    def scenes(self) -> dict[str, str]:
+        """What can fill the whole window: a key, such as ``"stage"``, to its name in the menu."""
+        return {}
+
+    def make_scene(self, key: str, parent: QWidget) -> Scene | None:
+        """A scene by its key; None if there is nothing to show yet, which is then said."""
+        return None
 
     # Undo
 

@@ -1,4 +1,4 @@
-"""How the window looks: Fusion with a palette of our own, light and dark, in steps of 8 pixels."""
+"""How the window looks: Fusion with a palette of our own, four themes, in steps of 8 pixels."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
-from qtpy.QtWidgets import QApplication, QLabel, QProxyStyle
+from qtpy.QtWidgets import QApplication, QLabel, QProxyStyle, QStyle
 
 from filterlab import paths
 
 __all__ = [
+    "CONTRAST_DARK",
+    "CONTRAST_LIGHT",
     "DARK",
     "LIGHT",
     "STEP",
+    "TEXT_SIZES",
     "THEMES",
     "Theme",
     "apply",
@@ -22,7 +25,11 @@ __all__ = [
     "current",
     "font",
     "line_height",
+    "reduced_motion",
     "scale",
+    "set_reduced_motion",
+    "set_text_size",
+    "text_size",
 ]
 
 #: The unit of spacing, in device-independent pixels.
@@ -61,7 +68,12 @@ class Theme:
     @property
     def dark(self) -> bool:
         """Whether this is a dark theme."""
-        return self.name == "dark"
+        return self.name.endswith("dark")
+
+    @property
+    def contrast(self) -> bool:
+        """Whether this is a theme of high contrast."""
+        return self.name.startswith("contrast")
 
 
 LIGHT = Theme(
@@ -98,14 +110,92 @@ DARK = Theme(
     warning="#F0C060",
     good="#7FD49A",
 )
-THEMES = {"light": LIGHT, "dark": DARK}
+CONTRAST_LIGHT = Theme(
+    name="contrast-light",
+    surface="#FFFFFF",
+    backdrop="#FFFFFF",
+    well="#C9CDD4",
+    text="#000000",
+    muted="#2E3238",
+    line="#5E646E",
+    hover="#DCE6FA",
+    accent="#0B3FA8",
+    on_accent="#FFFFFF",
+    accent_text="#0B3FA8",
+    selection="#DCE6FA",
+    error="#8E0F0A",
+    warning="#5C3C00",
+    good="#0B4F22",
+)
+CONTRAST_DARK = Theme(
+    name="contrast-dark",
+    surface="#000000",
+    backdrop="#000000",
+    well="#26282C",
+    text="#FFFFFF",
+    muted="#D6DAE2",
+    line="#9AA1AD",
+    hover="#22345C",
+    accent="#9CC4FF",
+    on_accent="#000000",
+    accent_text="#B8D5FF",
+    selection="#22345C",
+    error="#FFB9B3",
+    warning="#FFD98A",
+    good="#A5F0BE",
+)
+THEMES = {theme.name: theme for theme in (LIGHT, DARK, CONTRAST_LIGHT, CONTRAST_DARK)}
+
+#: The sizes that the program's text can have.
+TEXT_SIZES = ("normal", "large", "room")
+_LARGER = {"normal": 1.0, "large": 1.25, "room": 1.6}
+#: Points up to which text is made larger; who has a larger font has chosen it.
+_MOST_POINTS = 18.0
 
 _current = LIGHT
+_system_points = _given_points = 0.0
+_text_size = "normal"
+_reduced_motion: bool | None = None
 
 
 def current() -> Theme:
     """The theme in use."""
     return _current
+
+
+def text_size() -> str:
+    """The size of the program's text in use, one of :data:`TEXT_SIZES`."""
+    return _text_size
+
+
+def set_text_size(app: QApplication, name: str) -> None:
+    """Make the program's text larger than the desktop's, up to 18 points."""
+    global _system_points, _given_points, _text_size
+    now = float(app.font().pointSizeF())
+    if abs(now - _given_points) > 1e-6:  # not ours: the desktop's, or another by now
+        _system_points = now
+    _text_size = name if name in TEXT_SIZES else "normal"
+    points = max(_system_points, min(_MOST_POINTS, _system_points * _LARGER[_text_size]))
+    if abs(points - now) > 1e-6:
+        larger = QFont(app.font())
+        larger.setPointSizeF(points)
+        app.setFont(larger)
+    _given_points = float(app.font().pointSizeF())
+
+
+def reduced_motion() -> bool:
+    """Whether nothing is to move: as chosen, else as the desktop has it."""
+    if _reduced_motion is not None:
+        return _reduced_motion
+    style = QApplication.style()
+    duration = style.styleHint(QStyle.SH_Widget_Animation_Duration) if style is not None else 1
+    return int(duration) == 0
+
+
+def set_reduced_motion(on: bool | None) -> None:
+    """Let nothing move, or everything; None: as the desktop has it."""
+    global _reduced_motion
+    _reduced_motion = on
 
 
 def code_font() -> QFont:
@@ -170,7 +260,7 @@ def _palette(theme: Theme) -> QPalette:
 
 
 def _style_sheet(t: Theme) -> str:
-    art = paths.resource("icons", t.name).as_posix()
+    art = paths.resource("icons", "dark" if t.dark else "light").as_posix()
     return f"""
     QMainWindow, QDialog {{ background: {t.backdrop}; }}
     QMenuBar {{ background: {t.surface}; color: {t.text}; padding: 0 8px; }}
@@ -291,7 +381,7 @@ _style: PlainStyle | None = None
 
 
 def apply(app: QApplication, name: str) -> Theme:
-    """Give the application a theme (``"light"`` or ``"dark"``) and return it."""
+    """Give the application a theme, one of :data:`THEMES`, and return it."""
     global _current, _style
     _current = THEMES[name]
     if not isinstance(_style, PlainStyle):

@@ -25,6 +25,7 @@ from filterlab.gui.filters.layout import FiltersLayout
 from filterlab.gui.filters.look import Frame, Look, full_frame_job, make_frame
 from filterlab.gui.filters.panel import PAGES, BottomPanel
 from filterlab.gui.filters.pointing import Pointer
+from filterlab.gui.filters.room import Room
 from filterlab.gui.filters.sources import Source, Sources, neighbour
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
@@ -32,6 +33,7 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
+from filterlab.gui.stage.scene import Scene
 from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, ProjectPart, Tab
 from filterlab.surgery.convolve import Picture
 from filterlab.surgery.kernels.library import KernelLibrary
@@ -109,6 +111,7 @@ class FiltersTab(Tab):
             self.set_channel,
             self,
         )
+        self.room = Room(self.desk, stage, self.pointer, bottom, self)
         self.drawing = Drawing(self.desk, stage.views[0], panel, self.make_runner(), self)
         self.actions_ = FilterActions(
             self.make_action,
@@ -203,6 +206,16 @@ class FiltersTab(Tab):
     def menu_actions(self) -> dict[str, MenuItems]:
         return self.actions_.menus()
 
+    def scenes(self) -> dict[str, str]:
+        return self.room.scenes()
+
+    def make_scene(self, key: str, parent: QWidget) -> Scene | None:
+        if not self.bench.picture.title:
+            return None
+        # A walk or a camera would go on behind it.
+        self.pointer.pause()
+        return self.room.make(key, parent)
+
     # The bench has changed
 
     def _on_change(self, change: Change) -> None:
@@ -247,6 +260,7 @@ class FiltersTab(Tab):
         self.stage.show_frame(frame, reports)
         self.bottom.show_frame(frame, reports)
         self.pointer.outputs_changed()
+        self.room.frame_shown()
         return True
 
     def _on_frame_failed(self, sentence: str) -> None:

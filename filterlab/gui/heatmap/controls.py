@@ -98,6 +98,8 @@ class Controls(QWidget):
         self._build_size()
         self.view_button = self._button(tr("View"), "settings", menu=True)
         self.view_button.setToolTip(tr("How the map is shown"))
+        self.stage_button = self._button(tr("Stage"), "stage")
+        self.stage_button.setToolTip(tr("The picture alone, for a room: F5"))
         row = QHBoxLayout(self)
         row.setContentsMargins(2 * theme.STEP, 0, 2 * theme.STEP, 0)
         row.setSpacing(theme.STEP)
@@ -118,6 +120,7 @@ class Controls(QWidget):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self.view_button)
+        row.addWidget(self.stage_button)
         high = max(_HIGH, theme.line_height(self.fontMetrics()) + 12)
         for widget in (
             self.model_combo,
@@ -128,6 +131,7 @@ class Controls(QWidget):
             self.density_combo,
             self.method_combo,
             self.view_button,
+            self.stage_button,
         ):
             widget.setFixedHeight(high)
         self.setFixedHeight(high + 2 * theme.STEP)
@@ -345,7 +349,7 @@ class Controls(QWidget):
         metrics = self.cells_text.fontMetrics()
         self.cells_text.setMinimumWidth(metrics.horizontalAdvance("88 × 66") + 2)
         style = Qt.ToolButtonIconOnly if narrow else Qt.ToolButtonTextOnly
-        for button in (self.open_button, self.sample_button):
+        for button in (self.open_button, self.sample_button, self.stage_button):
             button.setToolButtonStyle(style)
 
 

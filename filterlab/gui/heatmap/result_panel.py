@@ -86,7 +86,7 @@ class ResultPanel(QWidget):
 
     Signals
     -------
-    pressed(str) : the filled button, by what it does: "transplant" or "get"
+    pressed(str) : the filled button, by what it does: "transplant", "get" or "show me"
     save_requested() : Save net
     account_requested() : the proof was clicked; check_requested() : the truth meter was
     """
@@ -140,10 +140,10 @@ class ResultPanel(QWidget):
         self.meter.setVisible(self.meter.told and not low)
 
     def offer(self, what: str, text: str, told: str = "", enabled: bool = True) -> None:
-        """The filled button; none with an empty ``text``. Without it Save net takes its place."""
+        """The filled button; none with an empty ``text``. Behind the surgery Save net joins it."""
         self._what = what
         self.main_button.setText(text)
         self.main_button.setToolTip(told)
         self.main_button.setEnabled(enabled)
         self.main_button.setVisible(bool(text))
-        self.save_button.setVisible(not text)
+        self.save_button.setVisible(what in ("", "show me"))

@@ -23,6 +23,7 @@ from filterlab.gui.heatmap.model_commands import ModelCommands
 from filterlab.gui.heatmap.names import classes_name
 from filterlab.gui.heatmap.panels import Panels
 from filterlab.gui.heatmap.picture_commands import VIDEO_SUFFIXES, PictureCommands
+from filterlab.gui.heatmap.room import Room
 from filterlab.gui.heatmap.runs import Runs
 from filterlab.gui.heatmap.save_commands import SaveCommands
 from filterlab.gui.heatmap.view_popover import ViewPopover
@@ -31,6 +32,7 @@ from filterlab.gui.jobs import Latest
 from filterlab.gui.saying import Say
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
+from filterlab.gui.stage import scene as scenes_
 from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, ProjectPart, Tab
 from filterlab.pictures import COMPOSED, samples
 from filterlab.surgery import overlay
@@ -114,6 +116,7 @@ class HeatmapTab(Tab):
         self.models = ModelCommands(bench, self.runs, self.say, self.controls.set_models, self)
         self.saves = SaveCommands(bench, self.runs, self.export, self.settings, self.say, self)
         self.experiments = Experiments(bench, self.runs, self.cells, self.saves, self.say, self)
+        self.room = Room(bench, self.runs, self.models, self.say, lambda: self.drawing, self)
         self._connect()
 
     def _quiet_runner(self) -> Any:
@@ -136,6 +139,7 @@ class HeatmapTab(Tab):
         controls.density_chosen.connect(self._on_density)
         controls.method_chosen.connect(self._on_method)
         controls.view_button.clicked.connect(self._open_view)
+        controls.stage_button.clicked.connect(lambda: self.scene_wanted.emit("stage"))
         self.popover.changed.connect(self._on_look)
         self.popover.settled.connect(self.bench.seal)
         self.popover.reset_requested.connect(self._reset_look)
@@ -143,7 +147,7 @@ class HeatmapTab(Tab):
         self.classes.chosen_changed.connect(self._on_classes)
         self.cells.changed.connect(self._on_cell)
         self.stage.alone_requested.connect(self._on_alone_number)
-        self.result.pressed.connect(self.models.press)
+        self.result.pressed.connect(self._on_pressed)
         self.result.save_requested.connect(self.saves.save_net)
         self.result.account_requested.connect(self._open_account)
         self.result.check_requested.connect(self._open_check)
@@ -206,6 +210,18 @@ class HeatmapTab(Tab):
 
     def menu_actions(self) -> dict[str, MenuItems]:
         return self._menus
+
+    def scenes(self) -> dict[str, str]:
+        return self.room.scenes()
+
+    def make_scene(self, key: str, parent: QWidget) -> scenes_.Scene | None:
+        return self.room.make(key, parent)
+
+    def _on_pressed(self, what: str) -> None:
+        if what == "show me":
+            self.scene_wanted.emit(what)
+        else:
+            self.models.press(what)
 
     def help_html(self) -> str:
         return words.help_html()
@@ -500,7 +516,12 @@ class HeatmapTab(Tab):
                 told = tr("Turn the fully connected layers into convolutions that share weights")
                 result.offer("transplant", tr("Transplant"), told, not self.runs.busy)
             return
-        result.offer("", "")
+        result.offer(
+            "show me",
+            tr("Show me"),
+            tr("How the classifier became a map, step by step"),
+            bench.maps is not None,
+        )
         verdict, what = proof_line(done)
         best = ", ".join(str(c) for c in done.check.top5_after)
         told = tr("Both nets give the same five best classes: {classes}. Click for more.").format(
@@ -596,6 +617,7 @@ class HeatmapTab(Tab):
         caption.set_legend(words.legend(drawing, self.bench.labels))
         caption.set_mark(words.mark(drawing, self.cells.current))
         self._show_popover()
+        self.room.drawn()
 
     def _show_arrows(self, drawing: Drawing) -> None:
         """Of a stretched map, from where each cell looks to where it is put."""
