@@ -90,7 +90,9 @@ def row_height(widget: QWidget) -> int:
 
 
 class Header(QWidget):
-    """Menus, tabs and language in one row; in a narrow window the tabs take a row of their own.
+    """Menus, tabs and language in one row.
+
+    In a narrow window, and with the text size Room, the tabs take a row of their own.
 
     Where the system owns the menu bar, its place in the row stays empty.
 
@@ -121,10 +123,11 @@ class Header(QWidget):
         tabs = sum(self.tabs.tabSizeHint(k).width() for k in range(self.tabs.count()))
         switch = self.languages.sizeHint()
         right = self.width() - 2 * step - switch.width()
-        self.languages.setGeometry(right, (row - 24) // 2, switch.width(), 24)
+        high = max(24, theme.line_height(self.fontMetrics()) + 4)
+        self.languages.setGeometry(right, (row - high) // 2, switch.width(), high)
         # In the middle of the window; of what the menus leave where these reach so far.
         left = max((self.width() - tabs) // 2, words + step)
-        two_rows = left + tabs > right - step
+        two_rows = theme.text_size() == "room" or left + tabs > right - step
         if two_rows:
             left, words = step, min(words, right - step)
         high = self.menu_bar.sizeHint().height()

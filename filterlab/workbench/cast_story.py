@@ -151,6 +151,9 @@ class CastStory:
         The cell with the best value of the class.
     box : (x0, y0, x1, y1)
         The window that was cut out for ``before``, in pixels of the net's input.
+    exact : bool
+        Whether the map on show was made by asking the classifier window by window, so that its
+        numbers may be others.
     picture : float32 (h, w, 3)
     """
 
@@ -183,6 +186,7 @@ class CastStory:
     placement: Placement
     input_size: tuple[int, int]
     picture_size: tuple[int, int]
+    exact: bool
     picture: Array = field(repr=False)
 
     @property
@@ -474,6 +478,7 @@ def cast_story_job(
         maps.placement,
         maps.input_size,
         maps.picture_size,
+        maps.method == "exact",
         np.asarray(picture, np.float32),
     )
 

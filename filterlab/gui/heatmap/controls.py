@@ -316,6 +316,7 @@ class Controls(QWidget):
     def set_densities(self, offers: Sequence[tuple[str, str, str]], chosen: str) -> None:
         """The densities as (text, key, why not); one with a reason is shown but cannot be taken."""
         _offer(self.density_combo, offers, chosen)
+        self._fit()
 
     def set_methods(self, offers: Sequence[tuple[str, str, str]], chosen: str) -> None:
         """The methods as (text, key, what it is) and the one in use."""
@@ -323,6 +324,7 @@ class Controls(QWidget):
         for row, (_, _, about) in enumerate(offers):
             self.method_combo.setItemData(row, about, Qt.ToolTipRole)
         self.method_combo.setToolTip(str(self.method_combo.currentData(Qt.ToolTipRole) or ""))
+        self._fit()
 
     def _on_density(self, index: int) -> None:
         self.density_chosen.emit(str(self.density_combo.itemData(index)))
@@ -336,21 +338,69 @@ class Controls(QWidget):
         super().resizeEvent(event)
         self._arrange(self.width() < WIDE * theme.scale())
 
-    def _arrange(self, narrow: bool) -> None:
-        if narrow == self._narrow:
+    def _fit(self) -> None:
+        """With large text: labels go before fields, then the fields give."""
+        labels = (self._model_label, self._picture_label, self._cells_label)
+        self._set_widths()
+        for label in labels:
+            label.show()
+        self.view_button.setToolButtonStyle(Qt.ToolButtonTextBesideIcon)
+        self.view_button.setMinimumWidth(self.view_button.sizeHint().width())
+
+        def over() -> int:
+            self.layout().invalidate()
+            return int(self.layout().minimumSize().width()) - self.width()
+
+        if over() <= 0 or self.width() < 320:
             return
-        self._narrow = narrow
+        for label in labels:
+            label.hide()
+        for widget, least in (
+            (self.cells_slider, 40),
+            (self.model_combo, 84),
+            (self.picture_combo, 56),
+        ):
+            left = over()
+            if left > 0:
+                least = round(least * theme.scale())
+                widget.setFixedWidth(max(least, widget.minimumWidth() - left))
+        if over() > 0:
+            self.view_button.setToolButtonStyle(Qt.ToolButtonIconOnly)
+            self.view_button.setMinimumWidth(0)
+        for combo in (self.method_combo, self.density_combo):
+            left = over()
+            if left > 0 and combo.isVisibleTo(self):
+                combo.setFixedWidth(max(round(56 * theme.scale()), combo.minimumWidth() - left))
+
+    def _set_widths(self) -> None:
         for widget, wide, small in (
             (self.model_combo, 164, 148),
             (self.picture_combo, 148, 92),
             (self.cells_slider, 88, 60),
         ):
-            widget.setFixedWidth(round((small if narrow else wide) * theme.scale()))
+            widget.setFixedWidth(round((small if self._narrow else wide) * theme.scale()))
+        for combo in (self.density_combo, self.method_combo):
+            combo.setFixedWidth(_width_for(combo))
+
+    def _arrange(self, narrow: bool) -> None:
+        if narrow == self._narrow:
+            self._fit()
+            return
+        self._narrow = narrow
         metrics = self.cells_text.fontMetrics()
         self.cells_text.setMinimumWidth(metrics.horizontalAdvance("88 × 66") + 2)
         style = Qt.ToolButtonIconOnly if narrow else Qt.ToolButtonTextOnly
         for button in (self.open_button, self.sample_button, self.stage_button):
             button.setToolButtonStyle(style)
+        self._fit()
+
+
+def _width_for(combo: QComboBox) -> int:
+    """As wide as its longest text."""
+    words = [
+        combo.fontMetrics().horizontalAdvance(combo.itemText(row)) for row in range(combo.count())
+    ]
+    return max(words, default=0) + 40
 
 
 def _offer(combo: QComboBox, offers: Sequence[tuple[str, str, str]], chosen: str) -> None:
@@ -363,8 +413,7 @@ def _offer(combo: QComboBox, offers: Sequence[tuple[str, str, str]], chosen: str
                 combo.model().item(row).setEnabled(False)
                 combo.setItemData(row, why_not, Qt.ToolTipRole)
         combo.setCurrentIndex(max(0, combo.findData(chosen)) if offers else -1)
-    words = [combo.fontMetrics().horizontalAdvance(text) for text, _, _ in offers]
-    combo.setFixedWidth(max(words, default=0) + 40)
+    combo.setFixedWidth(_width_for(combo))
     combo.setEnabled(len(offers) > 1)
     combo.setVisible(bool(offers))
     combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 3 * theme.STEP)

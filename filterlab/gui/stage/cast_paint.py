@@ -47,14 +47,18 @@ class _Flow:
     def text(
         self, said: str, pixels: float = 13, bold: bool = False, colour: str = "", lines: int = 3
     ) -> None:
-        """Words, wrapped; not at all where so many lines have no room."""
+        """Words, wrapped; smaller where so many lines have no room, then cut off."""
         if not said:
             return
-        font = paint.font(pixels * self.k, bold)
-        metrics = QFontMetricsF(font)
         flags = int(Qt.AlignLeft | Qt.AlignTop | Qt.TextWordWrap)
-        need = metrics.boundingRect(QRectF(0, 0, self.area.width(), 9999), flags, said).height() + 1
-        if need > metrics.lineSpacing() * (lines + 0.6) or need > self.left:
+        for share in (1.0, 0.88, 0.76):
+            font = paint.font(pixels * self.k * share, bold)
+            metrics = QFontMetricsF(font)
+            room = QRectF(0, 0, self.area.width(), 9999)
+            need = metrics.boundingRect(room, flags, said).height() + 1
+            if need <= min(metrics.lineSpacing() * (lines + 0.6), self.left):
+                break
+        else:
             said = metrics.elidedText(said, Qt.ElideRight, self.area.width())
             need = metrics.lineSpacing()
         if need > self.left:
@@ -185,7 +189,7 @@ class CastPaint:
         """Numbers of the strip go to their places in a sheet; the sheets become one kernel."""
         story, k, painter = self.story, flow.k, flow.painter
         c, kh, kw = story.kernel.shape
-        keep = 0.30 * flow.left if still.step >= 2 else 0.0
+        keep = 0.36 * flow.left if still.step >= 2 else 0.0
         side = min(72 * k, 0.26 * flow.left, 0.3 * flow.area.width())
         flow.skip(14 * k)
         place = QRectF(flow.area.left(), flow.y, side * kw / max(kh, kw), side * kh / max(kh, kw))
@@ -279,16 +283,17 @@ class CastPaint:
         """Both nets' one number of one window."""
         story, k = self.story, flow.k
         done = still.step > 2 or still.t >= 1
-        lines = 3.2 * QFontMetricsF(paint.font(13 * k)).lineSpacing() + 12 * k
-        flow.skip(max(0.0, flow.left - max(lines, 90 * k)))
+        line = QFontMetricsF(paint.font(13 * k)).lineSpacing()
+        flow.skip(max(0.0, flow.left - max(5 * line + 12 * k, 90 * k)))
         h, w = story.geometry.own_size
         c, fh, fw = story.window_features.shape
-        flow.text(
-            tr("At {w} × {h} px {features} is {c} × {fh} × {fw}.").format(
-                w=w, h=h, features=story.features, c=words.count(c), fh=fh, fw=fw
-            ),
-            12, colour=theme.current().muted, lines=2,
-        )  # fmt: skip
+        if flow.left > 5 * line or not done:
+            flow.text(
+                tr("At {w} × {h} px {features} is {c} × {fh} × {fw}.").format(
+                    w=w, h=h, features=story.features, c=words.count(c), fh=fh, fw=fw
+                ),
+                12, colour=theme.current().muted, lines=2,
+            )  # fmt: skip
         if not done:
             return
         new = story.new if story.new != story.old else tr("cast net")
@@ -465,6 +470,8 @@ class CastPaint:
             13, True, lines=2,
         )  # fmt: skip
         each = flow.left / max(1, len(story.later))
+        line = QFontMetricsF(paint.font(13 * k)).lineSpacing() + 4 * k
+        labelled = each > 5.5 * line + 44 * k
         for n, layer in enumerate(story.later):
             part = QRectF(flow.area.left(), flow.area.top() + n * each, flow.area.width(), each)
             if still.later <= n:
@@ -476,13 +483,14 @@ class CastPaint:
                 f"{layer.old} → {layer.new}",
                 f"({words.count(layer.units)}, {words.count(layer.weights.size)}, 1, 1)",
             )
-            high = min(20 * k, 0.14 * each)
+            high = min(20 * k, 0.13 * each)
             column = layer.inputs[:, i, j]
             for label, values, signed in (
                 (tr("{n} numbers at this place").format(n=words.count(column.size)), column, False),
                 (tr("row {n}: a kernel of 1 × 1").format(n=layer.unit), layer.weights, True),
             ):
-                inner.text(label, 12, colour=theme.current().muted, lines=1)
+                if labelled:
+                    inner.text(label, 12, colour=theme.current().muted, lines=1)
                 _band(painter, QRectF(part.left(), inner.y, part.width(), high), values, signed)
                 inner.skip(high + 6 * k)
             last = n == len(story.later) - 1

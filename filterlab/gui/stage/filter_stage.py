@@ -332,7 +332,7 @@ class FilterStage(Scene):
             else:
                 left = place.right() + 48 * s
         column = QRectF(left, below.top(), right - left, below.height())
-        keys = self._key_words()
+        keys = self._key_words(column.width(), 18 * s)
         hint = QRectF(column.left(), column.bottom() - 44 * s, column.width(), 44 * s)
         size = paint.fit_font(keys, (26 * s, 23 * s, 20 * s, 17 * s), column.width())
         paint.text(painter, hint, keys, size.pixelSize(), colours.muted)
@@ -348,13 +348,19 @@ class FilterStage(Scene):
         painter.drawText(body, flags, said)
 
     @staticmethod
-    def _key_words() -> str:
-        pairs = (
+    def _key_words(width: float, least: float) -> str:
+        """The keys; in a narrow place without those that are rarer."""
+        pairs = [
             ("← →", tr("step")), (tr("Space"), tr("glide")), ("P", tr("padding")),
             ("S", tr("stride")), ("D", tr("dilation")), ("F", tr("freeze")), ("L", tr("pointer")),
             ("Esc", tr("leave")),
-        )  # fmt: skip
-        return "     ".join(f"{key} {what}" for key, what in pairs)
+        ]  # fmt: skip
+        metrics = QFontMetricsF(paint.font(least))
+        while True:
+            said = "     ".join(f"{key} {what}" for key, what in pairs)
+            if len(pairs) <= 3 or metrics.horizontalAdvance(said) <= width:
+                return said
+            del pairs[-2]
 
     def _mark(
         self, painter: QPainter, thumb: Thumb, place: QRectF, s: float, still: Still, output: bool

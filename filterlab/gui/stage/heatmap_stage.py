@@ -277,6 +277,12 @@ class HeatmapStage(Scene):
         first = QRectF(area.left(), area.top() - 10 * s, third * 0.42, area.height())
         second = QRectF(area.left() + third * 0.46, first.top(), third * 0.28, area.height())
         third_ = QRectF(area.left() + third * 0.78, first.top(), third * 0.22, area.height())
+        hint = QRectF(area.left(), area.bottom() - 32 * s, third, 36 * s)
+        said = "     ".join(f"{key} {what}" for key, what in _keys())
+        size = paint.fit_font(said, (24 * s, 21 * s, 18 * s), third)
+        paint.text(painter, hint, said, size.pixelSize(), self.colours.muted)
+        for part in (first, second, third_):
+            part.setBottom(hint.top())
         self._paint_name(painter, first, s)
         self._paint_best(painter, second, s, drawing)
         self._paint_rest(painter, third_, s)
@@ -378,10 +384,7 @@ class HeatmapStage(Scene):
     def _paint_rest(self, painter: QPainter, area: QRectF, s: float) -> None:
         """What the square is, which net it is, and the keys; as much as there is room for."""
         colours = self.colours
-        keys = [
-            ("↑ ↓", tr("class")), ("D", tr("density")), ("M", tr("model")), ("F", tr("freeze")),
-            ("Esc", tr("leave")),
-        ]  # fmt: skip
+        keys = _keys()
         high = 40 * s
         y = area.top()
         flags = int(Qt.AlignLeft | Qt.AlignTop | Qt.TextWordWrap)
@@ -418,6 +421,16 @@ class HeatmapStage(Scene):
         return tr("{model}, {cols} × {rows} cells").format(
             model=title, cols=maps.cols, rows=maps.rows
         )
+
+
+def _keys() -> list[tuple[str, str]]:
+    return [
+        ("↑ ↓", tr("class")),
+        ("D", tr("density")),
+        ("M", tr("model")),
+        ("F", tr("freeze")),
+        ("Esc", tr("leave")),
+    ]
 
 
 def _over(ground: QColor, colour: QColor) -> QColor:

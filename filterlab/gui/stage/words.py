@@ -21,8 +21,6 @@ __all__ = [
     "value",
 ]
 
-_ENGLISH_UP_TO = 12
-
 
 def value(v: float) -> str:
     """A number as a sentence has it: four places, fewer for a large one."""
@@ -147,7 +145,12 @@ def cast_sentence(story: CastStory, still: CastStill, name: str) -> str:
         classes=count(story.score.shape[0]),
         layers=", ".join(layer.old for layer in story.later),
     )
-    return _templates(story)[still.name].format(**sizes)
+    said = _templates(story)[still.name].format(**sizes)
+    if still.name == "picture" and story.exact:
+        said += " " + tr(
+            "The tab's own map asks the classifier window by window here, and may say otherwise."
+        )
+    return said
 
 
 def _templates(story: CastStory) -> dict[str, str]:
