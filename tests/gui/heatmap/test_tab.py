@@ -35,7 +35,7 @@ def test_transplant_shows_shapes_and_proof(qtbot, tab, settled) -> None:
     assert tab.strip.shown_lines()[3] == ("prob", "3 × 9 × 13")
     assert tab.result.proof.text.startswith("The same largest difference")
     assert tab.result.save_button.isVisible()
-    assert not tab.result.main_button.isVisible()
+    assert tab.result.main_button.text() == "Show me"
     assert tab.result.meter.text.endswith("points")
 
 
