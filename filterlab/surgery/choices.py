@@ -3,7 +3,7 @@
 This module imports nothing, so that a command line may list them before anything is loaded.
 """
 
-__all__ = ["COLORMAPS", "METHODS", "MODES"]
+__all__ = ["COLORMAPS", "COLOUR_BLIND_SAFE", "METHODS", "MODES"]
 
 #: How a map is computed, see :mod:`filterlab.surgery.methods`.
 METHODS = ("dense", "pooled", "exact")
@@ -13,3 +13,6 @@ MODES = ("tiles", "smooth", "coverage", "coverage-max", "stretched")
 
 #: What it is coloured with.
 COLORMAPS = ("viridis", "inferno", "magma", "turbo", "grey")
+
+#: Those that read as well without red, green or blue vision: their lightness grows all the way.
+COLOUR_BLIND_SAFE = ("viridis", "inferno", "magma", "grey")

@@ -443,10 +443,14 @@ def cast_story_job(
     each = np.abs(products.sum(axis=(1, 2))) if met is None else np.abs(kernel[:, 0, 0] * met)
     grid = (int(prob.shape[1]), int(prob.shape[2]))
     if values.shape != grid:
-        places, cells = (f"{cols}x{rows}" for rows, cols in (values.shape, grid))
         raise FilterLabError(
-            f"the layer {way.new} gives {places} places where the map has {cells} cells, so the "
-            "story cannot be told of this net"
+            "the layer {layer} gives {rows}x{cols} places where the map has {map_rows}x{map_cols} "
+            "cells, so the story cannot be told of this net",
+            layer=way.new,
+            rows=values.shape[0],
+            cols=values.shape[1],
+            map_rows=grid[0],
+            map_cols=grid[1],
         )
     return CastStory(
         way.kind,

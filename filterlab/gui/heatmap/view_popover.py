@@ -27,6 +27,7 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.popover import Popover
 from filterlab.gui.widgets.segments import Segments
+from filterlab.surgery.choices import COLOUR_BLIND_SAFE
 from filterlab.surgery.overlay import COLORMAPS
 from filterlab.workbench.heatmap_state import Look
 
@@ -76,7 +77,15 @@ class ViewPopover(Popover):
         self.colours_combo = QComboBox(self)
         self.colours_combo.setIconSize(QSize(96, 12))
         for name in COLORMAPS:
-            self.colours_combo.addItem(_swatch(name), name, name)
+            safe = name in COLOUR_BLIND_SAFE
+            text = f"{name}  ✓" if safe else name
+            self.colours_combo.addItem(_swatch(name), text, name)
+            if safe:
+                told = tr("✓ Safe for the colour-blind: its lightness grows all the way")
+                self.colours_combo.setItemData(self.colours_combo.count() - 1, told, Qt.ToolTipRole)
+        self.colours_combo.setToolTip(
+            tr("✓ Safe for the colour-blind: its lightness grows all the way")
+        )
         self.colours_combo.activated.connect(self._on_colours)
         for row, (text, widget) in enumerate(
             (
