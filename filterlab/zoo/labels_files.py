@@ -163,7 +163,7 @@ def _from_columns(head: list[str], cells: list[tuple[int, list[str]]], path: Pat
                 "{path}:{number}: {text!r} is no class index",
                 path=path,
                 number=number,
-                text=line[head.index("index")],
+                text="".join(line[head.index("index") :][:1]),
             ) from None
         if index < 0 or index in seen:
             where = Text(", as on line {number}", number=seen[index]) if index in seen else ""

@@ -259,3 +259,10 @@ def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
 def test_slices_and_iteration(labels: Labels) -> None:
     assert [label.index for label in labels[281:284]] == [281, 282, 283]
     assert sum(isinstance(label, Label) for label in labels) == 1000
+
+
+def test_a_row_that_ends_before_its_index(tmp_path: Path) -> None:
+    path = tmp_path / "labels.tsv"
+    path.write_text("index\t0x1f\ttench\t1\n1\t\tcat\n", encoding="utf-8")
+    with pytest.raises(FilterLabError, match=r"labels\.tsv:2: '' is no class index"):
+        read_labels(path)
