@@ -89,7 +89,12 @@ def _signals(rounds: int, rng: random.Random) -> Told:
     from tests.gui.child import child, sessions
 
     busy = "tab.full.start(lambda: (time.sleep(30) for _ in range(2)), 'x'); "
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What nohup has told to be ignored stays so in the windows that are started here.
+    names = [
+        name
+        for name in ("SIGINT", "SIGTERM", "SIGHUP")
+        if signal.getsignal(getattr(signal, name, 0)) is not signal.SIG_IGN
+    ]
     took, found = [], []
     for turn in range(rounds):
         number = int(getattr(signal, names[turn % len(names)]))
@@ -100,7 +105,11 @@ def _signals(rounds: int, rng: random.Random) -> Told:
                 window.told()
                 began = time.monotonic()
                 window.process.send_signal(number)
-                status = window.ended(20)
+                try:
+                    status = window.ended(20)
+                except subprocess.TimeoutExpired:
+                    found.append(f"signal {number}: the window does not end")
+                    continue
                 took.append(time.monotonic() - began)
                 if status != 128 + number or "Traceback" in window.errors():
                     found.append(f"signal {number}: status {status}")
@@ -108,9 +117,16 @@ def _signals(rounds: int, rng: random.Random) -> Told:
             cells = [s["tabs"]["filters"]["bench"]["kernels"][0][0][0][0] for s in kept]
             if cells != [0.625] or not kept[0]["ended"]:
                 found.append(f"signal {number}: not all was saved")
-            if took[-1] > _MOST_END_S:
+            if took[-1] > _MOST_END_S * _pressure():
                 found.append(f"signal {number}: the end took {took[-1]:.2f} s")
     return f"{rounds} signals, ended within {max(took, default=0):.2f} s", found
+
+
+def _pressure() -> float:
+    """How many processes share a processor; at least 1."""
+    if not hasattr(os, "getloadavg"):
+        return 1.0
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 _PAIRS = """
