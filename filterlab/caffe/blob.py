@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import mmap
 import operator
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -85,24 +88,67 @@ def check_shape(shape: Iterable[int], what: str) -> Shape:
     return dims
 
 
+class Pending(Protocol):
+    """What computes a blob's values when somebody asks for them."""
+
+    def settle(self, storage: Storage) -> None:
+        """Compute what is left of that forward, this storage's values among it."""
+
+    def spare(self, storage: Storage) -> None:
+        """Copy values that it will read, for somebody may write there from now on."""
+
+
+_stamps = itertools.count(1)
+
+
+def _references(value: Any) -> int:
+    return sys.getrefcount(value)
+
+
 class Storage:
     """The memory behind one blob, or behind several that share it.
 
     Nothing is allocated or filled before somebody looks.
+
+    Attributes
+    ----------
+    stamp : int
+        Another one after each event from which on the values may be others: unlike any other
+        storage's. As long as it stays and nobody held a view when it was read, nobody wrote.
+    pending : Pending or None
+        Who computes the values once somebody asks; None if they are there.
+    readers : weak set of Pending, or None
+        Who must copy the values before somebody may write.
     """
 
-    __slots__ = ("_flat", "_pointer", "count", "fill", "mapped")
+    __slots__ = (
+        "_flat",
+        "_foreign",
+        "_pointer",
+        "_root",
+        "count",
+        "fill",
+        "mapped",
+        "pending",
+        "readers",
+        "stamp",
+    )
 
     def __init__(self, count: int, fill: Callable[[Floats], None] | None = None) -> None:
         self.count = count
         self.fill = fill
         self._flat: Floats | None = None
+        self._root: Floats | None = None
+        self._foreign = False
         self._pointer = 0
         self.mapped: mmap.mmap | None = None  # the file that the memory is, if any
+        self.stamp = next(_stamps)
+        self.pending: Pending | None = None
+        self.readers: weakref.WeakSet[Any] | None = None
 
     @property
     def flat(self) -> Floats:
-        """All values in one row; allocated at the first call."""
+        """All values in one row, for the engine to read; allocated at the first call."""
         flat = self._flat
         if flat is None:
             with _allocating:
@@ -126,12 +172,76 @@ class Storage:
         """Whether memory exists, so that somebody may hold a view of it."""
         return self._flat is not None
 
-    def adopt(self, flat: Floats) -> None:
-        """Take a row of float32 as the memory, without copying."""
+    @property
+    def held(self) -> bool:
+        """Whether somebody has a view of the memory now, and so may write without notice.
+
+        All views that were handed out stand on one array of our own, so that its references tell.
+        """
+        if self._foreign or _ALONE is None:
+            return True
+        return self._root is not None and _references(self._root) > _ALONE
+
+    def adopt(self, flat: Floats, foreign: bool = False) -> None:
+        """Take a row of float32 as the memory, without copying.
+
+        ``foreign`` says that others know the memory too.
+        """
         self._pointer = flat.__array_interface__["data"][0]
-        self._flat = flat
+        # Views of an array stand on what that stands on, unless it is a buffer and no array.
+        self._root = np.frombuffer(flat.view(np.uint8).data, np.float32) if flat.size else flat
+        self._foreign = foreign
         self.mapped = mapping_of(flat)
+        self._flat = flat
+        self.stamp = next(_stamps)
         self.fill = None
+
+    def view(self, shape: Shape) -> Floats:
+        """The values for somebody who may write into them."""
+        self.ready()
+        _ = self.flat
+        self.spare()
+        assert self._root is not None
+        view = self._root.reshape(shape)
+        # In this order: who reads the stamp in between sees the view.
+        self.stamp = next(_stamps)
+        return view
+
+    def ready(self) -> None:
+        """Have the values computed, if that was put off."""
+        pending = self.pending
+        if pending is not None:
+            pending.settle(self)
+
+    def spare(self) -> None:
+        """Let those copy the values who will want them as they are."""
+        if self.readers:
+            for reader in list(self.readers):
+                reader.spare(self)
+
+    def wrote(self) -> None:
+        """Note that the engine itself wrote."""
+        self.stamp = next(_stamps)
+
+
+def _alone() -> int | None:
+    """References to the array under the views when there are none; None if that tells nothing."""
+    global _ALONE
+    if sys.implementation.name != "cpython":
+        return None
+    storage = Storage(4)
+    _ = storage.flat
+    root = storage._root
+    del root
+    _ALONE = _references(storage._root)
+    view = storage.view((2, 2)).T[1:]
+    seen = storage.held
+    del view
+    return _ALONE if seen and not storage.held else None
+
+
+_ALONE: int | None = None
+_ALONE = _alone()
 
 
 class Blob:
@@ -173,7 +283,7 @@ class Blob:
         storage = self._storage
         if storage.mapped is not None:
             check_length(storage.mapped)
-        return storage.flat.reshape(self._shape)
+        return storage.view(self._shape)
 
     @data.setter
     def data(self, values: Any) -> None:
@@ -184,6 +294,14 @@ class Blob:
         raise CaffeError(
             "Blob.data = … puts nothing into the net; write the values into it: blob.data[...] = …"
         )
+
+    def _values(self) -> Floats:
+        """The values for the engine itself, which only reads them."""
+        storage = self._storage
+        storage.ready()
+        if storage.mapped is not None:
+            check_length(storage.mapped)
+        return storage.flat.reshape(self._shape)
 
     @property
     def diff(self) -> Floats:
@@ -309,15 +427,17 @@ class Blob:
                 count=self.count,
             )
         storage = Storage(self.count)
-        storage.adopt(array.reshape(-1))
+        storage.adopt(array.reshape(-1), foreign=True)
         self._storage = storage
 
     def _share_diff(self, source: Blob) -> None:
         """Take the diff's memory of another blob of as many values."""
         self._gradient = source._gradient
 
-    def _set_values(self, array: npt.NDArray[Any]) -> None:
+    def _set_values(self, array: npt.NDArray[Any], foreign: bool = True) -> None:
         """Take values from a file: in place if somebody may hold a view, else without copying.
+
+        ``foreign`` says that others may know the array.
 
         Values in a caffemodel begin at any byte. Large ones are mapped and used where they lie
         even so (numpy and ONNX Runtime read them all the same); small ones are copied.
@@ -330,11 +450,14 @@ class Blob:
             and (array.flags.aligned or array.nbytes >= LARGE)
         )
         if usable and not storage.touched:
-            storage.adopt(np.asarray(array).view(np.ndarray).reshape(-1))
+            storage.adopt(np.asarray(array).view(np.ndarray).reshape(-1), foreign)
             return
         if not storage.touched:
             storage.adopt(aligned(self.count))
+        storage.ready()
+        storage.spare()
         np.copyto(storage.flat, np.asarray(array).reshape(-1), casting="same_kind")
+        storage.wrote()
 
     def __repr__(self) -> str:
         return f"<Blob {shape_text(self._shape)}>"

@@ -455,6 +455,8 @@ class GradientRun:
         """Compute the diffs, into the blobs' own memory."""
         if self._session is None:
             return
+        for blob in self.plan.data.values():
+            self._blobs[blob]._storage.ready()
         tied = self._tied()
         pointers = [storage.pointer for storage in tied]
         if pointers != self._pointers:
@@ -502,7 +504,7 @@ class GradientRun:
                 found[kept.name] = self._outs[kept.source]
             else:
                 blob = self._blobs[kept.source]
-                found[kept.name] = blob.data if kept.kind == "data" else blob.diff
+                found[kept.name] = blob._values() if kept.kind == "data" else blob.diff
         for name, shape in self.plan.remembered_for_weights.items():
             found[name] = self._all_memory.room(name, shape)
         return found

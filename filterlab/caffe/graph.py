@@ -38,10 +38,14 @@ class Graph:
     replay : bool
         Compute once more what a forward has computed: random values and states are those of that
         forward, and nothing is kept for the next.
+    portable : bool
+        For other programs to read: an operation of ONNX's own, where layers know a faster way
+        around ONNX Runtime's.
     """
 
-    def __init__(self, replay: bool = False) -> None:
+    def __init__(self, replay: bool = False, portable: bool = False) -> None:
         self._replay = replay
+        self.portable = portable
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._inputs: dict[str, Shape] = {}
@@ -143,6 +147,21 @@ class Graph:
             helper.make_node("Identity", [value], [name], name=f"{self.layer}#{len(self._nodes)}")
         )
         self._outputs[name] = shape
+
+    def prune(self) -> set[str]:
+        """Leave out what no output needs; returns the names of the inputs and weights that stay."""
+        needed = set(self._outputs)
+        kept = []
+        for node in reversed(self._nodes):
+            if any(name in needed for name in node.output):
+                needed.update(node.input)
+                kept.append(node)
+        self._nodes = kept[::-1]
+        self._constants = [c for c in self._constants if c.name in needed]
+        for names in (self._inputs, self._weights):
+            for name in [n for n in names if n not in needed]:
+                del names[name]
+        return {*self._inputs, *self._weights}
 
     def constants(self) -> set[bytes]:
         """The values of all float32 constants, as bytes."""

@@ -18,6 +18,8 @@ from filterlab.caffe import blob as blob_module
 from filterlab.caffe import device, fillers
 from filterlab.caffe.batches import Batches
 from filterlab.caffe.blob import Blob, Shape, shape_text
+from filterlab.caffe.deferred import Outputs
+from filterlab.caffe.derived import UnfoldableError
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fixed import BlobRow, ByName
 from filterlab.caffe.layers import Layer, WeightSpec
@@ -77,6 +79,9 @@ class Net(Weighted):
     """
 
     _packing = "later"
+    #: Compute every blob at each forward and fold nothing: what the faster way is compared with
+    #: (an extension).
+    eager = bool(os.environ.get("FILTERLAB_EAGER"))
 
     def __init__(
         self,
@@ -141,6 +146,7 @@ class Net(Weighted):
         self._topology = topology
         self._plans = plans
         self._bindings: dict[Any, Bindings] = {}
+        self._readable: dict[tuple[int, int], Outputs] = {}
         self._lock = threading.RLock()
         _nets.add(self)
         self._made: dict[tuple[int, int], list[str]] = {}
@@ -430,7 +436,7 @@ class Net(Weighted):
     def _weight_shapes(self, index: int) -> list[Shape]:
         return [blob.shape for blob in self._weights[index]]
 
-    def _prepare(self, first: int, last: int) -> tuple[Any, Plan]:
+    def _prepare(self, first: int, last: int, eager: bool = False) -> tuple[Any, Plan]:
         """The plan for the shapes that the blobs have now; shapes what it computes."""
         names = self._made.get((first, last))
         if names is None:
@@ -442,8 +448,18 @@ class Net(Weighted):
             tuple(outside.values()),
             tuple(b.shape for row in self._weights[first : last + 1] for b in row),
         )
+        eager = eager or self.eager
+        extra = None
+        outputs = self._readable.get((first, last))
+        if not eager:
+            if outputs is None:
+                outputs = self._readable[first, last] = Outputs()
+            extra = outputs.extra
         plan = self._plans.get(
-            key, lambda: Plan(self._topology, outside, first, last, self._weight_shapes)
+            (*key, eager, extra),
+            lambda: Plan(
+                self._topology, outside, first, last, self._weight_shapes, extra, fold=not eager
+            ),
         )
         for name, shape in plan.tops.items():
             self._blobs[name]._set_shape(shape)
@@ -485,9 +501,32 @@ class Net(Weighted):
                     )
                 self._batches.fill(self._blobs)
         key, plan = self._prepare(first, last)
+        if not self.eager:
+            plan = self._choose_outputs(first, last, key, plan)
         for layer in plan.filling:
             for i, top in enumerate(layer.tops):
                 layer.refill_top(i, self._blobs[top].data, False)
+        try:
+            self._run_plan(key, plan)
+        except UnfoldableError:
+            self._run_plan(key, self._prepare(first, last, eager=True)[1])
+        outputs = self._readable.get((first, last))
+        if outputs is not None:
+            outputs.ran(plan.optional, self._blobs)
+
+    def _choose_outputs(self, first: int, last: int, key: Any, plan: Plan) -> Plan:
+        """The plan with those blobs as outputs that people read."""
+        outputs = self._readable[first, last]
+        bound = self._bindings.get(key)
+        asked: set[str] = set()
+        if bound is not None and bound.left is not None:
+            asked = bound.left.asked()
+        before = outputs.extra
+        if outputs.update(plan.optional, self._blobs, asked) == before:
+            return plan
+        return self._prepare(first, last)[1]
+
+    def _run_plan(self, key: Any, plan: Plan) -> None:
         compiled = plan.compiled(self.packing)
         if compiled is None:
             return
@@ -560,6 +599,7 @@ class Net(Weighted):
             twin._set_up(topology, plans)
             twin.filled = self.filled
             twin.packing = self.packing
+            twin.eager = self.eager
             twin._batches = copy.copy(self._batches)
             twin._memory = self._memory.copy()
             for mine, theirs in zip(twin._weights, self._weights):
@@ -568,13 +608,13 @@ class Net(Weighted):
                     if share_weights:
                         a.share_data(b)
                     else:
-                        a._set_values(b.data.copy())
+                        a._set_values(b._values().copy(), foreign=False)
             for index, i in self._topology.shared:
                 owner = self._topology.shared[index, i]
                 twin._weights[index][i].share_data(twin._weights[owner[0]][owner[1]])
             for name in self._sources():
                 twin._blobs[name]._set_shape(self._blobs[name].shape)
-                np.copyto(twin._blobs[name].data, self._blobs[name].data)
+                np.copyto(twin._blobs[name].data, self._blobs[name]._values())
             twin.reshape()
             return twin
 
@@ -793,6 +833,8 @@ def _after_fork() -> None:
     fresh: dict[int, PlanCache] = {}
     for net in list(_nets):
         _of_the_parent.append((net._plans, net._bindings, net._backward_run))
+        for bound in net._bindings.values():
+            _of_the_parent.append(bound.after_fork())
         net._plans = fresh.setdefault(id(net._plans), PlanCache())
         net._bindings, net._backward_run = {}, None
         net._lock = threading.RLock()

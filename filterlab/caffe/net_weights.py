@@ -75,7 +75,7 @@ class Weighted(Structure):
             check_mapped(mapping_of(np.asarray(array)) for _, array in pairs)
             self.filled = filled
             for blob, array in pairs:
-                blob._set_values(np.asarray(array))
+                blob._set_values(np.asarray(array), foreign=isinstance(weights, Mapping))
         if self._params and not self.filled.layers:
             warnings.warn(nothing_filled(self._params, self.filled, source), CaffeWarning, 2)
 
@@ -128,7 +128,7 @@ class Weighted(Structure):
 
     def _arrays(self) -> dict[str, list[Floats]]:
         self.check_files()
-        return {name: [blob.data for blob in row] for name, row in self._params.items()}
+        return {name: [blob._values() for blob in row] for name, row in self._params.items()}
 
     def share_with(self, other: Weighted) -> None:
         """Compute with the weights of another net's layers of the same names, as one memory.

@@ -1,10 +1,27 @@
-"""Convolution weights in the layout that ONNX Runtime computes fastest with, still fed anew.
+"""What is known here of ONNX Runtime's own ways with weights, and nowhere else.
 
 When a session is made, ONNX Runtime lays the weights of convolutions out in blocks of channels
 ("NCHWc"), which makes them up to a third faster, but only weights that are constants. Here it is
-shown constants whose values are their own places. Its optimized model then tells which layout it
-chose for each, and the constants become inputs again, fed in that layout. So an edit costs the
-laying out of the edited weight and never a new session.
+shown constants that no others are like. Its optimized model then tells which layout it chose for
+each, and the constants become inputs again, fed in that layout. So an edit costs the laying out of
+the edited weight and never a new session.
+
+For who maintains this. The interface is :func:`worth_packing`, :func:`pack` and :class:`Layout`.
+What is taken for granted of ONNX Runtime:
+
+- ``optimized_model_filepath`` writes a model that a session without optimizations runs as the
+  optimizing session would have run its own. True since 1.0; the model has operations of the domain
+  ``com.microsoft.nchwc``, which only the version that wrote it need know.
+- Its layouts are blocks of kernels, and of channels if the input is in blocks too, zeros beyond the
+  end: ``nchwc_transformer.cc`` and ``MlasReorderFilterOIHWBChw...`` are where to look. A layout is
+  taken for known if every single value stands where :meth:`Layout.write` puts it; a block of
+  another size is one more entry in :data:`BLOCKS`.
+- It does nothing else with constant weights: the transformers that would are switched off by
+  :data:`KEEP_WEIGHTS`. An initializer that is neither a known layout nor a constant of the model is
+  the sign that it did, and :func:`pack` gives None: the weights are then fed as they are.
+
+:func:`works` computes a small net both ways before the first use in a process. Where they differ,
+nothing is ever laid out in it.
 """
 
 from __future__ import annotations
@@ -18,22 +35,29 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from filterlab.caffe.blob import Blob, Shape, aligned
+from filterlab.caffe.blob import Shape
 
-__all__ = ["Layout", "PackedModel", "PackedWeight", "pack", "worth_packing"]
+__all__ = ["Layout", "PackedModel", "pack", "works", "worth_packing"]
 
 Floats = npt.NDArray[np.float32]
 
 #: Outputs per kernel from which on the faster convolution outweighs the look for edits.
-FEWEST_POSITIONS = 100
+FEWEST_POSITIONS = 9
 #: Fewer kernels than the channels of a block would be computed beside zeros.
 FEWEST_KERNELS = 16
-#: The most values laid out, all weights together: 32 MiB.
-MOST_VALUES = 2**23
-#: Places are counted from here, where no constant of a net is, to 2^24, as far as float32 counts.
-FIRST_PLACE = 2**23
+#: The most values of one weight, and of all together (128 MiB), that are laid out.
+LARGEST = 2**22
+MOST_VALUES = 2**25
+#: What ONNX Runtime is shown in place of weights are random values of this seed.
+SEED = 20160412
+#: The first of a weight's values tells which weight it is, counted from here.
+FIRST_MARK = 2**22
 #: Channels in a block; which it is depends on the processor.
 BLOCKS = (16, 8, 4, 32)
+
+
+#: Transformers of ONNX Runtime that would compute with weights.
+KEEP_WEIGHTS = ("ConvMulFusion", "ConvAddFusion", "ConvBNFusion")
 
 
 class Layout(NamedTuple):
@@ -91,31 +115,12 @@ class PackedModel(NamedTuple):
     layouts: tuple[Layout, ...]
 
 
-class PackedWeight:
-    """One net's weight, laid out; :meth:`refresh` follows the edits of the blob."""
-
-    def __init__(self, layout: Layout, blob: Blob) -> None:
-        self.layout = layout
-        self.values = aligned(math.prod(layout.shape))
-        self._blob = blob
-        self._seen = bytearray(4 * blob.count)
-
-    def refresh(self) -> None:
-        """Lay the blob's values out, if a single bit of them changed since the last time."""
-        flat = self._blob._storage.flat
-        now = flat.view(np.uint8).data
-        # A bytearray compares with a buffer by memcmp; bits, so that -0.0 and NaN count too.
-        if self._seen != now:
-            # First the copy: what another thread writes meanwhile is then seen the next time.
-            memoryview(self._seen)[:] = now
-            self.layout.write(flat.reshape(self._blob.shape), self.values)
-
-
 def worth_packing(shape: Shape, top: Shape) -> bool:
     """Whether a convolution's weight of this shape gains by another layout."""
     return (
         len(shape) == 4
         and shape[0] >= FEWEST_KERNELS
+        and math.prod(shape) <= LARGEST
         and math.prod(top) // shape[0] >= FEWEST_POSITIONS
     )
 
@@ -148,12 +153,8 @@ def pack(
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    places: dict[str, Floats] = {}
-    first = FIRST_PLACE
-    for name, shape in shapes.items():
-        count = math.prod(shape)
-        places[name] = np.arange(first, first + count, dtype=np.float32).reshape(shape)
-        first += count
+    rng = np.random.default_rng(SEED)
+    places = {name: _marks(rng, shape, i) for i, (name, shape) in enumerate(shapes.items())}
     starts = {float(p.flat[0]): name for name, p in places.items()}
     with tempfile.TemporaryDirectory(prefix="filterlab-") as folder:
         path = os.path.join(folder, "optimized.onnx")
@@ -184,6 +185,61 @@ def pack(
         for layout in layouts
     )
     return PackedModel(optimized.SerializeToString(), tuple(layouts))
+
+
+def works(session: Callable[[bytes, str], Any], plain: Callable[[bytes], Any]) -> bool:
+    """Whether a net with weights laid out computes what it computes with those as they are.
+
+    Parameters
+    ----------
+    session : function
+        As for :func:`pack`.
+    plain : function
+        Makes a session that runs a model as it stands.
+    """
+    from filterlab.caffe.graph import Graph
+
+    shapes: dict[str, Shape] = {
+        "first": (32, 3, 3, 3),
+        "first:b": (32,),
+        "middle": (32, 32, 3, 3),
+        "depth": (32, 1, 3, 3),
+        "last": (24, 32, 1, 1),
+        "last:b": (24,),
+        "grouped": (48, 8, 3, 3),
+    }
+    g = Graph()
+    x = g.add_input("x", (1, 3, 12, 12))
+    w = {name: g.add_weight(name, shape) for name, shape in shapes.items()}
+    x = g.op("Conv", [x, w["first"], w["first:b"]], kernel_shape=[3, 3], pads=[1] * 4)
+    x = g.op("Clip", [x, g.constant(0.0), g.constant(6.0)])
+    x = g.op("Conv", [x, w["middle"]], kernel_shape=[3, 3], pads=[1] * 4)
+    y = g.op("Relu", [g.op("Conv", [x, w["depth"]], kernel_shape=[3, 3], pads=[1] * 4, group=32)])
+    x = g.op("MaxPool", [g.op("Add", [x, y])], kernel_shape=[2, 2], strides=[2, 2])
+    x = g.op("Conv", [x, w["last"], w["last:b"]], kernel_shape=[1, 1])
+    x = g.op("Conv", [g.op("Concat", [x, x], axis=1), w["grouped"]], kernel_shape=[3, 3], group=6)
+    g.add_output("y", x, (1, 48, 4, 4))
+    g.prune()
+    packed = pack(g.model, shapes, g.constants(), session)
+    if packed is None:
+        return False
+    rng = np.random.default_rng(SEED)
+    values = {n: rng.standard_normal(shape, np.float32) for n, shape in shapes.items()}
+    feeds = {"x": rng.standard_normal((1, 3, 12, 12), np.float32)}
+    wanted = plain(g.model()).run(None, {**feeds, **values})[0]
+    for layout in packed.layouts:
+        laid = np.zeros(math.prod(layout.shape), np.float32)
+        layout.write(values[layout.weight], laid)
+        feeds[layout.input] = laid.reshape(layout.shape)
+    found = plain(packed.model).run(None, feeds)[0]
+    return bool(np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max())
+
+
+def _marks(rng: np.random.Generator, shape: Shape, number: int) -> Floats:
+    """Values that tell where they stand, no block of them like any other; the first tells whose."""
+    marks = rng.random(shape, np.float32) + np.float32(1)
+    marks.flat[0] = FIRST_MARK + number
+    return marks
 
 
 def _recognize(name: str, array: Floats, weight: str, places: Floats) -> Layout | None:

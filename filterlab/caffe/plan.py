@@ -6,17 +6,21 @@ import math
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe import device
-from filterlab.caffe.blob import Blob, Shape, aligned
+from filterlab.caffe.blob import Blob, Shape, Storage, aligned
+from filterlab.caffe.deferred import MOST_SPARED, Deferred
+from filterlab.caffe.derived import Derived, Prepared, affine_of, folded
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.graph import Graph
-from filterlab.caffe.packing import MOST_VALUES, Layout, PackedWeight, pack, worth_packing
+from filterlab.caffe.layers.convolution import Convolution
+from filterlab.caffe.packing import KEEP_WEIGHTS, MOST_VALUES, Layout, pack, works, worth_packing
 from filterlab.caffe.runtime import load_runtime
 from filterlab.caffe.text import Text
 from filterlab.caffe.topology import Topology
@@ -33,6 +37,9 @@ __all__ = [
 
 #: Multiplications per weight before weights are laid out: so many take about as long as that does.
 USES_BEFORE_PACKING = 5000
+#: From so many channels on a factor for each is a convolution, which ONNX Runtime joins with what
+#: follows.
+FEWEST_DEPTHWISE = 16
 
 
 class Compiled(NamedTuple):
@@ -47,11 +54,31 @@ class Plan:
 
     Holds nothing that belongs to one net, so that nets of one topology can share it.
 
+    Parameters
+    ----------
+    extra : frozenset of str, or None
+        Blobs to compute in readable form beside :attr:`always`; None for all.
+    fold : bool
+        Whether layers that are a factor and an addend for each channel are joined into one
+        operation, or into the convolution before them.
+    only : frozenset of str, optional
+        Compute these blobs and no others.
+    portable : bool
+        For other programs to read: see :class:`filterlab.caffe.graph.Graph`.
+
     Attributes
     ----------
     tops : dict
         Shape of every blob that the run produces.
     weights : list of (graph name, layer index, weight index, shape)
+        Those read as they are.
+    derived : list of Derived
+        Those computed from several.
+    always : set of str
+        Blobs that are outputs in any case: that other runs read, and those behind weights too
+        large to be copied.
+    deferred : dict
+        Shapes of the blobs that are no outputs.
     """
 
     def __init__(
@@ -61,76 +88,199 @@ class Plan:
         start: int,
         end: int,
         weights: Callable[[int], list[Shape]] | None,
+        extra: frozenset[str] | None = None,
+        fold: bool = False,
+        only: frozenset[str] | None = None,
+        portable: bool = False,
     ) -> None:
         shapes = topology.infer(outside, start, end, weights)
         self.tops = shapes.tops
         self.outside = dict(outside)
         self.filling = [layer for layer in topology.layers[start : end + 1] if layer.fills]
+        self._topology, self._range = topology, (start, end)
         self._lock = threading.Lock()
         self._compiled: dict[Any, Compiled] = {}
         #: Weights that would gain by another layout, and the multiplications with them in a run.
         self._packable: dict[str, Shape] = {}
         self._work = 0
         self._done = 0
-        self._build(topology, shapes, start, end)
+        self._rest: Plan | None = None
+        self._portable = portable
+        self.always = self._always(topology, shapes, start, end)
+        wanted = set(self.tops) if extra is None else self.always | extra
+        if only is not None:
+            wanted = set(only)
+        self._build(topology, shapes, start, end, wanted, fold)
+        if only is None and not wanted >= set(self.tops) and (self.host_inputs or self.states):
+            # What is random or remembered is not computed twice.
+            wanted = self.always = set(self.tops)
+            self._build(topology, shapes, start, end, wanted, fold)
+        #: Blobs that need not be outputs.
+        self.optional = [name for name in self.tops if name not in self.always]
+        self.deferred = {n: s for n, s in self.tops.items() if n not in wanted}
+        #: Blobs and (layer, weight) that the deferred ones are computed from.
+        self.sources = _sources(topology, shapes, start, end, self.deferred)
 
-    def _build(self, topology: Topology, shapes: Any, start: int, end: int) -> None:
-        g = Graph()
-        self.inputs = {f"in:{name}": name for name in self.outside}
+    @staticmethod
+    def _always(topology: Topology, shapes: Any, start: int, end: int) -> set[str]:
+        tops = shapes.tops
+        if start == end:
+            return set(tops)
+        found = set(topology.outputs) | set(topology.layers[end].tops)
+        for layer in topology.layers[end + 1 :]:
+            found.update(layer.bottoms)
+        behind: set[str] = set()  # weights that are too large to be copied
+        made: set[str] = set()
+        for layer, specs in zip(topology.layers[start : end + 1], shapes.weights):
+            large = any(math.prod(spec.shape) > MOST_SPARED for spec in specs)
+            if large or any(b in behind for b in layer.bottoms):
+                behind.update(layer.tops)
+            found.update(b for b in layer.bottoms if b not in made and b in tops)
+            made.update(layer.tops)
+        return (found | behind) & set(tops)
+
+    def _build(
+        self, topology: Topology, shapes: Any, start: int, end: int, wanted: set[str], fold: bool
+    ) -> None:
+        self._packable, self._work = {}, 0
+        g = Graph(portable=self._portable)
         values = {name: g.add_input(f"in:{name}", s) for name, s in self.outside.items()}
-        self.weights: list[tuple[str, int, int, Shape]] = []
+        weights: list[tuple[str, int, int, Shape]] = []
+        derived: list[Derived] = []
         #: Which layer computed each blob last.
         self.makers: dict[str, int] = {}
         known: dict[tuple[int, int], str] = {}
+        chains = _chains(topology, shapes, start, end, wanted) if fold else {}
         for offset, layer in enumerate(topology.layers[start : end + 1]):
             index = start + offset
             if layer.is_source:
                 continue
             if layer.host:
                 layer.fail("is computed in Python and has no place in an ONNX model")
+            self.makers.update(dict.fromkeys(layer.tops, index))
+            chain = chains.get(offset)
+            g.layer = layer.name
+            if chain is not None and chain[0] != offset:
+                continue  # done with the first of them
+            if chain is not None:
+                made = self._derive(topology, shapes, start, chain)
+                derived += made
+                names = [g.add_weight(d.name, d.shape) for d in made]
+                tops = self._emit_chain(g, layer, values[layer.bottoms[0]], shapes, offset, names)
+                values[topology.layers[start + chain[-1]].tops[0]] = tops
+                continue
             names = []
             for i, spec in enumerate(shapes.weights[offset]):
                 key = topology.shared.get((index, i), (index, i))
                 # Shared memory of another shape is fed twice, as two inputs.
-                if key not in known or g_shape(self.weights, known[key]) != spec.shape:
+                if key not in known or g_shape(weights, known[key]) != spec.shape:
                     name = g.add_weight(f"w:{layer.name}:{i}", spec.shape)
-                    self.weights.append((name, index, i, spec.shape))
+                    weights.append((name, index, i, spec.shape))
                     known.setdefault(key, name)
                     names.append(name)
                 else:
                     names.append(known[key])
             bottoms = [values[b] for b in layer.bottoms]
-            g.layer = layer.name
-            if layer.type == "Convolution":
-                self._consider(names, shapes.weights[offset], shapes.made[offset])
+            if isinstance(layer, Convolution) and not layer.transposed:
+                own = {n: spec.shape for n, spec in zip(names, shapes.weights[offset])}
+                self._consider(own, shapes.made[offset])
             if layer.tops and all(0 in shape for shape in shapes.made[offset]):
-                tops = [g.constant(np.zeros(shape)) for shape in shapes.made[offset]]
+                tops_made = [g.constant(np.zeros(shape)) for shape in shapes.made[offset]]
             else:
-                tops = layer.emit(g, bottoms, shapes.bottoms[offset], names)
-            values.update(zip(layer.tops, tops))
-            self.makers.update(dict.fromkeys(layer.tops, index))
+                tops_made = layer.emit(g, bottoms, shapes.bottoms[offset], names)
+            values.update(zip(layer.tops, tops_made))
         self.outputs: dict[str, str] = {}
         for name, shape in self.tops.items():
-            if values[name] != f"in:{name}":
+            if name in wanted and values[name] != f"in:{name}":
                 g.add_output(f"out:{name}", values[name], shape)
                 self.outputs[f"out:{name}"] = name
+        read = g.prune()
+        self.inputs = {f"in:{name}": name for name in self.outside if f"in:{name}" in read}
+        self.weights = [weight for weight in weights if weight[0] in read]
+        self.derived = [one for one in derived if one.name in read]
+        self._packable = {n: shape for n, shape in self._packable.items() if n in read}
         #: Blobs that the run reads and overwrites: it must read a copy.
-        self.overwritten = [b for b in self.outputs.values() if b in self.outside]
+        self.overwritten = [b for b in self.outputs.values() if f"in:{b}" in read]
         self.host_inputs = g.host_inputs
         self.states = g.states
         self._graph = g
+
+    def _derive(
+        self, topology: Topology, shapes: Any, start: int, chain: list[int]
+    ) -> list[Derived]:
+        """The weight and the bias of a chain of layers as one operation."""
+        first = topology.layers[start + chain[0]]
+        specs = shapes.weights[chain[0]]
+        fold = first.fold(shapes.bottoms[chain[0]])
+        own = len(specs) if fold is not None else 0
+        parts = chain[1:] if fold is not None else chain
+        sources = [
+            (start + offset, i) for offset in chain for i in range(len(shapes.weights[offset]))
+        ]
+        steps = []
+        for offset in parts:
+            one = topology.layers[start + offset].affine(shapes.bottoms[offset])
+            assert one is not None
+            steps.append((one, len(shapes.weights[offset])))
+        affine = affine_of(steps)
+        channels = shapes.made[chain[0]][0][1]
+        if fold is not None:
+            made = [(specs[0].shape, folded(fold, own, affine, 0))]
+            made.append(((channels,), folded(fold, own, affine, 1)))
+        else:
+            rank = len(shapes.bottoms[chain[0]][0])
+            column = (channels, *(1,) * (rank - 2))
+            if self._portable:
+                made = [((channels,), folded(_alone, 0, affine, i)) for i in (0, 1)]
+            elif rank == 4 and channels >= FEWEST_DEPTHWISE:
+                made = [((channels, 1, 1, 1), folded(_alone, 0, affine, 0))]
+                made.append(((channels,), folded(_alone, 0, affine, 1)))
+            else:
+                made = [(column, folded(_alone, 0, affine, i)) for i in (0, 1)]
+        return [
+            Derived(f"d:{first.name}:{i}", shape, tuple(sources), compute)
+            for i, (shape, compute) in enumerate(made)
+        ]
+
+    def _emit_chain(
+        self, g: Graph, first: Any, x: str, shapes: Any, offset: int, names: list[str]
+    ) -> str:
+        """The one operation of a chain."""
+        bottoms = shapes.bottoms[offset]
+        if first.fold(bottoms) is not None:
+            if isinstance(first, Convolution):
+                channels = shapes.made[offset][0][1]
+                own = {names[0]: shapes.weights[offset][0].shape, names[1]: (channels,)}
+                self._consider(own, shapes.made[offset])
+            return str(first.emit(g, [x], bottoms, names)[0])
+        channels = bottoms[0][1]
+        if g.portable:
+            moments = [g.constant(np.zeros(channels)), g.constant(np.ones(channels))]
+            return g.op("BatchNormalization", [x, *names, *moments], epsilon=0.0)
+        if len(bottoms[0]) == 4 and channels >= FEWEST_DEPTHWISE:
+            self._consider({names[0]: (channels, 1, 1, 1), names[1]: (channels,)}, bottoms)
+            return g.op("Conv", [x, *names], group=channels, kernel_shape=[1, 1])
+        return g.op("Add", [g.op("Mul", [x, names[0]]), names[1]])
+
+    def rest(self) -> Plan:
+        """How to compute the deferred blobs afterwards."""
+        with self._lock:
+            if self._rest is None:
+                self._rest = Plan(
+                    self._topology, self.outside, *self._range, None, only=frozenset(self.deferred)
+                )
+            return self._rest
 
     def model(self, frozen: dict[str, npt.NDArray[np.float32]] | None = None) -> bytes:
         """The ONNX model, serialized; weights in ``frozen`` (by graph name) become constants."""
         return self._graph.model(frozen)
 
-    def _consider(self, names: list[str], weights: list[Any], tops: list[Shape]) -> None:
+    def _consider(self, weights: dict[str, Shape], tops: list[Shape]) -> None:
         """Note a convolution's weights, if they would gain by another layout."""
-        shape = weights[0].shape
-        more = {name: spec.shape for name, spec in zip(names, weights)}
-        values = sum(math.prod(s) for s in {**self._packable, **more}.values())
+        shape = next(iter(weights.values()))
+        values = sum(math.prod(s) for s in {**self._packable, **weights}.values())
         if worth_packing(shape, tops[0]) and values <= MOST_VALUES:
-            self._packable.update(more)
+            self._packable.update(weights)
             self._work += sum(math.prod(top) for top in tops) * math.prod(shape[1:])
 
     def compiled(self, packing: str = "later") -> Compiled | None:
@@ -160,6 +310,8 @@ class Plan:
     def _packed(self, key: tuple[tuple[str, int], ...]) -> Compiled | None:
         """The run with weights laid out; None where that cannot be."""
         try:
+            if not _packing_works():
+                return None
             packed = pack(
                 self._graph.model,
                 self._packable,
@@ -171,6 +323,88 @@ class Plan:
             return Compiled(make_session(packed.model, key, optimize=False), packed.layouts)
         except (CaffeError, OSError):  # such as no room for temporary files
             return None
+
+
+def _alone(weights: Any, factor: Any, addend: Any) -> list[Any]:
+    """A factor and an addend by themselves."""
+    return [factor, addend]
+
+
+def _versions(topology: Topology, start: int, end: int) -> tuple[dict[Any, list[int]], Any]:
+    """(blob, offset of its maker) -> offsets of its readers; and who made each blob last."""
+    readers: dict[tuple[str, int], list[int]] = {}
+    now: dict[str, int] = {}
+    for offset, layer in enumerate(topology.layers[start : end + 1]):
+        for bottom in layer.bottoms:
+            readers.setdefault((bottom, now.get(bottom, -1)), []).append(offset)
+        now.update(dict.fromkeys(layer.tops, -1 if layer.is_source else offset))
+    return readers, now
+
+
+def _chains(
+    topology: Topology, shapes: Any, start: int, end: int, wanted: set[str]
+) -> dict[int, list[int]]:
+    """Layers that can be one operation: each one's offset -> the offsets of all of them."""
+    readers, last = _versions(topology, start, end)
+    layers = topology.layers[start : end + 1]
+    chains: dict[int, list[int]] = {}
+
+    def usable(offset: int) -> bool:
+        return all(s.shape and math.prod(s.shape) <= MOST_SPARED for s in shapes.weights[offset])
+
+    for offset, layer in enumerate(layers):
+        if offset in chains or layer.is_source or layer.host or len(layer.tops) != 1:
+            continue
+        shape = shapes.made[offset][0]
+        if len(shape) < 2 or 0 in shape or not usable(offset):
+            continue
+        begins = layer.fold(shapes.bottoms[offset]) is not None
+        if not begins and layer.affine(shapes.bottoms[offset]) is None:
+            continue
+        chain = [offset]
+        while True:
+            at = chain[-1]
+            top = layers[at].tops[0]
+            after = readers.get((top, at), [])
+            if len(after) != 1 or (last[top] == at and top in wanted):
+                break
+            follower = layers[after[0]]
+            if (
+                len(follower.tops) != 1
+                or follower.affine(shapes.bottoms[after[0]]) is None
+                or not usable(after[0])
+            ):
+                break
+            chain.append(after[0])
+        if not begins or len(chain) > 1:
+            chains.update(dict.fromkeys(chain, chain))
+    return chains
+
+
+def _sources(
+    topology: Topology, shapes: Any, start: int, end: int, names: Iterable[str]
+) -> list[Any]:
+    """What blobs are computed from: blobs from outside, and (layer, weight)."""
+    _, last = _versions(topology, start, end)
+    needed = {(name, last[name]) for name in names}
+    now = dict(last)
+    found: dict[Any, None] = {}
+    makers: list[dict[str, int]] = []
+    now = {}
+    for offset, layer in enumerate(topology.layers[start : end + 1]):
+        makers.append({b: now.get(b, -1) for b in layer.bottoms})
+        now.update(dict.fromkeys(layer.tops, -1 if layer.is_source else offset))
+    for offset in range(end - start, -1, -1):
+        layer = topology.layers[start + offset]
+        if layer.is_source or not any((top, offset) in needed for top in layer.tops):
+            continue
+        needed.update(makers[offset].items())
+        for i in range(len(shapes.weights[offset])):
+            key = start + offset, i
+            found[topology.shared.get(key, key)] = None
+            found[key] = None
+    found.update((name, None) for name, maker in needed if maker == -1)
+    return list(found)
 
 
 def g_shape(weights: list[tuple[str, int, int, Shape]], name: str) -> Shape:
@@ -191,8 +425,12 @@ def make_session(
     onnxruntime = load_runtime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    # Threads that wait busily take a core from the window and from other nets after each run.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads that wait busily take a core from the window and from other nets after each run; for
+    # an instant they may, between the many short operations of small nets.
+    if _can_wait_an_instant(onnxruntime.__version__):
+        options.add_session_config_entry("session.intra_op.spin_duration_us", "200")
+    else:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if optimized:
@@ -201,6 +439,7 @@ def make_session(
         return onnxruntime.InferenceSession(
             model,
             options,
+            disabled_optimizers=list(KEEP_WEIGHTS) if optimized else None,
             providers=[
                 (name, {"device_id": str(number)})
                 if name in ("CUDAExecutionProvider", "DmlExecutionProvider")
@@ -212,6 +451,27 @@ def make_session(
         raise CaffeError(
             "ONNX Runtime cannot run this net: {reason}", reason=_first_line(err)
         ) from None
+
+
+@cache
+def _packing_works() -> bool:
+    """Whether laying weights out gives the right numbers here, tried once in a process."""
+    cpu = (("CPUExecutionProvider", 0),)
+    try:
+        return works(
+            lambda model, path: make_session(model, cpu, optimized=path),
+            lambda model: make_session(model, cpu, optimize=False),
+        )
+    except (CaffeError, OSError):  # no room for temporary files tells nothing of the layouts
+        raise
+    except Exception:  # ONNX Runtime raises many types
+        return False
+
+
+def _can_wait_an_instant(version: str) -> bool:
+    """Whether this ONNX Runtime lets its threads wait busily for a time that can be set."""
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= (1, 32)
 
 
 def what_failed(err: Exception) -> str:
@@ -274,21 +534,36 @@ class Bindings:
         weight: Callable[[int, int], Blob],
         memory: Memory,
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self.compiled = compiled
+        self._blobs = blobs
+        self._weight = weight
         weights = {name: weight(index, i) for name, index, i, _ in plan.weights}
-        laid_out = {layout.weight for layout in compiled.layouts}
-        self._packed = [
-            PackedWeight(layout, weights[layout.weight])
-            for layout in compiled.layouts
-            if not layout.plain
+        layouts = {layout.weight: layout for layout in compiled.layouts}
+        derived = {one.name for one in plan.derived}
+        self._prepared = [
+            *(
+                Prepared(layout.input, [weights[layout.weight]], None, layout)
+                for layout in compiled.layouts
+                if not layout.plain and layout.weight not in derived
+            ),
+            *(
+                Prepared(
+                    layouts[d.name].input if d.name in layouts else d.name,
+                    [weight(*source) for source in d.sources],
+                    d,
+                    layouts.get(d.name),
+                )
+                for d in plan.derived
+            ),
         ]
         #: (name, blob, shape) of what is read from the blobs' own memory.
-        self._fed = [
-            *((name, blobs[blob], plan.outside[blob]) for name, blob in plan.inputs.items()),
-            *((n, weights[n], shape) for n, _, _, shape in plan.weights if n not in laid_out),
-            *((x.input, weights[x.weight], x.shape) for x in compiled.layouts if x.plain),
-        ]
+        self._read = [(name, blobs[blob], plan.outside[blob]) for name, blob in plan.inputs.items()]
+        self._direct = [
+            *((n, weights[n], shape) for n, _, _, shape in plan.weights if n not in layouts),
+            *((x.input, weights[x.weight], x.shape) for x in compiled.layouts
+              if x.plain and x.weight in weights),
+        ]  # fmt: skip
         self._results = [(name, blobs[blob]) for name, blob in plan.outputs.items()]
         self._copies: dict[str, npt.NDArray[np.float32]] = {
             f"in:{blob}": _room(plan.outside[blob]) for blob in plan.overwritten
@@ -298,8 +573,28 @@ class Bindings:
         self._states = {n: memory.room(n, shape) for n, shape in plan.states.items()}
         self._news = {n: memory.room(f"new:{n}", shape) for n, shape in plan.states.items()}
         self._pointers: list[int] = []
+        self._direct_pointers: list[int] = []
         self._keep: list[Any] = []
         self._binding: Any = None
+        #: All weights that the run depends on, their stamps where nobody held them at the last
+        #: look, and those that somebody held.
+        sources = [weight(*key) for key in plan.sources if not isinstance(key, str)]
+        self._watched = list(
+            {
+                id(blob): blob
+                for blob in (
+                    *(b for _, b, _ in self._direct),
+                    *(b for one in self._prepared for b in one.blobs),
+                    *sources,
+                )
+            }.values()
+        )
+        self._stamps: list[int | None] = []
+        self._held: list[Storage] = []
+        self._seen: dict[Storage, npt.NDArray[np.float32]] = {}
+        self._sources: dict[Any, Storage] = {}
+        self.left = Deferred(self._catch_up, plan.deferred) if plan.deferred else None
+        self._all_tops = [blobs[name] for name in plan.tops]
 
     @property
     def stale(self) -> bool:
@@ -308,40 +603,146 @@ class Bindings:
 
     def _tied(self) -> list[Blob]:
         """The blobs whose own memory the session reads or writes."""
-        return [*(b for _, b, _ in self._fed), *(b for _, b in self._results)]
+        return [
+            *(b for _, b, _ in self._read),
+            *(b for _, b, _ in self._direct),
+            *(b for _, b in self._results),
+        ]
 
     def run(self) -> bool:
-        """Compute; the blobs' own memory holds the results. True if it was tied anew."""
-        pointers = [blob._storage.pointer for blob in self._tied()]
-        anew = pointers != self._pointers
+        """Compute; the blobs' own memory holds the results. True if it was tied anew.
+
+        Raises
+        ------
+        UnfoldableError
+            If the weights' present values cannot be folded; nothing has been written then.
+        """
+        for _, blob, _ in self._read:
+            blob._storage.ready()
+        if [blob._storage.stamp for blob in self._watched] != self._stamps:
+            self._look()
+        pointers = [b._storage.pointer for _, b, _ in self._read]
+        pointers += [b._storage.pointer for _, b in self._results]
+        anew = pointers != self._pointers or self._binding is None
         if anew:
             self._bind(pointers)
-        for name, blob, _ in self._fed:
+        for name, blob, _ in self._read:
             if name in self._copies:
-                np.copyto(self._copies[name], blob.data)
-        for weight in self._packed:
-            weight.refresh()
-        for name, host in self._plan.host_inputs.items():
+                np.copyto(self._copies[name], blob._storage.flat.reshape(blob.shape))
+        for name, host in self.plan.host_inputs.items():
             host.refill(self._host[name])
         for name, state in self._states.items():
             np.copyto(state, self._news[name])
+        self._leave()
         try:
             self.compiled.session.run_with_iobinding(self._binding)
         except Exception as err:
+            if self.left is not None:
+                self.left.drop()
             raise CaffeError(what_failed(err)) from None
         return anew
+
+    def _look(self) -> None:
+        """Follow the weights' edits."""
+        stamps: list[int | None] = []
+        held = []
+        for blob in self._watched:
+            storage = blob._storage
+            storage.ready()
+            stamp = storage.stamp
+            _ = storage.pointer
+            if storage.held:
+                held.append(storage)
+                stamps.append(None)
+            else:
+                stamps.append(stamp)
+        self._stamps = []
+        for one in self._prepared:
+            one.refresh()
+        pointers = [b._storage.pointer for _, b, _ in self._direct]
+        if pointers != self._direct_pointers:
+            self._binding = None
+        self._direct_pointers = pointers
+        self._held = held
+        self._seen = {
+            storage: np.frombuffer(seen, np.float32)
+            for one in self._prepared
+            for storage, seen in zip(one.storages, one.seen)
+            if seen
+        }
+        self._stamps = stamps
+
+    def _leave(self) -> None:
+        """Say of each blob whether this run computes it, or leaves it for who asks for it."""
+        left = self.left
+        if left is not None:
+            inputs = [self._blobs[key]._storage for key in self.plan.sources if type(key) is str]
+            sources = [
+                self._blobs[key]._storage if type(key) is str else self._weight(*key)._storage
+                for key in self.plan.sources
+            ]
+            if list(self._sources.values()) != sources:
+                self._sources = dict(zip(self.plan.sources, sources))
+            wanted = set(sources)
+            held = [s for s in inputs if s.held] + [s for s in self._held if s in wanted]
+            left.arm(self._blobs, self._sources, inputs, held, self._seen)
+        for _, blob in self._results:
+            storage = blob._storage
+            storage.wrote()
+            if storage.pending is not None:
+                storage.pending = None
+        for blob in self._all_tops:
+            if blob._storage.readers:
+                blob._storage.spare()
+
+    def after_fork(self) -> Any:
+        """Be able to compute in a forked process what was left out; gives what must not end."""
+        rest, self.plan._rest, self.plan._lock = self.plan._rest, None, threading.Lock()
+        if self.left is not None:
+            self.left.after_fork()
+        return rest
+
+    def _catch_up(
+        self,
+        values_of: Callable[[Any], npt.NDArray[np.float32]],
+        left: Mapping[str, Storage],
+    ) -> None:
+        """Compute blobs that a run left out."""
+        plan = self.plan.rest()
+        compiled = plan.compiled("never")
+        if compiled is None:
+            return
+        binding = compiled.session.io_binding()
+        keep = []
+        for name, blob in plan.inputs.items():
+            values = values_of(blob)
+            keep.append(values)
+            shape = plan.outside[blob]
+            binding.bind_input(name, "cpu", 0, np.float32, shape, _address(values))
+        for name, index, i, shape in plan.weights:
+            values = values_of((index, i))
+            keep.append(values)
+            binding.bind_input(name, "cpu", 0, np.float32, shape, _address(values))
+        for name, blob in plan.outputs.items():
+            if blob in left:
+                pointer = left[blob].pointer
+                binding.bind_output(name, "cpu", 0, np.float32, plan.tops[blob], pointer)
+        try:
+            compiled.session.run_with_iobinding(binding)
+        except Exception as err:
+            raise CaffeError(what_failed(err)) from None
 
     def _bind(self, pointers: list[int]) -> None:
         """Tie inputs and outputs anew, because some blob has other memory than before."""
         binding = self.compiled.session.io_binding()
-        for name, blob, shape in self._fed:
+        for name, blob, shape in (*self._read, *self._direct):
             pointer = blob._storage.pointer
             if name in self._copies:
                 pointer = self._copies[name].ctypes.data
             binding.bind_input(name, "cpu", 0, np.float32, shape, pointer)
-        for weight in self._packed:
-            layout, pointer = weight.layout, weight.values.ctypes.data
-            binding.bind_input(layout.input, "cpu", 0, np.float32, layout.shape, pointer)
+        for one in self._prepared:
+            pointer = one.values.ctypes.data
+            binding.bind_input(one.name, "cpu", 0, np.float32, one.shape, pointer)
         for name, array in (*self._host.items(), *self._states.items()):
             binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         for name, array in self._news.items():
@@ -352,6 +753,11 @@ class Bindings:
         self._pointers = pointers
         # The binding holds bare addresses: what they point to must outlive it.
         self._keep = [blob._storage for blob in self._tied()]
+
+
+def _address(values: npt.NDArray[np.float32]) -> int:
+    address: int = values.__array_interface__["data"][0]
+    return address
 
 
 def _room(shape: Shape) -> npt.NDArray[np.float32]:

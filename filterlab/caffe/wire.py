@@ -195,10 +195,9 @@ def open_bytes(path: str | os.PathLike[str]) -> Iterator[FileBytes]:
 def mapping_of(array: npt.NDArray[Any]) -> mmap.mmap | None:
     """The mapped file that an array's memory is, or None."""
     base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    owner = base.obj if isinstance(base, memoryview) else base
-    return owner if isinstance(owner, mmap.mmap) else None
+    while isinstance(base, (np.ndarray, memoryview)):
+        base = base.obj if isinstance(base, memoryview) else base.base
+    return base if isinstance(base, mmap.mmap) else None
 
 
 def check_length(mapped: mmap.mmap) -> None:

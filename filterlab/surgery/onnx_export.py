@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from filterlab.caffe import TEST
+from filterlab.caffe.derived import UnfoldableError
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.plan import Plan
 from filterlab.caffe.runtime import load_runtime
@@ -46,17 +47,19 @@ def onnx_model(transplanted: Transplanted, size: tuple[int, int] | None = None) 
         raise FilterLabError("the weights are over 2 GB, more than one ONNX file can hold")
     topology = Topology(t.param, TEST)
     t.net.check_files()
-    plan = Plan(topology, {t.input: shape}, 0, len(topology.layers) - 1, None)
-    values = {
-        name: t.net.params[topology.layers[index].name][i].data
-        for name, index, i, _ in plan.weights
-    }
-    model = onnx.load_from_string(plan.model(values))
     wanted = list(dict.fromkeys((t.output, t.score)))
+    try:
+        plan, values = _natural(t, topology, shape, wanted, fold=True)
+    except UnfoldableError:
+        plan, values = _natural(t, topology, shape, wanted, fold=False)
+    model = onnx.load_from_string(plan.model(values))
     renamed = {f"in:{t.input}": t.input, **{f"out:{name}": name for name in wanted}}
     for name, index, i, _ in plan.weights:
         layer = topology.layers[index].name
         renamed[name] = f"{layer}.{('weight', 'bias')[i] if i < 2 else i}"
+    for one in plan.derived:
+        layer, number = one.name[2:].rsplit(":", 1)
+        renamed[one.name] = f"{layer}.{('weight', 'bias')[int(number)]}"
     graph = model.graph
     for node in graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
@@ -70,6 +73,29 @@ def onnx_model(transplanted: Transplanted, size: tuple[int, int] | None = None) 
     model.producer_name = "filterlab"
     onnx.checker.check_model(model)
     return model
+
+
+def _natural(
+    t: Transplanted,
+    topology: Topology,
+    shape: tuple[int, ...],
+    wanted: list[str],
+    fold: bool,
+) -> tuple[Plan, dict[str, Any]]:
+    """The net in ONNX's own operations, batch normalizations folded, and its weights."""
+
+    def blob(index: int, i: int) -> Any:
+        return t.net.params[topology.layers[index].name][i]._values()
+
+    last = len(topology.layers) - 1
+    plan = Plan(
+        topology, {t.input: shape}, 0, last, None, fold=fold, only=frozenset(wanted), portable=True
+    )
+    values = {name: blob(index, i) for name, index, i, _ in plan.weights}
+    for one in plan.derived:
+        made = np.asarray(one.compute([blob(*source) for source in one.sources]), np.float32)
+        values[one.name] = made.reshape(one.shape)
+    return plan, values
 
 
 def export_onnx(

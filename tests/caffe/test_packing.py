@@ -247,10 +247,10 @@ def test_what_follows_in_place_is_not_taken_into_the_weights(inside: str) -> Non
 
 @x86
 @pytest.mark.usefixtures("packed")
-@pytest.mark.parametrize("first", [1, packing.FIRST_PLACE])
+@pytest.mark.parametrize("first", [1, packing.FIRST_MARK])
 def test_a_constant_is_not_taken_for_a_weight(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even where places count from 1, as the constants of many nets do."""
-    monkeypatch.setattr(packing, "FIRST_PLACE", first)
+    """Even where marks count from 1, as the constants of many nets do."""
+    monkeypatch.setattr(packing, "FIRST_MARK", first)
     shift = 'layer { name: "in" type: "Power" bottom: "data" top: "data" power_param { shift: 1 } }'
     one = conv("a", "data", 1, "kernel_size: 1") + shift + conv("b", "a", 16, "kernel_size: 1")
     net = net_of(1, one)

@@ -10,7 +10,7 @@ import pytest
 
 import filterlab.caffe as caffe
 from filterlab.caffe.caffemodel import read_weights
-from filterlab.caffe.prototxt import parse_net, read_net
+from filterlab.caffe.prototxt import format_net, parse_net, read_net
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
 from filterlab.surgery.onnx_export import export_onnx
@@ -433,3 +433,51 @@ def test_a_net_that_is_handed_its_pictures(tmp_path: Path) -> None:
     )
     with pytest.raises(FilterLabError, match=r"'x' \(MemoryData\).*deploy\.prototxt"):
         transplant(path, None)
+
+
+def test_the_onnx_model_is_the_graph_that_one_would_write(tmp_path: Path) -> None:
+    """Batch normalizations folded, operations of ONNX's own, no reshapes of weights."""
+    import onnx
+    import onnxruntime
+
+    conv = "convolution_param { num_output: 8 kernel_size: 3 bias_term: %s weight_filler { type: 'xavier' } }"  # noqa: E501
+    norm = "layer { name: 'n%d' type: 'BatchNorm' bottom: '%s' top: '%s' }"
+    scale = (
+        "layer { name: 's%d' type: 'Scale' bottom: '%s' top: '%s' scale_param { bias_term: true } }"
+    )
+    text = f"""
+        layer {{ name: 'data' type: 'Input' top: 'data'
+          input_param {{ shape {{ dim: 1 dim: 3 dim: 12 dim: 12 }} }} }}
+        layer {{ name: 'a' type: 'Convolution' bottom: 'data' top: 'a' {conv % "false"} }}
+        {norm % (1, "a", "a")} {scale % (1, "a", "a")}
+        layer {{ name: 'relu' type: 'ReLU' bottom: 'a' top: 'a' }}
+        layer {{ name: 'b' type: 'Convolution' bottom: 'a' top: 'b' {conv % "true"} }}
+        layer {{ name: 'join' type: 'Concat' bottom: 'b' bottom: 'b' top: 'join' }}
+        {norm % (2, "join", "m")} {scale % (2, "m", "m")}
+        layer {{ name: 'six' type: 'ReLU6' bottom: 'm' top: 'm' }}
+        layer {{ name: 'fc' type: 'InnerProduct' bottom: 'm' top: 'fc'
+          inner_product_param {{ num_output: 5 weight_filler {{ type: 'xavier' }} }} }}
+        layer {{ name: 'prob' type: 'Softmax' bottom: 'fc' top: 'prob' }}"""
+    net = caffe.Net(parse_net(text), caffe.TEST)
+    rng = np.random.default_rng(4)
+    for name in ("n1", "n2"):
+        mean, variance, factor = (blob.data for blob in net.params[name])
+        mean[...], variance[...] = rng.standard_normal(mean.shape), rng.random(mean.shape) + 0.5
+        factor[...] = 2
+    (tmp_path / "net.prototxt").write_text(format_net(net.param), encoding="utf-8")
+    net.save(tmp_path / "net.caffemodel")
+    t = transplant(tmp_path / "net.prototxt", tmp_path / "net.caffemodel")
+    written = export_onnx(t, tmp_path / "net.onnx", (20, 16))
+    model = onnx.load_model(written)
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds == ["Conv", "Relu", "Conv", "Concat", "BatchNormalization", "Clip", "Conv",
+                     "Softmax"]  # fmt: skip
+    assert all(not node.domain for node in model.graph.node)
+    data = rng.standard_normal((1, 3, 20, 16)).astype(np.float32)
+    session = onnxruntime.InferenceSession(str(written), providers=["CPUExecutionProvider"])
+    found = session.run(["prob"], {"data": data})[0]
+    net.eager = True
+    np.testing.assert_allclose(found, _answers(t.net, "data", "prob", data), atol=1e-5)
+    where = session.run(["prob"], {"data": data})[0][0, :, 0, 0]
+    net.forward(data=data[:, :, :12, :12])
+    np.testing.assert_allclose(where, net.blobs["prob"].data[0], atol=1e-5)

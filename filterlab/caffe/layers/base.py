@@ -26,6 +26,8 @@ from filterlab.caffe.text import Text
 
 __all__ = [
     "REGISTRY",
+    "Affine",
+    "Fold",
     "Layer",
     "Reach",
     "Reverse",
@@ -41,6 +43,14 @@ __all__ = [
 ]
 
 TRAIN, TEST = 0, 1
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+#: Weights -> for each channel a factor and what is added then.
+Affine = Callable[[Sequence[Floats]], "tuple[Doubles, Doubles]"]
+#: Weights, factors and what is added -> weights with which the layer does that too.
+Fold = Callable[[Sequence[Floats], Doubles, Doubles], "list[Doubles]"]
 
 
 @dataclass(frozen=True)
@@ -196,6 +206,20 @@ class Layer:
             Values of the weights, in the order of :meth:`weight_specs`.
         """
         raise NotImplementedError
+
+    def affine(self, shapes: list[Shape]) -> Affine | None:
+        """How the weights give a factor and an addend for each channel (axis 1), in float64.
+
+        None if the layer does anything else.
+        """
+        return None
+
+    def fold(self, shapes: list[Shape]) -> Fold | None:
+        """How a factor and an addend for each channel of the top go into the weights.
+
+        What comes back are a weight and a bias, as :meth:`emit` takes them. None if they do not.
+        """
+        return None
 
     def emit_gradient(self, g: Graph, r: Reverse) -> list[str | None]:
         """Append the operations of the gradient; returns the diff of each bottom, None for none.

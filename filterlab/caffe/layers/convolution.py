@@ -9,6 +9,7 @@ import numpy as np
 
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import (
+    Fold,
     Layer,
     Reach,
     Reverse,
@@ -19,6 +20,7 @@ from filterlab.caffe.layers.base import (
     shape_text,
     sum_but,
 )
+from filterlab.caffe.layers.inner_product import fold_rows
 from filterlab.caffe.text import Text
 
 __all__ = ["Convolution", "Deconvolution", "Im2col"]
@@ -238,6 +240,11 @@ class Convolution(Windowed):
                 value = g.reshape(value, (*shape[:axis], *top))
             tops.append(value)
         return tops
+
+    def fold(self, shapes: list[Shape]) -> Fold | None:
+        if self.transposed or len(self.tops) > 1 or self._channel_axis(shapes[0]) != 1:
+            return None
+        return fold_rows
 
     def _folded(self, g: Graph, value: str, shape: Shape) -> str:
         """All axes before the channels as one."""

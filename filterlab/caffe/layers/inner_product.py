@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import (
+    Fold,
     Layer,
     Reverse,
     Shape,
@@ -15,7 +21,14 @@ from filterlab.caffe.layers.base import (
 )
 from filterlab.caffe.text import Text
 
-__all__ = ["Embed", "InnerProduct"]
+__all__ = ["Embed", "InnerProduct", "fold_rows"]
+
+
+def fold_rows(weights: Sequence[Any], factor: Any, addend: Any) -> list[Any]:
+    """A factor and an addend for each output, taken into weights with one row for each."""
+    rows = (-1, *(1,) * (weights[0].ndim - 1))
+    bias = factor * weights[1] if len(weights) > 1 else np.zeros_like(factor)
+    return [weights[0] * factor.reshape(rows), bias + addend]
 
 
 @register("InnerProduct")
@@ -54,11 +67,19 @@ class InnerProduct(Layer):
         rows, inputs = product(shape[:axis]), product(shape[axis:])
         value = bottoms[0]
         if shape != (rows, inputs):
-            value = g.reshape(value, (rows, inputs))
+            if g.portable:
+                value = g.op("Flatten", [value], axis=axis)
+            else:
+                value = g.reshape(value, (rows, inputs))
         value = g.op("Gemm", [value, *weights], transB=0 if self.p.transpose else 1)
         if axis != 1:
             value = g.reshape(value, (*shape[:axis], self.p.num_output))
         return [value]
+
+    def fold(self, shapes: list[Shape]) -> Fold | None:
+        if self.p.transpose or self.axis(self.p.axis, shapes[0]) != 1:
+            return None
+        return fold_rows
 
     def _rows(self, g: Graph, r: Reverse) -> tuple[str, int, int]:
         """The diffs as a matrix, and the sizes of the input as one."""

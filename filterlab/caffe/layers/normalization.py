@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import (
     TEST,
+    Affine,
     Elementwise,
     Reach,
     Reverse,
@@ -91,7 +92,7 @@ class LRN(Elementwise):
     def _across(self, g: Graph, x: str, shape: Shape) -> str:
         p = self.p
         channels = shape[1]
-        if channels > WIDEST_BAND:
+        if channels > WIDEST_BAND or (g.portable and min(p.alpha, p.beta) > 0):
             size = min(p.local_size, 2 * channels - 1)
             alpha = p.alpha / p.local_size * size
             return g.op("LRN", [x], size=size, alpha=alpha, beta=p.beta, bias=p.k)
@@ -171,6 +172,26 @@ class BatchNorm(Elementwise):
             )
             specs.append(WeightSpec((channels,), p.bias_filler))
         return specs
+
+    def affine(self, shapes: list[Shape]) -> Affine | None:
+        if not self.stored or len(shapes[0]) < 2:
+            return None
+        scaled, eps = self.scaled, float(np.float32(self.param.batch_norm_param.eps))
+
+        def of(weights: Sequence[Any]) -> tuple[Any, Any]:
+            mean, variance = (np.asarray(w, np.float64) for w in weights[:2])
+            if not scaled:
+                # A factor of 0 means that nothing was summed up yet.
+                factor = float(weights[2][0])
+                share = 1 / factor if factor else 0.0
+                mean, variance = mean * share, variance * share
+            scale = 1 / np.sqrt(variance + eps)
+            if scaled:
+                scale = scale * weights[3]
+                return scale, weights[4] - mean * scale
+            return scale, -mean * scale
+
+        return of
 
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
@@ -347,6 +368,17 @@ class Scale(_Broadcast):
             specs.append(WeightSpec(shape, self.p.bias_filler))
         return specs
 
+    def affine(self, shapes: list[Shape]) -> Affine | None:
+        if len(shapes) > 1:
+            return None
+        start, operand = self._operand(shapes, self.p.axis, self.p.num_axes)
+        if start != 1 or len(operand) != 1:
+            return None
+        return lambda weights: (
+            np.asarray(weights[0], np.float64),
+            np.asarray(weights[1], np.float64) if self.p.bias_term else np.zeros(operand),
+        )
+
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
     ) -> list[str]:
@@ -395,6 +427,14 @@ class Bias(_Broadcast):
             return []
         _, shape = self._operand(bottom_shapes, self.p.axis, self.p.num_axes)
         return [WeightSpec(shape, self.p.filler)]
+
+    def affine(self, shapes: list[Shape]) -> Affine | None:
+        if len(shapes) > 1:
+            return None
+        start, operand = self._operand(shapes, self.p.axis, self.p.num_axes)
+        if start != 1 or len(operand) != 1:
+            return None
+        return lambda weights: (np.ones(operand), np.asarray(weights[0], np.float64))
 
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]
@@ -634,6 +674,20 @@ class BN(Elementwise):
             variance = self._column(g, weights[3], shape)
         deviation = g.op("Sqrt", [g.op("Add", [variance, g.constant(self.eps)])])
         return g.op("Div", [x, deviation]), deviation
+
+    def affine(self, shapes: list[Shape]) -> Affine | None:
+        if self.batch:
+            return None
+        plain, eps = self.segnet, float(np.float32(self.eps))
+
+        def of(weights: Sequence[Any]) -> tuple[Any, Any]:
+            rows = [np.asarray(w, np.float64).reshape(-1) for w in weights]
+            if plain:
+                return rows[0], rows[1]
+            scale = rows[0] / np.sqrt(rows[3] + eps)
+            return scale, rows[1] - rows[2] * scale
+
+        return of
 
     def emit(
         self, g: Graph, bottoms: list[str], shapes: list[Shape], weights: list[str]

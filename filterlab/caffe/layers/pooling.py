@@ -125,6 +125,8 @@ def emit_pool(g: Graph, value: str, method: int, y: Window, x: Window) -> str:
         bottom = emit_pool(g, value, AVE, y, x)
         tiny = g.constant(TINY / (y.kernel * x.kernel))
         return g.op("Div", [top, g.op("Add", [bottom, tiny])])
+    if all(n.out == 1 and not n.pad and n.kernel == n.size for n in (y, x)):
+        return g.op("GlobalMaxPool" if method == MAX else "GlobalAveragePool", [value])
     value, pads, _ = _pad_outside(g, value, LOWEST if method == MAX else 0.0, y, x)
     if method == MAX:
         return g.op("MaxPool", [value], pads=pads, **_attributes(y, x))
