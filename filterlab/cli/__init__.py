@@ -23,7 +23,17 @@ from filterlab.errors import FilterLabError
 
 __all__ = ["main"]
 
-_COMMANDS = ("window", "filter", "transplant", "heatmap", "models", "info", "tour", "desktop")
+_COMMANDS = (
+    "window",
+    "filter",
+    "transplant",
+    "heatmap",
+    "models",
+    "info",
+    "inspect",
+    "tour",
+    "desktop",
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -7,7 +7,7 @@ import ctypes
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "fits",
     "layer_work",
     "macs",
+    "macs_of_layer",
     "nominal_seconds",
 ]
 
@@ -80,16 +81,43 @@ def _channels(net: Net) -> dict[str, int]:
     }
 
 
+def macs_of_layer(
+    kind: str, weights: Sequence[Sequence[int]], bottom: Sequence[int], top: Sequence[int]
+) -> int:
+    """Multiplications with addition of a layer, of convolutions and fully connected ones.
+
+    Every weight of a convolution is used once for each place of its top, of a deconvolution for
+    each place of its bottom; one of a fully connected layer once for each item of the batch.
+    Everything else counts as 0.
+
+    Parameters
+    ----------
+    kind : str
+    weights : shapes of its weights
+    bottom, top : shapes of its first bottom and top, batch x channels x rows x cols …
+    """
+    if not weights:
+        return 0
+    values = math.prod(int(n) for n in weights[0])
+    if kind == "InnerProduct":
+        return values * math.prod(top[:-1])
+    if kind not in _CONVOLUTIONS:
+        return 0
+    where = bottom if kind == "Deconvolution" else top
+    return values * math.prod(where[:1]) * math.prod(where[2:])
+
+
 def _macs_of(layer: LayerParameter, net: Net, sizes: Mapping[str, tuple[int, int]]) -> int:
     if layer.name not in net.params:
         return 0
+
+    def placed(blob: str) -> tuple[int, ...]:
+        return (1, 1, *sizes.get(blob, (1, 1)))
+
+    shapes = [tuple(blob.shape) for blob in net.params[layer.name]]
     if layer.type == "InnerProduct":
-        return math.prod(int(n) for n in net.params[layer.name][0].shape)
-    if layer.type not in _CONVOLUTIONS:
-        return 0
-    where = layer.bottom[0] if layer.type == "Deconvolution" else layer.top[0]
-    rows, cols = sizes[where]
-    return math.prod(int(n) for n in net.params[layer.name][0].shape) * rows * cols
+        return math.prod(int(n) for n in shapes[0])
+    return macs_of_layer(layer.type, shapes, placed(layer.bottom[0]), placed(layer.top[0]))
 
 
 def macs(net_param: NetParameter, net: Net, sizes: Mapping[str, tuple[int, int]]) -> int:

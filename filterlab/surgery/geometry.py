@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import cast
 
-from filterlab.caffe.proto.caffe_pb2 import NetParameter
+from filterlab.caffe.proto.caffe_pb2 import LayerParameter, NetParameter
 from filterlab.errors import FilterLabError
 from filterlab.surgery.spatial import (
     Crop,
@@ -28,9 +28,10 @@ from filterlab.surgery.spatial import (
     SpatialGraph,
     Step,
     TransposedWindow,
+    input_shapes,
 )
 
-__all__ = ["Axis", "Box", "Geometry", "MapGeometry", "net_input_size", "of_blob"]
+__all__ = ["Axis", "Box", "Geometry", "MapGeometry", "net_input_size", "of_blob", "of_layers"]
 
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in input pixels; x1 and y1 lie just outside."""
@@ -158,6 +159,51 @@ def of_blob(net_param: NetParameter, blob: str, input_name: str | None = None) -
         cannot be followed.
     """
     return _of(SpatialGraph(net_param, input_name), blob)
+
+
+def of_layers(net_param: NetParameter) -> dict[tuple[str, str], Geometry]:
+    """Field, jump and start of what each layer makes: (layer, top) -> its geometry.
+
+    As far as the net can be followed: from the first layer on that cannot, and where a blob does
+    not depend on the picture, there is none. A blob computed in place has one for each layer.
+    """
+    layers = list(net_param.layer)
+
+    def followed(count: int) -> dict[tuple[str, str], Geometry] | None:
+        part = type(net_param)()
+        part.CopyFrom(net_param)
+        del part.layer[count:]
+        try:
+            graph = SpatialGraph(part)
+            both = zip(_axes(graph, 0), _axes(graph, 1))
+        except FilterLabError:
+            return None
+        return {
+            (node.layer, node.blob): Geometry(y, x)
+            for node, (y, x) in zip(graph.nodes, both)
+            if y is not None and x is not None
+        }
+
+    found = followed(len(layers))
+    if found is not None:
+        return found
+    # What can be followed stays so if later layers are left out.
+    low, high = 0, len(layers)
+    best: dict[tuple[str, str], Geometry] = {}
+    while high - low > 1:
+        middle = (low + high) // 2
+        part = followed(middle)
+        if part is None and _has_picture(layers[:middle]):
+            high = middle
+        else:
+            low, best = middle, part or best
+    return best
+
+
+def _has_picture(layers: list[LayerParameter]) -> bool:
+    part = NetParameter()
+    part.layer.extend(layers)
+    return any(len(shape) == 4 for shape in input_shapes(part).values())
 
 
 def _of(graph: SpatialGraph, blob: str) -> Geometry:
