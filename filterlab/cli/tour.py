@@ -22,7 +22,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
     parser.add_argument("--scale", type=float, default=1.0, help="pixels per pixel (default 1)")
     parser.add_argument("--lang", choices=("en", "zh", "zh_CN"), default="en", help="language")
-    parser.add_argument("--theme", choices=("light", "dark"), default="light", help="colours")
+    parser.add_argument(
+        "--theme",
+        choices=("light", "dark", "contrast-light", "contrast-dark"),
+        default="light",
+        help="colours",
+    )
     parser.add_argument("--only", default="", metavar="TAB", help="only this tab's scenes")
 
 

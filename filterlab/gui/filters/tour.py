@@ -10,6 +10,7 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
 from filterlab.gui.filters.sources import Source
+from filterlab.gui.stage import tour as room
 
 if TYPE_CHECKING:
     from filterlab.gui.main_window import MainWindow
@@ -40,6 +41,11 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     tab: Any = window.tab("filters")
     wait(lambda: tab.settled and tab.stage.frame is not None, "the first outputs")
     yield "start"
+
+    # For a room.
+    tab.desk.active = 1
+    yield from room.of_filters(window, wait)
+    tab.desk.active = 0
 
     # Draw a kernel, point at a pixel.
     editor = tab.editors[0]

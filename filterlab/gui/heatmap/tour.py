@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.tab import HeatmapTab
+from filterlab.gui.stage import tour as room
 from filterlab.pictures import COMPOSED, composed
 from filterlab.workbench.heatmap_state import Cell, Look, Source
 from filterlab.zoo import catalogue
@@ -25,7 +26,7 @@ def scenes(window: Any, wait: Wait) -> Generator[str, None, None]:
     tab: HeatmapTab = window.tab("heatmap")
     wait(lambda: tab.bench.shown is not None and tab.settled, "the sample picture")
     if catalogue.get(_LITE).ready:
-        yield from _thousand(tab, wait)
+        yield from _thousand(window, tab, wait)
     yield from _tutorial(window, tab, wait)
 
 
@@ -49,13 +50,14 @@ def _cell_at(tab: HeatmapTab, place: str) -> Cell:
     return maps.cell_at((x0 + x1) / 2, (y0 + y1) / 2) or (0, 0)
 
 
-def _thousand(tab: HeatmapTab, wait: Wait) -> Generator[str, None, None]:
+def _thousand(window: Any, tab: HeatmapTab, wait: Wait) -> Generator[str, None, None]:
     _choose(tab, wait, _LITE)
     yield "before_the_surgery"
     _transplant(tab, wait)
     tab.bench.choose([_TIGER_CAT])
     wait(lambda: tab.settled, "the tiger cat")
     yield "where_is_the_tiger_cat"
+    yield from room.of_heatmap(window, wait)
     tab.bench.pin(_cell_at(tab, "chelsea"))
     wait(lambda: tab.settled, "the window alone")
     yield "a_cell_and_the_classifier"
@@ -84,6 +86,7 @@ def _tutorial(window: Any, tab: HeatmapTab, wait: Wait) -> Generator[str, None, 
     tab.classes.search.returnPressed.emit()
     settle("the cat")
     yield "fc6_fc7_fc8"
+    yield from room.of_heatmap(window, wait)
     tab.classes.search.clear()
     wait(lambda: len(tab.classes.rows()) > 5, "all classes in the list")
     tab._open_account()
