@@ -16,6 +16,8 @@ __all__ = ["HelpWindow", "keys_html", "window_keys_html"]
 _WINDOW_KEYS = (
     (Text("Ctrl+Tab, Ctrl+PgDn"), Text("the next tab; Ctrl+Shift+Tab or Ctrl+PgUp the one before")),
     (Text("Alt+1, Alt+2"), Text("the first tab, the second")),
+    ("F5", Text("the stage, for a room; Esc leaves it")),
+    ("Ctrl+F5", Text("show step by step what this tab does")),
     ("F11", Text("full screen, and back")),
     ("Esc", Text("cancel what runs, else close the message, else leave the full screen")),
     ("Alt", Text("with an underlined letter: open that menu, choose that item, press that button")),

@@ -32,6 +32,8 @@ __all__ = ["InputPanel", "choice_box"]
 SIDES = (1, 3, 5, 7, 9, 11)
 
 _NARROW = 244
+#: And under this, for text larger than usual, without any labels.
+_TIGHT = 160
 
 #: Pixels between two rows: as many as there is room for.
 _LEAST_GAP, _MOST_GAP = 2, 6
@@ -77,6 +79,7 @@ class InputPanel(QWidget):
         super().__init__(parent)
         self._size = (5, 5)
         self._narrow: bool | None = None
+        self._tight: bool | None = None
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self.open_button = QPushButton(self)
         self.open_button.setAccessibleName(tr("Open picture"))
@@ -108,6 +111,7 @@ class InputPanel(QWidget):
         self.radius.setToolTip(tr("Radius of the brush on the input, in its pixels"))
         self.radius.hide()
         self.click_paints = QCheckBox(tr("click paints"), self)
+        self.click_paints.setAccessibleName(tr("click paints"))
         self.click_paints.setToolTip(tr("A click paints a cell as a drag does; else it selects it"))
         self.click_paints.toggled.connect(self._on_brush)
         self.brush.edited.connect(self._on_brush)
@@ -189,6 +193,7 @@ class InputPanel(QWidget):
         self._form = form
         self._narrow_parts: list[QWidget] = []
         self._second_names: list[QWidget] = []
+        self._first_names: list[QWidget] = []
         rows: list[tuple[str, Any, str, Any]] = [
             (tr("brush"), self.brush, tr("step"), self.step),
             (tr("mirror"), both, "", None),
@@ -198,6 +203,7 @@ class InputPanel(QWidget):
         ]
         for row, (left, first_part, right, second_part) in enumerate(rows):
             name = self._name(left)
+            self._first_names.append(name)
             if first_part is both:
                 self._mirror_name = name
             form.addWidget(name, row, 0)
@@ -241,7 +247,15 @@ class InputPanel(QWidget):
         if gap != self._form.verticalSpacing():
             self._form.setVerticalSpacing(gap)
             self.layout().setSpacing(gap)
-        narrow = self.width() < _NARROW
+        scale = theme.scale()
+        narrow = self.width() < _NARROW * scale
+        tight = self.width() < _TIGHT * scale
+        if tight != self._tight:
+            # With large text labels go before fields; the tool tips still say what these are.
+            self._tight = tight
+            for name in self._first_names:
+                name.setVisible(not tight)
+            self.click_paints.setText("" if tight else tr("click paints"))
         if narrow != self._narrow:
             self._narrow = narrow
             self._name_buttons()
@@ -249,7 +263,7 @@ class InputPanel(QWidget):
             for name in self._second_names:
                 name.setVisible(not narrow)  # the tool tips still say it
             for part in self._narrow_parts:
-                part.setFixedWidth(48 if narrow else 64)
+                part.setFixedWidth(round((48 if narrow else 64) * scale))
 
     def _name_buttons(self) -> None:
         """Words or icons; either way Alt with the underlined letter works."""
