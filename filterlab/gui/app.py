@@ -77,7 +77,7 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     app = QApplication(arguments or ["filterlab"])
     app.setApplicationName("filterlab")
     app.setApplicationDisplayName("FilterLab")
-    app.setDesktopFileName("filterlab")
+    app.setDesktopFileName("org.filterlab.FilterLab")
     font = app.font()
     # 13 pixels is what the layouts are drawn for. Without a desktop nobody has chosen a size.
     if font.pointSizeF() < 9.75 or app.platformName() == "offscreen":

@@ -13,6 +13,7 @@ from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAction,
     QActionGroup,
+    QBoxLayout,
     QFrame,
     QMainWindow,
     QMenu,
@@ -30,6 +31,7 @@ from filterlab.gui.header import Header
 from filterlab.gui.help_window import HelpWindow, window_keys_html
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import app_icon
+from filterlab.gui.lessons.controller import Lessons
 from filterlab.gui.placing import fitted, margins
 from filterlab.gui.project_commands import ProjectCommands, is_project
 from filterlab.gui.sessions import Kept
@@ -39,6 +41,7 @@ from filterlab.gui.tab import MenuItems, Tab
 from filterlab.gui.tab_actions import TabActions
 from filterlab.gui.tabs import tab_classes
 from filterlab.gui.widgets.message_strip import MessageStrip
+from filterlab.workbench.lessons import SUFFIX as LESSON_SUFFIX
 
 __all__ = ["MainWindow"]
 
@@ -115,7 +118,11 @@ class MainWindow(QMainWindow):
         self.header.languages.chosen.connect(self.set_language)
         self.pages = QStackedWidget(central)
         layout.addWidget(self.header)
-        layout.addWidget(self.pages, 1)
+        # A lesson's panel stands beside the tab, or below it where the window is narrow.
+        self._row = QBoxLayout(QBoxLayout.LeftToRight)
+        self._row.setSpacing(0)
+        self._row.addWidget(self.pages, 1)
+        layout.addLayout(self._row, 1)
         self.strip = MessageStrip(central)
         layout.addWidget(self.strip)
         #: The tabs, and whatever scene stands in their place.
@@ -130,6 +137,18 @@ class MainWindow(QMainWindow):
         self._make_menus()
         for kind in tab_classes() if tabs is None else tabs:
             self._add_tab(kind(self.settings, self))
+        self.lessons = Lessons(
+            self._row,
+            {tab.name: tab for tab in self.tabs},
+            self.show_tab,
+            self.settings,
+            self.show_info,
+            self.show_error,
+            self,
+        )
+        for tab in self.tabs:
+            tab.happened.connect(self.lessons.happened)
+        self.menus["lessons"].aboutToShow.connect(self._fill_lessons)
         titles = [tab.title() for tab in self.tabs]
         self.projects = ProjectCommands(self.tabs, self._front, self.settings, self)
         self.projects.changed.connect(self._show_title)
@@ -333,6 +352,8 @@ class MainWindow(QMainWindow):
             "help": ((self.help_action,), (None, self.about_action)),
         }
         for key, menu in self.menus.items():
+            if key == "lessons":  # filled when it is opened
+                continue
             before, after = around.get(key, ((), ()))
             menu.clear()
             more = self._more.get(key, ())
@@ -352,6 +373,16 @@ class MainWindow(QMainWindow):
         self._more.setdefault(menu, []).append(item)
         self._fill_menus()
 
+    def _fill_lessons(self) -> None:
+        menu = self.menus["lessons"]
+        menu.clear()
+        for item in self.lessons.actions():
+            if item is None:
+                menu.addSeparator()
+            else:
+                menu.addAction(item)
+        mnemonics.spread(menu)
+
     # Undo
 
     def _update_undo(self) -> None:
@@ -364,6 +395,7 @@ class MainWindow(QMainWindow):
 
     def _undo(self) -> None:
         if self._current is not None:
+            self.lessons.happened("undo")
             self._current.undo()
             self._update_undo()
 
@@ -381,6 +413,13 @@ class MainWindow(QMainWindow):
             return False
         if is_project(found[0]):
             self.projects.open(found[0])
+            return True
+        if found[0].suffix.lower() == LESSON_SUFFIX:
+            try:
+                self.lessons.open_file(found[0])
+            except EXPECTED as error:
+                self.show_error(one_sentence(error))
+                return False
             return True
         rated = [(tab.accepts(found) * 2 + (tab is self._current), tab) for tab in self.tabs]
         score, tab = max(rated, key=lambda pair: pair[0], default=(0, None))

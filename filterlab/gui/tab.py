@@ -15,6 +15,7 @@ from filterlab.gui.jobs import JobRunner
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.stage.scene import Scene
+from filterlab.workbench.lessons import Start
 from filterlab.workbench.project import ProjectPicture
 
 __all__ = [
@@ -67,6 +68,7 @@ class Tab(QWidget):
     menus_changed() : the tab's actions have changed
     hint_changed() : what ``hint`` or ``as_code`` returns has changed
     scene_wanted(str) : show a scene in the place of the whole window, see :meth:`make_scene`
+    happened(str) : something that a lesson may wait for, a key of ``workbench.facts.HAPPENINGS``
     """
 
     message = Signal(str, str)
@@ -75,6 +77,7 @@ class Tab(QWidget):
     menus_changed = Signal()
     hint_changed = Signal()
     scene_wanted = Signal(str)
+    happened = Signal(str)
 
     #: The key under which the tab's state is kept.
     name: ClassVar[str] = ""
@@ -195,6 +198,25 @@ class Tab(QWidget):
     def project_mark(self) -> object:
         """What is another object whenever a project would hold something else."""
         return None
+
+    # Lessons
+
+    def taught_bench(self) -> Any:
+        """The bench whose facts a lesson looks at; None if it has none."""
+        return None
+
+    def lockable(self) -> dict[str, QWidget]:
+        """Controls that a lesson may lock or hide, by name (``docs/lessons.md`` lists them)."""
+        return {}
+
+    def start_lesson(self, start: Start, beside: Path | None) -> None:
+        """Bring the bench into a lesson's first state; ``beside`` is the lesson's file.
+
+        Raises
+        ------
+        FilterLabError
+            If its picture cannot be read; nothing has changed then.
+        """
 
     # Work
 

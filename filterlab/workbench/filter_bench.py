@@ -96,6 +96,8 @@ EDIT_NAMES = (
     Text("Take a step back"),
     Text("Open filters"),
     Text("Open project"),
+    Text("Start the lesson"),
+    Text("Start the challenge"),
     Text("Open picture"),
     Text("Draw on picture"),
     Text("Start anew"),

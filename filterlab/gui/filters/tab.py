@@ -39,6 +39,7 @@ from filterlab.surgery.convolve import Picture
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.workbench.filter_bench import Change, FilterBench
 from filterlab.workbench.filter_state import from_session
+from filterlab.workbench.lessons import Start, start_filters
 from filterlab.workbench.project import ProjectPicture
 
 __all__ = ["FiltersTab"]
@@ -132,6 +133,8 @@ class FiltersTab(Tab):
         for editor in self.editors:
             editor.set_menu(self.actions_.tool_menus[editor.slot])
         self.actions_.show_lower(self.layout_.shown)
+        stage.hovered.connect(self._on_hovered)
+        bottom.walk_toggled.connect(self._on_walk)
         self._adopt(self.bench)
 
     @property
@@ -630,6 +633,39 @@ class FiltersTab(Tab):
     def deactivated(self) -> None:
         self.panel_.camera_button.setChecked(False)
         self.pointer.pause()
+
+    def taught_bench(self) -> FilterBench:
+        return self.bench
+
+    def lockable(self) -> dict[str, QWidget]:
+        panel = self.panel_
+        found: dict[str, QWidget] = {
+            "filters.open": panel.open_button,
+            "filters.sample": panel.sample_button,
+            "filters.camera": panel.camera_button,
+            "filters.draw": panel.draw_button,
+            "filters.pad": panel.pad,
+            "filters.stride": panel.stride,
+            "filters.dilation": panel.dilation,
+            "filters.colour": panel.mode,
+        }
+        for slot, editor in enumerate(self.editors):
+            found[f"filters.grid.{slot}"] = editor.grid
+            found[f"filters.preset.{slot}"] = editor.presets
+            found[f"filters.bias.{slot}"] = editor.bias
+        return found
+
+    def start_lesson(self, start: Start, beside: Path | None) -> None:
+        self._started, self._waiting = True, None
+        start_filters(self.bench, start, beside)
+
+    def _on_hovered(self, view: int, x: float, y: float) -> None:
+        if view and self.stage.output_pixel(x, y) is not None:
+            self.happened.emit("cursor")
+
+    def _on_walk(self, on: bool) -> None:
+        if on:
+            self.happened.emit("walk")
 
     def cancel(self) -> bool:
         if self.panel_.draw_button.isChecked():

@@ -44,6 +44,7 @@ from filterlab.workbench.heatmap_bench import Change, HeatmapBench
 from filterlab.workbench.heatmap_draw import Drawing, Scene, draw
 from filterlab.workbench.heatmap_jobs import Outcome
 from filterlab.workbench.heatmap_state import Look, Source, from_session
+from filterlab.workbench.lessons import Start
 from filterlab.workbench.outline import outline
 from filterlab.workbench.project import ProjectPicture, heatmap_part
 from filterlab.zoo.catalogue import default_model, last_used, remember_used
@@ -315,11 +316,13 @@ class HeatmapTab(Tab):
             return Look()
 
     def _open_view(self) -> None:
+        self.happened.emit("view")
         self.popover.open_under(self.controls.view_button)
 
     def _open_account(self) -> None:
         done = self.bench.transplanted
         if done is not None:
+            self.happened.emit("account")
             self.account.show_transplanted(done, self.bench.labels)
             self.account.open_under(self.result.proof)
 
@@ -327,6 +330,7 @@ class HeatmapTab(Tab):
         """Show the check's windows on the picture, and its answers beside the classifier's."""
         found = self.bench.agreement
         if found is not None:
+            self.happened.emit("check")
             name, _ = classes_name(self.bench.labels, self.bench.classes)
             self.check.show_agreement(found, self.bench.classes, name)
             self.check.open_under(self.result.meter)
@@ -547,6 +551,8 @@ class HeatmapTab(Tab):
 
     def _show_status(self) -> None:
         cell = self.cells.current
+        if cell is not None:
+            self.happened.emit("cell")
         told = words.cell_line(self.bench, cell) if cell is not None else words.status(self.bench)
         code = self.bench.code()
         line = words.telling_line(code)
@@ -671,6 +677,33 @@ class HeatmapTab(Tab):
         else:
             self.started = self.runs.awake = True
             self.pictures.open_file(str(paths[0]))
+
+    def taught_bench(self) -> HeatmapBench:
+        return self.bench
+
+    def lockable(self) -> dict[str, QWidget]:
+        controls = self.controls
+        return {
+            "heatmap.model": controls.model_combo,
+            "heatmap.picture": controls.picture_combo,
+            "heatmap.open": controls.open_button,
+            "heatmap.sample": controls.sample_button,
+            "heatmap.camera": controls.camera_button,
+            "heatmap.cells": controls.cells_slider,
+            "heatmap.density": controls.density_combo,
+            "heatmap.method": controls.method_combo,
+            "heatmap.view": controls.view_button,
+            "heatmap.classes": self.classes,
+        }
+
+    def start_lesson(self, start: Start, beside: Path | None) -> None:
+        self.started = True
+        if start.model is not None:
+            self.models.choose(start.model)
+        if start.sample is not None:
+            self.pictures.open_sample(start.sample)
+        elif start.file is not None and beside is not None:
+            self.pictures.open(Source(path=str(beside.parent / start.file)))
 
     def cancel(self) -> bool:
         return self.runs.cancel() or self.export.cancel()
