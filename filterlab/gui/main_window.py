@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
             self.show_info,
             self.show_error,
             self,
+            lambda task: self.projects.hand_out(task),
         )
         for tab in self.tabs:
             tab.happened.connect(self.lessons.happened)
@@ -154,6 +155,7 @@ class MainWindow(QMainWindow):
         self.projects.changed.connect(self._show_title)
         self.projects.said.connect(self._on_project_said)
         self.projects.opened.connect(self._on_opened)
+        self.projects.task_changed.connect(self.lessons.take_task)
         self.tab_actions = TabActions(self.header.tabs, titles, self)
         self.header.tabs.currentChanged.connect(self._on_tab_changed)
         self._on_tab_changed(self.header.tabs.currentIndex())
@@ -683,6 +685,7 @@ class MainWindow(QMainWindow):
         if any(tab.name == state.get("current") for tab in self.tabs):
             self.show_tab(state["current"])
         self.projects.restore(state.get("project"))
+        self.lessons.resume()
         self._update_undo()
         return left_out
 
@@ -700,6 +703,7 @@ class MainWindow(QMainWindow):
             return
         self._shut = True
         self.leave_scene()
+        self.lessons.shutdown()
         self.projects.shutdown()
         for tab in self.tabs:
             tab.shutdown()

@@ -193,6 +193,11 @@ class ProjectCommands(QObject):
         if path is not None:
             self._save(path, go_on)
 
+    def hand_out(self, task: Task) -> None:
+        """Save the project under a name that is asked for, with a task for whoever opens it."""
+        self.task = task
+        self.save_as()
+
     def project(self) -> Project:
         """What all tabs hold now."""
         parts = {name: tab.project_part() for name, tab in self._tabs.items()}

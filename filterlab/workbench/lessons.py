@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filterlab import paths
+from filterlab.caffe.files import open_file
 from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture, sample, sample_names
 from filterlab.surgery.kernels import Kernel, as_kernel
@@ -22,9 +23,10 @@ from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.workbench.facts import Condition, Look, condition_from, kernel_from
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.filter_state import SLOTS
-from filterlab.zoo.toml import read_toml
+from filterlab.zoo.toml import parse_toml
 
 __all__ = [
+    "MOST_BYTES",
     "SUFFIX",
     "Choice",
     "Lesson",
@@ -36,6 +38,7 @@ __all__ = [
     "find_lessons",
     "lesson_from",
     "own_folder",
+    "parse_lesson",
     "read_lesson",
     "start_filters",
 ]
@@ -43,7 +46,8 @@ __all__ = [
 #: How a lesson's own file ends.
 SUFFIX = ".lesson"
 
-_MOST_BYTES = 256 << 10
+#: Of a lesson's file.
+MOST_BYTES = 256 << 10
 _MOST_STEPS = 40
 _LONGEST = 4000  # characters of one text
 _KEY = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -135,6 +139,8 @@ class Lesson:
     steps : tuple of Step
     path : Path or None
         Where it was read from.
+    source : str
+        Its text, with which a project can carry it.
     """
 
     key: str
@@ -147,6 +153,7 @@ class Lesson:
     hidden: tuple[str, ...] = ()
     locked: tuple[str, ...] = ()
     path: Path | None = None
+    source: str = ""
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -185,14 +192,28 @@ def read_lesson(path: str | Path) -> Lesson:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
+        with open_file(path) as stream:
+            data = stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error
-    if size > _MOST_BYTES:
-        raise FilterLabError(
-            f"{path}: a lesson has at most {_MOST_BYTES >> 10} KB, this has {size >> 10}"
-        )
-    return lesson_from(read_toml(path), path.name, path)
+    if len(data) > MOST_BYTES:
+        raise FilterLabError(f"{path}: a lesson has at most {MOST_BYTES >> 10} KB, this has more")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FilterLabError(f"{path}: a lesson is text in UTF-8; save it so") from None
+    return parse_lesson(text, path.name, path)
+
+
+def parse_lesson(text: str, where: str, path: Path | None = None) -> Lesson:
+    """A lesson from its text; ``where`` begins the message of what is wrong.
+
+    Raises
+    ------
+    FilterLabError
+        If it is no lesson; the message names the step and the field.
+    """
+    return replace(lesson_from(parse_toml(text, where), where, path), source=text)
 
 
 def lesson_from(table: Mapping[str, Any], where: str, path: Path | None = None) -> Lesson:

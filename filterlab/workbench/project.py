@@ -17,7 +17,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,6 +41,7 @@ from filterlab.pictures.headers import read_header
 from filterlab.progress import Job, Progress
 from filterlab.surgery.convolve import Picture
 from filterlab.workbench import filter_state, heatmap_state
+from filterlab.workbench.lessons import MOST_BYTES, parse_lesson
 from filterlab.zoo.catalogue import default_model
 
 __all__ = [
@@ -70,10 +71,11 @@ _MOST_DIGITS = 16
 _MOST_TEXT = 4096
 
 _PARTS = ("filters", "heatmap")
-_MANIFEST, _TASK = "project.json", "task.json"
+_MANIFEST, _TASK, _LESSON = "project.json", "task.json", "task.lesson"
 _MEMBERS = {
     _MANIFEST: _MOST_JSON,
     _TASK: _MOST_JSON,
+    _LESSON: MOST_BYTES,
     **{f"pictures/{p}{s}": _MOST_PICTURE for p in _PARTS for s in (".png", ".npy")},
 }
 """Every name that a member may have, and the most bytes it may have when it is decompressed."""
@@ -95,6 +97,9 @@ class Task:
         What is to be done, plain text, at most 4096 characters.
     lesson : str
         Key of the lesson it belongs to; empty for none.
+    lesson_text : str
+        The lesson itself, as its file has it, where it does not come with FilterLab; at most
+        256 KB.
     locked : tuple of str
         Keys of the controls that cannot be used; at most 100. Key: up to 60 letters, digits and
         ``_ . : -``.
@@ -104,6 +109,7 @@ class Task:
     text: str = ""
     lesson: str = ""
     locked: tuple[str, ...] = ()
+    lesson_text: str = ""
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Task | None:
@@ -219,6 +225,8 @@ def write_job(project: Project, path: Path) -> Job[Path]:
                 "locked": list(project.task.locked),
             }
         )
+        if project.task.lesson_text:
+            members[_LESSON] = project.task.lesson_text.encode("utf-8")
     try:
         with atomic_write(path) as stream, zipfile.ZipFile(stream, "w") as archive:
             for name, data in members.items():
@@ -304,7 +312,7 @@ def read_job(path: Path) -> Job[Project]:
         view = manifest.get("view", {})
         if not isinstance(view, dict):
             raise _Odd("view")
-        pictures, used = {}, {_MANIFEST, _TASK}
+        pictures, used = {}, {_MANIFEST, _TASK, _LESSON}
         for part in _PARTS:
             if part not in manifest:
                 continue
@@ -323,6 +331,8 @@ def read_job(path: Path) -> Job[Project]:
         if heatmap is not None:
             _check_heatmap(heatmap)
         task = _task(_object(members[_TASK], _TASK)) if _TASK in members else None
+        if _LESSON in members:
+            task = replace(task or Task(), lesson_text=_lesson(members[_LESSON]))
     except _Odd as odd:
         raise FilterLabError(
             "{name}: “{what}” in it is not as in a project, so nothing of it was opened; "
@@ -526,7 +536,7 @@ def _kinds(value: Any) -> Any:
 
 
 def _task(values: Mapping[str, Any]) -> Task:
-    _only(values, {"title", "text", "lesson", "locked"}, _TASK)
+    _only(values, {"title", "text", "lesson", "locked", "lesson_text"}, _TASK)
     title, text, lesson = (values.get(key, "") for key in ("title", "text", "lesson"))
     locked = values.get("locked", [])
     if not isinstance(title, str) or len(title) > 200 or "\n" in title:
@@ -535,7 +545,20 @@ def _task(values: Mapping[str, Any]) -> Task:
         raise _Odd(f"{_TASK}: text")
     if not isinstance(lesson, str) or (lesson and not _KEY.fullmatch(lesson)):
         raise _Odd(f"{_TASK}: lesson")
-    return Task(title, text, lesson, _keys(locked))
+    whole = values.get("lesson_text", "")
+    if not isinstance(whole, str) or len(whole) > MOST_BYTES:
+        raise _Odd(_LESSON)
+    return Task(title, text, lesson, _keys(locked), whole and _lesson(whole.encode()))
+
+
+def _lesson(data: bytes) -> str:
+    """A lesson's text, which must be one."""
+    try:
+        text = data.decode("utf-8")
+        parse_lesson(text, _LESSON)
+    except (UnicodeDecodeError, FilterLabError) as error:
+        raise _Odd(str(error) if isinstance(error, FilterLabError) else _LESSON) from None
+    return text
 
 
 def _keys(locked: Any) -> tuple[str, ...]:

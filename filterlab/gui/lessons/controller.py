@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,12 +18,24 @@ from filterlab.gui import i18n, theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.lessons.challenge_panel import ChallengePanel
 from filterlab.gui.lessons.class_list_dialog import ClassListDialog
+from filterlab.gui.lessons.hand_out_dialog import HandOutDialog
 from filterlab.gui.lessons.panel import WIDTH, LessonPanel, SidePanel
 from filterlab.gui.settings import Settings
 from filterlab.pictures import sample
 from filterlab.workbench.challenges import Challenge
 from filterlab.workbench.facts import Facts
-from filterlab.workbench.lessons import Lesson, Progress, find_lessons, own_folder, read_lesson
+from filterlab.workbench.lessons import (
+    Lesson,
+    Progress,
+    Start,
+    Step,
+    Text,
+    find_lessons,
+    own_folder,
+    parse_lesson,
+    read_lesson,
+)
+from filterlab.workbench.project import Task
 
 __all__ = ["Lessons", "Taught"]
 
@@ -55,6 +69,7 @@ class Lessons(QObject):
     show_tab : brings a tab to the front
     settings : where progress is kept
     say, fail : show news, or an error
+    save_task : saves a project with a task that is to be handed out
     """
 
     def __init__(
@@ -66,14 +81,17 @@ class Lessons(QObject):
         say: Callable[[str], object],
         fail: Callable[[str], object],
         over: QWidget,
+        save_task: Callable[[Task], object] = lambda _: None,
     ) -> None:
         super().__init__(over)
+        self._save_task = save_task
         self._row, self._tabs, self._show_tab = row, tabs, show_tab
         self._settings, self._say, self._fail, self._over = settings, say, fail, over
         self.panel: SidePanel | None = None
         self._seen: set[str] = set()
         self._held: list[tuple[QWidget, bool, bool]] = []
         self.found: list[Lesson] = []
+        self._task: Task | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self.look)
@@ -104,6 +122,7 @@ class Lessons(QObject):
         for text, slot in (
             (tr("Challenge: which kernel made this?"), self.begin_challenge),
             (tr("Class list …"), self.show_class_list),
+            (tr("Hand out a task …"), self._hand_out),
             (tr("Folder of own lessons"), self._open_folder),
         ):
             action = QAction(text, self)
@@ -114,6 +133,11 @@ class Lessons(QObject):
             leave.triggered.connect(lambda _=False: self.leave())
             items += [None, leave]
         return items
+
+    def _hand_out(self) -> None:
+        task = self.hand_out()
+        if task is not None:
+            self._save_task(task)
 
     def _open_folder(self) -> None:
         folder = own_folder()
@@ -144,11 +168,12 @@ class Lessons(QObject):
         if progress.step is None and not resumed:
             progress.reset()
         tab = self._tabs.get(lesson.tab)
-        if tab is None:
+        if tab is None and lesson.tab:
             self._fail(tr("This lesson is for a tab that this program does not have."))
             return
-        self._show_tab(lesson.tab)
-        if progress.at == 0 and not progress.done and not resumed:
+        if tab is not None:
+            self._show_tab(lesson.tab)
+        if tab is not None and progress.at == 0 and not progress.done and not resumed:
             try:
                 tab.start_lesson(lesson.start, lesson.path)
             except FilterLabError as error:
@@ -182,8 +207,13 @@ class Lessons(QObject):
             self.panel.hide()
             self.panel.deleteLater()
             self.panel = None
+        self._task = None
         self._settings.set_text(_OPEN, "")
         self._sync()
+
+    def shutdown(self) -> None:
+        """Look no more; the lesson stays taken for the next start."""
+        self._timer.stop()
 
     def _take(self, panel: SidePanel) -> None:
         if self.panel is not None:
@@ -214,6 +244,47 @@ class Lessons(QObject):
         if isinstance(panel, LessonPanel) and panel.progress is not None:
             self._keep(panel.progress)
             self._sync()
+
+    # Tasks that come with a project
+
+    def take_task(self, task: Task | None) -> None:
+        """Show what a project hands out: its lesson, or its title and text as one step."""
+        if task is None:
+            if self._task is not None:
+                self.leave()
+            return
+        lesson = self._lesson_of(task)
+        if lesson is not None:
+            # The project's own state is the one to begin with.
+            self.begin(replace(lesson, start=Start(), path=None), resumed=True)
+            self._task = task
+
+    def _lesson_of(self, task: Task) -> Lesson | None:
+        if task.lesson_text:
+            lesson = parse_lesson(task.lesson_text, "task.lesson")
+        else:
+            known = {one.key: one for one in find_lessons()[0]}
+            if task.lesson in known:
+                lesson = known[task.lesson]
+            elif not task.text and not task.title:
+                return None
+            else:
+                text = Text((("en", task.text or task.title),))
+                mark = f"{zlib.crc32(repr(task).encode()):08x}"
+                lesson = Lesson(f"task-{mark}", Text((("en", task.title),)), "", (Step(text),))
+        return replace(lesson, locked=(*lesson.locked, *task.locked))
+
+    def hand_out(self) -> Task | None:
+        """Ask what the project is to hand out; None if it is left as it was."""
+        lesson = self.lesson
+        names = [name for tab in self._tabs.values() for name in tab.lockable()]
+        dialog = HandOutDialog(
+            self.found or find_lessons()[0], names, self._task, lesson, self._over
+        )
+        done = dialog.exec_()
+        task = dialog.task() if done else None
+        dialog.deleteLater()
+        return task
 
     # Controls
 
