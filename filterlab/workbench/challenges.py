@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError, one_line
 from filterlab.pictures import grey_of, sample, sample_names
 from filterlab.surgery.kernels import Kernel, as_kernel
@@ -104,8 +105,9 @@ class Challenge:
         """
         if sample_name not in sample_names():
             raise FilterLabError(
-                f"there is no sample {str(sample_name)[:40]!r}; the samples are "
-                f"{', '.join(sample_names())}"
+                "there is no sample {sample_name!r}; the samples are {sample_names}",
+                sample_name=str(sample_name)[:40],
+                sample_names=", ".join(sample_names()),
             )
         if isinstance(bias, bool) or not isinstance(bias, (int, float)) or not abs(bias) < 1e6:
             raise FilterLabError("the challenge's bias is no number")
@@ -124,7 +126,7 @@ class Challenge:
         FilterLabError
             If it is none, or was changed on the way.
         """
-        data = _unpack(_CHALLENGE, code, "a challenge")
+        data = _unpack(_CHALLENGE, code, Text("a challenge"))
         if not isinstance(data, list) or len(data) != 3 or not isinstance(data[1], list):
             raise FilterLabError("this code holds no challenge; copy it whole")
         return cls.make(*data)
@@ -184,7 +186,7 @@ class Answer:
         FilterLabError
             If it is none, or was changed on the way.
         """
-        data = _unpack(_ANSWER, code, "an answer")
+        data = _unpack(_ANSWER, code, Text("an answer"))
         good = (
             isinstance(data, list)
             and len(data) == 5
@@ -210,10 +212,12 @@ def _pack(kind: str, data: Any) -> str:
     return f"{kind}-{body}"
 
 
-def _unpack(kind: str, code: str, what: str) -> Any:
+def _unpack(kind: str, code: str, what: Text) -> Any:
     plain = re.sub(r"\s+", "", code).upper()
     if len(plain) > _LONGEST or not plain.startswith(f"{kind}-"):
-        raise FilterLabError(f"this is no code of {what}; such a code begins with {kind}-")
+        raise FilterLabError(
+            "this is no code of {what}; such a code begins with {kind}-", what=what, kind=kind
+        )
     body = plain[len(kind) + 1 :]
     try:
         raw = base64.b32decode(body + "=" * (-len(body) % 8))
@@ -227,7 +231,9 @@ def _unpack(kind: str, code: str, what: str) -> Any:
         return json.loads(text)
     except (ValueError, zlib.error, RecursionError):
         raise FilterLabError(
-            f"the code of {what} is not whole; copy all of it, from {kind}- to its end"
+            "the code of {what} is not whole; copy all of it, from {kind}- to its end",
+            what=what,
+            kind=kind,
         ) from None
 
 
@@ -293,21 +299,23 @@ def hints(challenge: Challenge) -> tuple[tuple[str, dict[str, Any]], ...]:
 
 def class_list(
     challenge: Challenge, codes: Iterable[str]
-) -> tuple[list[tuple[Answer, float]], list[str]]:
+) -> tuple[list[tuple[Answer, float]], list[Text]]:
     """The answers to a challenge with their scores, best first, and what is wrong with the others.
 
     Of several answers of one name the best counts.
     """
     best: dict[str, tuple[Answer, float]] = {}
-    problems = []
+    problems: list[Text] = []
     for number, code in enumerate(codes, 1):
         try:
             answer = Answer.from_code(code)
             if answer.mark != challenge.mark:
-                raise FilterLabError(f"the answer of {answer.name} is to another challenge")
+                raise FilterLabError(
+                    "the answer of {name} is to another challenge", name=answer.name
+                )
             points = score(challenge, as_kernel(np.array(answer.kernel, np.float32)), answer.bias)
         except FilterLabError as error:
-            problems.append(f"line {number}: {error}")
+            problems.append(Text("line {n}: {reason}", n=number, reason=error))
             continue
         if answer.name not in best or points > best[answer.name][1]:
             best[answer.name] = (answer, points)

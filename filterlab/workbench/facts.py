@@ -266,7 +266,10 @@ def kernel_from(what: Any, where: str) -> list[list[float]]:
         If it is neither.
     """
     if isinstance(what, str):
-        find_preset(what.partition(":")[0])
+        try:
+            find_preset(what.partition(":")[0])
+        except FilterLabError as error:
+            raise FilterLabError("{where}: {reason}", where=where, reason=error) from None
         return [[float(v) for v in row] for row in parse_spec(what).make()]
     rows = (
         what if isinstance(what, list) and what and all(isinstance(r, list) for r in what) else []
@@ -283,8 +286,9 @@ def kernel_from(what: Any, where: str) -> list[list[float]]:
     )
     if not good:
         raise FilterLabError(
-            f"{where}: a kernel is rows of numbers, [[0, 1], [2, 3]], or a preset such as "
-            "'gaussian:sigma=1,size=5'"
+            "{where}: a kernel is rows of numbers, [[0, 1], [2, 3]], or a preset such as "
+            "'gaussian:sigma=1,size=5'",
+            where=where,
         )
     return [[float(v) for v in row] for row in rows]
 
@@ -307,35 +311,49 @@ _COMPARED = ("is", "at_least", "at_most", "has", "one_of", "kernel", "scaled_ker
 def _read(table: Any, where: str, depth: int, left: list[int]) -> Condition:
     left[0] -= 1
     if not isinstance(table, Mapping):
-        raise FilterLabError(f"{where}: a condition is a table such as {{fact = …, is = …}}")
+        raise FilterLabError(
+            "{where}: a condition is a table such as {{fact = …, is = …}}", where=where
+        )
     if depth == 0 or left[0] < 0:
-        raise FilterLabError(f"{where}: too many conditions in each other; take fewer")
+        raise FilterLabError("{where}: too many conditions in each other; take fewer", where=where)
     kinds = [k for k in ("all", "any", "not", *_COMPARED) if k in table]
     if len(kinds) != 1:
         raise FilterLabError(
-            f"{where}: a condition has one of all, any, not, {', '.join(_COMPARED)}; this has "
-            f"{', '.join(kinds) or 'none'}"
+            "{where}: a condition has one of all, any, not, {compared}; this has {kinds}",
+            where=where,
+            compared=", ".join(_COMPARED),
+            kinds=", ".join(kinds) or "none",
         )
     kind, value = kinds[0], table[kinds[0]]
     extra = set(table) - {kind, "fact", "within"}
     if extra:
-        raise FilterLabError(f"{where}: a condition has no {sorted(extra)[0]!r}; leave it out")
+        raise FilterLabError(
+            "{where}: a condition has no {extra!r}; leave it out",
+            where=where,
+            extra=sorted(extra)[0],
+        )
     if kind in ("all", "any"):
         if not isinstance(value, list) or not value:
-            raise FilterLabError(f"{where}: {kind} takes a list of conditions")
+            raise FilterLabError(
+                "{where}: {kind} takes a list of conditions", where=where, kind=kind
+            )
         return Condition(kind, parts=tuple(_read(t, where, depth - 1, left) for t in value))
     if kind == "not":
         return Condition(kind, parts=(_read(value, where, depth - 1, left),))
     fact, within = table.get("fact"), table.get("within", 1e-4)
     if not isinstance(fact, str) or not known(fact):
-        raise FilterLabError(f"{where}: there is no fact {fact!r}; docs/lessons.md lists them")
+        raise FilterLabError(
+            "{where}: there is no fact {fact!r}; docs/lessons.md lists them", where=where, fact=fact
+        )
     if isinstance(within, bool) or not isinstance(within, (int, float)) or not 0 <= within < 1e6:
-        raise FilterLabError(f"{where}: within is how far a number may be off, 0 or more")
+        raise FilterLabError(
+            "{where}: within is how far a number may be off, 0 or more", where=where
+        )
     if kind in ("kernel", "scaled_kernel"):
         value = kernel_from(value, where)
     elif kind in ("at_least", "at_most"):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-            raise FilterLabError(f"{where}: {kind} takes a number")
+            raise FilterLabError("{where}: {kind} takes a number", where=where, kind=kind)
     elif kind == "one_of" and not isinstance(value, list):
-        raise FilterLabError(f"{where}: one_of takes a list")
+        raise FilterLabError("{where}: one_of takes a list", where=where)
     return Condition(kind, fact, value, float(within))

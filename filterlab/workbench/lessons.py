@@ -16,6 +16,7 @@ from typing import Any
 
 from filterlab import paths
 from filterlab.caffe.files import open_file
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture, sample, sample_names
 from filterlab.surgery.kernels import Kernel, as_kernel
@@ -33,7 +34,7 @@ __all__ = [
     "Progress",
     "Start",
     "Step",
-    "Text",
+    "Wording",
     "Wrong",
     "find_lessons",
     "lesson_from",
@@ -56,7 +57,7 @@ _TABS = ("filters", "heatmap", "net")
 
 
 @dataclass(frozen=True)
-class Text:
+class Wording:
     """A text in the languages that it exists in, English first."""
 
     by_language: tuple[tuple[str, str], ...] = ()
@@ -77,9 +78,9 @@ class Text:
 class Choice:
     """An answer to a step's question."""
 
-    text: Text
+    text: Wording
     right: bool
-    say: Text
+    say: Wording
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Wrong:
     """A wrong turn: when it shows, and what is said then."""
 
     when: Condition
-    say: Text
+    say: Wording
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,12 @@ class Step:
     Either ``check`` or ``choices`` says when it is done; a step with neither is read.
     """
 
-    text: Text
-    task: Text = field(default_factory=Text)
+    text: Wording
+    task: Wording = field(default_factory=Wording)
     check: Condition | None = None
     wrong: tuple[Wrong, ...] = ()
-    hint: Text = field(default_factory=Text)
-    notice: Text = field(default_factory=Text)
+    hint: Wording = field(default_factory=Wording)
+    notice: Wording = field(default_factory=Wording)
     choices: tuple[Choice, ...] = ()
 
 
@@ -129,7 +130,7 @@ class Lesson:
     ----------
     key : str
         Under which progress is kept.
-    title, about : Text
+    title, about : Wording
     tab : str
         The tab that it begins in: ``filters``, ``heatmap`` or ``net``.
     minutes : int
@@ -144,10 +145,10 @@ class Lesson:
     """
 
     key: str
-    title: Text
+    title: Wording
     tab: str
     steps: tuple[Step, ...]
-    about: Text = field(default_factory=Text)
+    about: Wording = field(default_factory=Wording)
     minutes: int = 5
     start: Start = field(default_factory=Start)
     hidden: tuple[str, ...] = ()
@@ -164,7 +165,7 @@ def own_folder() -> Path:
     return paths.data_dir() / "lessons"
 
 
-def find_lessons() -> tuple[list[Lesson], list[str]]:
+def find_lessons() -> tuple[list[Lesson], list[Text]]:
     """The lessons that come along and the user's own, and what is wrong with those not usable.
 
     Of two with one key the user's own counts.
@@ -176,7 +177,7 @@ def find_lessons() -> tuple[list[Lesson], list[str]]:
             try:
                 lesson = read_lesson(path)
             except FilterLabError as error:
-                problems.append(str(error))
+                problems.append(error.message)
             else:
                 found[lesson.key] = lesson
     return list(found.values()), problems
@@ -195,13 +196,19 @@ def read_lesson(path: str | Path) -> Lesson:
         with open_file(path) as stream:
             data = stream.read(MOST_BYTES + 1)
     except OSError as error:
-        raise FilterLabError(f"{path}: cannot read it: {error.strerror}") from error
+        raise FilterLabError(
+            "{path}: cannot read it: {reason}", path=path, reason=reason_of(error)
+        ) from error
     if len(data) > MOST_BYTES:
-        raise FilterLabError(f"{path}: a lesson has at most {MOST_BYTES >> 10} KB, this has more")
+        raise FilterLabError(
+            "{path}: a lesson has at most {most_bytes} KB, this has more",
+            path=path,
+            most_bytes=MOST_BYTES >> 10,
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FilterLabError(f"{path}: a lesson is text in UTF-8; save it so") from None
+        raise FilterLabError("{path}: a lesson is text in UTF-8; save it so", path=path) from None
     return parse_lesson(text, path.name, path)
 
 
@@ -228,7 +235,9 @@ def lesson_from(table: Mapping[str, Any], where: str, path: Path | None = None) 
     key = top.text("key")
     if not _KEY.fullmatch(key):
         raise FilterLabError(
-            f"{where}: key is {key[:40]!r}; take small letters, digits and hyphens, 40 at most"
+            "{where}: key is {key!r}; take small letters, digits and hyphens, 40 at most",
+            where=where,
+            key=key[:40],
         )
     tab = top.one_of("tab", _TABS)
     start = _start(top.table("start"), f"{where}: start") if top.has("start") else Start()
@@ -237,7 +246,7 @@ def lesson_from(table: Mapping[str, Any], where: str, path: Path | None = None) 
         for number, step in enumerate(top.tables("step", _MOST_STEPS), 1)
     ]
     if not steps:
-        raise FilterLabError(f"{where}: a lesson has steps, [[step]]; this has none")
+        raise FilterLabError("{where}: a lesson has steps, [[step]]; this has none", where=where)
     lesson = Lesson(
         key=key,
         title=top.says("title", needed=True),
@@ -257,23 +266,32 @@ def lesson_from(table: Mapping[str, Any], where: str, path: Path | None = None) 
 def _start(table: _Table, where: str) -> Start:
     kernels = table.take("kernels", list, [])
     if len(kernels) > SLOTS:
-        raise FilterLabError(f"{where}: there are {SLOTS} filters, not {len(kernels)}")
+        raise FilterLabError(
+            "{where}: there are {slots} filters, not {kernels}",
+            where=where,
+            slots=SLOTS,
+            kernels=len(kernels),
+        )
     for kernel in kernels:
         if kernel != "":
             kernel_from(kernel, f"{where}: kernels")
     bias = table.take("bias", list, [])
     if len(bias) > SLOTS or not all(_is_number(b) and abs(b) < 1e6 for b in bias):
-        raise FilterLabError(f"{where}: bias is a number for each filter")
+        raise FilterLabError("{where}: bias is a number for each filter", where=where)
     name = table.text("sample", None)
     if name is not None and name not in sample_names():
         raise FilterLabError(
-            f"{where}: there is no sample {name[:40]!r}; the samples are "
-            f"{', '.join(sample_names())}"
+            "{where}: there is no sample {name!r}; the samples are {sample_names}",
+            where=where,
+            name=name[:40],
+            sample_names=", ".join(sample_names()),
         )
     file = table.text("file", None)
     if file is not None and (not file or file != Path(file).name or file.startswith(".")):
         raise FilterLabError(
-            f"{where}: file {file[:80]!r}: a picture lies beside the lesson and has a plain name"
+            "{where}: file {file!r}: a picture lies beside the lesson and has a plain name",
+            where=where,
+            file=file[:80],
         )
     start = Start(
         sample=name,
@@ -305,9 +323,11 @@ def _step(table: _Table, where: str) -> Step:
         choices.append(Choice(one.says("text", True), right, one.says("say", True)))
         one.close()
     if choices and sum(choice.right for choice in choices) != 1:
-        raise FilterLabError(f"{where}: of its choices one is right, not {_count(choices)}")
+        raise FilterLabError(
+            "{where}: of its choices one is right, not {count}", where=where, count=_count(choices)
+        )
     if choices and check is not None:
-        raise FilterLabError(f"{where}: a step has a check or choices, not both")
+        raise FilterLabError("{where}: a step has a check or choices, not both", where=where)
     step = Step(
         text=table.says("text", needed=True),
         task=table.says("task", needed=check is not None or bool(choices)),
@@ -346,30 +366,54 @@ class _Table:
     def take(self, name: str, kind: type, default: Any = _MISSING) -> Any:
         value = self._values.pop(name, default)
         if value is _MISSING:
-            raise FilterLabError(f"{self._where}: {name!r} is missing; add it")
+            raise FilterLabError(
+                "{where}: {name!r} is missing; add it", where=self._where, name=name
+            )
         if value is not default and not isinstance(value, kind):
-            words = {str: "a text", list: "a list", dict: "a table", bool: "true or false"}
-            raise FilterLabError(f"{self._where}: {name!r} must be {words[kind]}")
+            words = {
+                str: Text("a text"),
+                list: Text("a list"),
+                dict: Text("a table"),
+                bool: Text("true or false"),
+            }
+            raise FilterLabError(
+                "{where}: {name!r} must be {words}", where=self._where, name=name, words=words[kind]
+            )
         return value
 
     def text(self, name: str, default: Any = _MISSING) -> Any:
         value = self.take(name, str, default)
         if isinstance(value, str) and len(value) > _LONGEST:
-            raise FilterLabError(f"{self._where}: {name!r} is longer than {_LONGEST} characters")
+            raise FilterLabError(
+                "{where}: {name!r} is longer than {longest} characters",
+                where=self._where,
+                name=name,
+                longest=_LONGEST,
+            )
         return value
 
     def one_of(self, name: str, values: Sequence[str], default: Any = _MISSING) -> Any:
         value = self.text(name, default)
         if value is not default and value not in values:
             raise FilterLabError(
-                f"{self._where}: {name!r} is {value[:40]!r}; take one of {', '.join(values)}"
+                "{where}: {name!r} is {value!r}; take one of {values}",
+                where=self._where,
+                name=name,
+                value=value[:40],
+                values=", ".join(values),
             )
         return value
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         value = self._values.pop(name, default)
         if not _is_number(value) or not low <= value <= high:
-            raise FilterLabError(f"{self._where}: {name!r} must be a number from {low} to {high}")
+            raise FilterLabError(
+                "{where}: {name!r} must be a number from {low} to {high}",
+                where=self._where,
+                name=name,
+                low=low,
+                high=high,
+            )
         return float(value)
 
     def whole(self, name: str, low: int, high: int) -> int | None:
@@ -377,13 +421,15 @@ class _Table:
             return None
         return int(self.number(name, low, low, high))
 
-    def says(self, name: str, needed: bool = False) -> Text:
+    def says(self, name: str, needed: bool = False) -> Wording:
         """A text: one string (English), or a table by language."""
         value = self._values.pop(name, None)
         if value is None:
             if needed:
-                raise FilterLabError(f"{self._where}: {name!r} is missing; add it")
-            return Text()
+                raise FilterLabError(
+                    "{where}: {name!r} is missing; add it", where=self._where, name=name
+                )
+            return Wording()
         table = {"en": value} if isinstance(value, str) else value
         good = (
             isinstance(table, dict)
@@ -395,15 +441,20 @@ class _Table:
         )
         if not good:
             raise FilterLabError(
-                f"{self._where}: {name!r} is a text of at most {_LONGEST} characters, or one for "
-                "each language, {en = …, zh_CN = …}"
+                "{where}: {name!r} is a text of at most {longest} characters, or one for "
+                "each language, {{en = …, zh_CN = …}}",
+                where=self._where,
+                name=name,
+                longest=_LONGEST,
             )
-        return Text(tuple((lang, text.strip()) for lang, text in table.items()))
+        return Wording(tuple((lang, text.strip()) for lang, text in table.items()))
 
     def names(self, name: str) -> tuple[str, ...]:
         values = self.take(name, list, [])
         if len(values) > 64 or not all(isinstance(v, str) and len(v) <= 60 for v in values):
-            raise FilterLabError(f"{self._where}: {name!r} is a list of controls' names")
+            raise FilterLabError(
+                "{where}: {name!r} is a list of controls' names", where=self._where, name=name
+            )
         return tuple(values)
 
     def table(self, name: str) -> _Table:
@@ -412,7 +463,12 @@ class _Table:
     def tables(self, name: str, most: int) -> Iterator[_Table]:
         values = self.take(name, list, [])
         if len(values) > most or not all(isinstance(v, dict) for v in values):
-            raise FilterLabError(f"{self._where}: {name!r} is a list of at most {most} tables")
+            raise FilterLabError(
+                "{where}: {name!r} is a list of at most {most} tables",
+                where=self._where,
+                name=name,
+                most=most,
+            )
         for number, value in enumerate(values, 1):
             yield _Table(value, f"{self._where}: {name} {number}")
 
@@ -420,7 +476,9 @@ class _Table:
         """Nothing is passed over: what is misspelt is told."""
         if self._values:
             raise FilterLabError(
-                f"{self._where}: there is no field {sorted(self._values)[0][:40]!r}; leave it out"
+                "{where}: there is no field {values!r}; leave it out",
+                where=self._where,
+                values=sorted(self._values)[0][:40],
             )
 
 
@@ -458,7 +516,7 @@ class Progress:
         step = self.step
         return step is None or self.at in self.done or (step.check is None and not step.choices)
 
-    def look(self, facts: Look) -> Text | None:
+    def look(self, facts: Look) -> Wording | None:
         """See whether the step is done; what is to be said of a wrong turn, None if nothing.
 
         A step that was done stays done, whatever becomes of the bench.
@@ -474,7 +532,7 @@ class Progress:
                 return wrong.say
         return None
 
-    def answer(self, number: int) -> Text:
+    def answer(self, number: int) -> Wording:
         """Take a choice; returns what is to be said of it.
 
         Raises
@@ -543,7 +601,9 @@ def start_filters(bench: FilterBench, start: Start, beside: Path | None = None) 
     elif start.file is not None and beside is not None:
         place = beside.parent / start.file
         if place.is_symlink():
-            raise FilterLabError(f"{place.name}: a lesson's picture is a file, not a link")
+            raise FilterLabError(
+                "{name}: a lesson's picture is a file, not a link", name=place.name
+            )
         pixels, title = read_picture(place), start.file
     kernels = [None if k is None else _kernel(k) for k in start.kernels]
     with bench.group("Start the lesson"):

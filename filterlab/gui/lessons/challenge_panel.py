@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
+from filterlab.gui.errors import one_sentence
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.lessons.panel import SidePanel
@@ -239,7 +240,7 @@ class ChallengePanel(SidePanel):
                 self.challenge, self.name_field.text(), self._kernel, self._bias, self.taken
             )
         except FilterLabError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(one_sentence(error))
             self.name_field.setFocus()
             return
         self._copy(
@@ -252,7 +253,7 @@ class ChallengePanel(SidePanel):
         try:
             made = Challenge.make(self.challenge.sample, self._kernel.tolist(), self._bias)
         except FilterLabError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(one_sentence(error))
             return
         self._copy(
             made.code, tr("The challenge's code is on the clipboard; give it to your class.")
@@ -262,7 +263,7 @@ class ChallengePanel(SidePanel):
         try:
             challenge = Challenge.from_code(self.code_field.text())
         except FilterLabError as error:
-            self.failed.emit(str(error))
+            self.failed.emit(one_sentence(error))
             return
         self.code_field.clear()
         self.take(challenge)

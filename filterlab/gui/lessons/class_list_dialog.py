@@ -70,10 +70,11 @@ class ClassListDialog(QDialog):
         try:
             challenge = Challenge.from_code(self.challenge_field.text())
         except FilterLabError as error:
-            self.ranked, problems = [], [str(error)]
+            self.ranked, problems = [], [one_sentence(error)]
         else:
             lines = [line for line in self.codes.toPlainText().splitlines() if line.strip()]
-            self.ranked, problems = class_list(challenge, lines)
+            self.ranked, found = class_list(challenge, lines)
+            problems = [tr(problem) for problem in found]
         self.table.setRowCount(len(self.ranked))
         for row, (answer, points) in enumerate(self.ranked):
             # Never rounded up to what it is not.

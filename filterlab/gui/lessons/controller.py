@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QAction, QBoxLayout, QWidget
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import i18n, theme
+from filterlab.gui.errors import one_sentence
 from filterlab.gui.i18n import tr
 from filterlab.gui.lessons.challenge_panel import ChallengePanel
 from filterlab.gui.lessons.class_list_dialog import ClassListDialog
@@ -29,7 +30,7 @@ from filterlab.workbench.lessons import (
     Progress,
     Start,
     Step,
-    Text,
+    Wording,
     find_lessons,
     own_folder,
     parse_lesson,
@@ -115,7 +116,7 @@ class Lessons(QObject):
             action.triggered.connect(lambda _=False, chosen=lesson: self.begin(chosen))
             items.append(action)
         for problem in problems:
-            action = QAction(problem[:100], self)
+            action = QAction(tr(problem)[:100], self)
             action.setEnabled(False)
             items.append(action)
         items.append(None)
@@ -177,7 +178,7 @@ class Lessons(QObject):
             try:
                 tab.start_lesson(lesson.start, lesson.path)
             except FilterLabError as error:
-                self._fail(str(error))
+                self._fail(one_sentence(error))
         panel = LessonPanel(self._over)
         self._take(panel)
         self._hold(lesson)
@@ -269,9 +270,9 @@ class Lessons(QObject):
             elif not task.text and not task.title:
                 return None
             else:
-                text = Text((("en", task.text or task.title),))
+                text = Wording((("en", task.text or task.title),))
                 mark = f"{zlib.crc32(repr(task).encode()):08x}"
-                lesson = Lesson(f"task-{mark}", Text((("en", task.title),)), "", (Step(text),))
+                lesson = Lesson(f"task-{mark}", Wording((("en", task.title),)), "", (Step(text),))
         return replace(lesson, locked=(*lesson.locked, *task.locked))
 
     def hand_out(self) -> Task | None:

@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 from filterlab.gui import i18n, theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
-from filterlab.workbench.lessons import Progress, Text
+from filterlab.workbench.lessons import Progress, Wording
 
 __all__ = ["LessonPanel", "SidePanel", "marked_up"]
 
@@ -146,7 +146,7 @@ class LessonPanel(SidePanel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.progress: Progress | None = None
-        self._said: Text | None = None
+        self._said: Wording | None = None
         self._hint_shown = False
         self.has_next = False
         self.bar = QProgressBar(self)
@@ -232,7 +232,7 @@ class LessonPanel(SidePanel):
         self._said, self._hint_shown = None, False
         self._fill()
 
-    def say_wrong(self, said: Text | None) -> None:
+    def say_wrong(self, said: Wording | None) -> None:
         """Answer a wrong turn; None takes the last answer back."""
         step = self.progress.step if self.progress is not None else None
         if said != self._said and (step is None or not step.choices):
@@ -253,7 +253,7 @@ class LessonPanel(SidePanel):
 
     # Filling
 
-    def _told(self, text: Text) -> str:
+    def _told(self, text: Wording) -> str:
         return marked_up(text.say(i18n.language()))
 
     def _fill(self) -> None:
