@@ -43,7 +43,6 @@ HAPPENINGS = {
     "view": "the View popover was opened",
     "account": "the transplant's account was opened",
     "check": "the check against the classifier was opened",
-    "code": "code was copied",
 }
 
 #: The facts by name, and what each is. ``{slot}`` stands for 0, 1 or 2.

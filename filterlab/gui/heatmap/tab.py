@@ -147,6 +147,7 @@ class HeatmapTab(Tab):
         self.popover.keep_requested.connect(self._keep_look)
         self.classes.chosen_changed.connect(self._on_classes)
         self.cells.changed.connect(self._on_cell)
+        self.view.hovered.connect(self._on_hovered)
         self.stage.alone_requested.connect(self._on_alone_number)
         self.result.pressed.connect(self._on_pressed)
         self.result.save_requested.connect(self.saves.save_net)
@@ -551,8 +552,6 @@ class HeatmapTab(Tab):
 
     def _show_status(self) -> None:
         cell = self.cells.current
-        if cell is not None:
-            self.happened.emit("cell")
         told = words.cell_line(self.bench, cell) if cell is not None else words.status(self.bench)
         code = self.bench.code()
         line = words.telling_line(code)
@@ -695,6 +694,11 @@ class HeatmapTab(Tab):
             "heatmap.view": controls.view_button,
             "heatmap.classes": self.classes,
         }
+
+    def _on_hovered(self, x: float, y: float) -> None:
+        maps = self.bench.maps
+        if maps is not None and maps.cell_at(x, y) is not None:
+            self.happened.emit("cell")
 
     def start_lesson(self, start: Start, beside: Path | None) -> None:
         self.started = True
