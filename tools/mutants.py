@@ -21,6 +21,7 @@ import argparse
 import ast
 import functools
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -299,18 +300,19 @@ class _Finder(ast.NodeVisitor):
 
 
 def find(module: str, source: bytes) -> list[Mutant]:
-    """All faults that can be put into a module."""
+    """All faults that can be put into a module; a few may be none, see :func:`is_fault`."""
     finder = _Finder(module, source)
     finder.visit(ast.parse(source))
-    right = []
-    for mutant in finder.found:
-        try:
-            changed = ast.dump(ast.parse(mutated(source, mutant)))
-        except SyntaxError:
-            continue
-        if changed != ast.dump(ast.parse(source)):
-            right.append(mutant)
-    return right
+    return finder.found
+
+
+def is_fault(source: bytes, mutant: Mutant) -> bool:
+    """Whether the module with it is another program, and one at all."""
+    try:
+        changed = ast.parse(mutated(source, mutant))
+    except SyntaxError:
+        return False
+    return ast.dump(changed) != ast.dump(ast.parse(source))
 
 
 def mutated(source: bytes, mutant: Mutant) -> bytes:
@@ -607,7 +609,8 @@ def main() -> int:
         possible = [m for m in find(module, source) if args.only in m.name]
         # Drawn by name: a change elsewhere in the module leaves the others in the sample.
         possible.sort(key=lambda m: random.Random(f"{args.seed} {m.name}").random())
-        sample = possible[: args.sample] if args.sample else possible
+        faults = (m for m in possible if is_fault(source, m))
+        sample = list(itertools.islice(faults, args.sample or None))
         if runner is None:
             print(f"{module}: {len(possible)}")
             for mutant in sample:

@@ -20,6 +20,7 @@ from filterlab.gui.widgets.colour_bar import ColourBar
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.frequency_view import FrequencyView
 from filterlab.gui.widgets.histogram import Histogram
+from filterlab.gui.widgets.product_view import ProductView
 from filterlab.gui.widgets.separable_view import SeparableView
 from filterlab.surgery.convolve import Outputs, Settings, stats_of
 
@@ -67,6 +68,34 @@ def test_the_words_beside_a_pixel(tab: FiltersTab, hands: Any, picture: np.ndarr
     assert valid(picture, kernel, 0.25)[::2, ::2][8, 5] == pytest.approx(total + 0.25)
     at = tab.stage.pixel_boxes[1].box()
     assert ((at[0] + at[2]) / 2, (at[1] + at[3]) / 2) == pytest.approx((13.5, 17.5))
+
+
+@pytest.mark.parametrize("corner", ["upper left", "lower right"])
+def test_cells_beyond_the_picture_are_hatched(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, picture: np.ndarray, corner: str
+) -> None:
+    """56 columns and 40 rows: rows and columns end at different numbers."""
+    tab.set_size(3, 3)
+    tab.set_pad("same")
+    tab.bench.set_kernel(0, KERNEL)
+    hands.settle()
+    row, column = (0, 0) if corner == "upper left" else (39, 55)
+    tab.pointer.pin((row, column))
+    patch = np.pad(picture, 1)[row : row + 3, column : column + 3]
+    outside = np.zeros((3, 3), bool)
+    edge = 0 if corner == "upper left" else 2
+    outside[edge], outside[:, edge] = True, True
+    result = float((patch.astype(float) * KERNEL).sum())
+    wanted = ProductView()
+    wanted.set_product(patch, KERNEL, 0.0, result, outside)
+    assert same_picture(tab.bottom.product, wanted, qtbot)
+    wanted.set_product(patch, KERNEL, 0.0, result)
+    assert tab.bottom.product.grab().toImage() != wanted.grab().toImage()
+    # Away from the corner, though behind the other side's last number, nothing is hatched.
+    tab.pointer.pin((20, 45))
+    patch = picture[19:22, 44:47]
+    wanted.set_product(patch, KERNEL, 0.0, float((patch.astype(float) * KERNEL).sum()))
+    assert tab.bottom.product.grab().toImage() == wanted.grab().toImage()
 
 
 def test_the_other_channels_are_named_with_their_sum(tab: FiltersTab, hands: Any) -> None:
