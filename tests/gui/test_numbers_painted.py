@@ -1,0 +1,111 @@
+"""Numbers that widgets paint, measured in the pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QRectF
+from qtpy.QtGui import QColor, QImage
+from qtpy.QtWidgets import QApplication
+
+from filterlab.gui.filters.raster import Raster
+from filterlab.gui.widgets.colour_bar import ColourBar, nice_ticks
+from filterlab.gui.widgets.histogram import Histogram
+from filterlab.gui.widgets.picture_view import PictureView
+
+
+def changed_rows(one: QImage, two: QImage) -> list[float]:
+    """The rows in which two pictures differ, in the widget's pixels."""
+    return [
+        y / one.devicePixelRatio()
+        for y in range(one.height())
+        if any(one.pixel(x, y) != two.pixel(x, y) for x in range(one.width()))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "log", "value", "share"),
+    [
+        (-1.0, 3.0, False, 0.0, 0.25),
+        (0.0, 10.0, False, 9.0, 0.9),
+        (1e-6, 1.0, True, 1e-3, 0.5),
+        (0.0, 1.0, False, 7.0, 1.0),
+        (0.0, 1.0, False, -7.0, 0.0),
+    ],
+)
+def test_the_bars_marker_points_at_its_value(
+    qtbot: QtBot, low: float, high: float, log: bool, value: float, share: float
+) -> None:
+    bar = ColourBar()
+    qtbot.addWidget(bar)
+    bar.resize(80, 240)
+    bar.set_levels(low, high, log)
+    plain = bar.grab().toImage()
+    bar.set_marker(value)
+    rows = changed_rows(plain, bar.grab().toImage())
+    line = bar.fontMetrics().height()
+    top, bottom = line / 2 + 2, 240 - line / 2 - 2
+    middle = (min(rows) + max(rows)) / 2
+    assert middle == pytest.approx(bottom - share * (bottom - top), abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.0, 1.0, [0, 0.25, 0.5, 0.75, 1]),
+        (-1.0, 1.0, [-1, -0.5, 0, 0.5, 1]),
+        (0.3, 2.2, [0.5, 1, 1.5, 2]),
+        (-30.0, 70.0, [-25, 0, 25, 50]),
+        (2.0, 2.0, [2]),
+    ],
+)
+def test_the_ticks_of_a_bar(low: float, high: float, ticks: list[float]) -> None:
+    assert nice_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_bars_of_a_histogram_are_as_high_as_the_root_of_their_count(qtbot: QtBot) -> None:
+    """So that a hundredth of the highest is a tenth as high."""
+    widget = Histogram()
+    qtbot.addWidget(widget)
+    widget.resize(402, 216)
+    widget.set_counts(np.array([400.0, 100, 4, 0]), np.linspace(0, 4, 5))
+    image = widget.grab().toImage()
+    ratio = image.devicePixelRatio()
+    empty = image.pixel(int(widget.place(3.5) * ratio), int(100 * ratio))
+    heights = []
+    for middle in (0.5, 1.5, 2.5):
+        x = int(widget.place(middle) * ratio)
+        column = [image.pixel(x, y) != empty for y in range(int(199 * ratio))]
+        heights.append(sum(column) / ratio)
+    floor = 216 - 16
+    assert heights == pytest.approx([floor - 3, (floor - 3) / 2, (floor - 3) / 10], abs=2)
+
+
+def test_of_a_huge_array_the_part_that_is_seen_lies_at_its_place(qtbot: QtBot) -> None:
+    """A bright rectangle at columns 2000 to 2100, rows 500 to 540 of 3000 x 1000 pixels."""
+    view = PictureView()
+    qtbot.addWidget(view)
+    view.resize(400, 300)
+    view.show()
+    array = np.zeros((1000, 3000), np.uint8)
+    array[500:540, 2000:2100] = 255
+    raster = Raster(view)
+    raster.show(array, origin=(10.0, 20.0))
+    for rect in (None, (1900, 450, 300, 200)):
+        if rect is not None:
+            view.set_view_rect(QRectF(*rect))
+        QApplication.processEvents()  # the part follows when the loop is idle
+
+        def colour(x: float, y: float) -> int:
+            at = view.to_widget(x, y)
+            image = view.grab().toImage()
+            ratio = image.width() / view.width()
+            return QColor(image.pixel(int(at.x() * ratio), int(at.y() * ratio))).lightness()
+
+        assert colour(10 + 2050, 20 + 520) > 200
+        for x, y in ((1990, 520), (2110, 520), (2050, 490), (2050, 552)):
+            margin = 0 if rect is not None else 8
+            x += margin * (1 if x > 2050 else -1 if x < 2050 else 0)
+            y += margin * (1 if y > 520 else -1 if y < 520 else 0)
+            assert colour(10 + x, 20 + y) < 100, (x, y)
