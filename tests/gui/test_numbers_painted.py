@@ -9,10 +9,13 @@ from qtpy.QtCore import QRectF
 from qtpy.QtGui import QColor, QImage
 from qtpy.QtWidgets import QApplication
 
+from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.raster import Raster
+from filterlab.gui.widgets.cells import format_cell
 from filterlab.gui.widgets.colour_bar import ColourBar, nice_ticks
 from filterlab.gui.widgets.histogram import Histogram
 from filterlab.gui.widgets.picture_view import PictureView
+from filterlab.surgery.convolve import stats_of
 
 
 def changed_rows(one: QImage, two: QImage) -> list[float]:
@@ -109,3 +112,25 @@ def test_of_a_huge_array_the_part_that_is_seen_lies_at_its_place(qtbot: QtBot) -
             x += margin * (1 if x > 2050 else -1 if x < 2050 else 0)
             y += margin * (1 if y > 520 else -1 if y < 520 else 0)
             assert colour(10 + x, 20 + y) < 100, (x, y)
+
+
+@pytest.mark.parametrize(
+    ("value", "room", "text"),
+    [(1 / 3, 8, "0.333333"), (1 / 3, 5, ".3333"), (-2.5, 4, "−2.5"), (0.004, 4, ".004"),
+     (123456.0, 6, "123456"), (123456.0, 5, "1.2e5"), (0.0, 1, "0"), (1 / 9, 4, ".111")],
+)  # fmt: skip
+def test_a_cell_holds_as_many_digits_as_fit(value: float, room: int, text: str) -> None:
+    assert format_cell(value, lambda t: len(t) <= room) == text
+
+
+def test_a_field_shows_four_digits(qtbot: QtBot) -> None:
+    field = NumberField(-10, 10, 0.1, 0.0)
+    qtbot.addWidget(field)
+    for value, text in ((1 / 3, "0.3333"), (-2.0625, "−2.062"), (0.1, "0.1"), (-0.0, "0")):
+        field.show_value(value)
+        assert field.text() == text
+
+
+def test_the_deviation_is_that_of_all_pixels() -> None:
+    plane = np.array([[1.0, 2.0], [4.0, 9.0]], np.float32)
+    assert stats_of(plane).std == pytest.approx(float(np.std([1, 2, 4, 9])))
