@@ -26,6 +26,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -491,6 +492,11 @@ class Runner:
                 for first, last in places:
                     for line in range(first, last + 1):
                         tests |= {t: seconds.get(t, 1.0) for t in lines.get(str(line), ())}
+        for file in self.tests_of(mutant.module) if mutant.loading else ():
+            # Tests that read a constant themselves reach no line of the program by it.
+            words = set(re.findall(r"\w+", (self.tree / file).read_text(encoding="utf-8")))
+            if words & set(mutant.needs):
+                tests |= self.reached(file, mutant.module)[1]
         if not tests and (mutant.needs or mutant.loading):
             # Nobody reads it by name: all who use the module at all.
             for file in self.tests_of(mutant.module):
