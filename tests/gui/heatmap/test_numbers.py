@@ -177,24 +177,24 @@ def test_arrows_stop_at_every_edge_of_the_map(qtbot: QtBot, ready: Any) -> None:
 
 
 def test_a_card_of_a_cell_far_from_the_diagonal(ready: Any, settled: Any) -> None:
-    """At (1, 10): the window is 32 pixels wide at (80, 8)."""
+    """At (3, 7): the window is 32 pixels wide at (56, 24), half of it on the square."""
     rng = np.random.default_rng(3)
     picture = ready.bench.shown.picture
     assert picture.shape == (96, 128, 3)
-    ready.bench.pin((1, 10))
+    ready.bench.pin((3, 7))
     settled(ready)
     facts = ready.stage.facts[0]
-    assert (facts.x, facts.y, facts.seen) == ((80, 112), (8, 40), (32, 32))
+    assert (facts.x, facts.y, facts.seen) == ((56, 88), (24, 56), (32, 32))
     maps = ready.bench.maps
     assert [round(share, 6) for *_, share in facts.best] == [
-        round(float(v), 6) for v in sorted(maps.prob[:, 1, 10], reverse=True)
+        round(float(v), 6) for v in sorted(maps.prob[:, 3, 7], reverse=True)
     ]
     cut = facts.cut.toImage()
     for _ in range(20):
         x, y = rng.integers(1, 31, 2)
         seen = cut.pixelColor(int((x + 0.5) * cut.width() / 32), int((y + 0.5) * cut.height() / 32))
-        wanted = round(255 * float(picture[8 + y, 80 + x].mean()))
-        inner = picture[8 + y - 1 : 8 + y + 2, 80 + x - 1 : 80 + x + 2]
+        wanted = round(255 * float(picture[24 + y, 56 + x].mean()))
+        inner = picture[24 + y - 1 : 24 + y + 2, 56 + x - 1 : 56 + x + 2]
         if np.ptp(inner) == 0:
             assert abs(seen.lightness() - wanted) <= 2
 
