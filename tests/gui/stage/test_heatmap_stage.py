@@ -28,8 +28,10 @@ def test_the_picture_fills_the_room(window, heatmap, stage, qtbot) -> None:
     assert window.scene is None
 
 
-def test_cells_are_drawn_where_they_look_in_the_bars_colours(heatmap, stage) -> None:
+def test_cells_are_drawn_where_they_look_in_the_bars_colours(heatmap, stage, until) -> None:
     """The best cell's middle has its colour from the table, laid on the white square."""
+    heatmap.bench.choose((1,))
+    until(lambda: heatmap.settled)
     maps, drawing = heatmap.bench.maps, heatmap.drawing
     values = maps.values(heatmap.bench.classes)
     i, j = divmod(int(values.argmax()), maps.cols)
@@ -44,6 +46,7 @@ def test_cells_are_drawn_where_they_look_in_the_bars_colours(heatmap, stage) -> 
         int(255 * (float(values[i, j]) - drawing.low) / (drawing.high - drawing.low) + 0.5)
     ]
     light = heatmap.bench.shown.picture[int((y0 + y1) / 2), int((x0 + x1) / 2)]
+    assert light.min() == 1
     for c, (channel, over) in enumerate(zip((red, green, blue), light)):
         wanted = 255 * (over + (channel - over) * alpha)
         assert (got.red(), got.green(), got.blue())[c] == pytest.approx(wanted, abs=4)
