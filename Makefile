@@ -16,7 +16,7 @@ BIN := .venv/bin
 endif
 TOUR ?= tour
 
-.PHONY: run test lint bench monkey fuzz faults mutants tour pictures docs portable setup setup-test messages clean
+.PHONY: run test lint bench bench-compare monkey fuzz faults mutants tour pictures docs portable setup setup-test messages clean
 
 run: setup
 	@$(BIN)/python tools/run.py $(TOUR)
@@ -31,6 +31,10 @@ lint: setup-test
 
 bench: setup-test
 	$(BIN)/python -m benchmarks
+
+# make bench-compare A=build/bench-….json B=build/bench-….json
+bench-compare: setup-test
+	$(BIN)/python -m benchmarks.compare $(A) $(B)
 
 # ARGS="--seed 7" and the like; python -m tools.attack.fuzz --help tells them.
 monkey fuzz faults: setup-test

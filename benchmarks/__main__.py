@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-MODULES = ("engine", "surgery", "agreement", "filters", "filters_tab", "heatmap_tab")
+from benchmarks.report import write
+
+MODULES = ("nets_table", "engine", "surgery", "agreement", "filters", "filters_tab", "heatmap_tab")
 
 
 def main() -> int:
@@ -20,8 +23,15 @@ def main() -> int:
             continue
         print(f"\n== {name} ==", flush=True)
         command = [sys.executable, "-m", f"benchmarks.{name}"]
+        if name == "nets_table":
+            run = here.parent / "build" / f"bench-{time.strftime('%Y%m%d-%H%M%S')}.json"
+            run.parent.mkdir(exist_ok=True)
+            command += ["--json", str(run)]
         if subprocess.run(command, cwd=here.parent, env=environment, check=False).returncode:
             failed.append(name)
+        elif name == "nets_table":
+            write(run)
+            print(f"{run}; docs/performance.md is written")
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

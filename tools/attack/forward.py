@@ -27,7 +27,7 @@ __all__ = ["Walk", "main", "random_net"]
 TOLERANCE = 1e-5
 SIDES = (9, 12, 16)
 #: So many steps on one net, then another.
-STEPS = 20_000
+STEPS = 5000
 
 
 def random_net(r: random.Random) -> str:
@@ -88,7 +88,7 @@ def random_net(r: random.Random) -> str:
                 "Power": "power_param { scale: 0.7 shift: 0.2 }",
                 # So that a sum that was never begun does not blow rounding up.
                 "BatchNorm": "batch_norm_param { eps: 0.1 }",
-                "Clip": "clip_param { min: -1 max: 2 }",
+                "Clip": "clip_param { min: -20 max: 20 }",
             }.get(kind, "")
             add(kind, [bottom], inside, place, channels, half)
     last = list(sizes)[-1]
@@ -97,7 +97,7 @@ def random_net(r: random.Random) -> str:
         inside = 'inner_product_param { num_output: 6 weight_filler { type: "xavier" } }'
         add("InnerProduct", ["pool"], inside, "fc", 6, 0)
         if r.random() < 0.5:
-            add("BatchNorm", ["fc"], "", "fc", 6, 0)
+            add("BatchNorm", ["fc"], "batch_norm_param { eps: 0.1 }", "fc", 6, 0)
         add("Softmax", ["fc"], "", "prob", 6, 0)
     return text
 
