@@ -117,8 +117,9 @@ class Storage:
         storage's. As long as it stays and nobody held a view when it was read, nobody wrote.
     pending : Pending or None
         Who computes the values once somebody asks; None if they are there.
-    readers : weak set of Pending, or None
-        Who must copy the values before somebody may write.
+    readers : tuple of weak references to Pending
+        Who must copy the values before somebody may write; another tuple when it changes, since
+        threads may go over it.
     """
 
     __slots__ = (
@@ -144,7 +145,7 @@ class Storage:
         self.mapped: mmap.mmap | None = None  # the file that the memory is, if any
         self.stamp = next(_stamps)
         self.pending: Pending | None = None
-        self.readers: weakref.WeakSet[Any] | None = None
+        self.readers: tuple[weakref.ref[Any], ...] = ()
 
     @property
     def flat(self) -> Floats:
@@ -215,9 +216,21 @@ class Storage:
 
     def spare(self) -> None:
         """Let those copy the values who will want them as they are."""
-        if self.readers:
-            for reader in list(self.readers):
+        for reference in self.readers:
+            reader = reference()
+            if reader is not None:
                 reader.spare(self)
+
+    def add_reader(self, reader: Pending) -> None:
+        """Have :meth:`spare` tell somebody, as long as they live."""
+        with _allocating:
+            alive = [r for r in self.readers if r() is not None and r() is not reader]
+            self.readers = (*alive, weakref.ref(reader))
+
+    def remove_reader(self, reader: Pending) -> None:
+        """Have :meth:`spare` tell them no more."""
+        with _allocating:
+            self.readers = tuple(r for r in self.readers if r() not in (None, reader))
 
     def wrote(self) -> None:
         """Note that the engine itself wrote."""

@@ -9,7 +9,6 @@ forward: those that may have been written since were copied before (:meth:`Stora
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -88,14 +87,11 @@ class Deferred:
             self._saved.clear()
             if sources is not self._sources:
                 for storage in self._sources.values():
-                    if storage.readers is not None:
-                        storage.readers.discard(self)
+                    storage.remove_reader(self)
                 self._sources = sources
                 self._rooms.clear()
-                for storage in sources.values():
-                    if storage.readers is None:
-                        storage.readers = weakref.WeakSet()
-                    storage.readers.add(self)
+                for storage in set(sources.values()):
+                    storage.add_reader(self)
             self._inputs = set(inputs)
             self._storages = {name: blobs[name]._storage for name in self._names}
             for storage in self._storages.values():
