@@ -146,7 +146,10 @@ class Tab(QWidget):
     # Files
 
     def accepts(self, paths: Sequence[Path]) -> int:
-        """How well the tab can open these files together: 0 not at all, 1 yes, 2 best here."""
+        """How well the tab can open these files together.
+
+        0 not at all, 1 yes, 2 best here, 3 they were saved here.
+        """
         return 0
 
     def open_paths(self, paths: Sequence[Path]) -> None:

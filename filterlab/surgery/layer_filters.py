@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from filterlab.caffe.prototxt import read_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import MAX_SIDE
 
-__all__ = ["LayerFilters", "read_layer_filters"]
+__all__ = ["LayerFilters", "files_of_net", "read_layer_filters"]
+
+_TEXTS = (".prototxt", ".pbtxt")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,3 +95,34 @@ def read_layer_filters(
     if len(blobs) > 1 and blobs[1].size == count:
         bias[:] = np.asarray(blobs[1]).reshape(-1)
     return LayerFilters(names[0], np.ascontiguousarray(kernels), bias)
+
+
+def files_of_net(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """Prototxt and weights of a net, the other one looked for beside the one given.
+
+    Raises
+    ------
+    FilterLabError
+        If the other one is not there, or it is not plain which it is.
+    """
+    path = Path(path)
+    text_given = path.suffix.lower() in _TEXTS
+    if text_given:
+        other = _beside(path, ".caffemodel", ())
+    else:
+        other = _beside(path, ".prototxt", ("deploy.prototxt",))
+    if other is None:
+        raise FilterLabError(
+            "{name}: its {what} was not found beside it; put the two into one folder.",
+            name=path.name,
+            what=".caffemodel" if text_given else ".prototxt",
+        )
+    return (path, other) if text_given else (other, path)
+
+
+def _beside(path: Path, suffix: str, usual: tuple[str, ...]) -> Path | None:
+    for candidate in (path.with_suffix(suffix), *(path.with_name(name) for name in usual)):
+        if os.path.exists(candidate):
+            return candidate
+    alone = sorted(path.parent.glob(f"*{suffix}"))
+    return alone[0] if len(alone) == 1 else None

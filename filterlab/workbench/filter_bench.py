@@ -20,7 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 
 import filterlab.caffe as caffe
 from filterlab.caffe.files import atomic_write, written_together
-from filterlab.caffe.prototxt import format_net
 from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.surgery import convolve
@@ -34,6 +33,7 @@ from filterlab.surgery.kernels.presets import find_preset
 from filterlab.surgery.kernels.text import parse_block
 from filterlab.surgery.targets import net_files
 from filterlab.workbench import filter_code as code
+from filterlab.workbench.filter_net import net_text, read_filters
 from filterlab.workbench.filter_state import (
     SLOTS,
     Applied,
@@ -932,7 +932,9 @@ class FilterBench:
     # --- files --------------------------------------------------------------------------------
 
     def save_net(self, prefix: str | os.PathLike[str]) -> tuple[Path, Path]:
-        """Write ``prefix.prototxt`` and ``prefix.caffemodel``; returns their paths.
+        """Write the three filters as one net: ``prefix.prototxt`` and ``prefix.caffemodel``.
+
+        :mod:`~filterlab.workbench.filter_net` tells its form. Returns the two paths.
 
         Raises
         ------
@@ -940,14 +942,12 @@ class FilterBench:
             If a file cannot be written.
         """
         prototxt, weights = net_files(prefix)
-        state = self._state
-        shape = self.snapshot().fed().shape
-        parameter = convolve.net_parameter(state.settings, SLOTS, state.size, shape)
+        text = net_text(self._state, self.snapshot().fed().shape)
         try:
             with written_together():
                 self.net.save(str(weights))
                 with atomic_write(prototxt, "w") as stream:
-                    stream.write(format_net(parameter))
+                    stream.write(text)
         except OSError as error:
             raise FilterLabError(
                 "cannot write {path}: {reason}; choose another folder",
@@ -955,6 +955,21 @@ class FilterBench:
                 reason=reason_of(error),
             ) from None
         return prototxt, weights
+
+    def open_net(self, prototxt: str | os.PathLike[str], weights: str | os.PathLike[str]) -> str:
+        """Take the three filters, and how they meet the picture, from a net.
+
+        Raises
+        ------
+        FilterLabError, CaffeError
+            See :func:`~filterlab.workbench.filter_net.read_filters`; nothing changes.
+        """
+        state, layer = read_filters(prototxt, weights, self._state)
+        if layer == "conv":
+            lines = code.opened(state, Path(prototxt).name, Path(weights).name)
+        else:
+            lines = code.difference(self._state, state)
+        return self._commit(Text("Open filters"), state, lines)
 
     def _check(self, slot: int, channel: int) -> None:
         if not 0 <= slot < SLOTS:

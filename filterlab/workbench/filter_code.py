@@ -10,8 +10,8 @@ from filterlab.surgery.kernels.text import format_number
 from filterlab.workbench.filter_state import SLOTS, BenchState
 
 __all__ = [
-    "applied", "bias", "cell", "copy", "difference", "fed", "kernel", "numbers", "picture",
-    "rebuilt", "single", "structure", "swap",
+    "applied", "bias", "cell", "copy", "difference", "fed", "kernel", "numbers", "opened",
+    "picture", "rebuilt", "single", "structure", "swap",
 ]  # fmt: skip
 
 _WEIGHTS = "net.params['conv'][0].data"
@@ -118,6 +118,11 @@ def applied(state: BenchState, slot: int) -> str:
     if state.settings.channels > 1:
         lines.append(f"x = x.repeat({state.settings.channels}, axis=1)")
     return "\n".join([*lines, fed(state)])
+
+
+def opened(state: BenchState, prototxt: str, weights: str) -> str:
+    """A net read from its two files, and the picture put into it."""
+    return f"net = caffe.Net({prototxt!r}, {weights!r}, caffe.TEST)\n{picture(state)}"
 
 
 def difference(old: BenchState, new: BenchState) -> str:

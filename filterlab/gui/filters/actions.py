@@ -102,6 +102,7 @@ class FilterActions(QObject):
         self.next_picture = make(tr("Next picture"), self._on_next, "PgDown")
         self.previous_picture = make(tr("Previous picture"), self._on_previous, "PgUp")
         self.open_kernel = make(tr("Open kernel …"), files.choose_kernel)
+        self.open_filters = make(tr("Open filters …"), files.choose_filters)
         self.save_outputs = make(tr("Save outputs …"), files.choose_outputs, "Ctrl+S")
         self.save_kernel = make(tr("Save kernel …"), files.choose_kernel_file)
         self.save_net = make(tr("Save the edited net …"), files.choose_net, "Ctrl+Shift+S")
@@ -135,7 +136,7 @@ class FilterActions(QObject):
         return {
             "file": (
                 self.open_picture, self.sample_menu, self.next_picture, self.previous_picture,
-                self.camera, None, self.open_kernel, None,
+                self.camera, None, self.open_kernel, self.open_filters, None,
                 self.save_outputs, self.save_kernel, self.save_net, None,
             ),
             "edit": (

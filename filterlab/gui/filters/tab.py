@@ -38,6 +38,7 @@ from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, Proj
 from filterlab.surgery.convolve import Picture
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.workbench.filter_bench import Change, FilterBench
+from filterlab.workbench.filter_net import filters_net_among
 from filterlab.workbench.filter_state import from_session
 from filterlab.workbench.lessons import Start, start_filters
 from filterlab.workbench.project import ProjectPicture
@@ -449,11 +450,17 @@ class FiltersTab(Tab):
     # Files
 
     def accepts(self, paths: Sequence[Path]) -> int:
+        if filters_net_among(paths) is not None:
+            return 3
         if all(p.suffix.lower() in KERNEL_SUFFIXES for p in paths):
             return 2
         return 1 if len(paths) == 1 and paths[0].suffix.lower() in PICTURE_SUFFIXES else 0
 
     def open_paths(self, paths: Sequence[Path]) -> None:
+        net = filters_net_among(paths)
+        if net is not None:
+            self.files.open_filters(net)
+            return
         for number, path in enumerate(paths):
             if path.suffix.lower() in PICTURE_SUFFIXES:
                 self.open_source(Source("file", str(path)))

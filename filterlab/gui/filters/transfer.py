@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,17 @@ from filterlab.gui.filters.output_files import (
 )
 from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
 from filterlab.gui.filters.stage import Stage
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import Text, tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.saving import NET_ENDINGS, net_prefix, net_targets, save_path
+from filterlab.gui.tab import MODEL_SUFFIXES
 from filterlab.gui.widgets.colours import lut
 from filterlab.paths import model
 from filterlab.surgery.kernels.learn import Learned
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import read_kernel, write_kernel
-from filterlab.surgery.layer_filters import LayerFilters, read_layer_filters
+from filterlab.surgery.layer_filters import LayerFilters, files_of_net, read_layer_filters
+from filterlab.workbench.filter_net import untold
 
 __all__ = ["Transfer"]
 
@@ -52,7 +53,7 @@ class Transfer(QObject):
 
     Signals
     -------
-    opened(str) : a kernel file was read
+    opened(str) : a kernel file or a net of three filters was read
     """
 
     opened = Signal(str)
@@ -93,7 +94,10 @@ class Transfer(QObject):
             self.open_kernel(Path(path), self._slot(slot))
 
     def open_kernel(self, path: Path, slot: int) -> None:
-        """Read a kernel file into a filter."""
+        """Read a kernel file into a filter, or a net of three filters into all."""
+        if path.suffix.lower() in MODEL_SUFFIXES:
+            self.open_filters(path)
+            return
         kernel = self._desk.attempt(read_kernel, path)
         if (
             kernel is not None
@@ -121,6 +125,23 @@ class Transfer(QObject):
             self._desk.say.error(one_sentence(error), "")
         else:
             self._desk.say.info(tr("Written: {name}").format(name=path.name))
+
+    # The three filters as one net
+
+    def choose_filters(self) -> None:
+        """Ask for a net of three filters and open it."""
+        path, _ = QFileDialog.getOpenFileName(
+            self._over, tr("Open filters"), "",
+            f"{tr('Nets of three filters')} (*.prototxt *.caffemodel);;{tr('All files')} (*)",
+        )  # fmt: skip
+        if path:
+            self.open_filters(Path(path))
+
+    def open_filters(self, path: Path) -> None:
+        """Take all three filters from a net, given by either of its two files."""
+        files = self._desk.attempt(files_of_net, path)
+        if files is not None and self._desk.attempt(self._desk.bench.open_net, *files) is not None:
+            self.opened.emit(str(files[0]))
 
     # Own presets
 
@@ -179,14 +200,10 @@ class Transfer(QObject):
 
     def show_net_filters(self, path: Path) -> None:
         """Offer the first filters of a net, given by either of its two files."""
-        weights, prototxt = _pair(path)
-        if weights is None or prototxt is None:
-            sentence = tr(
-                "{name}: its {what} was not found beside it; put the two into one folder."
-            )
-            what = ".prototxt" if prototxt is None else ".caffemodel"
-            self._desk.say.error(sentence.format(name=path.name, what=what), "")
+        files = self._desk.attempt(files_of_net, path)
+        if files is None:
             return
+        prototxt, weights = files
         filters = self._desk.attempt(read_layer_filters, prototxt, weights)
         if filters is not None:
             dialog = NetFiltersDialog(filters, self._over)
@@ -262,10 +279,19 @@ class Transfer(QObject):
             self.save_net(net_prefix(path))
 
     def save_net(self, prefix: Path) -> None:
-        """Write ``prefix.prototxt`` and ``prefix.caffemodel``."""
-        written = self._desk.attempt(self._desk.bench.save_net, prefix)
-        if written is not None:
+        """Write ``prefix.prototxt`` and ``prefix.caffemodel``; tell what they cannot say."""
+        bench = self._desk.bench
+        written = self._desk.attempt(bench.save_net, prefix)
+        if written is None:
+            return
+        outside = untold(bench.state)
+        if not outside:
             self._on_saved(list(written))
+            return
+        names = ", ".join(path.name for path in written)
+        self._desk.say.info(
+            tr(Text("Written: {names}. What a net cannot say: {what}.", names=names, what=outside))
+        )
 
     # Clipboard
 
@@ -310,17 +336,3 @@ class Transfer(QObject):
     def shutdown(self) -> None:
         """Stop writing, close what is open."""
         self.runner.shutdown()
-
-
-def _pair(path: Path) -> tuple[Path | None, Path | None]:
-    """Weights and prototxt of a net, the other one looked for beside the one given."""
-    folder = path.parent
-    if path.suffix.lower() in (".prototxt", ".pbtxt"):
-        weights = sorted(folder.glob("*.caffemodel"))
-        same = path.with_suffix(".caffemodel")
-        return (same if os.path.exists(same) else weights[0] if len(weights) == 1 else None), path
-    texts = sorted(folder.glob("*.prototxt"))
-    for candidate in (path.with_suffix(".prototxt"), folder / "deploy.prototxt"):
-        if os.path.exists(candidate):
-            return path, candidate
-    return path, (texts[0] if len(texts) == 1 else None)
