@@ -31,6 +31,7 @@ _COMMANDS = (
     "models",
     "info",
     "inspect",
+    "ablate",
     "tour",
     "desktop",
 )

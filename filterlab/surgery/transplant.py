@@ -224,6 +224,38 @@ class Transplanted:
                 _share(theirs, mine)
         return replace(self, net=net)
 
+    def separate(self) -> Transplanted:
+        """The same with weights of its own, to be edited beside this one.
+
+        Write into ``source.params`` and then call :meth:`follow`.
+        """
+        source = self.source.snapshot()
+        net = _dense_net(self.rewritten)
+        for change in self.rewritten.changes:
+            _carry(change, source, net)
+        _share_the_rest(self.rewritten, source, net)
+        if self.rewritten.padding is not None:
+            for mine, theirs in zip(
+                net.params[self.rewritten.padding.scale],
+                self.net.params[self.rewritten.padding.scale],
+            ):
+                mine.data[...] = theirs.data
+        return replace(self, net=net, source=source)
+
+    def follow(self) -> None:
+        """Let the dense net follow edits of the classifier's weights that it does not share.
+
+        Most are one memory. A matrix that is stored transposed is copied again; what stands for
+        padding in an average pooling follows from the classifier's answer.
+        """
+        for change in self.rewritten.changes:
+            if change.kind == "fc->conv" and change.transposed:
+                _carry(change, self.source, self.net)
+        if self.rewritten.padding is not None:
+            feed(self.source, self.input, np.zeros(self.rewritten.input_shape, np.float32))
+            self.source.forward()
+            _make_up(self.rewritten.padding, self.source, self.net)
+
     def account(self) -> str:
         """The casts and the proof, a line each."""
         lines = [str(cast) for cast in self.conversions]

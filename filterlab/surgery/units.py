@@ -1,0 +1,190 @@
+"""The units of a layer with weights: where each one's weights and bias lie in the blobs.
+
+A unit is an output channel of a convolution, an output of a fully connected layer, a channel of a
+scale or a PReLU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filterlab.caffe import Net
+from filterlab.caffe.text import Text
+from filterlab.errors import FilterLabError
+
+__all__ = [
+    "UnitWeights",
+    "check_units",
+    "index_text",
+    "indices",
+    "read_unit",
+    "unit_count",
+    "unit_layers",
+    "unit_strengths",
+    "units_told",
+    "write_unit",
+    "write_units",
+]  # fmt: skip
+
+Array = NDArray[np.float32]
+UnitWeights = tuple[Array, ...]
+"""A unit's weights, and its bias where it has one; copies that nobody writes to."""
+
+Index = tuple[int | slice | EllipsisType, ...]
+
+# Output channels lie along the first axis of every blob.
+_FIRST = frozenset(
+    "Convolution ConvolutionDepthwise DepthwiseConvolution InnerProduct Scale Bias PReLU".split()
+)
+
+
+def _layer(net: Net, name: str) -> Any:
+    layer = net.layer_dict.get(name)
+    if layer is None:
+        raise FilterLabError(
+            "the net has no layer {name!r}; its layers with units are {known}",
+            name=name,
+            known=", ".join(unit_layers(net)),
+        )
+    return layer
+
+
+def unit_layers(net: Net) -> list[str]:
+    """The layers whose units can be edited, in order."""
+    return [layer.name for layer in net.layers if _count(net, layer)]
+
+
+def _count(net: Net, layer: Any) -> int:
+    """The units of a layer, 0 if it has none."""
+    row = net.params.get(layer.name)
+    if not row or not row[0].shape:
+        return 0
+    if layer.type == "InnerProduct" and layer.param.inner_product_param.transpose:
+        return int(row[0].shape[1])
+    if layer.type in _FIRST:
+        return int(row[0].shape[0])
+    if layer.type == "Deconvolution":
+        return int(row[0].shape[1]) * _groups(layer)
+    return int(row[0].shape[1]) if layer.type == "Embed" else 0
+
+
+def _groups(layer: Any) -> int:
+    return max(int(layer.param.convolution_param.group), 1)
+
+
+def unit_count(net: Net, name: str) -> int:
+    """How many units a layer has.
+
+    Raises
+    ------
+    FilterLabError
+        If there is no such layer, or it has no units.
+    """
+    layer = _layer(net, name)
+    count = _count(net, layer)
+    if not count:
+        raise FilterLabError(
+            "layer {name!r} ({type}) has no units with weights of their own; take one of {known}",
+            name=name,
+            type=layer.type,
+            known=", ".join(unit_layers(net)),
+        )
+    return count
+
+
+def check_units(net: Net, name: str, units: Any) -> tuple[int, ...]:
+    """Units in order, each once.
+
+    Raises
+    ------
+    FilterLabError
+        If there are none, or the layer has not got one of them.
+    """
+    count = unit_count(net, name)
+    wanted = tuple(sorted({int(unit) for unit in units}))
+    if not wanted:
+        raise FilterLabError("choose at least one unit of layer {name!r}", name=name)
+    for unit in wanted:
+        if not 0 <= unit < count:
+            raise FilterLabError(
+                "layer {name!r} has no unit {unit}; its units are 0 to {last}",
+                name=name,
+                unit=unit,
+                last=count - 1,
+            )
+    return wanted
+
+
+def indices(net: Net, name: str, unit: int) -> list[Index]:
+    """Where a unit's values lie in each of the layer's blobs."""
+    layer = _layer(net, name)
+    row = net.params[name]
+    first: Index = (unit,)
+    if layer.type == "Deconvolution":
+        groups = _groups(layer)
+        inside, each = int(row[0].shape[1]), int(row[0].shape[0]) // groups
+        group = unit // inside
+        rows = slice(None) if groups == 1 else slice(group * each, (group + 1) * each)
+        first = (rows, unit % inside)
+    elif layer.type == "Embed" or (
+        layer.type == "InnerProduct" and layer.param.inner_product_param.transpose
+    ):
+        first = (slice(None), unit)
+    return [first, *((unit,) for _ in row[1:])]
+
+
+def index_text(index: Index) -> str:
+    """An index as Python writes it: ``8``, ``:, 8``, ``2:4, 1``."""
+
+    def one(part: Any) -> str:
+        if isinstance(part, slice):
+            return ":" if part.start is None else f"{part.start}:{part.stop}"
+        return str(part)
+
+    return ", ".join(map(one, index))
+
+
+def read_unit(net: Net, name: str, unit: int) -> UnitWeights:
+    """A copy of a unit's weights, and of its bias if it has one."""
+    values = []
+    for blob, index in zip(net.params[name], indices(net, name, unit)):
+        copy = np.array(blob.data[index], np.float32)
+        copy.flags.writeable = False
+        values.append(copy)
+    return tuple(values)
+
+
+def write_unit(net: Net, name: str, unit: int, values: UnitWeights) -> None:
+    """Put weights in a unit's place, bit by bit."""
+    for blob, index, array in zip(net.params[name], indices(net, name, unit), values):
+        blob.data[index] = array
+
+
+def write_units(net: Net, values: Mapping[tuple[str, int], UnitWeights]) -> None:
+    """:func:`write_unit` of many: (layer, unit) -> its weights."""
+    for (name, unit), arrays in values.items():
+        write_unit(net, name, unit, arrays)
+
+
+def unit_strengths(net: Net, name: str) -> NDArray[np.float64]:
+    """The Euclidean norm of each unit's weights, without the bias; (units,)."""
+    return np.array(
+        [
+            np.linalg.norm(np.asarray(read_unit(net, name, unit)[0], np.float64))
+            for unit in range(unit_count(net, name))
+        ]
+    )
+
+
+def units_told(units: tuple[int, ...]) -> str:
+    """``unit 8``, ``units 8, 9, 10``, ``12 units`` of many."""
+    if len(units) == 1:
+        return Text("unit {n}", n=units[0])
+    if len(units) <= 8:
+        return Text("units {list}", list=", ".join(map(str, units)))
+    return Text("{n} units", n=len(units))

@@ -1,0 +1,388 @@
+"""The model of surgery on a trained net: edits of units, undo, and what the answer becomes.
+
+No Qt. The net stands here twice: as it was read, and as it is edited, so that what is said before
+and after is computed from two nets and never from a memory. Jobs are generators that may run on
+another thread; what they return carries the revision that it was computed of.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from filterlab.caffe.files import atomic_write, written_together
+from filterlab.caffe.prototxt import format_net
+from filterlab.caffe.text import Text
+from filterlab.errors import FilterLabError
+from filterlab.progress import Job, Progress
+from filterlab.surgery.ablation import (
+    KINDS,
+    Operation,
+    Ranking,
+    code_of,
+    computed,
+    rank_job,
+    told,
+)
+from filterlab.surgery.answers import Answer, Judge
+from filterlab.surgery.heatmap import ClassMaps, Preprocessing, as_picture
+from filterlab.surgery.methods import Request, map_job, plan
+from filterlab.surgery.own_input import own_input
+from filterlab.surgery.targets import net_files, spare_inputs
+from filterlab.surgery.transplant import Transplanted, check_prefix, feed
+from filterlab.surgery.units import UnitWeights, read_unit, unit_count, write_unit
+from filterlab.workbench.heatmap_jobs import part
+from filterlab.workbench.journal import Edit, Journal
+
+__all__ = ["EDIT_NAMES", "Answers", "MapPair", "NetBench", "NetState"]
+
+Key = tuple[str, int]
+Array = NDArray[np.float32]
+
+_RESET = Text("Reset layer")
+_RESET_ALL = Text("Reset all layers")
+
+EDIT_NAMES = (*KINDS.values(), _RESET, _RESET_ALL)
+"""Every name an edit of the bench can have, for translations."""
+
+_NOTHING: Mapping[Key, UnitWeights] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class NetState:
+    """What differs from the net as it was read.
+
+    Attributes
+    ----------
+    units : mapping of (layer, unit) to its weights
+        Arrays that nobody writes to; states share those that did not change.
+    edits : tuple of str
+        What was done, a text for each edit.
+    code : tuple of str
+        The pycaffe lines of each.
+    """
+
+    units: Mapping[Key, UnitWeights] = field(default_factory=lambda: _NOTHING)
+    edits: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the classifier says of the picture's centre, before and after the edits."""
+
+    before: Answer
+    after: Answer
+    revision: int
+
+
+@dataclass(frozen=True)
+class MapPair:
+    """The class maps of the whole picture, before and after the edits."""
+
+    before: ClassMaps
+    after: ClassMaps
+    revision: int
+
+    def difference(self, classes: int | Iterable[int]) -> Array:
+        """After minus before, (rows, cols)."""
+        wanted = classes if isinstance(classes, int) else list(classes)
+        return self.after.values(wanted) - self.before.values(wanted)
+
+
+class NetBench:
+    """A trained net on the table.
+
+    Edits return their English name, or ``""`` if nothing changed, and raise
+    :class:`FilterLabError`, changing nothing, if they cannot be. Use from one thread; jobs may run
+    on another.
+
+    Parameters
+    ----------
+    transplanted : Transplanted
+        The net as it was read; it is left alone.
+    preprocessing : Preprocessing, optional
+        How pictures are prepared.
+
+    Attributes
+    ----------
+    journal : Journal
+        The edits made and undone.
+    """
+
+    def __init__(
+        self, transplanted: Transplanted, preprocessing: Preprocessing | None = None
+    ) -> None:
+        self._before = transplanted
+        self._after = transplanted.separate()
+        self._after.source.packing = "never"
+        self._asked = transplanted.source.snapshot(share_weights=True)
+        self._asked.packing = "never"
+        rewritten = transplanted.rewritten
+        self.judge = Judge(rewritten.plain_output, rewritten.plain_score, rewritten.applied)
+        self._preprocessing = preprocessing or Preprocessing()
+        self._state = NetState()
+        self.journal: Journal[NetState] = Journal(cost=_kept_bytes)
+        self._picture: Array | None = None
+        self._revision = 0
+        self._listeners: list[Callable[[int], object]] = []
+        self._first: tuple[Array, Answer] | None = None
+
+    # --- reading ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> NetState:
+        return self._state
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of weights or picture."""
+        return self._revision
+
+    @property
+    def net(self) -> Any:
+        """The edited classifier; read, do not write."""
+        return self._after.source
+
+    @property
+    def original(self) -> Any:
+        """The classifier as it was read."""
+        return self._before.source
+
+    def on_change(self, call: Callable[[int], object]) -> None:
+        """Have ``call(revision)`` called after every change."""
+        self._listeners.append(call)
+
+    def summary(self) -> str:
+        """The edits in a line: ``1 edit: stem, unit 8 set to zero``."""
+        edits = self._state.edits
+        if not edits:
+            return Text("no edits")
+        return Text.of_number(
+            "{n} edit: {last}", "{n} edits, the last: {last}", len(edits), n=len(edits),
+            last=edits[-1],
+        )  # fmt: skip
+
+    def code(self) -> str:
+        """The pycaffe program that does what was done."""
+        lines = ["import numpy as np", *self._state.code, "net.forward()"]
+        return "\n".join(lines)
+
+    # --- editing ------------------------------------------------------------------------------
+
+    def apply(self, operation: Operation, merge: Hashable = None) -> str:
+        """Do an operation; edits of one ``merge`` that follow each other are one step.
+
+        A merged edit starts from where the first of them did, so that a slider's positions do not
+        add up.
+        """
+        last = self.journal.undo_edit
+        merging = merge is not None and last is not None and last.merge == merge
+        base = last.old if merging and last is not None else self._state
+        if base is not self._state:
+            before = self._state
+            self._put(base)
+            try:
+                changed = computed(self.net, operation)
+                code = code_of(self.net, operation)
+            finally:
+                self._put(before)
+        else:
+            changed, code = computed(self.net, operation), code_of(self.net, operation)
+        units = {**base.units, **changed}
+        new = NetState(
+            MappingProxyType(self._without_same(units)),
+            (*base.edits, told(operation)),
+            (*base.code, code),
+        )
+        return self._push(KINDS[operation.kind], new, code, merge)
+
+    def zero(self, layer: str, units: Iterable[int]) -> str:
+        """Set weights and bias of units to zero."""
+        return self.apply(Operation("zero", layer, tuple(units)))
+
+    def scale(self, layer: str, units: Iterable[int], factor: float, live: bool = False) -> str:
+        """Multiply weights and bias of units; ``live`` while a slider moves."""
+        wanted = tuple(units)
+        merge = ("scale", layer, wanted) if live else None
+        return self.apply(Operation("scale", layer, wanted, float(factor)), merge)
+
+    def negate(self, layer: str, units: Iterable[int]) -> str:
+        """Change the sign of weights and bias."""
+        return self.apply(Operation("negate", layer, tuple(units)))
+
+    def swap(self, layer: str, one: int, other: int) -> str:
+        """Let two units change places."""
+        return self.apply(Operation("swap", layer, (one, other)))
+
+    def copy(self, layer: str, source: int, units: Iterable[int]) -> str:
+        """Make units copies of another."""
+        return self.apply(Operation("copy", layer, tuple(units), count=source))
+
+    def replace(self, layer: str, units: Iterable[int], kernel: ArrayLike) -> str:
+        """Give units another kernel; see :class:`filterlab.surgery.ablation.Operation`."""
+        return self.apply(Operation("replace", layer, tuple(units), kernel=np.array(kernel)))
+
+    def prune(self, layer: str, keep: int) -> str:
+        """Set all units but the ``keep`` strongest to zero."""
+        return self.apply(Operation("prune", layer, count=keep))
+
+    def noise(self, layer: str, units: Iterable[int], share: float, seed: int) -> str:
+        """Add noise of a share of the layer's standard deviation."""
+        return self.apply(Operation("noise", layer, tuple(units), float(share), seed))
+
+    def reset(self, layer: str | None = None) -> str:
+        """Put a layer's own weights back, or those of all layers."""
+        if layer is not None:
+            unit_count(self.net, layer)
+        kept = {k: v for k, v in self._state.units.items() if layer is not None and k[0] != layer}
+        name = _RESET_ALL if layer is None else _RESET
+        if layer is None:
+            return self._push(name, NetState(), "", None)
+        told_ = Text("{layer} reset", layer=layer)
+        code = "\n".join(
+            f"net.params[{layer!r}][{i}].data[...] = original.params[{layer!r}][{i}].data"
+            for i in range(len(self.net.params[layer]))
+        )
+        edits, lines = (*self._state.edits, told_), (*self._state.code, code)
+        return self._push(name, NetState(MappingProxyType(kept), edits, lines), code, None)
+
+    def undo(self) -> str:
+        """Take the last edit back; the weights are the very bytes from before it."""
+        edit = self.journal.undo()
+        if edit is None:
+            return ""
+        self._put(edit.old)
+        self._changed()
+        return edit.name
+
+    def redo(self) -> str:
+        """Make the edit again that was undone last."""
+        edit = self.journal.redo()
+        if edit is None:
+            return ""
+        self._put(edit.new)
+        self._changed()
+        return edit.name
+
+    def _without_same(self, units: dict[Key, UnitWeights]) -> dict[Key, UnitWeights]:
+        """Without the units that are as they were read."""
+        return {
+            key: arrays
+            for key, arrays in units.items()
+            if any(
+                a.tobytes() != b.tobytes() for a, b in zip(arrays, read_unit(self.original, *key))
+            )
+        }
+
+    def _push(self, name: str, new: NetState, code: str, merge: Hashable) -> str:
+        old = self._state
+        if _same(old.units, new.units):
+            return ""
+        self.journal.push(Edit(name, old, new, code, merge=merge))
+        self._put(new)
+        self._changed()
+        return name
+
+    def _put(self, state: NetState) -> None:
+        """Write a state into the edited net: what differs from the present one."""
+        now, new = self._state.units, state.units
+        for key in {**now, **new}:
+            if now.get(key) is not new.get(key):
+                values = new.get(key)
+                write_unit(
+                    self.net, *key, read_unit(self.original, *key) if values is None else values
+                )
+        self._state = state
+
+    def _changed(self) -> None:
+        self._revision += 1
+        for call in self._listeners:
+            call(self._revision)
+
+    # --- what becomes of the answer -----------------------------------------------------------
+
+    def show(self, picture: ArrayLike) -> None:
+        """Choose the picture."""
+        self._picture = as_picture(picture)
+        self._changed()
+
+    def _shown(self) -> Array:
+        if self._picture is None:
+            raise FilterLabError("no picture is open; open one first")
+        return self._picture
+
+    def _input(self) -> Array:
+        shape = self._before.rewritten.input_shape
+        return own_input(self._shown(), shape, self._preprocessing)
+
+    def answers_job(self) -> Job[Answers]:
+        """Scores and probabilities on the picture's centre, before and after."""
+        revision, data = self._revision, self._input()
+        picture, first = self._shown(), self._first
+        yield Progress(Text("ask the classifier"), 0, 2)
+        if first is None or first[0] is not picture:
+            feed(self._asked, self._before.input, data)
+            self._asked.forward()
+            first = self._first = (picture, self.judge.answer(self._asked))
+        yield Progress(Text("ask the edited classifier"), 1, 2)
+        feed(self.net, self._before.input, data)
+        self.net.forward()
+        return Answers(first[1], self.judge.answer(self.net), revision)
+
+    def maps_job(self, request: Request | None = None) -> Job[MapPair]:
+        """The class maps of the whole picture, before and after, by the same method."""
+        revision, picture = self._revision, self._shown()
+        size = (int(picture.shape[0]), int(picture.shape[1]))
+        what = plan(self._before, size, request)
+        before = yield from part(
+            map_job(self._before, picture, what, self._preprocessing), 0.0, 0.5
+        )
+        self._after.follow()
+        after = yield from part(map_job(self._after, picture, what, self._preprocessing), 0.5, 1.0)
+        return MapPair(before.maps, after.maps, revision)
+
+    def rank_job(self, layer: str, wanted: int) -> Job[Ranking]:
+        """A layer's units of the edited net by what a class loses without each."""
+        feed(self.net, self._before.input, self._input())
+        ranking = yield from rank_job(self.net, self.judge, layer, wanted)
+        return ranking
+
+    # --- saving -------------------------------------------------------------------------------
+
+    def save(self, prefix: str | os.PathLike[str]) -> tuple[Path, Path]:
+        """Write the edited net as ``PREFIX.prototxt`` and ``PREFIX.caffemodel``.
+
+        Raises
+        ------
+        FilterLabError, OSError, CaffeError
+            If they cannot be written, or would overwrite the files that the net was read from.
+        """
+        prototxt, weights = net_files(check_prefix(prefix))
+        spare_inputs((prototxt, weights), self._before.files)
+        with written_together():
+            with atomic_write(prototxt, "w") as stream:
+                stream.write(format_net(self._before.source_param))
+            self.net.save(str(weights))
+        self.journal.mark_clean()
+        return prototxt, weights
+
+
+def _same(one: Mapping[Key, UnitWeights], other: Mapping[Key, UnitWeights]) -> bool:
+    return one.keys() == other.keys() and all(
+        a.tobytes() == b.tobytes() for key in one for a, b in zip(one[key], other[key], strict=True)
+    )
+
+
+def _kept_bytes(edit: Edit[NetState]) -> int:
+    """The bytes that an edit alone keeps."""
+    old = {id(a) for arrays in edit.old.units.values() for a in arrays}
+    new = (a for arrays in edit.new.units.values() for a in arrays if id(a) not in old)
+    return sum(a.nbytes for a in new)

