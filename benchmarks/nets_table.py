@@ -215,8 +215,8 @@ def svg_of(result: dict[str, Any]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def run(names: list[str], rounds: int) -> dict[str, Any]:
-    """All nets; a table row is printed as soon as it is known."""
+def run(names: list[str], rounds: int, out: Path | None = None) -> dict[str, Any]:
+    """All nets; a table row is printed, and the JSON written, as soon as it is known."""
     import onnxruntime
 
     result: dict[str, Any] = {
@@ -233,6 +233,8 @@ def run(names: list[str], rounds: int) -> dict[str, Any]:
             if title not in (BARE, BARE_ALL, *result["columns"]):
                 result["columns"].append(title)
         print(text_of({**result, "nets": {name: found}}).splitlines()[-1], flush=True)
+        if out is not None:
+            out.write_text(json.dumps(result), encoding="utf-8")
     return result
 
 
@@ -249,11 +251,9 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(arguments)
-    result = run(args.nets, args.rounds)
+    result = run(args.nets, args.rounds, args.json)
     print(f"\n{result['machine']}; wall clock\n\n{text_of(result)}")
     print(f"\nthe processor's time\n\n{text_of(result, 'cpu')}")
-    if args.json is not None:
-        args.json.write_text(json.dumps(result), encoding="utf-8")
     return result
 
 
