@@ -33,8 +33,8 @@ Scenes = Generator[str, None, None]
 
 
 def scene_modules() -> list[str]:
-    """The tabs' tour modules, in the tabs' order."""
-    return [f"filterlab.gui.{tab}.tour" for tab in TABS]
+    """The tabs' tour modules, in the tabs' order, and what belongs to no tab."""
+    return [f"filterlab.gui.{name}.tour" for name in (*TABS, "lessons")]
 
 
 def _prepare_platform(scale: float) -> None:
@@ -189,7 +189,8 @@ def _run_scenes(
         tab = module.split(".")[2]
         if only and tab != only:
             continue
-        window.show_tab(tab)
+        if tab in TABS:
+            window.show_tab(tab)
         for name in importlib.import_module(module).scenes(window, wait):
             # Layouts settle over a few turns of the event loop.
             for _ in range(4):
