@@ -1,10 +1,11 @@
-"""The first filters of a trained net, as kernels to look at and to try on a picture."""
+"""The filters of a trained net's layers, as kernels to look at and to try on a picture."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from filterlab.caffe.prototxt import read_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import MAX_SIDE
 
-__all__ = ["LayerFilters", "files_of_net", "read_layer_filters"]
+__all__ = ["LayerFilters", "convolution_layers", "files_of_net", "read_layer_filters"]
 
 _TEXTS = (".prototxt", ".pbtxt")
 
@@ -28,7 +29,7 @@ class LayerFilters:
     layer : str
         Its name in the net.
     kernels : float32 (N, C, kh, kw)
-        C 1, or 3 in the order RGB; sides odd.
+        Three channels are in the order RGB; sides are odd.
     bias : float32 (N,)
     """
 
@@ -36,45 +37,82 @@ class LayerFilters:
     kernels: NDArray[np.float32]
     bias: NDArray[np.float32]
 
+    @property
+    def whole(self) -> bool:
+        """Whether a filter fits the bench with all its channels: one, or three."""
+        return self.kernels.shape[1] in (1, 3)
+
+    def taken(self, index: int, channel: int = 0) -> tuple[NDArray[np.float32], float]:
+        """A filter (1 or 3, kh, kw) and its bias; of many channels only one, without the bias.
+
+        The bias of a filter over many channels belongs to the sum over all of them.
+        """
+        if self.whole:
+            return self.kernels[index], float(self.bias[index])
+        return self.kernels[index, channel : channel + 1], 0.0
+
+
+def convolution_layers(prototxt: str | os.PathLike[str]) -> list[str]:
+    """Names of a net's Convolutions whose kernels are not larger than the bench's.
+
+    Raises
+    ------
+    FilterLabError
+        If there is none.
+    CaffeError
+        If the file cannot be read.
+    """
+    net = read_net(os.fspath(prototxt))
+    layers = [layer for layer in net.layer if layer.type == "Convolution"]
+    if not layers:
+        raise FilterLabError(
+            "{path}: has no Convolution layer; open another net", path=os.fspath(prototxt)
+        )
+    small = [layer.name for layer in layers if _longest(layer.convolution_param) <= MAX_SIDE]
+    # Where all are larger, reading the first one tells its size.
+    return small or [layers[0].name]
+
+
+def _longest(what: Any) -> int:
+    return max([what.kernel_h, what.kernel_w, *what.kernel_size])
+
 
 def read_layer_filters(
-    prototxt: str | os.PathLike[str], weights: str | os.PathLike[str], order: str = "BGR"
+    prototxt: str | os.PathLike[str],
+    weights: str | os.PathLike[str],
+    order: str = "BGR",
+    layer: str = "",
 ) -> LayerFilters:
-    """The filters of the first Convolution of a net, read without building the net.
+    """The filters of a Convolution of a net, read without building the net.
 
     Parameters
     ----------
     order : str
         ``BGR`` or ``RGB``: how the net takes its colours; Caffe's nets take BGR.
+    layer : str
+        One of :func:`convolution_layers`; the first if empty.
 
     Raises
     ------
     FilterLabError
-        If no Convolution looks at one or three channels, or its kernels are larger than the
-        bench's.
+        If the layer has no weights, or its kernels are larger than the bench's.
     CaffeError
         If a file is broken.
     """
-    net = read_net(os.fspath(prototxt))
-    names = [layer.name for layer in net.layer if layer.type == "Convolution"]
-    if not names:
-        raise FilterLabError(
-            "{path}: has no Convolution layer; open another net", path=os.fspath(prototxt)
-        )
-    blobs = read_weights(os.fspath(weights), mapped=False, only=names[:1]).get(names[0])
+    name = layer or convolution_layers(prototxt)[0]
+    blobs = read_weights(os.fspath(weights), mapped=False, only=[name]).get(name)
     if not blobs:
         raise FilterLabError(
             "{path}: has no weights for layer {layer!r}; open the file that belongs to "
             "the prototxt",
             path=os.fspath(weights),
-            layer=names[0],
+            layer=name,
         )
     kernels = np.array(blobs[0], dtype=np.float32)
-    if kernels.ndim != 4 or kernels.shape[1] not in (1, 3):
+    if kernels.ndim != 4:
         raise FilterLabError(
-            "layer {layer!r} has weights of {shape}; the bench shows filters over one or "
-            "three channels",
-            layer=names[0],
+            "layer {layer!r} has weights of {shape}; the bench shows filters of rows and columns",
+            layer=name,
             shape="x".join(str(n) for n in kernels.shape),
         )
     # An even side gets a row or column of zeros, as padding on one side would.
@@ -83,7 +121,7 @@ def read_layer_filters(
         raise FilterLabError(
             "layer {layer!r} has kernels of {rows} x {columns}; the bench takes up to "
             "{most} x {most}",
-            layer=names[0],
+            layer=name,
             rows=kernels.shape[2],
             columns=kernels.shape[3],
             most=MAX_SIDE,
@@ -94,7 +132,7 @@ def read_layer_filters(
     bias = np.zeros(count, np.float32)
     if len(blobs) > 1 and blobs[1].size == count:
         bias[:] = np.asarray(blobs[1]).reshape(-1)
-    return LayerFilters(names[0], np.ascontiguousarray(kernels), bias)
+    return LayerFilters(name, np.ascontiguousarray(kernels), bias)
 
 
 def files_of_net(path: str | os.PathLike[str]) -> tuple[Path, Path]:

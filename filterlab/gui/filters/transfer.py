@@ -14,7 +14,7 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.desk import Desk, Pictures
 from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.learn_dialog import LearnDialog
-from filterlab.gui.filters.net_dialog import NetFiltersDialog
+from filterlab.gui.filters.net_dialog import NetFiltersDialog, model_of_file
 from filterlab.gui.filters.output_files import (
     image_of,
     output_targets,
@@ -32,8 +32,10 @@ from filterlab.paths import model
 from filterlab.surgery.kernels.learn import Learned
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import read_kernel, write_kernel
-from filterlab.surgery.layer_filters import LayerFilters, files_of_net, read_layer_filters
+from filterlab.surgery.layer_filters import files_of_net
 from filterlab.workbench.filter_net import untold
+from filterlab.zoo.catalogue import Model, entries, last_used
+from filterlab.zoo.own_models import own_models
 
 __all__ = ["Transfer"]
 
@@ -190,35 +192,37 @@ class Transfer(QObject):
     # A trained net's filters
 
     def choose_net_filters(self) -> None:
-        """Ask for a net and offer its first layer's filters."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._over, tr("Open a net's weights"), "",
-            f"{tr('Nets')} (*.caffemodel *.h5 *.prototxt);;{tr('All files')} (*)",
-        )  # fmt: skip
-        if path:
-            self.show_net_filters(Path(path))
+        """Offer the filters of the models there are on this machine."""
+        ready = self._ready()
+        last = last_used()
+        first = next((model for model in ready if model.name == last), ready[0])
+        self._offer(ready, first)
 
     def show_net_filters(self, path: Path) -> None:
-        """Offer the first filters of a net, given by either of its two files."""
-        files = self._desk.attempt(files_of_net, path)
-        if files is None:
-            return
-        prototxt, weights = files
-        filters = self._desk.attempt(read_layer_filters, prototxt, weights)
-        if filters is not None:
-            dialog = NetFiltersDialog(filters, self._over)
-            dialog.setAttribute(Qt.WA_DeleteOnClose)
-            self._filters: LayerFilters = filters
-            dialog.chosen.connect(self._on_net_filter)
-            self.dialog = dialog
-            dialog.open()
+        """Offer the filters of a net, given by either of its two files."""
+        model = self._desk.attempt(model_of_file, path)
+        if model is not None:
+            ready = self._ready()
+            known = (m for m in ready if m.weights == model.weights_path)
+            self._offer(ready, next(known, model))
 
-    def _on_net_filter(self, index: int) -> None:
-        kernel = self._filters.kernels[index]
+    @staticmethod
+    def _ready() -> list[Model]:
+        return [model for model in (*entries(), *own_models()) if model.ready]
+
+    def _offer(self, models: Sequence[Model], first: Model) -> None:
+        dialog = NetFiltersDialog(models, first, self._over)
+        dialog.setAttribute(Qt.WA_DeleteOnClose)
+        dialog.chosen.connect(self._on_net_filter)
+        self.dialog = dialog
+        dialog.open()
+
+    def _on_net_filter(self, kernel: np.ndarray, bias: float) -> None:
         bench, slot = self._desk.bench, self._desk.active
         with bench.group("Take filter from net"):
+            self._desk.attempt(bench.set_divisor, slot, 1)
             self._desk.attempt(bench.set_kernel, slot, kernel if len(kernel) == 3 else kernel[0])
-            self._desk.attempt(bench.set_bias, slot, float(self._filters.bias[index]))
+            self._desk.attempt(bench.set_bias, slot, bias)
 
     # Learning
 

@@ -160,19 +160,6 @@ def test_a_taken_name_is_said(tab: FiltersTab, hands: Any) -> None:
     assert len(tab.library.all()) == 1
 
 
-def test_first_filters_of_a_net_become_kernels(tab: FiltersTab, tmp_path: Path) -> None:
-    tab.bench.set_bias(1, 0.5)
-    tab.bench.save_net(tmp_path / "net")
-    tab.bench.reset()
-    tab.desk.active = 0
-    tab.files.show_net_filters(tmp_path / "net.caffemodel")
-    dialog: Any = tab.files.dialog
-    assert len(dialog.tiles) == 3
-    dialog.tiles[1].click()
-    np.testing.assert_array_equal(tab.bench.kernel(0), PRESETS["sobel-h"].make((5, 5)))
-    assert tab.bench.bias(0) == 0.5
-
-
 def test_a_net_without_its_prototxt_is_said(tab: FiltersTab, hands: Any, tmp_path: Path) -> None:
     (tmp_path / "lonely.caffemodel").write_bytes(b"")
     tab.files.show_net_filters(tmp_path / "lonely.caffemodel")
@@ -189,6 +176,7 @@ def test_the_bundled_nets_first_filters_are_presets(
     popup = popup_of(qtbot, tab, 1)
     popup.footer["pocket"].click()
     dialog: Any = tab.files.dialog
+    qtbot.waitUntil(lambda: dialog.filters is not None)
     assert len(dialog.tiles) == len(weights[0]) == 32
     area = dialog.findChild(QScrollArea)
     dialog.ensurePolished()
