@@ -38,10 +38,19 @@ from filterlab.surgery.own_input import own_input
 from filterlab.surgery.targets import net_files, spare_inputs
 from filterlab.surgery.transplant import Transplanted, check_prefix, feed
 from filterlab.surgery.units import UnitWeights, read_unit, unit_count, write_unit
+from filterlab.surgery.why import (
+    Deletion,
+    Question,
+    Reason,
+    deletion_job,
+    grad_cam_job,
+    gradient_job,
+    occlusion_job,
+)
 from filterlab.workbench.heatmap_jobs import part
 from filterlab.workbench.journal import Edit, Journal
 
-__all__ = ["EDIT_NAMES", "Answers", "MapPair", "NetBench", "NetState"]
+__all__ = ["EDIT_NAMES", "Answers", "MapPair", "NetBench", "NetState", "Why"]
 
 Key = tuple[str, int]
 Array = NDArray[np.float32]
@@ -95,6 +104,27 @@ class MapPair:
         """After minus before, (rows, cols)."""
         wanted = classes if isinstance(classes, int) else list(classes)
         return self.after.values(wanted) - self.before.values(wanted)
+
+
+@dataclass(frozen=True)
+class Why:
+    """Three maps of what speaks for a class, each with its deletion check.
+
+    Attributes
+    ----------
+    wanted : int
+    cell : (int, int) or None
+        Of the dense map; None for the picture's centre as a whole.
+    reasons : tuple of (Reason, Deletion)
+        Occlusion, input gradient, Grad-CAM.
+    drawn : Deletion
+        Of pixels in a drawn order, for comparison.
+    """
+
+    wanted: int
+    cell: tuple[int, int] | None
+    reasons: tuple[tuple[Reason, Deletion], ...]
+    drawn: Deletion
 
 
 class NetBench:
@@ -354,6 +384,32 @@ class NetBench:
         feed(self.net, self._before.input, self._input())
         ranking = yield from rank_job(self.net, self.judge, layer, wanted)
         return ranking
+
+    def why_job(self, wanted: int, cell: tuple[int, int] | None = None) -> Job[Why]:
+        """Why the edited net says this class: three maps, and which finds the pixels that matter.
+
+        Of a cell of the dense map (of the size that :meth:`maps_job` takes by itself) on the whole
+        picture, or of the classifier on the picture's centre.
+        """
+        t = self._after
+        if cell is None:
+            question = Question(self.net, self.judge, self._input(), wanted)
+        else:
+            picture = self._shown()
+            t.follow()
+            size = plan(t, (int(picture.shape[0]), int(picture.shape[1]))).input_size
+            data = self._preprocessing.apply(picture, size, t.channels)
+            # Of its own size, so that the map's cells are known before it is asked for one.
+            feed(t.net, t.input, data)
+            question = Question(t.net, Judge(t.output, t.score), data, wanted, cell)
+        found: list[tuple[Reason, Deletion]] = []
+        jobs = (occlusion_job, gradient_job, grad_cam_job)
+        for k, job in enumerate(jobs):
+            reason = yield from part(job(question), k / 4, (k + 0.8) / 4)
+            check = yield from part(deletion_job(question, reason.heat), (k + 0.8) / 4, (k + 1) / 4)
+            found.append((reason, check))
+        drawn = yield from part(deletion_job(question, None), 0.75, 1.0)
+        return Why(wanted, cell, tuple(found), drawn)
 
     # --- saving -------------------------------------------------------------------------------
 

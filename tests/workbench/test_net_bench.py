@@ -144,6 +144,27 @@ def test_maps_before_and_after(bench: NetBench, pocket: Any, tmp_path: Path) -> 
     assert bench.journal.clean
 
 
+@pytest.mark.parametrize("cell", [None, (0, 1)])
+def test_why_a_class_of_the_centre_and_of_a_cell(nets: Any, cell: Any) -> None:
+    model = nets["small"]
+    made = NetBench(transplant(model.prototxt, model.weights_path))
+    made.show(sample("chelsea"))
+    pair = run_job(made.maps_job())
+    answer = run_job(made.answers_job()).before
+    wanted = answer.best if cell is None else int(pair.before.prob[:, cell[0], cell[1]].argmax())
+    seen: list[float] = []
+    why = run_job(made.why_job(wanted, cell), lambda progress: seen.append(progress.fraction))
+    assert [reason.kind for reason, _ in why.reasons] == ["occlusion", "gradient", "grad-cam"]
+    now = answer.prob[wanted] if cell is None else pair.before.prob[(wanted, *cell)]
+    for reason, check in why.reasons:
+        assert np.isfinite(reason.heat).all()
+        assert reason.heat.max() > reason.heat.min()
+        assert check.probs[0] == pytest.approx(now, abs=1e-4)
+        assert 0 <= check.area <= 1
+    assert seen == sorted(seen)
+    assert len(seen) > 100
+
+
 def test_saving_spares_what_was_read(bench: NetBench, pocket: Any) -> None:
     source = pocket[0].files[0]
     with pytest.raises(FilterLabError, match="overwrite its own input"):

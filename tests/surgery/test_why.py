@@ -1,0 +1,223 @@
+"""Occlusion, gradient, Grad-CAM and the deletion check, against finite differences and by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from filterlab import caffe
+from filterlab.caffe.prototxt import parse_net
+from filterlab.errors import FilterLabError
+from filterlab.progress import run_job
+from filterlab.surgery.answers import Judge
+from filterlab.surgery.geometry import of_blob
+from filterlab.surgery.transplant import Transplanted, transplant
+from filterlab.surgery.why import (
+    Question,
+    class_map,
+    deletion_job,
+    grad_cam_job,
+    gradient_job,
+    laid,
+    occlusion_job,
+    places_blob,
+)
+
+
+def test_grad_cam_of_caffenet_is_what_finite_differences_say(repo: Path) -> None:
+    """CaffeNet with drawn weights, at pool5."""
+    net = caffe.Net(str(repo / "models/caffenet/deploy.prototxt"), caffe.TEST)
+    net.packing = "never"
+    rng = np.random.default_rng(227)
+    for weights, bias in net.params.values():
+        spread = np.sqrt(2 / weights.data[0].size)
+        weights.data[...] = rng.standard_normal(weights.shape, np.float32) * spread
+        bias.data[...] = 0.1
+    data = rng.standard_normal((1, 3, 227, 227)).astype(np.float32) * 50
+    question = Question(net, Judge.of(net), data, 282)
+    assert places_blob(question) == "pool5"
+    found = run_job(grad_cam_job(question))
+    gradient = question.back_to("pool5")
+    net.blobs["data"].reshape(1, 3, 227, 227)
+    net.reshape()
+    net.blobs["data"].data[...] = data
+    net.forward()
+    pool5 = net.blobs["pool5"].data.copy()
+    assert pool5.shape == (1, 256, 6, 6)
+    step = np.float32(0.002 * np.abs(pool5).mean())
+    importance = gradient.mean(axis=(1, 2))
+    checked = rng.permutation(256)[:24]
+    for k in checked:
+        scores = []
+        for sign in (1, -1):
+            net.blobs["pool5"].data[...] = pool5
+            net.blobs["pool5"].data[0, k] += sign * step
+            net.forward(start="fc6")
+            scores.append(float(net.blobs["fc8"].data[0, 282]))
+        # All 36 places of a channel are moved at once: that is 36 times the mean.
+        slope = (scores[0] - scores[1]) / (2 * float(step)) / 36
+        assert importance[k] == pytest.approx(slope, abs=0.03 * float(np.abs(importance).max()))
+    cam = np.zeros((6, 6))
+    for k in range(256):
+        cam += float(importance[k]) * pool5[0, k]
+    np.testing.assert_allclose(found.raw, np.maximum(cam, 0), rtol=1e-3, atol=1e-3 * cam.max())
+    assert found.raw.max() > 0
+
+
+def _question(t: Transplanted, rng: Any, wanted: int = 3, cell: Any = None) -> Question:
+    judge = Judge(t.output, t.score)
+    own = t.geometry.own_size
+    size = (own[0] + 48, own[1] + 64) if cell is not None else own
+    data = rng.standard_normal((1, 3, *size)).astype(np.float32) * 40
+    net = t.net if cell is not None else t.source
+    if cell is None:
+        judge = Judge(t.rewritten.plain_output, t.rewritten.plain_score)
+    return Question(net, judge, data, wanted, cell)
+
+
+@pytest.mark.parametrize("cell", [None, (0, 1)])
+def test_the_input_gradient_is_the_slope(thin: Transplanted, rng: Any, cell: Any) -> None:
+    question = _question(thin, rng, cell=cell)
+    found = run_job(gradient_job(question))
+    gradient = question.back_to("data")
+    np.testing.assert_array_equal(found.heat, np.abs(gradient).max(axis=0))
+    # Along the gradient itself the slope is its squared length.
+    step = 1e-2 * gradient / np.abs(gradient).max()
+    ahead = question.ask(question.data + step)[0]
+    behind = question.ask(question.data - step)[0]
+    slope = float((gradient.astype(float) * step).sum())
+    assert (ahead - behind) / 2 == pytest.approx(slope, rel=0.03)
+    if cell is not None:
+        # What the cell cannot see has no gradient.
+        field = thin.geometry.field(*cell, *question.size)
+        outside = np.ones(question.size, bool)
+        outside[field[1] : field[3], field[0] : field[2]] = False
+        assert outside.any()
+        assert not found.heat[outside].any()
+        assert found.heat[~outside].any()
+
+
+def test_occlusion_is_the_loss_under_each_patch(thin: Transplanted, rng: Any) -> None:
+    question = _question(thin, rng)
+    height, width = question.size
+    found = run_job(occlusion_job(question, patch=30, stride=20))
+    net = thin.source.snapshot()
+    scores = {}
+    for top in (0, 20, height - 30):
+        for left in (0, 20, width - 30):
+            covered = question.data.copy()
+            covered[:, :, top : top + 30, left : left + 30] = 0
+            net.blobs["data"].data[...] = covered
+            net.forward()
+            scores[top, left] = float(net.blobs["fc8"].data[0, 3])
+    net.blobs["data"].data[...] = question.data
+    net.forward()
+    whole = float(net.blobs["fc8"].data[0, 3])
+    assert found.raw[0, 0] == pytest.approx(whole - scores[0, 0], abs=1e-3)
+    assert found.raw[1, 1] == pytest.approx(whole - scores[20, 20], abs=1e-3)
+    assert found.raw[-1, -1] == pytest.approx(whole - scores[height - 30, width - 30], abs=1e-3)
+    # A corner pixel lies under one patch only, (25, 5) under two.
+    assert found.heat[0, 0] == pytest.approx(found.raw[0, 0], abs=1e-5)
+    assert found.heat[25, 5] == pytest.approx((found.raw[0, 0] + found.raw[1, 0]) / 2, abs=1e-5)
+
+
+def test_what_lights_up_is_found_and_deleted_first(light: Transplanted) -> None:
+    """A net whose class 1 answers to light, shown a bright square: all maps find it."""
+    size = light.geometry.own_size
+    data = np.zeros((1, 3, *size), np.float32)
+    data[:, :, 20:50, 10:40] = 200
+    judge = Judge(light.rewritten.plain_output, light.rewritten.plain_score)
+    question = Question(light.source, judge, data, 1)
+    inside = np.zeros(size, bool)
+    inside[20:50, 10:40] = True
+    occluded = run_job(occlusion_job(question))
+    assert inside[np.unravel_index(occluded.heat.argmax(), size)]
+    good = run_job(deletion_job(question, occluded.heat, 16))
+    bad = run_job(deletion_job(question, -occluded.heat, 16))
+    drawn = run_job(deletion_job(question, None, 16))
+    assert good.area < drawn.area < bad.area
+    # Begins with the answer, ends with that to an input all grey.
+    assert good.probs[0] == pytest.approx(question.ask()[1])
+    assert good.probs[-1] == pytest.approx(question.ask(np.zeros_like(data))[1])
+    assert good.area == pytest.approx(
+        (good.probs.sum() - (good.probs[0] + good.probs[-1]) / 2) / 16
+    )
+
+
+def test_maps_are_laid_where_units_look() -> None:
+    param = parse_net("""
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 1 dim: 12 dim: 20 } } }
+    layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 1 kernel_size: 4 stride: 4 } }
+    """)  # noqa: E501
+    values = np.float32([[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [9, 9, 9, 9, 9]])
+    found = laid(values, of_blob(param, "conv"), (12, 20))
+    # Unit 1 looks at pixels 4 to 8, whose middle is 6: between pixels 5 and 6.
+    assert found[0, 5] == pytest.approx(1 - 0.5 / 4)
+    assert found[0, 6] == pytest.approx(1 + 0.5 / 4)
+    assert found[0, 0] == 0
+    assert found[0, 19] == 4
+    assert found[11, 3] == 9
+
+
+def test_grad_cam_of_a_layer_that_a_relu_rewrites_in_place(rng: Any) -> None:
+    param = parse_net("""
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 1 dim: 6 dim: 6 } } }
+    layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 2 kernel_size: 1 } }
+    layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+    layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc" inner_product_param { num_output: 2 } }
+    """)  # noqa: E501
+    net = caffe.Net(param, caffe.TEST)
+    net.params["conv"][0].data[...] = [[[[1.0]]], [[[-1.0]]]]
+    net.params["fc"][0].data[...] = rng.standard_normal((2, 72))
+    data = rng.standard_normal((1, 1, 6, 6)).astype(np.float32)
+    question = Question(net, Judge.of(net), data, 1)
+    found = run_job(grad_cam_job(question, "conv"))
+    # The gradient behind the ReLU is the fully connected layer's row, dead places included.
+    importance = net.params["fc"][0].data[1].reshape(2, 36).mean(axis=1)
+    wanted = importance[0] * np.maximum(data[0, 0], 0) + importance[1] * np.maximum(-data[0, 0], 0)
+    np.testing.assert_allclose(found.raw, np.maximum(wanted, 0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found.heat, found.raw, atol=1e-6)
+
+
+def test_the_class_map_can_be_checked_beside_them(thin_files: Any, rng: Any) -> None:
+    from filterlab.surgery.heatmap import heatmap
+
+    t = transplant(*thin_files)
+    maps = heatmap(t, rng.random((120, 140, 3), np.float32), cells=3)
+    reason = class_map(maps, 2)
+    assert reason.heat.shape == maps.input_size
+    i, j = np.unravel_index(reason.raw.argmax(), reason.raw.shape)
+    x, y = maps.geometry.centre(int(i), int(j))
+    assert reason.heat[int(y), int(x)] == pytest.approx(reason.raw.max(), rel=0.05)
+
+
+def test_a_job_can_be_closed_and_the_net_is_as_it_was(thin: Transplanted, rng: Any) -> None:
+    before = {n: [b.data.tobytes() for b in row] for n, row in thin.source.params.items()}
+    shape = thin.source.blobs["data"].shape
+    job = occlusion_job(_question(thin, rng))
+    for _ in range(3):
+        assert next(job).fraction < 1
+    job.close()
+    assert thin.source.blobs["data"].shape == shape
+    assert {n: [b.data.tobytes() for b in row] for n, row in thin.source.params.items()} == before
+
+
+def test_what_cannot_be_is_said(thin: Transplanted, rng: Any) -> None:
+    with pytest.raises(FilterLabError, match="has no class 99"):
+        _question(thin, rng, 99)
+    with pytest.raises(FilterLabError, match=r"no cell \(50, 0\)"):
+        _question(thin, rng, cell=(50, 0))
+    question = _question(thin, rng)
+    with pytest.raises(FilterLabError, match="a patch of 500 pixels"):
+        run_job(occlusion_job(question, patch=500))
+    with pytest.raises(FilterLabError, match="no blob 'nothing'"):
+        run_job(grad_cam_job(question, "nothing"))
+    with pytest.raises(FilterLabError, match="does not lie before the score"):
+        run_job(grad_cam_job(question, "prob"))
+    with pytest.raises(FilterLabError, match="has no rows and columns"):
+        run_job(grad_cam_job(question, "fc6"))
+    with pytest.raises(FilterLabError, match="a map of 3x3"):
+        run_job(deletion_job(question, np.zeros((3, 3), np.float32)))
