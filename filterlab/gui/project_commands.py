@@ -138,7 +138,10 @@ class ProjectCommands(QObject):
             values = getattr(project, name, None)
             tab.show_project(
                 ProjectPart(
-                    values, project.pictures.get(name), view if isinstance(view, dict) else {}
+                    values,
+                    project.pictures.get(name),
+                    view if isinstance(view, dict) else {},
+                    project.steps if name == "filters" else (),
                 )
             )
             tab.mark_clean()
@@ -207,6 +210,7 @@ class ProjectCommands(QObject):
         return Project(
             values.get("filters"), values.get("heatmap"), pictures,
             {"tab": self._front(""), **view}, self.task,
+            tuple(step for part in parts.values() for step in part.steps),
         )  # fmt: skip
 
     def _save(self, path: Path, go_on: Callable[[], object] | None) -> None:

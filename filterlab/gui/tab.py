@@ -15,6 +15,7 @@ from filterlab.gui.jobs import JobRunner
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.stage.scene import Scene
+from filterlab.workbench.filter_state import Applied
 from filterlab.workbench.lessons import Start
 from filterlab.workbench.project import ProjectPicture
 
@@ -49,11 +50,14 @@ class ProjectPart:
     picture : ProjectPicture or None
     view : mapping
         Plain values of what is on show beside that.
+    steps : tuple of Applied
+        Outputs that became inputs on the way to the picture.
     """
 
     values: Mapping[str, Any] | None
     picture: ProjectPicture | None
     view: Mapping[str, Any]
+    steps: tuple[Applied, ...] = ()
 
 
 class Tab(QWidget):

@@ -17,7 +17,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,13 +39,16 @@ from filterlab.pictures import (
 )
 from filterlab.pictures.headers import read_header
 from filterlab.progress import Job, Progress
-from filterlab.surgery.convolve import Picture
+from filterlab.surgery.convolve import Picture, Settings
+from filterlab.surgery.kernels import check_size
+from filterlab.surgery.kernels.analysis import output_size
 from filterlab.workbench import filter_state, heatmap_state
 from filterlab.workbench.lessons import MOST_BYTES, parse_lesson
 from filterlab.zoo.catalogue import default_model
 
 __all__ = [
     "MOST_PIXELS",
+    "MOST_STEPS",
     "SUFFIX",
     "VERSION",
     "Project",
@@ -70,13 +73,18 @@ _MOST_DEPTH = 16
 _MOST_DIGITS = 16
 _MOST_TEXT = 4096
 
+#: Applied steps that a project keeps; their pictures have :data:`MOST_PIXELS` together.
+MOST_STEPS = 16
+
 _PARTS = ("filters", "heatmap")
+_STEPS = tuple(f"step{number:02d}" for number in range(MOST_STEPS))
 _MANIFEST, _TASK, _LESSON = "project.json", "task.json", "task.lesson"
+_STEP_MEMBERS = frozenset(f"pictures/{step}{s}" for step in _STEPS for s in (".png", ".npy"))
 _MEMBERS = {
     _MANIFEST: _MOST_JSON,
     _TASK: _MOST_JSON,
     _LESSON: MOST_BYTES,
-    **{f"pictures/{p}{s}": _MOST_PICTURE for p in _PARTS for s in (".png", ".npy")},
+    **{f"pictures/{p}{s}": _MOST_PICTURE for p in (*_PARTS, *_STEPS) for s in (".png", ".npy")},
 }
 """Every name that a member may have, and the most bytes it may have when it is decompressed."""
 
@@ -167,6 +175,9 @@ class Project:
         What is on show beside that: ``tab`` (the key of the one in front), and by tab plain
         values that the window knows.
     task : Task or None
+    steps : tuple of Applied
+        The outputs of the Filters tab that became its inputs, the first first. Of more than
+        :data:`MOST_STEPS`, or of larger ones, the last are written.
     """
 
     filters: Mapping[str, Any] | None = None
@@ -174,6 +185,7 @@ class Project:
     pictures: Mapping[str, ProjectPicture] = field(default_factory=dict)
     view: Mapping[str, Any] = field(default_factory=dict)
     task: Task | None = None
+    steps: tuple[filter_state.Applied, ...] = ()
 
 
 def heatmap_part(state: heatmap_state.HeatmapState) -> dict[str, Any]:
@@ -214,6 +226,15 @@ def write_job(project: Project, path: Path) -> Job[Path]:
             members[name] = data
             entry |= {"member": name, "grey": pixels.ndim == 2}
         manifest[part]["picture"] = entry
+    steps = _kept(project.steps) if project.filters is not None else []
+    plain_steps = []
+    for part, step in zip(_STEPS, steps):
+        yield Progress("save the project", len(_PARTS) - 1, len(_PARTS) + 1, path.name)
+        name, data = _packed(part, step.picture.pixels, path)
+        members[name] = data
+        plain_steps.append(_plain_step(step, name))
+    if plain_steps:
+        manifest["filters"]["steps"] = plain_steps
     yield Progress("save the project", len(_PARTS), len(_PARTS) + 1, path.name)
     members = {_MANIFEST: _json(manifest), **members}
     if project.task is not None:
@@ -255,6 +276,35 @@ def _packed(part: str, pixels: NDArray[np.float32], path: Path) -> tuple[str, by
         )
     name = f"pictures/{part}{exact_suffix(pixels)}"
     return name, encode_picture(pixels, name)
+
+
+def _kept(steps: Sequence[filter_state.Applied]) -> list[filter_state.Applied]:
+    """The last ones, as many as a project may have."""
+    room, kept = MOST_PIXELS, []
+    for step in reversed(steps[-MOST_STEPS:]):
+        room -= step.picture.height * step.picture.width
+        if room < 0:
+            break
+        kept.append(step)
+    return kept[::-1]
+
+
+def _plain_step(step: filter_state.Applied, member: str) -> dict[str, Any]:
+    picture = step.picture
+    return {
+        "weights": step.weights.tolist(),
+        "size": list(step.size),
+        "bias": step.bias,
+        "settings": asdict(step.settings),
+        "slot": step.slot,
+        "name": str(step.name),
+        "picture": {
+            "kind": "pixels",
+            "name": picture.title,
+            "member": member,
+            "grey": not picture.colour,
+        },
+    }
 
 
 def _json(values: Mapping[str, Any]) -> bytes:
@@ -322,6 +372,11 @@ def read_job(path: Path) -> Job[Project]:
             if entry is not None:
                 pictures[part] = _picture(part, entry, members)
                 used.add(str(entry.get("member")))
+        steps: tuple[filter_state.Applied, ...] = ()
+        if isinstance(manifest.get("filters"), dict) and "steps" in manifest["filters"]:
+            plain_steps = manifest["filters"].pop("steps")
+            steps = yield from _steps_job(plain_steps, pictures.get("filters"), members, path)
+            used |= {str(entry["picture"]["member"]) for entry in plain_steps}
         if set(members) - used:
             raise _Odd(min(set(members) - used))
         yield Progress("open the project", 2, 3, path.name)
@@ -340,7 +395,7 @@ def read_job(path: Path) -> Job[Project]:
             name=path.name,
             what=odd,
         ) from None
-    return Project(filters, heatmap, pictures, view, task)
+    return Project(filters, heatmap, pictures, view, task, steps)
 
 
 def _refuse(path: Path) -> NoReturn:
@@ -368,6 +423,9 @@ def _unpacked(data: bytes, path: Path) -> dict[str, bytes]:
             for entry in entries:
                 _check_entry(entry, members)
                 members[entry.filename] = b""
+            # Of the steps' pictures all together may have what one may have.
+            if sum(e.file_size for e in entries if e.filename in _STEP_MEMBERS) > _MOST_PICTURE:
+                raise _Odd("filters.steps")
             for entry in entries:
                 with archive.open(entry) as stream:
                     # Not more than was announced, whatever the compressed stream goes on to give.
@@ -497,6 +555,73 @@ def _pixels(member: str, data: bytes, grey: bool) -> NDArray[np.float32]:
         pixels = np.ascontiguousarray(pixels[:, :, 0])
     pixels.flags.writeable = False
     return pixels
+
+
+def _steps_job(
+    values: Any, last: ProjectPicture | None, members: Mapping[str, bytes], path: Path
+) -> Job[tuple[filter_state.Applied, ...]]:
+    """The applied steps; what each gives is as large as the next picture, at last ``last``."""
+    where = "filters.steps"
+    if not isinstance(values, list) or not 1 <= len(values) <= MOST_STEPS:
+        raise _Odd(where)
+    if last is None or last.pixels is None:
+        raise _Odd(where)
+    room = MOST_PIXELS
+    steps: list[filter_state.Applied] = []
+    for part, entry in zip(_STEPS, values):
+        yield Progress("open the project", 1, 3, path.name)
+        if not isinstance(entry, dict):
+            raise _Odd(where)
+        picture = _picture(part, entry.get("picture"), members)
+        if picture.pixels is None:
+            raise _Odd(where)
+        room -= picture.pixels.shape[0] * picture.pixels.shape[1]
+        if room < 0:
+            raise _Odd(where)
+        steps.append(_step(entry, Picture(picture.pixels, picture.name), where))
+    gives = [*(step.picture.pixels.shape[:2] for step in steps[1:]), last.pixels.shape[:2]]
+    for step, shape in zip(steps, gives):
+        if _output_of(step, where) != shape:
+            raise _Odd(where)
+    return tuple(steps)
+
+
+def _step(values: Mapping[str, Any], picture: Picture, where: str) -> filter_state.Applied:
+    keys = {"weights", "size", "bias", "settings", "slot", "name", "picture"}
+    _only(values, keys, where)
+    try:
+        settings = Settings(**values["settings"])
+        numbers = settings.stride, settings.dilation, values["slot"], *values["size"]
+        with np.errstate(over="ignore"):
+            weights = np.array(values["weights"], dtype=np.float32)
+            bias = np.float32(values["bias"])
+        blob, size = check_size(weights.shape[1:]), check_size(values["size"])
+        good = all(type(number) is int for number in numbers) and len(values["size"]) == 2
+        good = good and weights.ndim == 3 and weights.shape[0] == settings.channels
+        good = good and bool(np.isfinite(weights).all() and np.isfinite(bias))
+        good = good and size[0] <= blob[0] and size[1] <= blob[1]
+        name = values["name"]
+        good = good and isinstance(name, str) and len(name) <= 300
+        if not good or not 0 <= values["slot"] < filter_state.SLOTS:
+            raise _Odd(where)
+    except (
+        FilterLabError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+    ):  # fmt: skip
+        raise _Odd(where) from None
+    weights.flags.writeable = False
+    return filter_state.Applied(picture, weights, size, float(bias), settings, values["slot"], name)
+
+
+def _output_of(step: filter_state.Applied, where: str) -> tuple[int, int]:
+    blob = int(step.weights.shape[1]), int(step.weights.shape[2])
+    settings, picture = step.settings, step.picture
+    try:
+        return output_size(
+            (picture.height, picture.width), blob, settings.margins(blob), settings.stride,
+            settings.dilation,
+        )  # fmt: skip
+    except FilterLabError:
+        raise _Odd(where) from None
 
 
 def _check_filters(values: Mapping[str, Any], picture: ProjectPicture | None) -> None:

@@ -221,6 +221,31 @@ def test_a_dropped_project_opens(make, window, tmp_path, monkeypatch, until) -> 
     until(lambda: settled(other) and other.tab("filters").bench.bias(0) == 7)
 
 
+def test_applied_steps_are_there_in_another_window(
+    make, window, tmp_path, monkeypatch, until
+) -> None:
+    bench = window.tab("filters").bench
+    first = bench.picture.pixels
+    bench.apply(0)
+    bench.apply(2)
+    save_as(window, tmp_path / "a.filterlab", monkeypatch, until)
+    assert not window.projects.modified
+    other = make()
+    until(lambda: settled(other))
+    other.open_paths([tmp_path / "a.filterlab"])
+    found = other.tab("filters")
+    until(lambda: settled(other) and len(found.bench.state.stack) == 2)
+    np.testing.assert_array_equal(found.bench.picture.pixels, bench.picture.pixels)
+    assert [step.name for step in found.bench.state.stack] == [
+        step.name for step in bench.state.stack
+    ]
+    found.bench.step_back()
+    found.bench.step_back()
+    np.testing.assert_array_equal(found.bench.picture.pixels, first)
+    assert other.projects.modified
+    until(lambda: settled(other))
+
+
 def test_a_model_that_is_not_here_is_told(make, window, tmp_path, monkeypatch, until) -> None:
     from dataclasses import replace
 

@@ -10,6 +10,7 @@ import struct
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ import pytest
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import run_job
+from filterlab.surgery.convolve import Picture
+from filterlab.workbench import project as project_module
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.filter_state import from_session, start_state
 from filterlab.workbench.heatmap_state import HeatmapState, Look
 from filterlab.workbench.project import (
+    MOST_STEPS,
     Project,
     ProjectPicture,
     Task,
@@ -106,6 +110,122 @@ def test_samples_are_kept_by_name_and_files_are_read_when_saved(tmp_path: Path) 
 def test_the_same_work_gives_the_same_bytes(tmp_path: Path, saved: Path) -> None:
     other = run_job(write_job(example()[0], tmp_path / "other.filterlab"))
     assert other.read_bytes() == saved.read_bytes()
+
+
+def applied() -> tuple[Project, FilterBench]:
+    """A blur and a smaller, signed edge of colour, one drawn on between the two."""
+    bench = FilterBench(PHOTO, "photo.jpg")
+    bench.set_mode("each")
+    bench.set_divisor(0, 3)
+    bench.apply(0)
+    bench.begin("Draw on picture")
+    bench.draw_on_picture(5, 6, 2, 1.0)
+    bench.end()
+    bench.set_mode("grey")
+    bench.set_stride(2)
+    bench.set_bias(1, -0.25)
+    bench.apply(1)
+    picture = ProjectPicture("pixels", "photo.jpg", bench.picture.pixels)
+    steps = bench.state.stack
+    return Project(bench.session(), pictures={"filters": picture}, steps=steps), bench
+
+
+def test_the_applied_steps_come_back(tmp_path: Path) -> None:
+    project, bench = applied()
+    path = run_job(write_job(project, tmp_path / "steps.filterlab"))
+    assert set(zipfile.ZipFile(path).namelist()) == {
+        "project.json", "pictures/filters.npy", "pictures/step00.png", "pictures/step01.npy",
+    }  # fmt: skip
+    found = run_job(read_job(path))
+    assert len(found.steps) == 2
+    for one, two in zip(found.steps, bench.state.stack):
+        assert (one.size, one.bias, one.slot, one.name) == (two.size, two.bias, two.slot, two.name)
+        assert one.settings == two.settings
+        np.testing.assert_array_equal(one.weights, two.weights)
+        np.testing.assert_array_equal(one.picture.pixels, two.picture.pixels)
+        assert one.picture.title == two.picture.title
+    other = FilterBench(PHOTO)
+    picture = Picture(found.pictures["filters"].pixels, "photo.jpg")
+    state = from_session(found.filters or {}, picture)
+    other.begin_with(replace(state, stack=found.steps))
+    assert other.step_back() == "Take a step back"
+    assert other.step_back() == "Take a step back"
+    np.testing.assert_array_equal(other.picture.pixels, PHOTO)
+    assert run_job(write_job(project, tmp_path / "again.filterlab")).read_bytes() == (
+        path.read_bytes()
+    )
+
+
+def test_of_many_or_large_steps_the_last_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = FilterBench(PHOTO, "photo.jpg")
+    bench.set_pad("same")
+    for _ in range(MOST_STEPS + 2):
+        bench.apply(0)
+    picture = ProjectPicture("pixels", "photo.jpg", bench.picture.pixels)
+    project = Project(bench.session(), pictures={"filters": picture}, steps=bench.state.stack)
+    found = run_job(read_job(run_job(write_job(project, tmp_path / "a.filterlab"))))
+    assert len(found.steps) == MOST_STEPS
+    np.testing.assert_array_equal(
+        found.steps[0].picture.pixels, bench.state.stack[2].picture.pixels
+    )
+    monkeypatch.setattr(project_module, "MOST_PIXELS", 3 * 30 * 40)
+    path = run_job(write_job(project, tmp_path / "b.filterlab"))
+    assert len(run_job(read_job(path)).steps) == 3
+    monkeypatch.setattr(project_module, "MOST_PIXELS", 3 * 30 * 40 - 1)
+    assert "filters.steps" in refused(tmp_path, path.read_bytes())
+
+
+def _step(**changes: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda v: v["filters"]["steps"][1].update(changes)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _step(weights=[[[1]]]),  # would give another size
+        _step(weights=[]), _step(weights=[[1]]), _step(weights=[[["x"] * 3] * 3]),
+        _step(weights=[[[1e300] * 5] * 5]), _step(weights=[[[1] * 5] * 5] * 3),
+        _step(weights=[[[1] * 99] * 99]), _step(size=[7, 7]), _step(size=[2, 2]), _step(size=[3]),
+        _step(size="33"), _step(size=[3.0, 3.0]), _step(bias="x"), _step(bias=1e300),
+        _step(settings={"stride": 3}), _step(settings={"evil": 1}), _step(settings=None),
+        _step(settings={"stride": 2.0}), _step(slot=3), _step(slot=-1), _step(slot=True),
+        _step(name=1), _step(name="x" * 301), _step(evil=1), _step(picture=None),
+        _step(picture={"kind": "sample", "name": "chelsea"}),
+        _step(picture={"kind": "pixels", "name": "", "member": "pictures/filters.npy"}),
+        lambda v: v["filters"].update(steps=[]), lambda v: v["filters"].update(steps={}),
+        lambda v: v["filters"].update(steps=[1, 2]), lambda v: v["filters"].pop("picture"),
+        lambda v: v["filters"].update(steps=v["filters"]["steps"] * 9),
+        lambda v: v["filters"].pop("steps"),  # then nothing uses their pictures
+        lambda v: v["filters"]["steps"].reverse(),
+    ],
+)  # fmt: skip
+def test_odd_steps_are_refused(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = run_job(write_job(applied()[0], tmp_path / "steps.filterlab"))
+    refused(tmp_path, edited(path, change))
+
+
+def test_a_bomb_of_many_steps_is_refused_before_it_is_decompressed(tmp_path: Path) -> None:
+    path = run_job(write_job(applied()[0], tmp_path / "steps.filterlab"))
+    members = members_of(path)
+    stream = io.BytesIO()
+    np.save(stream, np.zeros((1, 1), np.float32))
+    for number in range(16):
+        members[f"pictures/step{number:02d}.npy"] = stream.getvalue()
+    data = bytearray(zipped(list(members.items())))
+    # Each announces what one picture may have at most, and all together far more.
+    at = 0
+    while (at := data.find(b"PK\1\2", at)) >= 0:
+        if data[at + 46 : at + 59] == b"pictures/step":
+            data[at + 24 : at + 28] = struct.pack("<I", 700_000_000)
+        at += 4
+    tracemalloc.start()
+    sentence = refused(tmp_path, bytes(data))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "filters.steps" in sentence
+    assert peak < 8 << 20
 
 
 # --- strangers' files -----------------------------------------------------------------------------

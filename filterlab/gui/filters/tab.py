@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -541,7 +542,9 @@ class FiltersTab(Tab):
     def project_part(self) -> ProjectPart:
         view = self.save_state()
         del view["bench"], view["source"]
-        return ProjectPart(self.bench.session(), self._project_picture(), view)
+        return ProjectPart(
+            self.bench.session(), self._project_picture(), view, self.bench.state.stack
+        )
 
     def _project_picture(self) -> ProjectPicture | None:
         source, picture = self._known_source(), self.bench.picture
@@ -568,7 +571,8 @@ class FiltersTab(Tab):
         else:
             bench = FilterBench()
             picture = Picture(given.pixels, given.name or tr("picture"))
-            bench.begin_with(from_session(part.values, picture))
+            begun = from_session(part.values, picture)
+            bench.begin_with(replace(begun, stack=part.steps))
             self._source = self._waiting = None
             self._adopt(bench)
             self._restore_ways(state)
