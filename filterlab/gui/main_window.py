@@ -378,7 +378,7 @@ class MainWindow(QMainWindow):
     def _fill_lessons(self) -> None:
         menu = self.menus["lessons"]
         menu.clear()
-        for item in self.lessons.actions():
+        for item in self.lessons.actions(menu):
             if item is None:
                 menu.addSeparator()
             else:

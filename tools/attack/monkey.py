@@ -207,6 +207,7 @@ class Monkey:
     # Dialogs
 
     def _fake_dialogs(self) -> None:
+        from qtpy.QtGui import QDesktopServices
         from qtpy.QtWidgets import QFileDialog, QInputDialog
 
         rng = self.rng
@@ -223,6 +224,7 @@ class Monkey:
         def place(*_: Any, **__: Any) -> str:
             return rng.choice((str(self._folder / "few"), str(self._folder / "out"), ""))
 
+        QDesktopServices.openUrl = staticmethod(lambda _: True)
         QFileDialog.getOpenFileName = staticmethod(existing)
         QFileDialog.getSaveFileName = staticmethod(new)
         QFileDialog.getExistingDirectory = staticmethod(place)
@@ -420,7 +422,8 @@ class Monkey:
         from qtpy.QtWidgets import QMenu
 
         actions: list[Any] = []
-        rest = [*self.window.menus.values(), *self.window.findChildren(QMenu)]
+        # Each once: a menu that is filled when it opens drops what it held before.
+        rest = dict.fromkeys([*self.window.menus.values(), *self.window.findChildren(QMenu)])
         for menu in rest:
             menu.aboutToShow.emit()
             actions += menu.actions()

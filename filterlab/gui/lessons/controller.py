@@ -100,8 +100,8 @@ class Lessons(QObject):
 
     # The menu
 
-    def actions(self) -> list[QAction | None]:
-        """The items of the menu *Lessons*, made anew."""
+    def actions(self, over: QObject | None = None) -> list[QAction | None]:
+        """The items of the menu *Lessons*, made anew; they go with ``over``."""
         self.found, problems = find_lessons()
         kept = self._kept()
         items: list[QAction | None] = []
@@ -110,13 +110,13 @@ class Lessons(QObject):
             mark = "  ✓" if progress.step is None else ""
             title = lesson.title.say(i18n.language()).replace("&", "&&")
             action = QAction(
-                tr("{title}   {n} min").format(title=title, n=lesson.minutes) + mark, self
+                tr("{title}   {n} min").format(title=title, n=lesson.minutes) + mark, over
             )
             action.setData(lesson)
             action.triggered.connect(lambda _=False, chosen=lesson: self.begin(chosen))
             items.append(action)
         for problem in problems:
-            action = QAction(tr(problem)[:100], self)
+            action = QAction(tr(problem)[:100], over)
             action.setEnabled(False)
             items.append(action)
         items.append(None)
@@ -126,11 +126,11 @@ class Lessons(QObject):
             (tr("Hand out a task …"), self._hand_out),
             (tr("Folder of own lessons"), self._open_folder),
         ):
-            action = QAction(text, self)
+            action = QAction(text, over)
             action.triggered.connect(lambda _=False, do=slot: do())
             items.append(action)
         if self.panel is not None:
-            leave = QAction(tr("Leave the lesson"), self)
+            leave = QAction(tr("Leave the lesson"), over)
             leave.triggered.connect(lambda _=False: self.leave())
             items += [None, leave]
         return items
