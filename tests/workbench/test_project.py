@@ -187,7 +187,8 @@ def _step(**changes: Any) -> Callable[[dict[str, Any]], object]:
         _step(weights=[[[1]]]),  # would give another size
         _step(weights=[]), _step(weights=[[1]]), _step(weights=[[["x"] * 3] * 3]),
         _step(weights=[[[1e300] * 5] * 5]), _step(weights=[[[1] * 5] * 5] * 3),
-        _step(weights=[[[1] * 99] * 99]), _step(size=[7, 7]), _step(size=[2, 2]), _step(size=[3]),
+        _step(weights=[[[1] * 99] * 99]), _step(size=[7, 3]), _step(size=[3, 7]),
+        _step(size=[2, 2]), _step(size=[3]),
         _step(size="33"), _step(size=[3.0, 3.0]), _step(bias="x"), _step(bias=1e300),
         _step(settings={"stride": 3}), _step(settings={"evil": 1}), _step(settings=None),
         _step(settings={"stride": 2.0}), _step(slot=3), _step(slot=-1), _step(slot=True),

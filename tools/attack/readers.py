@@ -447,6 +447,42 @@ def _read_download_note(path: Path) -> None:
     download._read_note(part)
 
 
+# The three filters as one net
+
+
+def _filters_nets() -> Good:
+    """Prototxt and weights in one; :func:`_read_filters_net` parts them."""
+    from filterlab.workbench.filter_bench import FilterBench
+
+    made: Good = {}
+    bench = FilterBench()
+    with tempfile.TemporaryDirectory() as folder:
+        for mode, divisor in (("grey", 9), ("three", -0.3)):
+            bench.set_mode(mode)
+            bench.set_divisor(1, divisor)
+            prototxt, weights = bench.save_net(Path(folder, mode))
+            made[f"{mode}.net"] = prototxt.read_bytes() + _BETWEEN + weights.read_bytes()
+    return made
+
+
+_BETWEEN = b"\n=====\n"
+
+
+def _read_filters_net(path: Path) -> None:
+    from filterlab.workbench.filter_bench import FilterBench
+    from filterlab.workbench.filter_net import filters_net_among
+
+    text, _, weights = path.read_bytes().partition(_BETWEEN)
+    prototxt = path.with_suffix(".prototxt")
+    prototxt.write_bytes(text)
+    path.with_suffix(".caffemodel").write_bytes(weights)
+    filters_net_among([prototxt])
+    bench = FilterBench()
+    bench.open_net(prototxt, path.with_suffix(".caffemodel"))
+    if not np.isfinite(bench.state.weights).all():
+        raise AssertionError("weights that are not finite were opened")
+
+
 # Projects
 
 
@@ -460,13 +496,17 @@ def _projects() -> Good:
     rng = np.random.default_rng(6)
     filters, heatmap = FilterBench(), HeatmapBench(get("pocket"))
     filters.set_mode("three")
-    pixels = project.ProjectPicture("pixels", "noise", rng.random((6, 7, 3), np.float32))
+    filters.set_pad("same")
+    filters.set_picture(rng.random((6, 7, 3), np.float32), "noise")
+    filters.apply(0)
+    pixels = project.ProjectPicture("pixels", "noise", filters.picture.pixels)
     grey = project.ProjectPicture("pixels", "grey", np.eye(9, dtype=np.float32))
     pictures = {"filters": pixels, "heatmap": grey}
     task = project.Task("Find the cat", "Paint a kernel.", "edges", ("filters.size",))
     both = project.Project(
-        filters.session(), project.heatmap_part(heatmap.state), pictures, {"tab": "filters"}, task
-    )
+        filters.session(), project.heatmap_part(heatmap.state), pictures, {"tab": "filters"}, task,
+        filters.state.stack,
+    )  # fmt: skip
     made: Good = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, whole in (
@@ -492,6 +532,8 @@ def _read_project(path: Path) -> None:
         picture.load()
     if project.filters is not None:
         FilterBench().restore(project.filters)
+    for step in project.steps:
+        step.picture.planes(step.settings.mode)
     from_session(project.heatmap, get("pocket"))
 
 
@@ -556,6 +598,7 @@ def _read_weights(path: Path) -> None:
 
 READERS = {
     "prototxt": Reader(_nets, damage_text, _read_net),
+    "filters net": Reader(_filters_nets, damage_bytes, _read_filters_net),
     "caffemodel": Reader(_weights, damage_bytes, _read_weights),
     "h5": Reader(_hdf5, damage_bytes, _read_weights),
     "binaryproto": Reader(_means, damage_bytes, _read_means),
