@@ -75,6 +75,10 @@ class Text(str):
         """A text whose English is too short to say what is meant; ``context`` does."""
         return cls._made(template, args, context, "", 0)
 
+    def with_args(self, **args: Any) -> Text:
+        """The same text with something else in some of its places."""
+        return self._made(self.id, {**self.args, **args}, self.context, self.plural, self.number)
+
     def told(self, lookup: Lookup) -> str:
         """The text in the language of ``lookup``, its arguments too."""
         template = lookup(self)

@@ -94,7 +94,7 @@ def preferred_theme(app: QApplication, setting: str) -> str:
 
 
 class Desk(QObject):
-    """Keeps the one window and rebuilds it when the language or the theme changes.
+    """Keeps the one window and rebuilds it when the theme or the text size changes.
 
     Attributes
     ----------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 import filterlab
-from filterlab.gui import i18n, mnemonics, theme
+from filterlab.gui import i18n, mnemonics, retranslate, theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.header import Header
 from filterlab.gui.help_window import HelpWindow, window_keys_html
@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
 
     Signals
     -------
-    rebuild_requested() : the language or the theme has changed; see :mod:`filterlab.gui.app`
+    rebuild_requested() : the theme or the text size has changed; see :mod:`filterlab.gui.app`
     closing() : the user closes the window; its state can still be taken
     """
 
@@ -96,6 +96,8 @@ class MainWindow(QMainWindow):
         self._shut = False
         self._current: Tab | None = None
         self._help: HelpWindow | None = None
+        #: Makes what the help window shows.
+        self._help_shown: Callable[[], str] | None = None
         self._before_full = (False, self.geometry())
         self._framed = QMargins()
         self._more: dict[str, list[QAction | QMenu]] = {}
@@ -325,6 +327,7 @@ class MainWindow(QMainWindow):
         if self._current is not None:
             self._current.activated()
             if self._help is not None and self._help.isVisible():
+                self._help_shown = self._help_html
                 self._help.show_html(self._help_html())
         self._show_hint()
 
@@ -576,20 +579,23 @@ class MainWindow(QMainWindow):
         """Show what the tab in front can do and its keys, in a window of its own."""
         if self._help is None:
             self._help = HelpWindow(self)
+        self._help_shown = self._help_html
         self._help.show_html(self._help_html())
         self._help.show()
         self._help.raise_()
 
-    def _show_about(self) -> None:
+    def _about_html(self) -> str:
         text = tr(
             "Net surgery by hand: draw convolution kernels and watch three filters answer; turn "
             "a classifier into a fully convolutional net and see where the tiger cat is."
         )
+        return f"<h2>FilterLab {filterlab.__version__}</h2><p>{text}</p><p>GPL-3.0-or-later</p>"
+
+    def _show_about(self) -> None:
         if self._help is None:
             self._help = HelpWindow(self)
-        self._help.show_html(
-            f"<h2>FilterLab {filterlab.__version__}</h2><p>{text}</p><p>GPL-3.0-or-later</p>"
-        )
+        self._help_shown = self._about_html
+        self._help.show_html(self._about_html())
         self._help.show()
 
     def _cancel(self) -> None:
@@ -617,11 +623,23 @@ class MainWindow(QMainWindow):
     # Language and theme
 
     def set_language(self, name: str) -> None:
-        """Switch the interface's language; the window is rebuilt around its state."""
-        if i18n.known(name) != i18n.language():
-            i18n.set_language(name)
-            self.settings.set_text("language", name)
-            self.rebuild_requested.emit()
+        """Tell everything in another language; nothing else of the window changes."""
+        found = i18n.known(name)
+        if found and found != i18n.language():
+            self.settings.set_text("language", found)
+            retranslate.change_language(found)
+
+    def _retell(self) -> None:
+        """What the window puts together itself, in the language in use."""
+        for action in self._language_menu.actions():
+            action.setChecked(action.data() == i18n.language())
+        self.header.languages.choose(i18n.language())
+        self._show_title()
+        self._fill_menus()
+        self._update_undo()
+        self._show_hint()
+        if self._help is not None and self._help.isVisible() and self._help_shown is not None:
+            self._help.show_html(self._help_shown())
 
     def _on_language(self, action: QAction) -> None:
         self.set_language(str(action.data()))
@@ -721,7 +739,9 @@ class MainWindow(QMainWindow):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.WindowStateChange:
+        if event.type() == QEvent.LanguageChange:
+            self._retell()
+        elif event.type() == QEvent.WindowStateChange:
             self.full_screen_action.setChecked(self.isFullScreen())
             if self.isVisible() and not (self.isMaximized() or self.isFullScreen()):
                 # The size it goes back to may be another screen's.

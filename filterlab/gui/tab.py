@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QAction, QMenu, QWidget
 
 from filterlab.gui.i18n import tr
@@ -130,6 +130,14 @@ class Tab(QWidget):
     def make_scene(self, key: str, parent: QWidget) -> Scene | None:
         """A scene by its key; None if there is nothing to show yet, which is then said."""
         return None
+
+    def retell(self) -> None:
+        """Say in the language in use what the tab puts together itself."""
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.LanguageChange:
+            self.retell()
 
     # Undo
 

@@ -221,6 +221,16 @@ class FilterActions(QObject):
             source = Source("pattern", name)
             self._add_source(self.sample_menu, source.title, source)
 
+    def retell(self) -> None:
+        """The menus' texts that are put together, in the language in use."""
+        for slot, menu in enumerate(self.tool_menus):
+            menu.setTitle(_slot_title(slot))
+        for action in self.sample_menu.actions():
+            if isinstance(action.data(), Source):
+                action.setText(action.data().title)
+        self.refresh_net()
+        self.refresh_look()
+
     def _add_source(self, menu: QMenu, text: str, source: Source) -> None:
         action = menu.addAction(text)
         action.setData(source)
@@ -289,7 +299,7 @@ class FilterActions(QObject):
     def _tool_menu(self, slot: int) -> QMenu:
         """What a filter's "more" button opens; also in the Edit menu."""
         files = self._files
-        menu = QMenu(f"{tr('Filter')} &{slot}", self._over)
+        menu = QMenu(_slot_title(slot), self._over)
         editor = self._editors[slot]
         turn = menu
         for item in _TRANSFORMS:
@@ -325,3 +335,7 @@ class FilterActions(QObject):
         self._add(menu, tr("Save kernel …"), files.choose_kernel_file, slot)
         self._add(menu, tr("Save as my preset …"), files.save_own, slot)
         return menu
+
+
+def _slot_title(slot: int) -> str:
+    return f"{tr('Filter')} &{slot}"

@@ -103,7 +103,7 @@ class FilterEditor(QWidget):
             thumb.setToolTip(tr("Edit the kernel on this colour channel"))
 
         self.bias = NumberField(-1e6, 1e6, 0.1, 0.0, self)
-        self.bias.setAccessibleName(tr("Bias"))
+        self.bias.setAccessibleName(tr("bias"))
         self.bias.setToolTip(tr("Added to every pixel of the output"))
         self.bias.edited.connect(self._on_bias)
         self.bias.rejected.connect(self.failed)

@@ -95,7 +95,7 @@ class InputPanel(QWidget):
         self.camera_button.toggled.connect(self.camera_toggled)
 
         self.brush = NumberField(-1e4, 1e4, 0.1, 0.5, self)
-        self.brush.setAccessibleName(tr("Brush"))
+        self.brush.setAccessibleName(tr("brush"))
         self.brush.setToolTip(tr("What a left drag paints into cells; Alt+click takes a cell's"))
         self.step = NumberField(1e-4, 100, 0.05, 0.1, self)
         self.step.setAccessibleName(tr("Wheel step"))
@@ -124,12 +124,12 @@ class InputPanel(QWidget):
         self.rows.activated.connect(self._on_rows)
         self.columns.activated.connect(self._on_columns)
         self.pad = choice_box(
-            self, [("valid", tr("valid")), ("same", tr("same"))], tr("Padding"),
+            self, [("valid", tr("valid")), ("same", tr("same"))], tr("pad"),
             tr("valid: only where the kernel fits, as in the tutorial; same: zeros around the "
                "picture, so that the output keeps its size"),
         )  # fmt: skip
         self.stride = choice_box(
-            self, [(n, str(n)) for n in range(1, 5)], tr("Stride"),
+            self, [(n, str(n)) for n in range(1, 5)], tr("stride"),
             tr("How far the window moves from one output pixel to the next, in input pixels"),
         )  # fmt: skip
         self.dilation = choice_box(
@@ -139,7 +139,7 @@ class InputPanel(QWidget):
         self.mode = choice_box(
             self,
             [("grey", tr("grey")), ("each", tr("each")), ("three", tr("RGB"))],
-            tr("Colour"),
+            tr("colour"),
             tr("grey: on the brightness, as in the tutorial; each: the kernel on red, green and "
                "blue; RGB: a three-channel kernel with a grid for each"),
         )  # fmt: skip
@@ -275,6 +275,10 @@ class InputPanel(QWidget):
             button.setText("" if narrow else text)
             button.setIcon(icon(name) if narrow else QIcon())
             button.setShortcut(QKeySequence.mnemonic(text))
+
+    def retell(self) -> None:
+        """The buttons' words, and their keys, in the language in use."""
+        self._name_buttons()
 
     def _name(self, text: str) -> QLabel:
         label = QLabel(text, self)

@@ -61,8 +61,11 @@ class Room(QObject):
             self._scene.left.connect(self._on_left)
             return self._scene
         choice = bench.preset(slot)
-        name = tr("drawn by hand") if choice is None else tr(PRESETS[choice.key].title)
-        about = f"{tr('Filter {n}').format(n=slot)}, {name}"
+
+        def about() -> str:
+            name = tr("drawn by hand") if choice is None else tr(PRESETS[choice.key].title)
+            return f"{tr('Filter {n}').format(n=slot)}, {name}"
+
         return ConvolutionView(
             bench.snapshot(), slot, self._first(), self._bottom.channel, about, parent
         )

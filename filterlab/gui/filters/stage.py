@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QGridLayout, QToolButton, QVBoxLayout, QWidget
 
 from filterlab.gui.filters.look import Frame, place
 from filterlab.gui.filters.raster import Raster
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import again, tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.widgets.colour_bar import ColourBar
 from filterlab.gui.widgets.colours import lut
@@ -130,10 +130,14 @@ class Stage(QObject):
         self.rasters[0].show(
             shown, extent=QRectF(0, 0, picture.width, picture.height), values=values
         )
-        size = f"{picture.width} × {picture.height}"
+        self.name_input(picture)
+
+    def name_input(self, picture: Picture) -> None:
+        """What stands around the input, in the language in use."""
+        size, title = f"{picture.width} × {picture.height}", again(picture.title)
         self.titles[0].set_text(f"{tr('Input')}  {size}")
-        self.notes[0].set_text(picture.title)
-        self.notes[0].setToolTip(picture.title)
+        self.notes[0].set_text(title)
+        self.notes[0].setToolTip(title)
 
     def _on_input(self, made: tuple[Picture, str, np.ndarray]) -> None:
         self.show_input(*made)

@@ -205,6 +205,21 @@ class FiltersTab(Tab):
     def title(self) -> str:
         return tr("Filters")
 
+    def retell(self) -> None:
+        self.panel_.retell()
+        self.panel_.refresh(self.bench)
+        self.actions_.retell()
+        for editor in self.editors:
+            editor.refresh()
+        self._show_kernels()
+        frame = self.stage.frame
+        if self.bench.picture.title:
+            self.stage.name_input(self.bench.picture)
+        if frame is not None:
+            self._show(frame)
+        self.hint_changed.emit()
+        self.undo_changed.emit()
+
     def help_html(self) -> str:
         return help_html()
 

@@ -362,6 +362,11 @@ class NetStrip(QScrollArea):
     def sizeHint(self) -> QSize:
         return QSize(640, self.height())
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.LanguageChange:
+            self.set_slabs(self.slabs)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()

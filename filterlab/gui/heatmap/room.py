@@ -71,7 +71,8 @@ class Room(QObject):
             self._say.error(tr("There is no cast to show yet; press Transplant first."))
             return None
         job = cast_story_job(done, maps, picture, bench.classes)
-        return CastView(job, model_title(bench.model), self._name, parent)
+        model = bench.model
+        return CastView(job, lambda: model_title(model), self._name, parent)
 
     def drawn(self) -> None:
         """There is a newer drawing."""

@@ -80,13 +80,29 @@ class HeatmapTab(Tab):
         self.say = Say(self.show_info, self.show_error)
         self._build()
         self._make_menus()
-        self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
+        self._list_samples()
         self.models.list()
         self._unsubscribe = self.bench.subscribe(self._on_change)
         self._show_all()
 
     def title(self) -> str:
         return tr("Heatmap")
+
+    def _list_samples(self) -> None:
+        self.controls.set_samples([(s.name, tr(s.title)) for s in samples()])
+
+    def retell(self) -> None:
+        self._list_samples()
+        self.models.list()
+        self._show_picture()
+        self._show_size()
+        self._show_choice()
+        self._show_result()
+        self._show_status()
+        self._show_names()
+        self._show_caption()
+        self.cells.show()
+        self.undo_changed.emit()
 
     # Building
 
@@ -616,13 +632,18 @@ class HeatmapTab(Tab):
         self.view.contours.set_lines(drawing.contours)
         self.view.corners.set_lines(drawing.corners)
         self._show_arrows(drawing)
-        caption = self.stage.caption
-        caption.set_title(words.title(self.bench, drawing))
-        caption.set_bar(words.bar(drawing))
-        caption.set_legend(words.legend(drawing, self.bench.labels))
-        caption.set_mark(words.mark(drawing, self.cells.current))
+        self._show_caption()
         self._show_popover()
         self.room.drawn()
+
+    def _show_caption(self) -> None:
+        drawing = self.drawing
+        if drawing is not None:
+            caption = self.stage.caption
+            caption.set_title(words.title(self.bench, drawing))
+            caption.set_bar(words.bar(drawing))
+            caption.set_legend(words.legend(drawing, self.bench.labels))
+            caption.set_mark(words.mark(drawing, self.cells.current))
 
     def _show_arrows(self, drawing: Drawing) -> None:
         """Of a stretched map, from where each cell looks to where it is put."""

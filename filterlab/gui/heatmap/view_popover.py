@@ -75,6 +75,7 @@ class ViewPopover(Popover):
         self.scale_row = Segments(_scales("0 – 40 %"), self, tr("Scale"))
         self.scale_row.chosen.connect(lambda key: self.changed.emit("scale", key, False))
         self.colours_combo = QComboBox(self)
+        self.colours_combo.setProperty("as_is", True)  # names of colour maps
         self.colours_combo.setIconSize(QSize(96, 12))
         for name in COLORMAPS:
             safe = name in COLOUR_BLIND_SAFE

@@ -37,27 +37,35 @@ class CastView(StoryView):
     def __init__(
         self,
         job: Job[CastStory],
-        model: str,
+        model: Callable[[], str],
         name: Callable[[int], str],
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(tr("Show me: from fc to conv"), model, parent)
+        super().__init__(tr("Show me: from fc to conv"), model(), parent)
         self._model, self._name = model, name
+        self._about = model
         self._runner = JobRunner(self)
         self._runner.failed.connect(self.tell)
         self._runner.start(job, self.title.text(), self._on_story)
 
     def _on_story(self, story: CastStory) -> None:
-        name = self._name(story.class_index)
-        unit = tr("unit {n} of {units}").format(n=story.unit, units=words.count(story.units))
+        self._about = lambda: self._told_of(story)
         self.tell_story(
             story,
             words.cast_titles(story),
-            lambda still: words.cast_sentence(story, still, name),
+            lambda still: words.cast_sentence(story, still, self._name(story.class_index)),
             CastPaint(story, self._name).draw,
-            f"{self._model}, {story.old}, {unit}",
+            self._about(),
             lambda step: STEP_MS * _LONG.get(step, 1),
         )
+
+    def _told_of(self, story: CastStory) -> str:
+        unit = tr("unit {n} of {units}").format(n=story.unit, units=words.count(story.units))
+        return f"{self._model()}, {story.old}, {unit}"
+
+    def retell(self) -> None:
+        self.about.setText(self._about())
+        super().retell()
 
     @property
     def settled(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QRectF
@@ -33,10 +34,11 @@ class ConvolutionView(StoryView):
         slot: int,
         place: tuple[int, int],
         channel: int,
-        about: str,
+        about: Callable[[], str],
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(tr("Show me: convolution"), about, parent)
+        super().__init__(tr("Show me: convolution"), about(), parent)
+        self._about = about
         self._made_of = (snapshot, slot, place)
         self._channel = channel
         self._cells = (0, 0)
@@ -74,6 +76,10 @@ class ConvolutionView(StoryView):
     def _draw_still(self, painter: QPainter, area: QRectF, still: Any) -> None:
         inside = self._area(area)
         paint_still(painter, still, plan(inside, self._scale(inside)), self._channel)
+
+    def retell(self) -> None:
+        self.about.setText(self._about())
+        super().retell()
 
     @property
     def settled(self) -> bool:

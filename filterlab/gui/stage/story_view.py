@@ -410,7 +410,11 @@ class StoryView(Scene):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.LanguageChange:
-            self._show(self._motion.t)
+            self.retell()
+
+    def retell(self) -> None:
+        """Say in the language in use what is put together here."""
+        self._show(self._motion.t)
 
     def shutdown(self) -> None:
         super().shutdown()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
@@ -36,6 +36,11 @@ class Line(QWidget):
             self._text, self._role, self._shorter = text, role, shorter
             self.setAccessibleName(text)
             self.update()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.LanguageChange and self.accessibleName():
+            self._text = str(self.accessibleName())
 
     def shown(self) -> str:
         """What of it is seen: all, a shorter text, or as much as there is room for."""
