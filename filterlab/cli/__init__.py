@@ -32,6 +32,7 @@ _COMMANDS = (
     "info",
     "inspect",
     "ablate",
+    "export",
     "tour",
     "desktop",
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from filterlab.caffe import TEST
+from filterlab.caffe import Net
 from filterlab.caffe.derived import UnfoldableError
 from filterlab.caffe.files import atomic_write
 from filterlab.caffe.plan import Plan
@@ -18,7 +19,7 @@ from filterlab.errors import FilterLabError
 from filterlab.surgery.targets import spare_inputs
 from filterlab.surgery.transplant import Transplanted, feed
 
-__all__ = ["export_onnx", "onnx_model"]
+__all__ = ["check_holds", "export_onnx", "natural_model", "onnx_model"]
 
 _LIMIT = 2**31 - 1  # bytes of one protobuf message
 
@@ -41,19 +42,60 @@ def onnx_model(transplanted: Transplanted, size: tuple[int, int] | None = None) 
 
     t = transplanted
     height, width = size or t.rewritten.input_shape[2:]
-    shape = (1, t.channels, height, width)
-    weights = sum(blob.count for blobs in t.net.params.values() for blob in blobs)
+    outside = {t.input: (1, t.channels, height, width)}
+    wanted = list(dict.fromkeys((t.output, t.score)))
+    model = natural_model(t.net, outside, wanted)
+    model.graph.name = t.param.name or "net"
+    onnx.checker.check_model(model)
+    return model
+
+
+def check_holds(net: Net) -> None:
+    """Refuse weights that one ONNX file cannot hold.
+
+    Raises
+    ------
+    FilterLabError
+    """
+    weights = sum(blob.count for blobs in net.params.values() for blob in blobs)
     if weights * 4 > _LIMIT * 0.95:
         raise FilterLabError("the weights are over 2 GB, more than one ONNX file can hold")
-    topology = Topology(t.param, TEST)
-    t.net.check_files()
-    wanted = list(dict.fromkeys((t.output, t.score)))
+
+
+def natural_model(
+    net: Net, outside: Mapping[str, Sequence[int]], wanted: Sequence[str], weights: bool = True
+) -> Any:
+    """A net in ONNX's own operations, batch normalizations folded, under the net's names.
+
+    Parameters
+    ----------
+    net : Net
+    outside : mapping of input blob to shape
+    wanted : sequence of str
+        The blobs to give out, in order.
+    weights : bool
+        Whether the weights are inside; else they are inputs, for looking at the graph alone.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Inputs and outputs bear the blobs' names, weights ``LAYER.weight`` and ``LAYER.bias``,
+        operations begin with their layer's name.
+    """
+    import onnx
+
+    check_holds(net)
+    topology = Topology(net.param, net.phase)
+    net.check_files()
     try:
-        plan, values = _natural(t, topology, shape, wanted, fold=True)
+        plan, values = _natural(net, topology, outside, wanted, True, weights)
     except UnfoldableError:
-        plan, values = _natural(t, topology, shape, wanted, fold=False)
+        plan, values = _natural(net, topology, outside, wanted, False, weights)
     model = onnx.load_from_string(plan.model(values))
-    renamed = {f"in:{t.input}": t.input, **{f"out:{name}": name for name in wanted}}
+    renamed = {
+        **{f"in:{name}": name for name in outside},
+        **{f"out:{name}": name for name in wanted},
+    }
     for name, index, i, _ in plan.weights:
         layer = topology.layers[index].name
         renamed[name] = f"{layer}.{('weight', 'bias')[i] if i < 2 else i}"
@@ -69,28 +111,30 @@ def onnx_model(transplanted: Transplanted, size: tuple[int, int] | None = None) 
     kept = [value for value in graph.output if value.name in wanted]
     del graph.output[:]
     graph.output.extend(sorted(kept, key=lambda value: wanted.index(value.name)))
-    graph.name = t.param.name or "net"
     model.producer_name = "filterlab"
-    onnx.checker.check_model(model)
     return model
 
 
 def _natural(
-    t: Transplanted,
+    net: Net,
     topology: Topology,
-    shape: tuple[int, ...],
-    wanted: list[str],
+    outside: Mapping[str, Sequence[int]],
+    wanted: Sequence[str],
     fold: bool,
+    weights: bool,
 ) -> tuple[Plan, dict[str, Any]]:
-    """The net in ONNX's own operations, batch normalizations folded, and its weights."""
-
     def blob(index: int, i: int) -> Any:
-        return t.net.params[topology.layers[index].name][i]._values()
+        return net.params[topology.layers[index].name][i]._values()
+
+    def shapes(index: int) -> list[tuple[int, ...]]:
+        row = net.params.get(topology.layers[index].name, ())
+        return [tuple(blob.shape) for blob in row]
 
     last = len(topology.layers) - 1
-    plan = Plan(
-        topology, {t.input: shape}, 0, last, None, fold=fold, only=frozenset(wanted), portable=True
-    )
+    fixed = {name: tuple(shape) for name, shape in outside.items()}
+    plan = Plan(topology, fixed, 0, last, shapes, fold=fold, only=frozenset(wanted), portable=True)
+    if not weights:
+        return plan, {}
     values = {name: blob(index, i) for name, index, i, _ in plan.weights}
     for one in plan.derived:
         made = np.asarray(one.compute([blob(*source) for source in one.sources]), np.float32)

@@ -342,8 +342,8 @@ def class_map(maps: ClassMaps, wanted: int) -> Reason:
 def deletion_job(question: Question, heat: Array | None, steps: int = _STEPS) -> Job[Deletion]:
     """Grey the input out in a map's order, in equal shares, and ask each time.
 
-    ``heat`` None takes the pixels in a drawn order, for comparison. Of equal values, the first in
-    reading order goes first.
+    ``heat`` None takes squares as large as the occluding patch in a drawn order, for comparison.
+    Of equal values, the first in reading order goes first.
 
     Raises
     ------
@@ -352,15 +352,14 @@ def deletion_job(question: Question, heat: Array | None, steps: int = _STEPS) ->
     """
     height, width = question.size
     if heat is None:
-        order = np.random.default_rng(0).permutation(height * width)
-    elif heat.shape != (height, width):
+        heat = _drawn_squares(height, width)
+    if heat.shape != (height, width):
         raise FilterLabError(
             "a map of {found} does not lie on an input of {size}",
             found="x".join(map(str, heat.shape)),
             size=f"{height}x{width}",
         )
-    else:
-        order = np.argsort(-heat.reshape(-1), kind="stable")
+    order = np.argsort(-heat.reshape(-1), kind="stable")
     data = question.data.copy()
     pixels = data.reshape(data.shape[1], -1)
     shares, probs = np.linspace(0, 1, steps + 1), np.empty(steps + 1)
@@ -373,3 +372,12 @@ def deletion_job(question: Question, heat: Array | None, steps: int = _STEPS) ->
         probs[k] = question.ask(data)[1]
     area = float(((probs[1:] + probs[:-1]) / 2 * np.diff(shares)).sum())
     return Deletion(shares, probs, area)
+
+
+def _drawn_squares(height: int, width: int) -> Array:
+    """A map of squares with drawn values: single pixels would act like noise, not like a cover."""
+    side = max(1, min(height, width) // _ACROSS)
+    rng = np.random.default_rng(0)
+    values = rng.permutation((-(-height // side)) * (-(-width // side)))
+    squares = values.reshape(-1, -(-width // side)).astype(np.float32)
+    return np.repeat(np.repeat(squares, side, 0), side, 1)[:height, :width]

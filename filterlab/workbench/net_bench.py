@@ -118,7 +118,7 @@ class Why:
     reasons : tuple of (Reason, Deletion)
         Occlusion, input gradient, Grad-CAM.
     drawn : Deletion
-        Of pixels in a drawn order, for comparison.
+        Of squares in a drawn order, for comparison.
     """
 
     wanted: int
