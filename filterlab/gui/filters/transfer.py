@@ -339,4 +339,6 @@ class Transfer(QObject):
 
     def shutdown(self) -> None:
         """Stop writing, close what is open."""
+        for dialog in self._over.findChildren(QDialog):
+            dialog.reject()  # those that work wait for their threads
         self.runner.shutdown()

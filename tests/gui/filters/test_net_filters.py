@@ -171,3 +171,12 @@ def test_a_file_of_a_known_model_is_that_model(qtbot: QtBot, tab: FiltersTab) ->
     tab.files.show_net_filters(Path(str(model("pocket", "pocket.caffemodel"))))
     assert shown(qtbot, tab).model_box.currentText() == get("pocket").title
     tab.files.dialog.reject()
+
+
+def test_a_dialog_that_reads_ends_with_the_tab(tab: FiltersTab) -> None:
+    tab.actions_.net_filters.trigger()
+    dialog: Any = tab.files.dialog
+    assert dialog.runner.running
+    tab.files.shutdown()
+    assert not dialog.isVisible()
+    assert not dialog.runner.running
