@@ -21,7 +21,6 @@ __all__ = [
     "Text",
     "again",
     "english",
-    "is_chinese",
     "known",
     "language",
     "preferred_language",
@@ -71,11 +70,6 @@ def _source(value: Any) -> Any:
 def language() -> str:
     """The language in use, as :data:`filterlab.languages.LANGUAGES` has it."""
     return _catalogue.language
-
-
-def is_chinese() -> bool:
-    """Whether names that are given in two languages are shown in Chinese."""
-    return language().startswith("zh")
 
 
 def set_language(name: str) -> None:

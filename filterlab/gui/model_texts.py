@@ -20,7 +20,7 @@ _LICENCES = (Text("BVLC: unrestricted use"), Text("none: random numbers"))
 
 def model_title(model: Model) -> str:
     """A model's name."""
-    return model.title_zh if i18n.is_chinese() and model.title_zh else model.title
+    return model.titles.get(i18n.language()) or model.title
 
 
 def model_titles(models: Sequence[Model]) -> dict[str, str]:
@@ -55,7 +55,7 @@ def _places(models: Sequence[Model]) -> list[tuple[Model, str]]:
 
 def model_about(model: Model) -> str:
     """A model's sentence."""
-    return model.about_zh if i18n.is_chinese() and model.about_zh else model.about
+    return model.abouts.get(i18n.language()) or model.about
 
 
 def progress_texts(progress: Progress, title: str) -> tuple[str, str, float | None]:

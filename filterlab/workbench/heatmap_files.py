@@ -122,8 +122,8 @@ def class_title(labels: Labels, classes: Sequence[int], words: Words = ENGLISH) 
 
     def name(index: int) -> str:
         label = labels[index]
-        zh = words.lang.startswith("zh") and label.chinese
-        return f"{index} {label.chinese if zh else label.english}"
+        own = "" if words.lang == ENGLISH.lang else label.name_in(words.lang)
+        return f"{index} {own or label.english}"
 
     shown = " + ".join(name(c) for c in classes[:_NAMED])
     more = len(classes) - _NAMED

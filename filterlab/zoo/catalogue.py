@@ -12,7 +12,7 @@ import functools
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +20,7 @@ from filterlab import paths
 from filterlab.caffe.files import atomic_write, open_file, sweep
 from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
+from filterlab.languages import ENGLISH, known
 from filterlab.zoo.convert import CONVERTERS
 from filterlab.zoo.digest import Digest
 from filterlab.zoo.labels import Labels, imagenet, read_labels
@@ -96,8 +97,10 @@ class Model:
     Attributes
     ----------
     name, title, about : str
-        Its name on the command line, the name shown, and one sentence; ``title_zh`` and
-        ``about_zh`` are the same in Chinese.
+        Its name on the command line, the name shown, and one sentence.
+    titles, abouts : dict
+        Title and sentence in other languages, by their codes in
+        :data:`filterlab.languages.LANGUAGES`.
     kind : str
         ``"bundled"``, ``"download"``, ``"package"`` (made from a file that a Python package
         carries), ``"random"`` (drawn on first use; knows nothing) or ``"own"`` (opened by the
@@ -130,8 +133,8 @@ class Model:
     prototxt: Path
     weights_path: Path
     about: str = ""
-    title_zh: str = ""
-    about_zh: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict, hash=False)
+    abouts: Mapping[str, str] = field(default_factory=dict, hash=False)
     urls: tuple[str, ...] = ()
     size: int | None = None
     digest: Digest | None = None
@@ -279,11 +282,11 @@ _NO_FILE_NAME = re.compile(
 )
 
 
-def _check_file_name(field: str, name: str) -> None:
+def _check_file_name(key: str, name: str) -> None:
     """Raise ValueError unless the name is one of a file, on every system."""
     if _NO_FILE_NAME.fullmatch(name):
         raise ValueError(
-            Text("{field} is {file!r}, must be a plain file name", field=field, file=name)
+            Text("{field} is {file!r}, must be a plain file name", field=key, file=name)
         )
 
 
@@ -324,6 +327,15 @@ def _origin(table: Any) -> Origin:
     )
 
 
+def _by_language(table: Mapping[str, Any], key: str) -> dict[str, str]:
+    """A text of a model by language: a table of them, or one, with others under ``KEY_zh``."""
+    given = table.get(key, {})
+    found = dict(given) if isinstance(given, Mapping) else {ENGLISH: given}
+    begin = f"{key}_"
+    found |= {name[len(begin) :]: text for name, text in table.items() if name.startswith(begin)}
+    return {code: str(text) for name, text in found.items() if (code := known(name))}
+
+
 def _model(table: Mapping[str, Any], folder: Path) -> Model:
     name = str(table["name"])
     file = str(table["weights"])
@@ -342,15 +354,16 @@ def _model(table: Mapping[str, Any], folder: Path) -> Model:
     _check_file_name("name", name)
     _check_file_name("weights", file)
     labels = str(table.get("labels", "imagenet"))
+    titles, abouts = _by_language(table, "title"), _by_language(table, "about")
     return Model(
         name=name,
-        title=str(table.get("title", name)),
+        title=titles.pop(ENGLISH, name),
         kind=kind,
         prototxt=prototxt,
         weights_path=_stored_weights(name, file, kind, prototxt.parent),
-        about=str(table.get("about", "")),
-        title_zh=str(table.get("title_zh", "")),
-        about_zh=str(table.get("about_zh", "")),
+        about=abouts.pop(ENGLISH, ""),
+        titles=titles,
+        abouts=abouts,
         urls=urls,
         size=int(table["size"]) if "size" in table else None,
         digest=Digest.parse(str(table["digest"])) if "digest" in table else None,

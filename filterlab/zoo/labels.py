@@ -15,9 +15,23 @@ from typing import overload
 from filterlab import paths
 from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
+from filterlab.languages import ENGLISH, LANGUAGES
 from filterlab.zoo.labels_files import Row, read_groups, read_rows
 
 __all__ = ["Group", "Label", "Labels", "imagenet", "read_labels"]
+
+
+def _usual(names: str) -> str:
+    return names.split(";")[0].strip()
+
+
+def _in_language(other: Iterable[tuple[str, str]], language: str) -> str:
+    """What stands beside a language's code, or beside one that begins as it does."""
+    known = dict(other)
+    if language in known:
+        return known[language]
+    short = re.split("[-_]", language)[0]
+    return next((text for code, text in known.items() if code.split("_")[0] == short), "")
 
 
 @dataclass(frozen=True)
@@ -30,8 +44,9 @@ class Label:
         Its number, counted from 0 as everywhere in Caffe.
     names : tuple of str
         English names, the usual one first; may be empty.
-    zh : str
-        Chinese names, the usual one first, separated by ``;``; may be empty.
+    other : tuple of (str, str)
+        Names in other languages: a code of :data:`filterlab.languages.LANGUAGES`, and its names,
+        the usual one first, separated by ``;``; may be empty.
     wnid : str
         WordNet id, such as ``n02123159``; may be empty.
     note : str
@@ -40,26 +55,30 @@ class Label:
 
     index: int
     names: tuple[str, ...] = ()
-    zh: str = ""
+    other: tuple[tuple[str, str], ...] = ()
     wnid: str = ""
     note: str = ""
 
     @property
     def english(self) -> str:
         """The usual English name; told apart by its note where two classes share it."""
-        name = self.names[0] if self.names else self.chinese or f"class {self.index}"
+        name = self.names[0] if self.names else self.foreign or f"class {self.index}"
         return f"{name} ({self.note})" if self.note else name
 
     @property
-    def chinese(self) -> str:
-        """The usual Chinese name, or nothing."""
-        return self.zh.split(";")[0].strip()
+    def foreign(self) -> str:
+        """The usual name in the first other language that has one, or nothing."""
+        return next(filter(None, (_usual(names) for _, names in self.other)), "")
+
+    def name_in(self, language: str) -> str:
+        """The usual name in another language than English (``zh_CN``, ``zh``), or nothing."""
+        return _usual(_in_language(self.other, language))
 
     def __str__(self) -> str:
         """As shown: ``282 虎猫 tiger cat``."""
         return " ".join(
             part
-            for part in (str(self.index), self.chinese if self.names else "", self.english)
+            for part in (str(self.index), self.foreign if self.names else "", self.english)
             if part
         )
 
@@ -72,16 +91,22 @@ class Group:
     ----------
     id : str
         A short name that stays the same, such as ``domestic_cats``.
-    name, zh : str
-        The name shown, in English and Chinese.
+    name : str
+        The name shown, in English.
+    other : tuple of (str, str)
+        The name in other languages, by their codes.
     indices : tuple of int
         The classes.
     """
 
     id: str
     name: str
-    zh: str
+    other: tuple[tuple[str, str], ...]
     indices: tuple[int, ...]
+
+    def name_in(self, language: str) -> str:
+        """The name in another language than English, or nothing."""
+        return _in_language(self.other, language)
 
 
 class Labels(Sequence[Label]):
@@ -126,7 +151,7 @@ class Labels(Sequence[Label]):
     def search(self, text: str, limit: int | None = None) -> list[Label]:
         """The classes that ``text`` may mean, best match first.
 
-        Found by index, any English name, Chinese name or WordNet id; by whole names before
+        Found by index, a name in any of its languages or WordNet id; by whole names before
         beginnings, beginnings before parts. Empty text gives all classes in their order. If
         nothing fits, the names spelt most alike.
         """
@@ -195,7 +220,8 @@ class Labels(Sequence[Label]):
         """
         wanted = _fold(text)
         for group in self.groups:
-            if wanted in (_fold(group.id), _fold(group.name), _fold(group.zh)):
+            names = (group.id, group.name, *(name for _, name in group.other))
+            if wanted in map(_fold, names):
                 return list(group.indices)
         try:
             return [self.find(text).index]
@@ -257,11 +283,13 @@ class _Keys:
         self.shown = _fold(str(label))
         self.wnid = label.wnid.casefold()
         english = [_fold(name) for name in label.names]
-        chinese = [_fold(name) for name in label.zh.split(";") if name.strip()]
-        self.usual = english[:1] + chinese[:1]
+        others = [
+            [_fold(name) for name in names.split(";") if name.strip()] for _, names in label.other
+        ]
+        self.usual = english[:1] + [names[0] for names in others if names]
         if label.note:
             self.usual.append(_fold(label.english))
-        self.names = self.usual + english[1:] + chinese[1:]
+        self.names = self.usual + english[1:] + [name for names in others for name in names[1:]]
         self.all = " ".join(self.names)
 
     def rank(self, query: str) -> tuple[int, int, int] | None:
@@ -324,7 +352,7 @@ def _labels(rows: list[Row], path: Path) -> list[Label]:
         )
     labels = [Label(index) for index in range(count)]
     for row in rows:
-        labels[row.index] = Label(row.index, row.names, row.zh, row.wnid, row.note)
+        labels[row.index] = Label(row.index, row.names, row.other, row.wnid, row.note)
     return labels
 
 
@@ -332,8 +360,9 @@ def read_labels(path: str | Path) -> Labels:
     """Class names from a file; its form is recognised.
 
     One name a line; ``synset_words.txt`` (``n02123159 tiger cat``); tab-separated columns of
-    index, WordNet id, English, Chinese in any order, with or without a header line; a JSON list,
-    or a JSON table by index. Synonyms are separated by ``;`` or ``, ``.
+    index, WordNet id, English and other languages in any order, with or without a header line
+    (``names``, ``zh_CN``); a JSON list, or a JSON table by index. Synonyms are separated by ``;``
+    or ``, ``.
 
     Raises
     ------
@@ -359,19 +388,29 @@ def _read_labels(path: Path, stamp: int) -> Labels:
 
 def _groups(path: Path, labels: list[Label]) -> list[Group]:
     return [
-        Group(row.id, row.name, row.zh, tuple(i for i in row.indices if 0 <= i < len(labels)))
+        Group(row.id, row.name, row.other, tuple(i for i in row.indices if 0 <= i < len(labels)))
         for row in read_groups(path)
     ]
 
 
 @functools.lru_cache(maxsize=1)
 def imagenet() -> Labels:
-    """The 1,000 classes of ILSVRC-2012, with Chinese names and groups."""
+    """The 1,000 classes of ILSVRC-2012, with groups, and names in each language that has them.
+
+    Those are ``resources/classes/imagenet_<code>.tsv``: columns of index and names.
+    """
     path = paths.resource("classes", "imagenet.tsv")
     labels = _labels(read_rows(path), path)
-    chinese = paths.resource("classes", "imagenet_zh.tsv")
-    if chinese.is_file():
-        names = {row.index: row.zh or "; ".join(row.names) for row in read_rows(chinese)}
-        labels = [replace(label, zh=names.get(label.index, "")) for label in labels]
+    for code in LANGUAGES:
+        table = paths.resource("classes", f"imagenet_{code}.tsv")
+        if code != ENGLISH and table.is_file():
+            told = {
+                row.index: _in_language(row.other, code) or "; ".join(row.names)
+                for row in read_rows(table)
+            }
+            labels = [
+                replace(label, other=(*label.other, (code, told.get(label.index, ""))))
+                for label in labels
+            ]
     groups = paths.resource("classes", "groups.toml")
     return Labels(labels, _groups(groups, labels) if groups.is_file() else ())

@@ -11,6 +11,7 @@ from typing import Any
 from filterlab.caffe.files import open_file
 from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
+from filterlab.languages import ENGLISH, LANGUAGES, known
 from filterlab.zoo.toml import read_toml
 
 __all__ = ["GroupRow", "Row", "read_groups", "read_rows"]
@@ -19,6 +20,8 @@ _LIMIT = 16 << 20
 _MOST_MEMBERS = 1 << 20  # of a group
 _WNID = re.compile(r"n\d{8}")
 _CJK = re.compile(r"[\u3400-\u9fff]")
+#: What names in Chinese characters are taken for where nothing says it.
+_CHINESE = "zh_CN"
 _HEADS = {
     "index": "index",
     "id": "index",
@@ -31,20 +34,17 @@ _HEADS = {
     "en": "names",
     "label": "names",
     "labels": "names",
-    "zh": "zh",
-    "chinese": "zh",
-    "中文": "zh",
     "note": "note",
 }
 
 
 @dataclass(frozen=True)
 class Row:
-    """One class as a labels file gives it."""
+    """One class as a labels file gives it; ``other`` are names in other languages, by code."""
 
     index: int
     names: tuple[str, ...] = ()
-    zh: str = ""
+    other: tuple[tuple[str, str], ...] = ()
     wnid: str = ""
     note: str = ""
 
@@ -55,7 +55,7 @@ class GroupRow:
 
     id: str
     name: str
-    zh: str
+    other: tuple[tuple[str, str], ...]
     indices: tuple[int, ...]
 
 
@@ -112,7 +112,10 @@ def _row(index: int, text: str) -> Row:
     names = _synonyms(rest if wnid else text)
     chinese = [name for name in names if _CJK.search(name)]
     return Row(
-        index, tuple(name for name in names if name not in chinese), "; ".join(chinese), wnid
+        index,
+        tuple(name for name in names if name not in chinese),
+        ((_CHINESE, "; ".join(chinese)),) if chinese else (),
+        wnid,
     )
 
 
@@ -127,12 +130,21 @@ def _from_lines(text: str, path: Path) -> list[Row]:
     if not all("\t" in line for _, line in lines):
         return [_row(place, line) for place, (_, line) in enumerate(lines)]
     cells = [(number, [cell.strip() for cell in line.split("\t")]) for number, line in lines]
-    head = [_HEADS.get(cell.casefold(), "") for cell in cells[0][1]]
+    head = [_head(cell) for cell in cells[0][1]]
     if sum(map(bool, head)) >= 2:
         cells = cells[1:]
     else:
         head = _guess_columns([row for _, row in cells])
     return _from_columns(head, cells, path)
+
+
+def _head(cell: str) -> str:
+    """What a column holds: a key of a row, or names in the language of that code."""
+    found = _HEADS.get(cell.casefold(), "")
+    if found:
+        return found
+    own = next((code for code, name in LANGUAGES.items() if name == cell), "") or known(cell)
+    return "names" if own == ENGLISH else own
 
 
 def _guess_columns(rows: list[list[str]]) -> list[str]:
@@ -145,7 +157,7 @@ def _guess_columns(rows: list[list[str]]) -> list[str]:
         elif column and all(_WNID.fullmatch(cell) for cell in column):
             head[i] = "wnid"
         elif sum(bool(_CJK.search(cell)) for cell in column) * 2 > len(column):
-            head[i] = "zh" if "zh" not in head else ""
+            head[i] = _CHINESE if _CHINESE not in head else ""
         elif column and "names" not in head:
             head[i] = "names"
     return head
@@ -179,7 +191,11 @@ def _from_columns(head: list[str], cells: list[tuple[int, list[str]]], path: Pat
             Row(
                 index,
                 _synonyms(row.get("names", "")),
-                "; ".join(_synonyms(row.get("zh", "").replace("；", ";"))),
+                tuple(
+                    (code, "; ".join(_synonyms(row[code].replace("；", ";"))))
+                    for code in LANGUAGES
+                    if code in row
+                ),
                 row.get("wnid", ""),
                 row.get("note", ""),
             )
@@ -218,7 +234,7 @@ def _from_json(text: str, path: Path) -> list[Row]:
 
 
 def read_groups(path: Path) -> list[GroupRow]:
-    """Groups of classes from TOML: ``[[group]]`` tables with id, en, zh and indices.
+    """Groups of classes from TOML: ``[[group]]`` tables with id, en, zh_CN and indices.
 
     Indices are numbers or ranges, ``"281-285"``.
 
@@ -244,9 +260,12 @@ def read_groups(path: Path) -> list[GroupRow]:
             raise FilterLabError(
                 "{path}: group {group!r}: cannot read its indices", path=path, group=name[:80]
             ) from error
-        groups.append(
-            GroupRow(str(table.get("id", name)), name, str(table.get("zh", "")), tuple(indices))
+        other = tuple(
+            (code, str(text))
+            for key, text in table.items()
+            if key not in ("id", "en", "indices") and (code := known(key))
         )
+        groups.append(GroupRow(str(table.get("id", name)), name, other, tuple(indices)))
     return groups
 
 

@@ -10,8 +10,10 @@ from qtpy.QtWidgets import QMenu
 
 from filterlab import languages, paths
 from filterlab.gui import i18n
+from filterlab.gui.heatmap.names import both_names
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
+from filterlab.zoo.labels import imagenet
 
 
 def _menu(window: MainWindow) -> QMenu:
@@ -38,8 +40,11 @@ def test_the_menu_switches_the_language(qtbot: QtBot) -> None:
     assert window.settings.text("language") == "zh_CN"
 
 
-def test_a_language_is_one_file_and_one_line(
-    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_language_is_two_files_and_one_line(
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     (tmp_path / "xx.po").write_text(
         'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
@@ -50,9 +55,21 @@ def test_a_language_is_one_file_and_one_line(
     monkeypatch.setattr(
         paths,
         "resource",
-        lambda *parts: tmp_path / "xx.po" if parts[-1] == "xx.po" else shipped(*parts),
+        lambda *parts: tmp_path / parts[-1] if "xx." in parts[-1] else shipped(*parts),
     )
     monkeypatch.setitem(languages.LANGUAGES, "xx", "Xx")
+    (tmp_path / "imagenet_xx.tsv").write_text(
+        "index\tnames\n282\ttigrokato; striokato\n", encoding="utf-8"
+    )
+    request.addfinalizer(imagenet.cache_clear)
+    imagenet.cache_clear()
+    i18n.set_language("xx")
+    labels = imagenet()
+    assert both_names(labels, 282) == ("tigrokato", "tiger cat")
+    assert both_names(labels, 281)[0] == "tabby", "what is not translated stays English"
+    assert labels.find("striokato").index == 282
+    i18n.set_language("zh_CN")
+    assert both_names(labels, 282) == ("虎猫", "tiger cat")
     i18n.set_language("xx")
     window = MainWindow(Settings(), [])
     qtbot.addWidget(window)

@@ -23,6 +23,26 @@ weights = "mine.caffemodel"
 """
 
 
+@pytest.mark.parametrize(
+    ("lines", "title", "about", "titles"),
+    [
+        ('title = "Mine"\ntitle_zh = "我的"\nabout = "A net."', "Mine", "A net.",
+         {"zh_CN": "我的"}),
+        ('title = { en = "Mine", zh_CN = "我的" }\nabout = { en = "A net." }', "Mine", "A net.",
+         {"zh_CN": "我的"}),
+        ('title = { zh = "我的", klingon = "x" }', "mine", "", {"zh_CN": "我的"}),
+    ],
+)  # fmt: skip
+def test_texts_by_language(
+    tmp_path: Path, lines: str, title: str, about: str, titles: dict[str, str]
+) -> None:
+    path = tmp_path / "catalogue.toml"
+    entry = ENTRY.replace('title = "Mine"', lines)
+    path.write_text(entry, encoding="utf-8")
+    (model,) = catalogue.read_catalogue(path)
+    assert (model.title, model.about, model.titles) == (title, about, titles)
+
+
 def test_the_shipped_models() -> None:
     models = {model.name: model for model in catalogue.entries()}
     assert next(iter(models)) == "pocket"
@@ -30,9 +50,9 @@ def test_the_shipped_models() -> None:
     assert models["efficientnet-lite0"].kind == "package"
     for model in models.values():
         assert model.title
-        assert model.title_zh
+        assert model.titles["zh_CN"]
         assert model.about.endswith(".")
-        assert model.about_zh.endswith("。")
+        assert model.abouts["zh_CN"].endswith("。")
         assert model.licence
         assert model.order in ("BGR", "RGB")
         assert model.prototxt.is_file()

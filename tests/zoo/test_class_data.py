@@ -79,7 +79,7 @@ TRICKY = {
 
 @pytest.fixture(scope="module")
 def lines(repo: Path) -> list[str]:
-    data = (repo / "resources" / "classes" / "imagenet_zh.tsv").read_bytes()
+    data = (repo / "resources" / "classes" / "imagenet_zh_CN.tsv").read_bytes()
     assert b"\r" not in data
     assert data.endswith(b"\n")
     return data.decode("utf-8").removesuffix("\n").split("\n")
@@ -147,14 +147,14 @@ def test_a_misleading_name_is_put_right(names: list[list[str]], index: int, zh: 
 def test_groups_are_complete(groups: list[dict[str, Any]]) -> None:
     assert len(groups) >= 25
     for group in groups:
-        assert set(group) == {"id", "en", "zh", "indices"}
+        assert set(group) == {"id", "en", "zh_CN", "indices"}
         assert re.fullmatch(r"[a-z][a-z_]*", group["id"])
         assert group["en"].strip()
-        assert CJK.search(group["zh"])
+        assert CJK.search(group["zh_CN"])
 
 
 def test_group_names_are_unique(groups: list[dict[str, Any]]) -> None:
-    for key in ("id", "en", "zh"):
+    for key in ("id", "en", "zh_CN"):
         counts = Counter(group[key] for group in groups)
         assert [name for name, count in counts.items() if count > 1] == []
 
@@ -166,7 +166,7 @@ def test_no_group_hides_a_class(
     classes = {name.casefold() for own in names + english for name in own}
     for group in groups:
         assert group["en"].casefold() not in classes
-        assert group["zh"] not in classes
+        assert group["zh_CN"] not in classes
 
 
 def test_group_members_are_classes_in_order(groups: list[dict[str, Any]]) -> None:

@@ -22,14 +22,14 @@ def test_every_class_has_all_its_names(labels: Labels, shared: Path) -> None:
         index, wnid, names = row.split("\t")
         assert (label.index, label.wnid) == (int(index), wnid)
         assert label.names == tuple(names.split("; "))
-        assert label.chinese
+        assert label.name_in("zh_CN")
 
 
 def test_shown_in_both_languages(labels: Labels) -> None:
     assert labels.display(282) == "282 虎猫 tiger cat"
     assert labels.display(281) == "281 虎斑猫 tabby"
     assert labels[282].english == "tiger cat"
-    assert labels[282].chinese == "虎猫"
+    assert labels[282].name_in("zh") == "虎猫"
     assert len({str(label) for label in labels}) == 1000
     assert len({label.english for label in labels}) == 1000, "told apart in English alone too"
 
@@ -68,7 +68,7 @@ def test_find(labels: Labels, text: str, index: int) -> None:
 def test_every_class_is_found_by_each_of_its_names(labels: Labels) -> None:
     """By its names in both languages; a sample also in the other ways and by its synonyms."""
     for label in labels:
-        assert labels.find(label.chinese) == label
+        assert labels.find(label.name_in("zh_CN")) == label
         assert labels.find(label.english) == label
     for label in labels[::7]:
         for text in (str(label.index), label.wnid, str(label)):
@@ -161,7 +161,7 @@ def test_groups(labels: Labels) -> None:
     assert len(labels.groups) >= 20
     for group in labels.groups:
         assert group.name
-        assert group.zh
+        assert group.name_in("zh_CN")
         assert group.indices
         assert all(0 <= index < 1000 for index in group.indices)
         assert labels.select(group.id) == list(group.indices)

@@ -413,7 +413,8 @@ class ClassList(QWidget):
         found: list[Classes] = []
         folded = text.casefold()
         for group in self.labels.groups:
-            if folded in group.name.casefold() or (group.zh and folded in group.zh):
+            names = (group.name, *(name for _, name in group.other))
+            if any(folded in name.casefold() for name in names):
                 found.append(group.indices)
         if any(mark in text for mark in "-–;,；，") or ".." in text:
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from filterlab.gui.i18n import is_chinese, tr
+from filterlab.gui.i18n import ENGLISH, language, tr
 from filterlab.pictures import samples
 from filterlab.zoo.labels import Labels
 
@@ -23,9 +23,10 @@ def percent(value: float) -> str:
 def both_names(labels: Labels, index: int) -> tuple[str, str]:
     """A class in the language in use, and in the other one if it is known there."""
     label = labels[index]
-    if is_chinese() and label.chinese:
-        return label.chinese, label.english if label.names else ""
-    return label.english, label.chinese if label.names else ""
+    own = "" if language() == ENGLISH else label.name_in(language())
+    if own:
+        return own, label.english if label.names else ""
+    return label.english, label.foreign if label.names else ""
 
 
 def short_name(labels: Labels, index: int) -> str:
@@ -47,8 +48,9 @@ def classes_name(labels: Labels, classes: Sequence[int]) -> tuple[str, str]:
         return both_names(labels, classes[0])
     for group in labels.groups:
         if group.indices == tuple(classes):
-            zh = is_chinese() and bool(group.zh)
-            return (group.zh, group.name) if zh else (group.name, group.zh)
+            own = "" if language() == ENGLISH else group.name_in(language())
+            other = next((name for _, name in group.other), "")
+            return (own, group.name) if own else (group.name, other)
     return tr("{numbers}, sum").format(numbers=numbers(classes)), ""
 
 

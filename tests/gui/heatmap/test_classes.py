@@ -124,7 +124,9 @@ def test_all_thousand_classes_are_listed_and_found(qtbot, repo) -> None:
 def test_the_windows_language_comes_first_the_other_smaller_after_it(qtbot, chinese) -> None:
     made = ClassList()
     qtbot.addWidget(made)
-    made.set_labels(Labels([Label(0, ("tiger cat",), "虎猫"), Label(1, ("ship",))]), 2)
+    made.set_labels(
+        Labels([Label(0, ("tiger cat",), (("zh_CN", "虎猫"),)), Label(1, ("ship",))]), 2
+    )
     assert made.title_of((0,)) == "0 虎猫 tiger cat"
     assert made.title_of((1,)) == "1 ship"
 
@@ -132,7 +134,10 @@ def test_the_windows_language_comes_first_the_other_smaller_after_it(qtbot, chin
 def test_in_an_english_window_english_comes_first(qtbot) -> None:
     made = ClassList()
     qtbot.addWidget(made)
-    made.set_labels(Labels([Label(0, ("tiger cat",), "虎猫"), Label(1, (), "船")]), 2)
+    made.set_labels(
+        Labels([Label(0, ("tiger cat",), (("zh_CN", "虎猫"),)), Label(1, (), (("zh_CN", "船"),))]),
+        2,
+    )
     assert made.title_of((0,)) == "0 tiger cat 虎猫"
     assert made.title_of((1,)) == "1 船"
 
