@@ -115,10 +115,8 @@ def run(args: argparse.Namespace) -> int:
             print_fit(fit)
         elif missing:
             print(f"\nno weights are given for {len(missing)} layers: they are as drawn")
-        for problem in table.problems:
-            print(f"\n{problem}")
-        if reason and str(reason) not in map(str, table.problems):
-            print(f"\nit cannot run: {reason}")
+        for why in table.problems or ([reason] if reason else []):
+            print(f"\nit cannot run: {why}")
     if args.tiles is not None:
         if net is None or reason:
             raise FilterLabError("no tiles, because the net cannot run: {reason}", reason=reason)

@@ -20,6 +20,7 @@ from filterlab.surgery.heatmap import Preprocessing
 from filterlab.surgery.onnx_export import check_holds, natural_model
 from filterlab.surgery.own_input import picture_input
 from filterlab.surgery.targets import spare_inputs
+from filterlab.surgery.transplant import not_finite
 
 __all__ = ["OPSETS", "Exported", "export_net_job", "free_axes"]
 
@@ -408,6 +409,8 @@ def _difference(
     worst = 0.0
     for blob, found in zip(asked.values(), session.run(list(asked), given)):
         expected = twin.blobs[blob].data
+        if not np.isfinite(expected).all():
+            raise not_finite(twin, Text("the net's answer"))
         if found.shape != expected.shape or not np.isfinite(found).all():
             return float("inf")
         scale = max(float(np.abs(expected).max()), 1e-30)

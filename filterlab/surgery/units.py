@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.caffe import Net
+from filterlab.caffe.layers import layer_class
 from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 
@@ -37,11 +38,6 @@ UnitWeights = tuple[Array, ...]
 
 Index = tuple[int | slice | EllipsisType, ...]
 
-# Output channels lie along the first axis of every blob.
-_FIRST = frozenset(
-    "Convolution ConvolutionDepthwise DepthwiseConvolution InnerProduct Scale Bias PReLU".split()
-)
-
 
 def _layer(net: Net, name: str) -> Any:
     layer = net.layer_dict.get(name)
@@ -59,18 +55,18 @@ def unit_layers(net: Net) -> list[str]:
     return [layer.name for layer in net.layers if _count(net, layer)]
 
 
+def _axis(layer: Any) -> int | None:
+    """The axis of a layer's first weight along which its units lie; None if it has none."""
+    cls = layer_class(layer.type)
+    return None if cls is None else cls.units_along(layer.param)
+
+
 def _count(net: Net, layer: Any) -> int:
     """The units of a layer, 0 if it has none."""
-    row = net.params.get(layer.name)
-    if not row or not row[0].shape:
+    row, axis = net.params.get(layer.name), _axis(layer)
+    if not row or axis is None or len(row[0].shape) <= axis:
         return 0
-    if layer.type == "InnerProduct" and layer.param.inner_product_param.transpose:
-        return int(row[0].shape[1])
-    if layer.type in _FIRST:
-        return int(row[0].shape[0])
-    if layer.type == "Deconvolution":
-        return int(row[0].shape[1]) * _groups(layer)
-    return int(row[0].shape[1]) if layer.type == "Embed" else 0
+    return int(row[0].shape[axis]) * (_groups(layer) if layer.type == "Deconvolution" else 1)
 
 
 def _groups(layer: Any) -> int:
@@ -131,9 +127,7 @@ def indices(net: Net, name: str, unit: int) -> list[Index]:
         group = unit // inside
         rows = slice(None) if groups == 1 else slice(group * each, (group + 1) * each)
         first = (rows, unit % inside)
-    elif layer.type == "Embed" or (
-        layer.type == "InnerProduct" and layer.param.inner_product_param.transpose
-    ):
+    elif _axis(layer) == 1:
         first = (slice(None), unit)
     return [first, *((unit,) for _ in row[1:])]
 

@@ -64,6 +64,19 @@ def test_layers_with_units(net: Any) -> None:
         unit_count(net, "nothing")
 
 
+def test_units_of_slopes_and_of_words() -> None:
+    param = parse_net("""
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 4 dim: 4 } } }
+    layer { name: "slopes" type: "PReLU" bottom: "data" top: "slopes" }
+    layer { name: "one" type: "PReLU" bottom: "slopes" top: "one" prelu_param { channel_shared: true } }
+    layer { name: "ids" type: "Input" top: "ids" input_param { shape { dim: 2 } } }
+    layer { name: "words" type: "Embed" bottom: "ids" top: "words" embed_param { input_dim: 9 num_output: 5 } }
+    """)  # noqa: E501
+    net = caffe.Net(param, caffe.TEST)
+    assert {name: unit_count(net, name) for name in unit_layers(net)} == {"slopes": 3, "words": 5}
+    assert read_unit(net, "words", 2)[0].shape == (9,)
+
+
 @pytest.mark.parametrize(("layer", "blob"), [("conv", "conv"), ("up", "up"), ("fc", "fc")])
 def test_a_unit_set_to_zero_gives_zero_and_no_other_does(net: Any, layer: str, blob: str) -> None:
     net.forward()

@@ -188,6 +188,9 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     ):
         with pytest.raises(FilterLabError, match=match):
             run_job(export_net_job(net, path, **choices))
+    net.params["score"][0].data[0] = np.nan
+    with pytest.raises(FilterLabError, match="the weights of layer 'score' hold NaN"):
+        run_job(export_net_job(net, tmp_path / "net.onnx"))
     assert not list(tmp_path.iterdir())
 
 

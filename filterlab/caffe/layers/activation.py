@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +62,10 @@ class ReLU(Unary):
 @register("PReLU")
 class PReLU(Elementwise):
     """ReLU with a learned slope for each channel, or one for all."""
+
+    @classmethod
+    def units_along(cls, param: Any) -> int | None:
+        return 0
 
     def setup(self) -> None:
         self.p = self.param.prelu_param

@@ -271,6 +271,14 @@ class Layer:
         return 1
 
     @classmethod
+    def units_along(cls, param: Any) -> int | None:
+        """The axis of its first weight along which its units lie; None if it has none.
+
+        Of further weights it is the first.
+        """
+        return None
+
+    @classmethod
     def has_weights(cls) -> bool:
         """Whether layers of this type may have weights."""
         return cls.weight_specs is not Layer.weight_specs

@@ -162,6 +162,10 @@ class Convolution(Windowed):
     tops_allowed = (1, None)
     transposed = False
 
+    @classmethod
+    def units_along(cls, param: Any) -> int | None:
+        return 0
+
     def setup(self) -> None:
         super().setup()
         p = self.p
@@ -399,6 +403,10 @@ class Deconvolution(Convolution):
 
     transposed = True
     spatial = "transposed"
+
+    @classmethod
+    def units_along(cls, param: Any) -> int | None:
+        return 1
 
     def _spatial(self, shape: Shape, bottom: str) -> tuple[int, ...]:
         kernel, stride, pad, dilation = self._window(shape)

@@ -40,6 +40,10 @@ class InnerProduct(Layer):
 
     spatial = "everywhere"
 
+    @classmethod
+    def units_along(cls, param: Any) -> int | None:
+        return 1 if param.inner_product_param.transpose else 0
+
     def setup(self) -> None:
         self.p = self.param.inner_product_param
         if self.p.num_output < 1:
@@ -111,6 +115,10 @@ class Embed(Layer):
 
     spatial = "everywhere"
     placeless = Text("it looks up words, not pictures")
+
+    @classmethod
+    def units_along(cls, param: Any) -> int | None:
+        return 1
 
     def setup(self) -> None:
         self.p = self.param.embed_param

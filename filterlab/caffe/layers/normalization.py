@@ -351,6 +351,10 @@ class _Broadcast(Elementwise):
 class Scale(_Broadcast):
     """x times a scale for each channel, plus a bias if ``bias_term``."""
 
+    @classmethod
+    def units_along(cls, param: Any) -> int | None:
+        return 0
+
     def setup(self) -> None:
         self.p = self.param.scale_param
 
@@ -414,6 +418,10 @@ class Scale(_Broadcast):
 @register("Bias")
 class Bias(_Broadcast):
     """x plus a bias for each channel."""
+
+    @classmethod
+    def units_along(cls, param: Any) -> int | None:
+        return 0
 
     def setup(self) -> None:
         self.p = self.param.bias_param
