@@ -10,7 +10,16 @@ from pathlib import Path
 
 from benchmarks.report import write
 
-MODULES = ("nets_table", "engine", "surgery", "agreement", "filters", "filters_tab", "heatmap_tab")
+MODULES = (
+    "nets_table",
+    "engine",
+    "surgery",
+    "agreement",
+    "filters",
+    "filters_tab",
+    "heatmap_tab",
+    "net_bench",
+)
 
 
 def main() -> int:

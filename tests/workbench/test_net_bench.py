@@ -165,6 +165,21 @@ def test_why_a_class_of_the_centre_and_of_a_cell(nets: Any, cell: Any) -> None:
     assert len(seen) > 100
 
 
+def test_what_was_before_is_computed_once_for_a_picture_and_a_size(bench: NetBench) -> None:
+    one = run_job(bench.maps_job(Request(cells=4)))
+    bench.prune("conv5", 6)
+    two = run_job(bench.maps_job(Request(cells=4)))
+    assert two.before is one.before
+    np.testing.assert_array_equal(one.before.prob, one.after.prob)
+    assert np.abs(two.difference(range(17))).max() < 1e-5  # all classes sum to 1
+    assert np.abs(two.after.prob - one.after.prob).max() > 1e-3
+    assert run_job(bench.maps_job(Request(cells=5))).before is not one.before
+    bench.show(sample("coffee"))
+    other = run_job(bench.maps_job(Request(cells=4)))
+    assert other.before is not one.before
+    assert np.abs(other.before.prob - other.after.prob).max() > 1e-3
+
+
 def test_saving_spares_what_was_read(bench: NetBench, pocket: Any) -> None:
     source = pocket[0].files[0]
     with pytest.raises(FilterLabError, match="overwrite its own input"):
