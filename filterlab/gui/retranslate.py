@@ -74,7 +74,6 @@ def change_language(name: str) -> None:
         for where, text, put in _places(widgets)
         if (again := _made_of(text, where)) is not None
     ]
-    lettered = [w for w in widgets if isinstance(w, QMenu) and _has_letters(w)]
     held = [(w, key, _remade(value, w)) for w in widgets for key, value in _kept_texts(w)]
     i18n.set_language(found)
     for _, put, again in made:
@@ -89,9 +88,6 @@ def change_language(name: str) -> None:
         # Qt has named a dialog's usual buttons as it does.
         if not sip.isdeleted(where) and isinstance(where.parent(), QDialogButtonBox):
             put(again())
-    for menu in lettered:
-        if not sip.isdeleted(menu):
-            mnemonics.spread(menu)
 
 
 def _places(widgets: list[QWidget]) -> Iterator[Place]:
@@ -209,7 +205,3 @@ def _told(of: str, args: dict[str, Callable[[], str]]) -> str:
     if isinstance(of, i18n.Text) and args:
         return i18n.tr(of.with_args(**{place: again() for place, again in args.items()}))
     return i18n.tr(of)
-
-
-def _has_letters(menu: QMenu) -> bool:
-    return any(mnemonics.letter_of(action.text()) for action in menu.actions())

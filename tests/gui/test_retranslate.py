@@ -241,6 +241,21 @@ def test_what_fills_the_window_is_told_again(
     assert _difference(shown(window), told) == []
 
 
+def test_what_stands_open_is_told_again(
+    begin: Callable[[], MainWindow], until: Callable[..., None]
+) -> None:
+    window = begin()
+    tab = window.tab("heatmap")
+    until(lambda: tab.settled and tab.bench.agreement is not None)
+    for open_it in (tab._open_account, tab._open_check, window.show_help, window._show_about):
+        open_it()
+        window.set_language("zh_CN")
+        told = shown(window)
+        open_it()
+        assert _difference(shown(window), told) == []
+        window.set_language("en")
+
+
 def test_no_such_language(begin: Callable[[], MainWindow]) -> None:
     with pytest.raises(ValueError, match="no such language"):
         change_language("klingon")

@@ -78,10 +78,10 @@ class CheckPopover(Popover):
         wanted = list(classes)
         pair = [side[:, wanted].sum(axis=1) for side in (found.map, found.classifier)]
         self.dots.points = np.clip(np.stack(pair, axis=1).astype(np.float64), 0, 1)
-        self.dots.setAccessibleName(self.told.text())
         self.told.setText(
             tr("{name}: what the map says of {n} windows, and the classifier of them alone").format(
                 name=name, n=len(found.cells)
             )
         )
+        self.dots.setAccessibleName(self.told.text())
         self.dots.update()

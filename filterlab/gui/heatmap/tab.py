@@ -102,6 +102,10 @@ class HeatmapTab(Tab):
         self._show_names()
         self._show_caption()
         self.cells.show()
+        if self.account.isVisible():
+            self._tell_account()
+        if self.check.isVisible():
+            self._tell_check()
         self.undo_changed.emit()
 
     # Building
@@ -337,21 +341,29 @@ class HeatmapTab(Tab):
         self.popover.open_under(self.controls.view_button)
 
     def _open_account(self) -> None:
+        if self.bench.transplanted is not None:
+            self.happened.emit("account")
+            self._tell_account()
+            self.account.open_under(self.result.proof)
+
+    def _tell_account(self) -> None:
         done = self.bench.transplanted
         if done is not None:
-            self.happened.emit("account")
             self.account.show_transplanted(done, self.bench.labels)
-            self.account.open_under(self.result.proof)
 
     def _open_check(self) -> None:
         """Show the check's windows on the picture, and its answers beside the classifier's."""
-        found = self.bench.agreement
-        if found is not None:
+        if self.bench.agreement is not None:
             self.happened.emit("check")
-            name, _ = classes_name(self.bench.labels, self.bench.classes)
-            self.check.show_agreement(found, self.bench.classes, name)
+            self._tell_check()
             self.check.open_under(self.result.meter)
             self._show_checked()
+
+    def _tell_check(self) -> None:
+        found = self.bench.agreement
+        if found is not None:
+            name, _ = classes_name(self.bench.labels, self.bench.classes)
+            self.check.show_agreement(found, self.bench.classes, name)
 
     def _on_alone_number(self, number: int) -> None:
         pins = self.bench.pins
