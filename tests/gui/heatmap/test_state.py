@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from filterlab.gui import theme
 from filterlab.gui.app import Desk
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.main_window import MainWindow
@@ -194,7 +195,7 @@ def test_a_rebuilt_window_goes_on_without_a_new_run(qtbot: QtBot, ready, settled
     again.shutdown()
 
 
-def test_a_choice_outlives_a_change_of_language(
+def test_a_choice_outlives_a_change_of_language_and_of_theme(
     qtbot: QtBot, qapp: QApplication, until, model
 ) -> None:
     desk = Desk(qapp, Settings())
@@ -206,6 +207,9 @@ def test_a_choice_outlives_a_change_of_language(
     until(lambda: tab.settled and tab.bench.run is not None)
     maps = tab.bench.maps
     desk.window.set_language("zh_CN")
+    assert desk.window.tab("heatmap") is tab
+    assert tab.result.proof.text.startswith("结果相同")
+    desk.window.set_theme("dark")
     until(lambda: desk.window.tab("heatmap") is not tab)
     after = desk.window.tab("heatmap")
     until(lambda: after.settled)
@@ -214,6 +218,7 @@ def test_a_choice_outlives_a_change_of_language(
     assert after.result.proof.text.startswith("结果相同")
     desk.window.close()
     desk.window.deleteLater()
+    theme.apply(qapp, "light")
 
 
 def test_size_and_cells_fit_the_new_net_when_models_change(ready, settled) -> None:
