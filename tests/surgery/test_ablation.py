@@ -249,3 +249,60 @@ def test_a_separate_double_follows_its_own_weights_alone(thin_files: tuple[Path,
     assert not twin.net.params["fc6-conv"][0].data[0].any()
     assert t.source.params["conv1"][0].data[0].any()
     assert t.net.params["fc6-conv"][0].data[0].any()
+
+
+@pytest.mark.parametrize(
+    ("tail", "edited"),
+    [
+        # The frame of padding that the average takes in says what the biases say.
+        (
+            """
+layer { name: "last" type: "Convolution" bottom: "conv" top: "last"
+  convolution_param { num_output: 5 kernel_size: 1 pad: 1 } }
+layer { name: "relu" type: "ReLU" bottom: "last" top: "last" }
+layer { name: "gap" type: "Pooling" bottom: "last" top: "gap"
+  pooling_param { pool: AVE global_pooling: true } }
+""",
+            ("last", 5),
+        ),
+        (
+            """
+layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"
+  inner_product_param { num_output: 5 transpose: true } }
+""",
+            ("fc", 5),
+        ),
+    ],
+    ids=["padding", "transposed"],
+)
+def test_a_double_follows_what_it_does_not_share(
+    tail: str, edited: tuple[str, int], tmp_path: Path
+) -> None:
+    from filterlab.surgery.transplant import transplant
+
+    text = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param { num_output: 4 kernel_size: 3 } }
+"""  # noqa: E501
+    prototxt = tmp_path / "net.prototxt"
+    prototxt.write_text(text + tail)
+    net = caffe.Net(str(prototxt), caffe.TEST)
+    rng = np.random.default_rng(8)
+    for blobs in net.params.values():
+        for blob in blobs:
+            blob.data[...] = rng.standard_normal(blob.shape)
+    net.save(str(tmp_path / "net.caffemodel"))
+    twin = transplant(prototxt, tmp_path / "net.caffemodel").separate()
+    change = computed(twin.source, Operation("scale", edited[0], tuple(range(edited[1])), -3.0))
+    write_units(twin.source, change)
+    twin.follow()
+    data = rng.standard_normal((1, 3, 8, 8)).astype(np.float32)
+    for each in (twin.source, twin.net):
+        each.blobs["data"].reshape(1, 3, 8, 8)
+        each.blobs["data"].data[...] = data
+        each.forward()
+    plain = twin.source.blobs[twin.rewritten.plain_score].data.reshape(-1)
+    np.testing.assert_allclose(
+        twin.net.blobs[twin.score].data.reshape(-1), plain, rtol=1e-4, atol=1e-5
+    )

@@ -110,6 +110,17 @@ def test_what_lies_before_a_layer_that_cannot_be_followed_keeps_its_geometry() -
     assert rows["two"].shapes == ((1, 2, 14, 14),)
 
 
+def test_shared_weights_count_once() -> None:
+    text = """
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 4 } } }
+    layer { name: "a" type: "InnerProduct" bottom: "data" top: "a" param { name: "w" } inner_product_param { num_output: 4 } }
+    layer { name: "b" type: "InnerProduct" bottom: "a" top: "b" param { name: "w" } inner_product_param { num_output: 4 } }
+    """  # noqa: E501
+    table = net_table(parse_net(text))
+    assert [row.parameters for row in table.rows] == [0, 20, 4]
+    assert table.parameters == 24
+
+
 def test_fit_of_weights(shared: Path) -> None:
     table = net_table(read_net(shared / "goldens/nets/small_v2.prototxt"))
     fit = fit_of(table, shared / "bad_inputs/wrong_shape.caffemodel")

@@ -78,7 +78,7 @@ def _question(t: Transplanted, rng: Any, wanted: int = 3, cell: Any = None) -> Q
     return Question(net, judge, data, wanted, cell)
 
 
-@pytest.mark.parametrize("cell", [None, (0, 1)])
+@pytest.mark.parametrize("cell", [None, (0, 1), (0, 0)])
 def test_the_input_gradient_is_the_slope(thin: Transplanted, rng: Any, cell: Any) -> None:
     question = _question(thin, rng, cell=cell)
     found = run_job(gradient_job(question))
@@ -150,16 +150,18 @@ def test_what_lights_up_is_found_and_deleted_first(light: Transplanted) -> None:
 def test_maps_are_laid_where_units_look() -> None:
     param = parse_net("""
     layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 1 dim: 12 dim: 20 } } }
-    layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 1 kernel_size: 4 stride: 4 } }
+    layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param { num_output: 1 kernel_h: 4 kernel_w: 5 stride_h: 4 stride_w: 5 } }
     """)  # noqa: E501
-    values = np.float32([[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [9, 9, 9, 9, 9]])
+    values = np.float32([[0, 1, 2, 3], [0, 1, 2, 3], [9, 9, 9, 9]])
     found = laid(values, of_blob(param, "conv"), (12, 20))
-    # Unit 1 looks at pixels 4 to 8, whose middle is 6: between pixels 5 and 6.
-    assert found[0, 5] == pytest.approx(1 - 0.5 / 4)
-    assert found[0, 6] == pytest.approx(1 + 0.5 / 4)
+    # Unit 1 of a row looks at pixels 5 to 10, whose middle is 7.5: that of pixel 7.
+    assert found[0, 7] == pytest.approx(1)
+    assert found[0, 8] == pytest.approx(1 + 1 / 5)
     assert found[0, 0] == 0
-    assert found[0, 19] == 4
+    assert found[0, 19] == 3
     assert found[11, 3] == 9
+    # Between rows 1 and 2 of the map, whose middles are 6 and 10, half a pixel off pixel 7.
+    assert found[7, 0] == pytest.approx(9 * 1.5 / 4)
 
 
 def test_grad_cam_of_a_layer_that_a_relu_rewrites_in_place(rng: Any) -> None:
@@ -171,13 +173,14 @@ def test_grad_cam_of_a_layer_that_a_relu_rewrites_in_place(rng: Any) -> None:
     """)  # noqa: E501
     net = caffe.Net(param, caffe.TEST)
     net.params["conv"][0].data[...] = [[[[1.0]]], [[[-1.0]]]]
-    net.params["fc"][0].data[...] = rng.standard_normal((2, 72))
+    net.params["fc"][0].data[...] = rng.standard_normal((2, 72)) + 0.5
     data = rng.standard_normal((1, 1, 6, 6)).astype(np.float32)
     question = Question(net, Judge.of(net), data, 1)
     found = run_job(grad_cam_job(question, "conv"))
     # The gradient behind the ReLU is the fully connected layer's row, dead places included.
     importance = net.params["fc"][0].data[1].reshape(2, 36).mean(axis=1)
     wanted = importance[0] * np.maximum(data[0, 0], 0) + importance[1] * np.maximum(-data[0, 0], 0)
+    assert (wanted > 0).any()
     np.testing.assert_allclose(found.raw, np.maximum(wanted, 0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(found.heat, found.raw, atol=1e-6)
 
