@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -134,3 +136,49 @@ def test_a_field_shows_four_digits(qtbot: QtBot) -> None:
 def test_the_deviation_is_that_of_all_pixels() -> None:
     plane = np.array([[1.0, 2.0], [4.0, 9.0]], np.float32)
     assert stats_of(plane).std == pytest.approx(float(np.std([1, 2, 4, 9])))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.2414, ".241"),
+        (-0.2416, "−.242"),
+        (-1.4337, "−1.434"),
+        (9.9949, "9.995"),
+        (9.9996, "10"),
+        (-10.0206, "−10.02"),
+        (123.456, "123.5"),
+        (0.0, ".000"),
+        (1.0, "1.000"),
+        (20.002, "20"),
+        ((0.1, 0.2, 0.6), ".300"),
+    ],
+)
+def test_an_enlarged_pixel_says_its_number(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, value: object, text: str
+) -> None:
+    """Of a colour the mean; what is painted is listened to."""
+    painted: list[str] = []
+    view = PictureView()
+    qtbot.addWidget(view)
+    view.resize(300, 300)
+    view.show()
+    raster = Raster(view)
+    array = np.zeros((2, 2), np.uint8)
+    values = np.empty((2, 2, *np.shape(value)), np.float32)
+    values[:] = value
+    given = view.set_values
+
+    def listened(what: np.ndarray | None, words: Any) -> None:
+        def heard(v: Any) -> str:
+            painted.append(words(v))
+            return painted[-1]
+
+        given(what, heard)
+
+    monkeypatch.setattr(view, "set_values", listened)
+    raster.show(array, values=values)
+    view.fit()
+    view.grab()
+    assert painted
+    assert set(painted) == {text}

@@ -135,6 +135,21 @@ def test_logout_saves_and_goes_on(open_desk: Any, settled: Any, until: Any) -> N
     assert on_disk()["ended"] is False
 
 
+def test_the_session_managers_word_saves_before_it_returns(tmp_path: Path) -> None:
+    """The application's own signal, as Qt emits it; the process ends before any timer."""
+    data = tmp_path / "data"
+    asked = (
+        "bench.set_cell(0, 0, 0, 0.625); app.commitDataRequest.emit(None); "
+        "say(window().isVisible()); import os; os._exit(0)"
+    )
+    with child(data, asked) as window:
+        assert window.told() is True, "the logout may yet be called off"
+        window.ended()
+    (session,) = sessions(data)
+    assert cell(session) == 0.625
+    assert session["ended"] is True
+
+
 # As it is edited
 
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
-from qtpy.QtGui import QDropEvent, QImage
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
+from qtpy.QtGui import QDropEvent, QImage, QMouseEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from filterlab.gui.filters import camera_feed
@@ -373,3 +373,60 @@ def test_a_stroke_on_a_large_picture_is_drawn_behind_the_window(
     assert tab.undo_text() == "Draw on picture"
     tab.undo()
     np.testing.assert_array_equal(tab.bench.picture.pixels, big)
+
+
+def disc(shape: tuple[int, int], start: float, end: float, row: float, radius: float) -> np.ndarray:
+    """The pixels whose middles lie that near a level line from column to column."""
+    y, x = np.indices(shape)
+    return np.hypot(y - row, x - np.clip(x, start, end)) < radius
+
+
+@pytest.mark.parametrize("height", [40, 1500])
+def test_a_stroke_begins_in_the_middle_of_the_pixel_under_the_hand(
+    tab: FiltersTab, hands: Any, height: int
+) -> None:
+    """Also on a picture that is drawn on when the stroke is done."""
+    before = np.full((height, height * 4 // 3), 0.25, np.float32)
+    tab.set_picture(before, "grey")
+    hands.settle(60000)
+    tab.panel_.draw_button.click()
+    tab.panel_.brush.setValue(1.0)
+    tab.panel_.radius.setValue(1.75)
+    view = tab.stage.views[0]
+    view.set_view_rect(QRectF(4, 14, 16, 12))
+    for ends in ([10, 14], [10]):
+        hands.stroke(view, [(column + 0.5, 20.5) for column in ends])
+        hands.settle(60000)
+        expected = np.where(disc(before.shape, ends[0], ends[-1], 20, 1.75), 1, before)
+        np.testing.assert_array_equal(tab.bench.picture.pixels, expected.astype(np.float32))
+        tab.undo()
+
+
+def test_the_line_under_the_hand_lies_where_the_stroke_will(tab: FiltersTab, hands: Any) -> None:
+    big = np.full((1500, 2000), 0.25, np.float32)
+    tab.set_picture(big, "big")
+    hands.settle(60000)
+    tab.panel_.draw_button.click()
+    tab.panel_.brush.setValue(1.0)
+    tab.panel_.radius.setValue(2)
+    view = tab.stage.views[0]
+    view.set_view_rect(QRectF(4, 14, 16, 12))
+    at = [view.to_widget(column + 0.5, 20.5).toPoint() for column in (9, 14)]
+    hands.qtbot.mousePress(view.viewport(), Qt.LeftButton, pos=at[0])
+    move = QMouseEvent(QEvent.MouseMove, QPointF(at[1]), Qt.NoButton, Qt.LeftButton, Qt.NoModifier)
+    QApplication.sendEvent(view.viewport(), move)
+    image = view.grab().toImage()
+    ratio = image.devicePixelRatio()
+
+    def white(x: float, y: float) -> bool:
+        place = view.to_widget(x, y)
+        pixel = image.pixelColor(int(place.x() * ratio), int(place.y() * ratio))
+        return pixel.lightness() > 200
+
+    across = [x for x in np.arange(4.05, 20, 0.1) if white(x, 20.9)]
+    down = [y for y in np.arange(14.05, 26, 0.1) if white(11, y)]
+    half = np.sqrt(4 - 0.4**2)
+    assert (across[0], across[-1]) == pytest.approx((9.5 - half, 14.5 + half), abs=0.2)
+    assert (down[0], down[-1]) == pytest.approx((18.5, 22.5), abs=0.2)
+    hands.qtbot.mouseRelease(view.viewport(), Qt.LeftButton, pos=at[1])
+    hands.settle(60000)
