@@ -64,6 +64,10 @@ def test_facts_say_what_the_bench_holds() -> None:
         ({"is": 1}, {"f": 1.00005}, True),
         ({"is": 1}, {"f": 1.001}, False),
         ({"is": 1, "within": 0.01}, {"f": 1.009}, True),
+        ({"is": 1, "within": 0.5}, {"f": 1.5}, True),
+        ({"at_least": 2, "within": 0.5}, {"f": 1.5}, True),
+        ({"at_most": 2, "within": 0.5}, {"f": 2.5}, True),
+        ({"kernel": [[1]], "within": 0.5}, {"f": [[1.5]]}, True),
         ({"is": True}, {"f": 1}, False),
         ({"is": "same"}, {"f": "same"}, True),
         ({"is": [1, 2]}, {"f": [1, 2]}, True),
@@ -109,6 +113,7 @@ def test_all_and_any() -> None:
         {"fact": "filters.bias.0", "at_least": "x"},
         {"fact": "filters.bias.0", "at_least": float("nan")},
         {"fact": "filters.bias.0", "is": 1, "within": -1},
+        {"fact": "filters.bias.0", "is": 1, "within": 1e6},
         {"fact": "filters.bias.0", "is": 1, "eval": "x"},
         {"fact": "filters.kernel.0", "kernel": "/etc/passwd"},
         {"fact": "filters.kernel.0", "kernel": [[1] * 13] * 13},
@@ -159,6 +164,7 @@ def test_a_kernel_of_a_lesson_is_never_read_from_a_file(tmp_path: Path, monkeypa
             "one is right",
         ),
         ('locked = [1]\n[[step]]\ntext = "x"', "'locked'"),
+        (f'hidden = ["{"x" * 61}"]\n[[step]]\ntext = "x"', "'hidden'"),
         ("[[step]]\ntext = " + '"' + "x" * 5000 + '"', "4000"),
         ("[[step]]\ntext = 'x'\n" * 50, "at most 40"),
     ],
@@ -217,6 +223,10 @@ def test_the_users_own_lesson_counts(tmp_path: Path, monkeypatch) -> None:
     assert found[0].title.say("en") == "Mine"
     assert len(problems) == 1
     assert "b.lesson" in problems[0]
+
+
+def test_names_of_controls_may_have_60_characters() -> None:
+    assert lesson(f'hidden = ["{"x" * 60}"]\n[[step]]\ntext = "x"').hidden == ("x" * 60,)
 
 
 # --- progress -----------------------------------------------------------------------------------
@@ -325,6 +335,13 @@ def test_levels(number: int) -> None:
     assert kinds[-1] == "cell"
 
 
+def test_the_levels_kernels() -> None:
+    """Their sums and the sums of their absolute values: moved, blurred, brighter, edges, …"""
+    made = [challenges.level(n).rows.astype(np.float64) for n in range(10)]
+    assert [k.sum() for k in made] == pytest.approx([1, 1, 1, 0, 0, 1, 0, 1, 0, 1], abs=1e-6)
+    assert [abs(k).sum() for k in made] == pytest.approx([1, 1, 1, 8, 8, 9, 8, 9, 2, 1], abs=1e-6)
+
+
 def test_the_score_is_what_it_says() -> None:
     level = challenges.level(3)  # Sobel on bricks
     guess = as_kernel([[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
@@ -391,6 +408,15 @@ def test_a_score_cannot_be_claimed() -> None:
 def test_an_answer_has_a_name(name: str) -> None:
     with pytest.raises(FilterLabError, match="name"):
         challenges.Answer.make(challenges.level(0), name, as_kernel([[1]]), 0.0, 0)
+
+
+def test_a_code_without_a_name_is_no_answer() -> None:
+    mark = challenges.level(0).mark
+    longest = challenges.Answer(mark, "x" * 40, ((1.0,),))
+    assert challenges.Answer.from_code(longest.code) == longest
+    for name in ("", "x" * 41):
+        with pytest.raises(FilterLabError, match="no answer"):
+            challenges.Answer.from_code(challenges.Answer(mark, name, ((1.0,),)).code)
 
 
 @pytest.mark.parametrize(
