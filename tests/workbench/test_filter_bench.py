@@ -377,6 +377,11 @@ def test_composed_filters_do_what_two_do() -> None:
     bench.set_divisor(1, 4)
     values, bias = bench.composed(0, 1)
     assert values.shape == (1, 7, 7)
+    bench.compose(0, 1, 2)
+    np.testing.assert_array_equal(bench.weights(2), values)
+    assert bench.bias(2) == bias
+    assert bench.bias(2) != bench.composed(1, 0)[1]
+    bench.undo()
     bench.apply(0)
     two = convolve.compute(bench.snapshot()).data[1]
     once = FilterBench(PICTURE)
