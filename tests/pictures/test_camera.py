@@ -38,6 +38,7 @@ def test_frames_come_in_order_as_rgb_and_end(video: Path) -> None:
             red, green, blue = frame.picture.mean(axis=(0, 1)) * 255
             assert (red, green, blue) == pytest.approx((250, 128, 20 * after), abs=9)
         assert camera.ended
+        assert camera._period == pytest.approx(1 / 60), "at the speed the file says"
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == 9
 

@@ -50,6 +50,15 @@ def test_the_composed_picture_shows_each_subject_where_it_says() -> None:
     x0, y0, x1, y1 = whole.places["chelsea"]
     cat = cv2.resize(sample("chelsea"), (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
     np.testing.assert_array_equal(whole.picture[y0:y1, x0:x1], cat)
+    for name, top, left in (("brick", 100, 100), ("hubble", 200, 300)):
+        x0, y0, x1, y1 = whole.places[name]
+        part = sample(name)[top : top + 288, left : left + 336]
+        np.testing.assert_array_equal(whole.picture[y0:y1, x0:x1], part)
+
+
+def test_noise_is_as_wide_as_it_says() -> None:
+    found = noise(300, 400).astype(np.float64)
+    assert (found.mean(), found.std()) == pytest.approx((0.5, 0.15), abs=0.003)
 
 
 @pytest.mark.parametrize("name", list(PATTERNS))

@@ -225,3 +225,14 @@ def test_a_header_agrees_with_the_decoder_however_damaged() -> None:
                 assert found.shape[0] * found.shape[1] <= header.width * header.height
                 agreed += 1
     assert agreed > 300
+
+
+@pytest.mark.parametrize("marker", [0xC0, 0xC2, 0xC5, 0xCF])
+def test_every_kind_of_jpeg_frame_has_a_size(marker: int) -> None:
+    """0xC4, 0xC8 and 0xCC are no frames."""
+    frame = bytes([0xFF, marker, 0, 11, 8, 0, 30, 0, 40, 1, 1, 0x11, 0])
+    tables = bytes([0xFF, 0xC4, 0, 11, 8, 9, 9, 9, 9, 1, 1, 0x11, 0])
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x7f\xff\xd9"
+    header = read_header(b"\xff\xd8" + tables + frame + scan)
+    assert header is not None
+    assert (header.width, header.height, header.complete) == (40, 30, True)

@@ -278,5 +278,8 @@ def test_names_of_several_lines_are_drawn_in_one(name: str) -> None:
     """A class name comes from a file; a font measures no text of several lines."""
     picture = np.full((60, 80, 3), 0.5, np.float32)
     one = with_names(picture, [((255, 0, 0), name)], [name])
+    reds = np.argwhere((one == (1, 0, 0)).all(axis=2))
+    assert len(reds) > 100, "a square of the class's colour"
+    assert reds[:, 0].min() >= picture.shape[0], "below the picture"
     assert one.shape[0] == with_names(picture, [((255, 0, 0), "x")], ["x"]).shape[0]
     assert with_legend(picture, Style(), (0.0, 1.0), [name]).shape[0] > 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,9 @@ from filterlab.surgery.convolve import Outputs
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.surgery.layer_filters import read_layer_filters
+from filterlab.workbench import filter_code
 from filterlab.workbench.filter_bench import EDIT_NAMES, TRANSFORMS, Change, FilterBench
+from filterlab.workbench.filter_state import on_channels
 
 RNG = np.random.default_rng(8)
 PICTURE = RNG.random((24, 31, 3), dtype=np.float32)
@@ -652,3 +655,41 @@ def test_any_history_can_be_undone(actions: list[int | str]) -> None:
 def test_transforms_are_listed() -> None:
     assert {name for name, _ in TRANSFORMS.values()} <= set(EDIT_NAMES)
     assert len(set(EDIT_NAMES)) == len(EDIT_NAMES)
+
+
+def test_the_net_is_made_anew_only_where_it_must_be(bench: FilterBench) -> None:
+    """And the picture is put in anew where its edges are made before the net."""
+    bench.set_stride(2)
+    assert "caffe.Net" in bench.code
+    bench.set_divisor(0, 2)
+    assert "caffe.Net" not in bench.code
+    bench.set_pad("same")
+    bench.set_edge("reflect")
+    bench.set_edge("wrap")
+    assert "caffe.Net" not in bench.code
+    assert "np.pad" in bench.code
+    assert "'wrap'" in bench.code
+    bench.undo()
+    assert "'reflect'" in bench.code
+    bench.set_divisor(0, 4)
+    assert "load_image" not in bench.code
+    bench.set_picture(np.ones((9, 9), np.float32) / 2)
+    bench.undo()
+    assert "load_image" in bench.code
+    assert "caffe.Net" not in bench.code
+    # As far apart, one by steps and one by holes.
+    old = bench.state
+    holes = dataclasses.replace(
+        old, settings=dataclasses.replace(old.settings, stride=1, dilation=2)
+    )
+    assert "dilation: 2" in filter_code.difference(old, holes)
+
+
+def test_a_filter_over_three_channels_becomes_one_of_grey() -> None:
+    three = np.arange(27, dtype=np.float32).reshape(3, 3, 3)
+    grey = on_channels(three, 1)
+    assert grey.shape == (1, 3, 3)
+    np.testing.assert_array_equal(grey[0], three[0] + three[1] + three[2])
+    luma = on_channels(grey, 3)
+    np.testing.assert_allclose(luma.sum(axis=0), grey[0], rtol=1e-5)
+    np.testing.assert_allclose(luma[0], 0.2125 * grey[0], rtol=1e-6)

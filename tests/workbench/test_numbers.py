@@ -226,6 +226,9 @@ def test_two_classes_mix_their_colours(bench: HeatmapBench, maps: Any, scale: st
     assert len(seen) >= 3
     colours = [tuple(round(255 * v) for v in c) for c in (FIRST, SECOND)]
     assert drawing.legend == [(colours[0], 1), (colours[1], 2)]
+    assert drawing.values is not None
+    told = maps.prob[1] / tops[0] - maps.prob[2] / tops[1]
+    np.testing.assert_allclose(drawing.values, told, atol=1e-6)
 
 
 def test_winners_above_the_threshold_have_their_colour(bench: HeatmapBench, maps: Any) -> None:
@@ -258,6 +261,9 @@ def test_contours_lie_at_quarters_of_the_scale(bench: HeatmapBench, maps: Any) -
     xs = [ramp.centre_on_picture(0, j)[0] for j in range(ramp.cols)]
     wanted = [np.interp(share, np.linspace(0, 1, ramp.cols), xs) for share in (0.25, 0.5, 0.75)]
     assert sorted(places) == pytest.approx(wanted, abs=0.8)
+    scores = replace(ramp, score=2 + 4 * ramp.prob)
+    lines = draw(replace(small, maps=scores, look=replace(small.look, scale="score"))).contours
+    assert sorted(float(line[:, 0].mean()) for line in lines) == pytest.approx(wanted, abs=0.8)
     tall = [float(line[:, 1].max()) for line in draw(small).contours]
     assert max(tall) > 70, "over the height of the picture, not of the drawing"
 
@@ -274,6 +280,7 @@ def test_lines_are_drawn_where_they_lie_on_a_drawing_of_another_size(
     for axis, scale, ends in ((0, 4, (y0, y1)), (1, 2, (x0, x1))):
         found = white[:, axis].min(), white[:, axis].max()
         assert found == pytest.approx([scale * ends[0] - 0.5, scale * ends[1] - 0.5], abs=2)
+        assert sum(found) / 2 == pytest.approx(scale * sum(ends) / 2 - 0.5, abs=0.6)
 
 
 def test_arrows_point_from_where_a_cell_looks_to_where_stretching_puts_it(

@@ -243,13 +243,24 @@ class Monkey:
         self._in_dialog_for += 1
         if popup is not None:
             keys = (Qt.Key_Down, Qt.Key_Return, Qt.Key_Escape)
-            QTest.keyClick(popup, self.rng.choice(keys) if self._in_dialog_for < 6 else keys[2])
+            key = self.rng.choice(keys) if self._in_dialog_for < 6 else keys[2]
+            self._soon(lambda: QTest.keyClick(popup, key))
             if self._in_dialog_for > 8:
                 popup.close()
         elif self._in_dialog_for > 6 and isinstance(modal, QDialog):
             modal.reject()
         elif modal is not None:
-            self._press_button(modal)
+            self._soon(lambda: self._press_button(modal))
+
+    def _soon(self, do: Callable[[], None]) -> None:
+        """Not from the timer that closes dialogs: one that opens then would keep it from firing."""
+        from qtpy.QtCore import QTimer
+
+        def act() -> None:
+            with contextlib.suppress(RuntimeError):  # it went in the meantime
+                do()
+
+        QTimer.singleShot(0, act)
 
     # Events
 
@@ -355,11 +366,11 @@ class Monkey:
         from qtpy.QtGui import QMouseEvent
 
         widget, button = self._pressed or (self._target(), Qt.NoButton)
-        at = QPointF(self._point(widget))
-        move = QMouseEvent(
-            QEvent.MouseMove, at, Qt.NoButton, Qt.MouseButtons(button), Qt.NoModifier
-        )
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError):  # it went since it was pressed
+            at = QPointF(self._point(widget))
+            move = QMouseEvent(
+                QEvent.MouseMove, at, Qt.NoButton, Qt.MouseButtons(button), Qt.NoModifier
+            )
             self.app.sendEvent(widget, move)
 
     def release(self) -> None:
