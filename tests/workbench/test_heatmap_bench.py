@@ -7,6 +7,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,23 @@ def test_a_damaged_session_keeps_the_defaults(bench: HeatmapBench, damaged: Any)
     assert state == HeatmapState(bench.model, request=Request(density=density))
     assert density == "own" or density.startswith("stride:")
     assert source == Source()
+
+
+def test_what_changed_between_two_states(bench: HeatmapBench, nets: dict[str, Model]) -> None:
+    state = bench.state
+    assert state.difference(state) == frozenset()
+    other = replace(state.model, scale=state.model.scale * 2)
+    for change, kinds in (
+        ({"model": other}, {"model", "maps"}),
+        ({"operated": not state.operated}, {"net", "maps"}),
+        ({"shown": None}, {"picture", "maps"}),
+        ({"request": Request(density="stride:4")}, {"size", "maps"}),
+        ({"chosen": (2,)}, {"classes"}),
+        ({"second": (0,)}, {"classes"}),
+        ({"look": replace(state.look, gamma=0.3)}, {"look"}),
+        ({"pins": ((0, 1),)}, {"pins"}),
+    ):
+        assert replace(state, **change).difference(state) == kinds
 
 
 def _edit(bench: HeatmapBench, rng: random.Random, nets: dict[str, Model], bright: Any) -> None:

@@ -57,6 +57,23 @@ def test_a_group_is_one_step() -> None:
     assert journal.end() is None
 
 
+def test_the_saved_state_at_the_edge_of_what_is_kept() -> None:
+    journal: Journal[int] = Journal(limit=2)
+    _push(journal, 0, 1)
+    journal.mark_clean()
+    _push(journal, 1, 2)
+    _push(journal, 2, 3)
+    assert not journal.clean
+    assert [journal.undo().old for _ in range(2)] == [2, 1]  # type: ignore[union-attr]
+    assert journal.clean, "the first that can be gone back to is the one that was saved"
+    journal.redo()
+    journal.redo()
+    _push(journal, 3, 4)
+    journal.undo()
+    journal.undo()
+    assert not journal.clean, "the saved one is out of reach"
+
+
 def test_undo_within_a_drag_takes_it_back() -> None:
     journal: Journal[int] = Journal()
     journal.begin("Paint")

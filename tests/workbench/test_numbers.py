@@ -283,6 +283,21 @@ def test_lines_are_drawn_where_they_lie_on_a_drawing_of_another_size(
         assert sum(found) / 2 == pytest.approx(scale * sum(ends) / 2 - 0.5, abs=0.6)
 
 
+def test_lines_are_as_thick_as_the_drawing_is_large(bench: HeatmapBench, maps: Any) -> None:
+    """A pixel of 400, and never less than one."""
+    scene = _scene(bench, maps, corners=True, opacity=0.0, classes=(1,))
+    x0, y0, x1, _ = maps.tiles_on_picture()
+    for scale, thick in ((4, 1), (16, 4)):
+        drawn = with_lines(
+            draw(replace(scene, picture=np.zeros((96 * scale, 128 * scale, 3), np.float32)))
+        )
+        top = round(scale * y0)
+        light = drawn[max(0, top - 8) : top + 9].astype(float).mean(axis=2).sum(axis=0) / 255
+        arms = light[round(scale * x0) + 2 * scale : round(scale * x1) - 2 * scale]
+        # OpenCV's smooth edges add up to two.
+        assert thick - 0.5 < np.median(arms[arms > 0.3]) < thick + 2
+
+
 def test_arrows_point_from_where_a_cell_looks_to_where_stretching_puts_it(
     bench: HeatmapBench, maps: Any
 ) -> None:

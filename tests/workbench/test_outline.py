@@ -119,3 +119,12 @@ def test_many_single_layers_are_folded_to_the_number_asked_for() -> None:
         slabs = outline(parse_net(text), most=most)
         assert len(slabs) <= most
         assert sum(len(s.layers) for s in slabs) == 30
+
+
+def test_a_net_of_one_layer() -> None:
+    net = parse_net(
+        'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 1 dim: 8 '
+        'dim: 9 } } } layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" '
+        "convolution_param { num_output: 2 kernel_size: 3 } }"
+    )
+    assert [slab.forms for slab in outline(net)] == [((1, 8, 9),), ((2, 6, 7),)]
