@@ -25,6 +25,7 @@ def test_saved_kernels_come_back() -> None:
     colour = RNG.normal(size=(3, 5, 5)).astype(np.float32)
     library.save("我的 卷积核", kernel, "edges", bias=0.5)
     library.save("colour", colour)
+    assert library.get("colour").bias == 0
     again = KernelLibrary()
     first, second = again.all()
     assert (first.name, first.category, first.bias) == ("我的 卷积核", "edges", 0.5)
