@@ -41,6 +41,7 @@ class _Rig:
         self.tab: Any = self.window.show_tab("filters")
         picture = np.random.default_rng(0).random((rows, cols), dtype=np.float32)
         self.tab.bench.show_frame(picture, "noise")
+        self.tab.bench.set_size(5)  # the cells that are turned over
         self.window.show()
         self.until(lambda: self.tab.settled and self.tab.stage.frame is not None)
         self.painted = self._watch()

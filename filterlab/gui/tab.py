@@ -15,24 +15,13 @@ from filterlab.gui.jobs import JobRunner
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.stage.scene import Scene
+from filterlab.pictures import PICTURE_SUFFIXES
 from filterlab.workbench.filter_state import Applied
 from filterlab.workbench.lessons import Start
 from filterlab.workbench.project import ProjectPicture
 
-__all__ = [
-    "KERNEL_SUFFIXES",
-    "MODEL_SUFFIXES",
-    "PICTURE_SUFFIXES",
-    "MenuItems",
-    "ProjectPart",
-    "Tab",
-]
+__all__ = ["MODEL_SUFFIXES", "MenuItems", "ProjectPart", "Tab"]
 
-PICTURE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jp2 .bmp .dib .webp .tif .tiff .gif .pbm .pgm .ppm .pnm .sr .ras "
-    ".exr .hdr .avif".split()
-)
-KERNEL_SUFFIXES = frozenset(".txt .csv .tsv .json .npy .kernel".split())
 MODEL_SUFFIXES = frozenset(".prototxt .pbtxt .caffemodel .h5 .hdf5".split())
 
 #: Items of one menu; None is a separator.

@@ -113,9 +113,8 @@ class Change:
     Attributes
     ----------
     kinds : frozenset of str
-        Of ``kernels``, ``bias``, ``divisor``, ``size``, ``settings``, ``picture``, ``presets``,
-        ``stack``; empty if only
-        the history changed (saved, undo forgotten).
+        Of ``kernels``, ``bias``, ``divisor``, ``size``, ``settings``, ``picture``, ``presets``;
+        empty if only the history changed (saved, undo forgotten).
     slots : frozenset of int
         The filters whose numbers or preset changed.
     revision : int
@@ -866,10 +865,14 @@ class FilterBench:
         if outputs is None or outputs.revision != self._revision or outputs.step != 1:
             outputs = convolve.compute(self.snapshot())
         state, settings = self._state, self._state.settings
-        pixels = np.ascontiguousarray(outputs.data[slot]) / np.float32(settings.scale)
-        if not np.isfinite(pixels).all():
+        pixels = np.ascontiguousarray(outputs.data[slot])
+        if settings.scale != 1:
+            pixels = pixels / np.float32(settings.scale)
+        if outputs.stats[slot].not_finite:
             raise FilterLabError("the output is not finite, so nothing can go on from it; undo")
-        pixels.flags.writeable = False
+        if pixels.flags.writeable:
+            pixels = pixels.copy() if pixels.base is not None else pixels
+            pixels.flags.writeable = False
         choice = self.preset(slot)
         applied = Applied(
             state.picture, state.weights[slot], state.sizes[slot], self.bias(slot), settings, slot,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, QSignalBlocker, Qt
@@ -23,6 +24,7 @@ from filterlab.gui.tab import MenuItems
 from filterlab.pictures import PATTERNS, samples
 from filterlab.surgery.kernels.codegen import LIBRARIES
 from filterlab.surgery.kernels.text import FORMATS
+from filterlab.workbench.filter_bench import SLOTS
 
 __all__ = ["FilterActions"]
 
@@ -75,6 +77,7 @@ class FilterActions(QObject):
     desk, stage, panel, bottom, editors, layout, files, pictures
         What the actions act on.
     set_look : shows the outputs another way.
+    apply : makes the output of the filter in front the input.
     over : the widget that menus lie over.
     """
 
@@ -90,6 +93,7 @@ class FilterActions(QObject):
         files: Transfer,
         pictures: Pictures,
         set_look: Callable[[Look], object],
+        apply: Callable[[], object],
         over: QWidget,
     ) -> None:
         super().__init__(over)
@@ -110,6 +114,12 @@ class FilterActions(QObject):
         self.copy_picture = make(tr("Copy output as picture"), files.copy_picture)
         self.paste = make(tr("Paste"), files.paste, "Ctrl+V")
         self.reset = make(tr("Start anew"), self._reset)
+        self.apply = make(tr("Apply and go on"), apply, "Ctrl+Return")
+        self.apply.setToolTip(tr("The output of the filter in front becomes the input"))
+        self.step_back = make(tr("Take a step back"), self._step_back, "Ctrl+Backspace")
+        self.step_back.setEnabled(False)
+        self.steps_menu = QMenu(tr("Steps"), over)
+        stage.steps_button.setMenu(self.steps_menu)
         self.net_filters = make(tr("Filters of a trained net …"), files.choose_net_filters)
         self.own = make(tr("My presets …"), files.show_own)
         self.learn = make(tr("Learn a kernel …"), files.show_learn, "Ctrl+L")
@@ -141,7 +151,7 @@ class FilterActions(QObject):
             ),
             "edit": (
                 self.copy, self.copy_picture, self.code_menu, self.paste, None,
-                *self.tool_menus, None, self.draw, self.reset,
+                *self.tool_menus, None, self.apply, self.step_back, None, self.draw, self.reset,
             ),
             "view": (
                 self.look_menu, None, self.fit, self.pin, self.walk, self.next_grid, None,
@@ -190,6 +200,50 @@ class FilterActions(QObject):
 
     def _reset(self) -> None:
         self._desk.attempt(self._desk.bench.reset)
+
+    def _step_back(self) -> None:
+        self._desk.attempt(self._desk.bench.step_back)
+
+    def _back_to(self, count: int) -> None:
+        """Keep so many steps."""
+        bench = self._desk.bench
+        with bench.group("Take a step back"):
+            while len(bench.state.stack) > count:
+                self._desk.attempt(bench.step_back)
+
+    def show_steps(self) -> None:
+        """List what led to the input."""
+        stack = self._desk.bench.state.stack
+        self.step_back.setEnabled(bool(stack))
+        self.steps_menu.clear()
+        for count, step in enumerate(stack):
+            before = step.picture.title if not count else stack[count - 1].name
+            text = before if not count else f"{count}  {tr(before)}"
+            self._add(self.steps_menu, text, self._back_to, count)
+        if stack:
+            last = self._add(
+                self.steps_menu, f"{len(stack)}  {tr(stack[-1].name)}", self._back_to, len(stack)
+            )
+            last.setCheckable(True)
+            last.setChecked(True)
+
+    def _compose(self, first: int, second: int, target: int) -> None:
+        self._desk.attempt(self._desk.bench.compose, first, second, target)
+
+    def use_tool(self, key: str) -> None:
+        """One of the tool bar's tools, on the filter in front or its selected block."""
+        editor = self._editors[self._desk.active]
+        actions: dict[str, Callable[[], object]] = {
+            "negate": partial(editor.transform, "negate"),
+            "normalise": partial(editor.transform, "normalise"),
+            "rotate90": partial(editor.transform, "rotate90", 1),
+            "mirror": partial(editor.transform, "flip", "horizontal"),
+            "flip": partial(editor.transform, "flip", "vertical"),
+            "copy": editor.copy_text,
+            "paste": editor.paste_text,
+            "clear": editor.clear,
+        }
+        actions[key]()
 
     def _copy(self) -> None:
         """The kernel or block in front, as text."""
@@ -245,13 +299,17 @@ class FilterActions(QObject):
         self.look_menu = QMenu(tr("Scale and colours"), self._over)
         self._looks: list[tuple[str, Any, QAction]] = []
         for field, choices in (
-            ("scale", (("shared", tr("One signed scale for all")),
-                       ("own", tr("Each its own scale")),
-                       ("clip", tr("Clip to 0–255, as photo editors do")))),
+            ("scale", (("own", tr("Each its own scale")),
+                       ("common", tr("One scale for all signed")))),
+            ("views", (("", tr("Natural or signed, by the kernel")),
+                       ("natural", tr("All natural, as photo editors do")),
+                       ("signed", tr("All signed")))),
             ("colours", (("diverging", tr("Diverging: blue, white, red")), ("grey", tr("Grey")),
                          ("viridis", tr("Viridis")))),
         ):  # fmt: skip
             group = QActionGroup(self)
+            # Outputs may be seen each its own way; then none of these is checked.
+            group.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)
             for value, text in choices:
                 self._add_look(field, value, text, group)
             self.look_menu.addSeparator()
@@ -275,13 +333,17 @@ class FilterActions(QObject):
 
     def _on_look(self, on: bool) -> None:
         field, value = self.sender().data()
+        if field == "views":
+            value = (value,) * SLOTS
         changes: dict[str, Any] = {field: on if isinstance(value, bool) else value}
         self._set_look(replace(self._desk.look, **changes))
+        self.refresh_look()  # what was in use already stays checked
 
     def refresh_look(self) -> None:
         """Check what is in use."""
         for field, value, action in self._looks:
-            action.setChecked(getattr(self._desk.look, field) == value)
+            now = getattr(self._desk.look, field)
+            action.setChecked(now == ((value,) * SLOTS if field == "views" else value))
 
     def show_lower(self, shown: bool) -> None:
         """Check whether the lower panel is shown."""
@@ -326,6 +388,13 @@ class FilterActions(QObject):
             if other != slot:
                 text = tr("Copy to filter {n}").format(n=other)
                 self._add(menu, text, self._copy_filter, slot, other)
+        compose = menu.addMenu(tr("Compose"))
+        for first in range(SLOTS):
+            for second in range(SLOTS):
+                text = tr("The one kernel that does filter {first}, then filter {second}").format(
+                    first=first, second=second
+                )
+                self._add(compose, text, self._compose, first, second, slot)
         menu.addSeparator()
         copy = menu.addMenu(tr("Copy as text"))
         for style in FORMATS:

@@ -52,16 +52,29 @@ class Desk(QObject):
     Signals
     -------
     refused() : an edit was refused, so what shows the bench is to show it again
+    activated(int) : another filter is in front
     """
 
     refused = Signal()
+    activated = Signal(int)
 
     def __init__(self, bench: FilterBench, say: Sayings, parent: QObject) -> None:
         super().__init__(parent)
         self.bench = bench
         self.say = say
-        self.active = 0
+        self._active = 0
         self.look = Look()
+
+    @property
+    def active(self) -> int:
+        """The filter in front: the one that tools act on."""
+        return self._active
+
+    @active.setter
+    def active(self, slot: int) -> None:
+        if slot != self._active:
+            self._active = slot
+            self.activated.emit(slot)
 
     def attempt(self, action: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Do something; a refusal is one sentence in the strip, and None is returned."""

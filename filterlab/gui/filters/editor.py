@@ -1,4 +1,4 @@
-"""What stands under an output: its preset, its kernel grid, its bias and a few tools."""
+"""What stands under an output: its preset, its kernel grid, its size, bias and divisor."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from qtpy.QtCore import QMimeData, QPoint, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QApplication,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QMenu,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -25,15 +23,14 @@ from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.preset_bar import PresetBar
+from filterlab.gui.filters.size_box import SizeBox
 from filterlab.gui.filters.thumbs import KernelThumb
 from filterlab.gui.i18n import tr
-from filterlab.gui.icons import icon
-from filterlab.gui.tab import KERNEL_SUFFIXES
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.kernel_grid import KernelGrid
 from filterlab.gui.widgets.line import Line
 from filterlab.surgery.kernels.library import KernelLibrary
-from filterlab.surgery.kernels.text import format_kernel, parse_number
+from filterlab.surgery.kernels.text import KERNEL_SUFFIXES, format_kernel, parse_number
 from filterlab.workbench.filter_bench import Change, FilterBench
 
 __all__ = ["FilterEditor"]
@@ -41,14 +38,12 @@ __all__ = ["FilterEditor"]
 #: From so many changed cells on, an edit is written as a whole kernel.
 _MANY = 6
 
-_NARROW = 244
+#: Beside the grid, in pixels at the usual text.
+_SIDE = 72
+_GAP = 8
 
-_GAP = 6
-_TOOL = 27
-
-#: The tools that give way, in this order, where there is no room for all; the "more" menu and
-#: the keys can do the same.
-_GIVE_WAY = ("flip", "rotate90", "paste", "copy")
+#: The least height of the cells of a 5 x 5 grid together, in pixels.
+_LEAST_GRID = 150
 
 
 class FilterEditor(QWidget):
@@ -80,12 +75,12 @@ class FilterEditor(QWidget):
         self.channel = 0
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self._edit_name = ""
-        self._arranged = (0, 0)
+        self._menu: QMenu | None = None
         self.presets = PresetBar(bench, slot, library, self)
         self.presets.failed.connect(self.failed)
         self.presets.wanted.connect(self._on_wanted)
         self.grid = KernelGrid(self)
-        self.grid.setMinimumSize(64, 72)
+        self.grid.setAccessibleName(tr("Kernel of filter {n}").format(n=slot))
         self.grid.set_number_parser(parse_number)
         self.grid.edit_started.connect(self._on_edit_started)
         self.grid.values_edited.connect(self._on_values_edited)
@@ -96,23 +91,35 @@ class FilterEditor(QWidget):
         self.grid.paste_requested.connect(self.paste_text)
         self.grid.current_changed.connect(self._on_current)
         self.grid.menu_requested.connect(self._on_menu)
-        self.thumbs = [KernelThumb(36, self, name) for name in "RGB"]
+        self.thumbs = [KernelThumb(20, self, name) for name in "RGB"]
         for channel, thumb in enumerate(self.thumbs):
             thumb.setProperty("channel", channel)
             thumb.clicked.connect(self._on_thumb)
             thumb.setToolTip(tr("Edit the kernel on this colour channel"))
 
+        self.size_box = SizeBox(self)
+        self.size_box.setAccessibleName(tr("Size of filter {n}").format(n=slot))
+        self.size_box.chosen.connect(self._on_size)
+        self.size_box.rejected.connect(self.failed)
         self.bias = NumberField(-1e6, 1e6, 0.1, 0.0, self)
-        self.bias.setAccessibleName(tr("bias"))
+        self.bias.setAccessibleName(tr("Bias of filter {n}").format(n=slot))
         self.bias.setToolTip(tr("Added to every pixel of the output"))
         self.bias.edited.connect(self._on_bias)
-        self.bias.rejected.connect(self.failed)
+        self.divisor = NumberField(-1e6, 1e6, 1.0, 1.0, self)
+        self.divisor.setAccessibleName(tr("Divisor of filter {n}").format(n=slot))
+        self.divisor.setToolTip(
+            tr("The cells are divided by it before they are the net's, as in GIMP and ImageJ")
+        )
+        self.divisor.edited.connect(self._on_divisor)
+        for field in (self.bias, self.divisor):
+            field.setButtonSymbols(NumberField.NoButtons)
+            field.setMinimumWidth(0)
+            field.rejected.connect(self.failed)
         self.setAcceptDrops(True)
         self.sum_label = Line(self)
         self.sum_label.setToolTip(
-            tr("Sum of the cells: what the filter makes of a flat picture of value 1")
+            tr("Sum of the cells, divided: what the filter makes of a flat picture of value 1")
         )
-        self.tools = self._make_tools()
         self._lay_out()
         self._facts_later = QTimer(self)
         self._facts_later.setSingleShot(True)
@@ -122,123 +129,83 @@ class FilterEditor(QWidget):
 
     # Building
 
-    def _make_tools(self) -> dict[str, QToolButton]:
-        tools: dict[str, QToolButton] = {}
-        for key, name, tip, slot in (
-            ("negate", "negate", tr("Negate"), self._on_negate),
-            ("normalise", "sum", tr("Normalise to sum 1"), self._on_normalise),
-            ("rotate90", "rotate", tr("Rotate 90°"), self._on_rotate),
-            ("flip", "flip-h", tr("Flip left and right"), self._on_flip),
-            ("copy", "copy", tr("Copy the kernel, or the selected block, as text"), self.copy_text),
-            ("paste", "paste", tr("Paste numbers from a spreadsheet, ImageJ, code …"),
-             self.paste_text),
-            ("clear", "erase", tr("Clear: every cell 0"), self.clear),
-            ("more", "more", tr("More: turn, shift, scale, swap, save …"), None),
-        ):  # fmt: skip
-            button = QToolButton(self)
-            button.setProperty("flat", True)
-            button.setIcon(icon(name))
-            button.setToolTip(tip)
-            button.setAccessibleName(tip)
-            button.setFocusPolicy(Qt.TabFocus)
-            button.setFixedSize(_TOOL, _TOOL)
-            button.setStyleSheet("QToolButton { padding: 0; }")
-            if slot is not None:
-                button.clicked.connect(slot)
-            tools[key] = button
-        tools["more"].setPopupMode(QToolButton.InstantPopup)
-        return tools
-
     def _lay_out(self) -> None:
-        side = QVBoxLayout()
-        side.setContentsMargins(0, 0, 0, 0)
-        side.setSpacing(4)
-        name = QLabel(tr("bias"), self)
-        name.setProperty("role", "muted")
-        name.setBuddy(self.bias)
-        self._bias_name = name
-        side.addWidget(name)
-        side.addWidget(self.bias)
-        side.addWidget(self.sum_label)
-        self._tool_grid = QGridLayout()
-        self._tool_grid.setContentsMargins(0, 0, 0, 0)
-        self._tool_grid.setSpacing(0)
-        side.addLayout(self._tool_grid)
-        side.addStretch(1)
-        self._channel_box = QWidget(self)
+        self._side = QWidget(self)
+        self._side.setFixedWidth(round(_SIDE * theme.scale()))
+        side = QVBoxLayout(self._side)
+        side.setContentsMargins(0, 0, 0, 4)
+        side.setSpacing(2)
+        for text, field in (
+            (tr("size"), self.size_box),
+            (tr("bias"), self.bias),
+            (tr("divisor"), self.divisor),
+        ):
+            name = QLabel(text, self._side)
+            name.setProperty("role", "muted")
+            name.setFont(theme.font(12))
+            name.setBuddy(field)
+            side.addWidget(name)
+            side.addWidget(field)
+            side.addStretch(1)
+        self._channel_box = QWidget(self._side)
         channels = QHBoxLayout(self._channel_box)
         channels.setContentsMargins(0, 0, 0, 0)
         channels.setSpacing(0)
         for thumb in self.thumbs:
             channels.addWidget(thumb)
+        self._channel_box.hide()
         side.addWidget(self._channel_box)
+        side.addWidget(self.sum_label)
         middle = QHBoxLayout()
         middle.setContentsMargins(0, 0, 0, 0)
-        middle.setSpacing(theme.STEP)
+        middle.setSpacing(_GAP)
         self.grid.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
+        self.grid.setMinimumSize(64, _LEAST_GRID + 8)
         middle.addWidget(self.grid, 1)
-        middle.addLayout(side)
+        middle.addWidget(self._side, 0, Qt.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(_GAP)
         layout.addWidget(self.presets)
         layout.addLayout(middle, 1)
 
-    def _side_height(self, rows: int, named: bool) -> int:
-        """What stands beside the grid takes so many pixels, with so many rows of tools."""
-        heights = [self.bias.sizeHint().height(), self.sum_label.sizeHint().height(), rows * _TOOL]
-        if named:
-            heights.append(self._bias_name.sizeHint().height())
-        if self._channel_box.isVisibleTo(self):
-            heights.append(self._channel_box.sizeHint().height())
-        return sum(heights) + 4 * len(heights)
+    def height_of(self, width: int, most: int | None = None) -> int:
+        """The height at which the grid of an editor of this width is a square, in pixels.
 
-    def _above(self) -> int:
-        return int(self.presets.minimumSizeHint().height()) + _GAP
-
-    def minimumSizeHint(self) -> QSize:
-        height = max(self._side_height(2, False), self.grid.minimumHeight())
-        return QSize(super().minimumSizeHint().width(), self._above() + height)
-
-    def _files(self, width: int) -> int:
-        """In how many files the tools stand: few in a narrow column, so that the grid has room."""
-        return 4 if width >= _NARROW or self._channel_box.isVisibleTo(self) else 2
-
-    def height_of(self, width: int) -> int:
-        """The height at which the grid of an editor of this width is a square, in pixels."""
-        files = self._files(width)
-        grid = width - files * _TOOL - theme.STEP
-        return self._above() + max(grid, self._side_height(8 // files, files == 4))
+        ``most``: the grid needs be no higher than this.
+        """
+        above = int(self.presets.minimumSizeHint().height()) + _GAP
+        grid = width - self._side.width() - _GAP
+        grid = grid if most is None else min(grid, most)
+        return above + max(grid, int(self._side.minimumSizeHint().height()))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._arrange()
+        # What stands beside the cells goes along them, not beyond.
+        above = self.presets.height() + _GAP
+        cells = min(self.height() - above, self.width() - self._side.width() - _GAP)
+        self._side.setFixedHeight(max(cells, self._side.minimumSizeHint().height()))
 
-    def _arrange(self) -> None:
-        """Give the tools the files and rows that there is room for."""
-        files = self._files(self.width())
-        room = self.height() - self._above()
-        self._bias_name.setVisible(files == 4 and room >= self._side_height(2, True))
-        rows = 8 // files
-        while rows > 2 and room < self._side_height(rows, False):
-            rows -= 1
-        if (files, rows) != self._arranged:
-            self._arranged = (files, rows)
-            away = _GIVE_WAY[: 8 - files * rows]
-            kept = [key for key in self.tools if key not in away]
-            for key, button in self.tools.items():
-                button.setVisible(key in kept)
-            for index, key in enumerate(kept):
-                self._tool_grid.addWidget(self.tools[key], index // files, index % files)
-            self.bias.setFixedWidth(files * _TOOL)
+    def minimumSizeHint(self) -> QSize:
+        above = int(self.presets.minimumSizeHint().height()) + _GAP
+        beside = int(self._side.minimumSizeHint().height())
+        return QSize(144, above + max(beside, self.grid.minimumHeight()))
 
-    def first_in_tab_order(self) -> list[QWidget]:
-        """What Tab goes through first: the preset with its parameters, the grid, the bias."""
-        return [*self.presets.in_tab_order(), self.grid, self.bias]
+    def in_tab_order(self) -> list[QWidget]:
+        """What Tab goes through: the preset with its parameters, the grid, what is beside it."""
+        return [
+            *self.presets.in_tab_order(), self.grid, self.size_box, self.bias, self.divisor,
+        ]  # fmt: skip
 
     def set_menu(self, menu: QMenu) -> None:
-        """The menu of the "more" button."""
-        self.tools["more"].setMenu(menu)
+        """The menu of a right click on the grid."""
+        self._menu = menu
+
+    def set_active(self, active: bool) -> None:
+        """Frame the grid, or not: tools act on it."""
+        self.grid.set_active(active)
+        if not active:
+            self.grid.drop_block()
 
     # Showing the bench
 
@@ -249,15 +216,17 @@ class FilterEditor(QWidget):
 
     def refresh(self, change: Change | None = None) -> None:
         """Show the filter as it is now."""
-        if change is not None and not (self.slot in change.slots or "settings" in change.kinds):
+        wide = {"settings", "size"}
+        if change is not None and not (self.slot in change.slots or wide & change.kinds):
             return
         three = self.bench.channels == 3
         self.channel = self.channel if three else 0
         self.grid.set_values(self.bench.kernel(self.slot, self.channel))
+        self.size_box.show_size(self.bench.size_of(self.slot))
         self.bias.show_value(self.bench.bias(self.slot))
+        self.divisor.show_value(self.bench.divisor(self.slot))
         if three != self._channel_box.isVisibleTo(self):
             self._channel_box.setVisible(three)
-            self._arrange()
         if three:
             for channel, thumb in enumerate(self.thumbs):
                 thumb.set_kernel(self.bench.kernel(self.slot, channel))
@@ -266,7 +235,7 @@ class FilterEditor(QWidget):
         self._facts_later.start()
 
     def _show_facts(self) -> None:
-        total = float(self.bench.filter(self.slot).sum(dtype=np.float64))
+        total = float(self.bench.weights(self.slot).sum(dtype=np.float64))
         self.sum_label.set_text(f"Σ {short_number(round(total, 6))}")
 
     def set_channel(self, channel: int) -> None:
@@ -324,10 +293,9 @@ class FilterEditor(QWidget):
         self.bench.end()
 
     def _on_menu(self, place: QPoint) -> None:
-        menu = self.tools["more"].menu()
-        if menu is not None:
+        if self._menu is not None:
             self.focused.emit(self.slot)
-            menu.popup(place)
+            self._menu.popup(place)
 
     def _on_current(self, *_: int) -> None:
         self.focused.emit(self.slot)
@@ -335,6 +303,14 @@ class FilterEditor(QWidget):
     def _on_bias(self, value: float) -> None:
         self.focused.emit(self.slot)
         self.attempt(self.bench.set_bias, self.slot, value)
+
+    def _on_divisor(self, value: float) -> None:
+        self.focused.emit(self.slot)
+        self.attempt(self.bench.set_divisor, self.slot, value)
+
+    def _on_size(self, rows: int, columns: int) -> None:
+        self.focused.emit(self.slot)
+        self.attempt(self.bench.set_size, (rows, columns), self.slot)
 
     def _on_thumb(self) -> None:
         self.channel_chosen.emit(int(self.sender().property("channel")))
@@ -344,18 +320,6 @@ class FilterEditor(QWidget):
         self.focused.emit(self.slot)
         self.attempt(self.bench.transform, self.slot, what, *args, **options, **self._where())
 
-    def _on_negate(self) -> None:
-        self.transform("negate")
-
-    def _on_normalise(self) -> None:
-        self.transform("normalise")
-
-    def _on_rotate(self) -> None:
-        self.transform("rotate90", 1)
-
-    def _on_flip(self) -> None:
-        self.transform("flip", "horizontal")
-
     def clear(self) -> None:
         """Every cell of the selected block or of the filter 0."""
         self.focused.emit(self.slot)
@@ -363,12 +327,12 @@ class FilterEditor(QWidget):
 
     def _where(self) -> dict[str, Any]:
         """What a change is of: the selected block on its channel; else the filter, all of it."""
-        block = self._selected()
+        block = self.selected_block()
         return {} if block is None else {"channel": self.channel, "block": block}
 
     # Text
 
-    def _selected(self) -> tuple[slice, slice] | None:
+    def selected_block(self) -> tuple[slice, slice] | None:
         """The selected block, if it is more than a cell and less than all."""
         rows, cols = self.grid.selection()
         count = (rows.stop - rows.start) * (cols.stop - cols.start)
@@ -377,7 +341,7 @@ class FilterEditor(QWidget):
     def copy_text(self, _: bool = False, style: str = "tsv") -> None:
         """Put the selected block, or the whole kernel, on the clipboard."""
         self.focused.emit(self.slot)
-        block = self._selected()
+        block = self.selected_block()
         kernel = self.bench.kernel(self.slot, self.channel)
         QApplication.clipboard().setText(format_kernel(kernel[block] if block else kernel, style))
 
@@ -393,7 +357,7 @@ class FilterEditor(QWidget):
     def take_text(self, text: str) -> None:
         """Numbers as text: over the selected block's corner, else the whole kernel."""
         self.focused.emit(self.slot)
-        block = self._selected()
+        block = self.selected_block()
         at = (block[0].start, block[1].start) if block else None
         if at is None and "\n" not in text.strip() and not set(text.strip()) & set("\t ,;[]{}"):
             at = self.grid.current()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, QSize, Signal
-from qtpy.QtGui import QIcon, QKeySequence, QResizeEvent
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -17,26 +17,24 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from filterlab.gui import theme
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.i18n import tr
-from filterlab.gui.icons import icon
 from filterlab.workbench.filter_bench import FilterBench
 
 __all__ = ["InputPanel", "choice_box"]
 
-SIDES = (1, 3, 5, 7, 9, 11)
+#: Pixels between two rows, and between two parts: as many as there is room for.
+_LEAST_GAP, _MOST_GAP = 2, 8
 
-_NARROW = 244
-#: And under this, for text larger than usual, without any labels.
-_TIGHT = 160
+#: The least width of a field, and from it to its neighbours in a narrow column, in pixels.
+_FIELD, _NEAR = 56, 4
 
-#: Pixels between two rows: as many as there is room for.
-_LEAST_GAP, _MOST_GAP = 2, 6
+#: From this width of the column fields have their usual padding.
+_ROOMY = 270
 
 
 def choice_box(
@@ -61,37 +59,37 @@ class InputPanel(QWidget):
     -------
     open_requested(), draw_toggled(bool), camera_toggled(bool)
     brush_changed() : value, step or symmetry
-    size_chosen(int, int) : rows, columns
-    pad_chosen(str), stride_chosen(int), dilation_chosen(int), mode_chosen(str)
+    linked_chosen(bool) : one size for all filters, or not
+    pad_chosen(str), edge_chosen(str), stride_chosen(int), dilation_chosen(int), mode_chosen(str)
     """
 
     open_requested = Signal()
     draw_toggled = Signal(bool)
     camera_toggled = Signal(bool)
     brush_changed = Signal()
-    size_chosen = Signal(int, int)
+    linked_chosen = Signal(bool)
     pad_chosen = Signal(str)
+    edge_chosen = Signal(str)
     stride_chosen = Signal(int)
     dilation_chosen = Signal(int)
     mode_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._size = (5, 5)
-        self._narrow: bool | None = None
-        self._tight: bool | None = None
+        self._arranged = (0, 0)
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
-        self.open_button = QPushButton(self)
+        self.open_button = QPushButton(tr("&Open …"), self)
         self.open_button.setAccessibleName(tr("Open picture"))
         self.open_button.setToolTip(tr("Open a picture (Ctrl+O); or drop or paste one"))
         self.open_button.clicked.connect(self._on_open)
         self.sample_button = QToolButton(self)
+        self.sample_button.setText(tr("&Sample") + " ▾")
         self.sample_button.setAccessibleName(tr("Sample"))
         self.sample_button.setToolTip(tr("Sample photographs and drawn test pictures"))
         self.sample_button.setPopupMode(QToolButton.InstantPopup)
-        self.draw_button = self._toggle("draw", tr("Draw on the input with the brush"))
+        self.draw_button = self._toggle(tr("Draw"), tr("Draw on the input with the brush"))
         self.draw_button.toggled.connect(self.draw_toggled)
-        self.camera_button = self._toggle("camera", tr("Live picture of the camera"))
+        self.camera_button = self._toggle(tr("Camera"), tr("Live picture of the camera"))
         self.camera_button.toggled.connect(self.camera_toggled)
 
         self.brush = NumberField(-1e4, 1e4, 0.1, 0.5, self)
@@ -118,15 +116,21 @@ class InputPanel(QWidget):
         self.step.edited.connect(self._on_brush)
         self.symmetry.currentIndexChanged.connect(self._on_brush)
 
-        sides = [(side, str(side)) for side in SIDES]
-        self.rows = choice_box(self, sides, tr("Rows of the kernels"))
-        self.columns = choice_box(self, sides, tr("Columns of the kernels"))
-        self.rows.activated.connect(self._on_rows)
-        self.columns.activated.connect(self._on_columns)
+        self.linked = QCheckBox(tr("one size for all"), self)
+        self.linked.setToolTip(tr("The three filters keep one size"))
+        self.linked.toggled.connect(self.linked_chosen)
+        self.edge = choice_box(
+            self,
+            [("zero", tr("zero")), ("reflect", tr("reflect")), ("replicate", tr("replicate")),
+             ("wrap", tr("wrap"))],
+            tr("Edge"),
+            tr("What the padding holds. Zeros are the net's own; with the others the picture is "
+               "padded before the net, as the pycaffe lines say"),
+        )  # fmt: skip
         self.pad = choice_box(
-            self, [("valid", tr("valid")), ("same", tr("same"))], tr("pad"),
-            tr("valid: only where the kernel fits, as in the tutorial; same: zeros around the "
-               "picture, so that the output keeps its size"),
+            self, [("valid", tr("none")), ("same", tr("same"))], tr("Padding"),
+            tr("none: only where the kernel fits, as in the tutorial (valid); same: cells around "
+               "the picture, so that the output keeps its size"),
         )  # fmt: skip
         self.stride = choice_box(
             self, [(n, str(n)) for n in range(1, 5)], tr("stride"),
@@ -145,6 +149,7 @@ class InputPanel(QWidget):
         )  # fmt: skip
         for box, signal in (
             (self.pad, self.pad_chosen),
+            (self.edge, self.edge_chosen),
             (self.stride, self.stride_chosen),
             (self.dilation, self.dilation_chosen),
             (self.mode, self.mode_chosen),
@@ -152,9 +157,9 @@ class InputPanel(QWidget):
             box.activated.connect(self._report(box, signal))
         self._lay_out()
 
-    def _toggle(self, name: str, tip: str) -> QToolButton:
+    def _toggle(self, text: str, tip: str) -> QToolButton:
         button = QToolButton(self)
-        button.setIcon(icon(name))
+        button.setText(text)
         button.setCheckable(True)
         button.setToolTip(tip)
         button.setAccessibleName(tip)
@@ -168,117 +173,127 @@ class InputPanel(QWidget):
         return report
 
     def _lay_out(self) -> None:
-        first = QHBoxLayout()
-        first.setContentsMargins(0, 0, 0, 0)
-        first.setSpacing(6)
-        first.addWidget(self.open_button)
-        first.addWidget(self.sample_button)
-        first.addStretch(1)
-        first.addWidget(self.draw_button)
-        first.addWidget(self.camera_button)
-        form = QGridLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setHorizontalSpacing(theme.STEP)
-        form.setVerticalSpacing(_MOST_GAP)
-        form.setColumnStretch(1, 1)
-        size = QHBoxLayout()
-        size.setSpacing(4)
-        size.addWidget(self.rows, 1)
-        size.addWidget(QLabel("×", self))
-        size.addWidget(self.columns, 1)
-        both = QHBoxLayout()
+        self._buttons: list[Any] = [
+            self.open_button, self.sample_button, self.draw_button, self.camera_button,
+        ]  # fmt: skip
+        for button in self._buttons:
+            button.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
+            button.setFixedHeight(round(28 * theme.scale()))
+            button.setStyleSheet("padding: 2px 3px;")
+        self._mirror_name = self._name(tr("mirror"))
+        place = QWidget(self)
+        both = QHBoxLayout(place)
+        both.setContentsMargins(0, 0, 0, 0)
         both.addWidget(self.symmetry)
         both.addWidget(self.radius)
-        both.addWidget(self.click_paints)
-        self._form = form
-        self._narrow_parts: list[QWidget] = []
-        self._second_names: list[QWidget] = []
-        self._first_names: list[QWidget] = []
-        rows: list[tuple[str, Any, str, Any]] = [
-            (tr("brush"), self.brush, tr("step"), self.step),
-            (tr("mirror"), both, "", None),
-            (tr("size"), size, "", None),
-            (tr("pad"), self.pad, tr("stride"), self.stride),
-            (tr("colour"), self.mode, tr("dilate"), self.dilation),
-        ]
-        for row, (left, first_part, right, second_part) in enumerate(rows):
-            name = self._name(left)
-            self._first_names.append(name)
-            if first_part is both:
-                self._mirror_name = name
-            form.addWidget(name, row, 0)
-            span = 1 if second_part is not None else 3
-            if isinstance(first_part, QWidget):
-                form.addWidget(first_part, row, 1, 1, span)
-            else:
-                form.addLayout(first_part, row, 1, 1, span)
-            if second_part is not None:
-                second_name = self._name(right)
-                self._second_names.append(second_name)
-                form.addWidget(second_name, row, 2)
-                form.addWidget(second_part, row, 3)
-                self._narrow_parts.append(second_part)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(_MOST_GAP)
-        self._first = first
-        layout.addLayout(first)
-        layout.addLayout(form)
-        layout.addStretch(1)
-        self._name_buttons()
+        place.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        #: What stands in a row: a label with its field, or a check box.
+        parts: list[tuple[str, list[tuple[QLabel | None, QWidget]]]] = [
+            (tr("Brush"), [
+                (self._name(tr("value")), self.brush), (self._name(tr("step")), self.step),
+                (self._mirror_name, place), (None, self.click_paints),
+            ]),
+            (tr("Convolution"), [
+                (self._name(tr("padding")), self.pad), (self._name(tr("edge")), self.edge),
+                (self._name(tr("stride")), self.stride),
+                (self._name(tr("dilation")), self.dilation),
+                (self._name(tr("colour")), self.mode), (None, self.linked),
+            ]),
+        ]  # fmt: skip
+        self._parts = parts
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._headings = [self._heading(text) for text in (tr("Picture"), *(p for p, _ in parts))]
+        self._arrange(2)
 
-    def _heights(self) -> list[int]:
-        """Of each row, in pixels."""
-        fields = (self.brush, self.symmetry, self.rows, self.pad, self.mode)
-        first = int(self._first.minimumSize().height())
-        return [first, *(int(field.sizeHint().height()) for field in fields)]
+    def _heading(self, text: str) -> QLabel:
+        label = QLabel(text, self)
+        label.setProperty("role", "heading")
+        return label
+
+    def _arrange(self, pairs: int) -> None:
+        """Two labelled fields in a row, or in a narrow column one."""
+        files = 2 * pairs if self._buttons_fit(2 * pairs) else 2
+        if (pairs, files) == self._arranged:
+            return
+        self._arranged = pairs, files
+        grid = self._grid
+        while grid.count():
+            grid.takeAt(0)
+        for row in range(grid.rowCount()):
+            grid.setRowStretch(row, 0)
+        buttons = QGridLayout()
+        buttons.setSpacing(theme.STEP)
+        for index, button in enumerate(self._buttons):
+            buttons.addWidget(button, index // files, index % files)
+            buttons.setColumnStretch(index % files, 1)
+        row = 0
+        grid.addWidget(self._headings[0], row, 0, 1, 4)
+        grid.addLayout(buttons, row + 1, 0, 1, 4)
+        row += 2
+        for heading, (_, fields) in zip(self._headings[1:], self._parts):
+            grid.addWidget(heading, row, 0, 1, 4)
+            row += 1
+            for index, (name, field) in enumerate(fields):
+                column = 2 * (index % pairs)
+                if name is None:
+                    grid.addWidget(field, row, column, 1, 2)
+                else:
+                    grid.addWidget(name, row, column)
+                    grid.addWidget(field, row, column + 1)
+                row += index % pairs == pairs - 1
+            row += len(fields) % pairs != 0
+        grid.setRowStretch(row, 1)
+        for column in (1, 3):
+            grid.setColumnStretch(column, 1 if column < 2 * pairs else 0)
+        self._count = row
+        self.updateGeometry()
+
+    def _buttons_fit(self, files: int) -> bool:
+        widths = [b.fontMetrics().horizontalAdvance(b.text().replace("&", "")) + 10
+                  for b in self._buttons]  # fmt: skip
+        return self.width() >= files * max(widths) + (files - 1) * theme.STEP
+
+    def _wide(self) -> int:
+        """The width that two labelled fields in a row take, in pixels."""
+        names = [name for _, fields in self._parts for name, _ in fields if name is not None]
+        left = max(name.sizeHint().width() for name in names[::2])
+        right = max(name.sizeHint().width() for name in names[1::2])
+        check = max(box.sizeHint().width() for box in (self.click_paints, self.linked))
+        box = round(_FIELD * theme.scale())
+        return int(left + box + max(right + box + _NEAR, check) + 2 * _NEAR)
 
     def minimumSizeHint(self) -> QSize:
-        heights = self._heights()
-        least = sum(heights) + _LEAST_GAP * (len(heights) - 1)
-        return QSize(super().minimumSizeHint().width(), least)
+        rows = [self._grid.cellRect(row, 0).height() for row in range(self._count)]
+        least = self._grid.minimumSize().height()
+        spacing = max(0, self._grid.verticalSpacing())
+        least -= (spacing - _LEAST_GAP) * max(0, len(rows) - 1)
+        return QSize(0, int(least))
+
+    def sizeHint(self) -> QSize:
+        return self.minimumSizeHint()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow column words give way to icons, in a low one the rows move together."""
+        """In a narrow column fields stand below each other, in a low one the rows move together."""
         super().resizeEvent(event)
-        heights = self._heights()
-        gap = (self.height() - sum(heights)) // (len(heights) - 1)
-        gap = min(_MOST_GAP, max(_LEAST_GAP, gap))
-        if gap != self._form.verticalSpacing():
-            self._form.setVerticalSpacing(gap)
-            self.layout().setSpacing(gap)
-        scale = theme.scale()
-        narrow = self.width() < _NARROW * scale
-        tight = self.width() < _TIGHT * scale
-        if tight != self._tight:
-            # With large text labels go before fields; the tool tips still say what these are.
-            self._tight = tight
-            for name in self._first_names:
-                name.setVisible(not tight)
-            self.click_paints.setText("" if tight else tr("click paints"))
-        if narrow != self._narrow:
-            self._narrow = narrow
-            self._name_buttons()
-            self._form.setHorizontalSpacing(4 if narrow else theme.STEP)
-            for name in self._second_names:
-                name.setVisible(not narrow)  # the tool tips still say it
-            for part in self._narrow_parts:
-                part.setFixedWidth(round((48 if narrow else 64) * scale))
+        self._arrange(2 if self.width() >= self._wide() else 1)
+        spare = self.height() - self.minimumSizeHint().height()
+        gap = _LEAST_GAP + spare // max(1, self._count - 1)
+        self._grid.setVerticalSpacing(min(_MOST_GAP, max(_LEAST_GAP, gap)))
+        narrow = self.width() < _ROOMY * theme.scale()
+        self.linked.setText(tr("one size") if narrow else tr("one size for all"))
+        style = "QComboBox { padding-left: 2px; } QComboBox::drop-down { width: 14px; }"
+        for box in (self.pad, self.edge, self.stride, self.dilation, self.mode, self.symmetry):
+            box.setStyleSheet(style if narrow else "")
+        roomy = self.width() >= self._wide() + 3 * (_MOST_GAP - _NEAR) + 8
+        self._grid.setHorizontalSpacing(_MOST_GAP if roomy else _NEAR)
 
-    def _name_buttons(self) -> None:
-        """Words or icons; either way Alt with the underlined letter works."""
-        narrow = bool(self._narrow)
-        for button, text, name in (
-            (self.open_button, tr("&Open …"), "open"),
-            (self.sample_button, tr("&Sample") + " ▾", "picture"),
-        ):
-            button.setText("" if narrow else text)
-            button.setIcon(icon(name) if narrow else QIcon())
-            button.setShortcut(QKeySequence.mnemonic(text))
-
-    def retell(self) -> None:
-        """The buttons' words, and their keys, in the language in use."""
-        self._name_buttons()
+    def in_tab_order(self) -> list[QWidget]:
+        """What Tab goes through here, as the eye does."""
+        return [
+            *self._buttons, self.brush, self.step, self.symmetry, self.radius, self.click_paints,
+            self.pad, self.edge, self.stride, self.dilation, self.mode, self.linked,
+        ]  # fmt: skip
 
     def _name(self, text: str) -> QLabel:
         label = QLabel(text, self)
@@ -292,11 +307,11 @@ class InputPanel(QWidget):
     def refresh(self, bench: FilterBench) -> None:
         """Show the bench's settings."""
         settings = bench.settings
-        self._size = bench.size
+        with QSignalBlocker(self.linked):
+            self.linked.setChecked(bench.linked)
         for box, value in (
-            (self.rows, bench.size[0]),
-            (self.columns, bench.size[1]),
             (self.pad, settings.pad),
+            (self.edge, settings.edge),
             (self.stride, settings.stride),
             (self.dilation, settings.dilation),
             (self.mode, settings.mode),
@@ -319,11 +334,3 @@ class InputPanel(QWidget):
 
     def _on_brush(self, *_: Any) -> None:
         self.brush_changed.emit()
-
-    def _on_rows(self, index: int) -> None:
-        # A square kernel stays square; choosing the columns makes another shape.
-        side, (rows, columns) = int(self.rows.itemData(index)), self._size
-        self.size_chosen.emit(side, side if rows == columns else columns)
-
-    def _on_columns(self, index: int) -> None:
-        self.size_chosen.emit(self._size[0], int(self.columns.itemData(index)))

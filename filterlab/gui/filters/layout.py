@@ -1,10 +1,10 @@
-"""How the tab shares its height: the pictures first, then the grids, then the lower panel."""
+"""How the tab shares its height: pictures, editors with their tools, lower panel."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from qtpy.QtCore import QObject, QRect, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
@@ -12,86 +12,33 @@ from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.panel import BottomPanel
 from filterlab.gui.filters.stage import Stage
+from filterlab.gui.filters.tool_bar import ToolBar
+from filterlab.gui.i18n import tr
 
-__all__ = ["FiltersLayout", "UpperRows"]
+__all__ = ["GUTTER", "FiltersLayout"]
 
-#: Height of a picture's place as a share of its width: photographs lie between 2:3 and 3:4.
-_ASPECT = 0.7
+#: Around the tab and between its columns, in pixels.
+GUTTER = 2 * theme.STEP
 
-#: The least height of a picture, in pixels.
+#: The least height of a picture, in pixels at the usual text.
 _LEAST_PICTURE = 96
 
-#: The lower panel comes by itself where the pictures keep the first share of their full height,
-#: and goes where they have less than the second: a message or a mode must not make it flicker.
-_COMES, _GOES = 0.75, 0.5
+#: Of the tab's height a picture takes at most the first share; it gives way down to the second,
+#: or to the third of what it could use.
+_MOST, _LEAST, _GIVES = 0.36, 0.24, 0.75
 
-#: The lower panel's greatest height of itself, and by how much the grids grow before.
-_HIGH, _GROWN = 264, 140
+#: Grids of this height, in pixels at the usual text, are large enough: pictures grow before them.
+_GRID = 212
 
-_PICTURES, _KERNELS = 1, 3
-
-
-class UpperRows(QGridLayout):
-    """Headings, pictures, numbers and editors in four rows.
-
-    The pictures are as high as their width can use. What is left is the editors', up to a square
-    grid; where there is too little, the editors give way first and then the pictures.
-    """
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setContentsMargins(2 * theme.STEP, theme.STEP, theme.STEP, 0)
-        self.setHorizontalSpacing(2 * theme.STEP)
-        self.setVerticalSpacing(4)
-        self.setRowMinimumHeight(_PICTURES, _LEAST_PICTURE)
-        self._editors: list[FilterEditor] = []
-        self._shares = (0, 0)
-
-    def fill(self, stage: Stage, panel: InputPanel, editors: list[FilterEditor]) -> None:
-        """Put everything into its place."""
-        self._editors = editors
-        stage.lay_out(self)
-        self.addWidget(panel, _KERNELS, 0)
-        for slot, editor in enumerate(editors):
-            self.addWidget(editor, _KERNELS, 1 + slot)
-
-    def _column(self, width: int) -> int:
-        margins = self.contentsMargins()
-        side = self.itemAtPosition(_PICTURES, 4).minimumSize().width()
-        side = max(side, self.itemAtPosition(0, 4).minimumSize().width())
-        taken = margins.left() + margins.right() + 4 * self.horizontalSpacing() + side
-        return max(1, (width - taken) // 4)
-
-    def picture_height(self, width: int) -> int:
-        """How high a picture is that has all of its column, in pixels."""
-        return max(_LEAST_PICTURE, round(_ASPECT * self._column(width)))
-
-    def least(self) -> int:
-        """The height that all of it takes at least, in pixels."""
-        return int(self.minimumSize().height())
-
-    def setGeometry(self, rect: QRect) -> None:
-        """Share the height out, whenever it changes."""
-        column = self._column(rect.width())
-        both = rect.height() - self.least() + _LEAST_PICTURE + self._least_kernels()
-        editor = self._editors[0] if self._editors else None
-        most = column if editor is None else editor.height_of(column)
-        kernels = min(most, both - self.picture_height(rect.width()))
-        kernels = max(self._least_kernels(), kernels)
-        shares = (max(_LEAST_PICTURE, both - kernels), kernels)
-        if shares != self._shares:
-            self._shares = shares
-            self.setRowStretch(_PICTURES, shares[0])
-            self.setRowStretch(_KERNELS, shares[1])
-        super().setGeometry(rect)
-
-    def _least_kernels(self) -> int:
-        items = (self.itemAtPosition(_KERNELS, column) for column in range(4))
-        return max((item.minimumSize().height() for item in items if item is not None), default=0)
+#: A message must not make the lower panel flicker: it goes only where so many pixels are missing.
+_KEEPS = 24
 
 
 class FiltersLayout(QObject):
-    """Owns the splitter between the upper rows and the lower panel of a whole widget.
+    """Owns the splitter between pictures, editors and lower panel of a whole widget.
+
+    Pictures are as high as their column is wide, by their own form. Where there is too little
+    height they give way first, then the grids; then the lower panel folds.
 
     Signals
     -------
@@ -100,7 +47,14 @@ class FiltersLayout(QObject):
 
     lower_changed = Signal(bool)
 
-    def __init__(self, whole: QWidget, stage: Stage, panel: InputPanel, lower: BottomPanel) -> None:
+    def __init__(
+        self,
+        whole: QWidget,
+        stage: Stage,
+        panel: InputPanel,
+        tools: ToolBar,
+        lower: BottomPanel,
+    ) -> None:
         super().__init__(whole)
         self._whole = whole
         self.lower = lower
@@ -108,16 +62,24 @@ class FiltersLayout(QObject):
         self.wanted: bool | None = None
         self._by_hand = False
         lower.hide()
-        self._stage, self._panel = stage, panel
-        upper = QWidget(whole)
-        self.rows = UpperRows(upper)
+        self._stage, self._panel, self._tools = stage, panel, tools
+        self._editors: list[FilterEditor] = []
+        self.pictures, self.middle = QWidget(whole), QWidget(whole)
+        self._upper, self._grid = QGridLayout(self.pictures), QGridLayout(self.middle)
+        for grid in (self._upper, self._grid):
+            grid.setHorizontalSpacing(GUTTER)
+            grid.setVerticalSpacing(4)
+        self._upper.setContentsMargins(GUTTER, theme.STEP, GUTTER, 0)
+        self._grid.setContentsMargins(GUTTER, 0, GUTTER, 0)
+        self._grid.setVerticalSpacing(0)
         self.splitter = QSplitter(Qt.Vertical, whole)
-        self.splitter.addWidget(upper)
-        self.splitter.addWidget(lower)
-        self.splitter.setStretchFactor(0, 1)
-        self.splitter.setStretchFactor(1, 0)
+        for part in (self.pictures, self.middle, lower):
+            self.splitter.addWidget(part)
+        self.splitter.setHandleWidth(theme.STEP)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.splitterMoved.connect(self._on_moved)
+        for index in (1, 2):
+            self.splitter.handle(index).setToolTip(tr("Drag to share the height out"))
         layout = QVBoxLayout(whole)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSizeConstraint(QVBoxLayout.SetNoConstraint)
@@ -125,26 +87,56 @@ class FiltersLayout(QObject):
 
     def fill(self, editors: list[FilterEditor]) -> None:
         """Put the editors under their outputs."""
-        self.rows.fill(self._stage, self._panel, editors)
+        self._editors = editors
+        self._stage.lay_out(self._upper)
+        self._upper.setRowStretch(1, 1)
+        self._upper.setRowMinimumHeight(1, self._least_picture)
+        self._grid.addWidget(self._panel, 0, 0, 3, 1)
+        for slot, editor in enumerate(editors):
+            self._grid.addWidget(editor, 0, 1 + slot)
+        self._grid.addWidget(self._tools, 1, 1, 1, 3)
+        # Tools stay right under the grids, however high the left column is.
+        self._grid.setRowStretch(0, 100)
+        self._grid.setRowStretch(2, 1)
+        for column in range(4):
+            self._grid.setColumnStretch(column, 1)
+            self._grid.setColumnMinimumWidth(column, 180)
         self.set_tab_order(editors)
 
     def set_tab_order(self, editors: list[FilterEditor]) -> None:
-        """Tab goes to what is wanted most first: a picture, then preset, grid and bias of each."""
-        panel = self._panel
-        order: list[QWidget] = [panel.open_button, panel.sample_button]
+        """Tab goes as the eye does: how outputs are seen, the left column, each editor, tools."""
+        order = [*self._stage.in_tab_order(), *self._panel.in_tab_order()]
         for editor in editors:
-            order += editor.first_in_tab_order()
-        order += [
-            panel.draw_button, panel.camera_button, panel.brush, panel.step, panel.symmetry,
-            panel.radius, panel.rows, panel.columns, panel.pad, panel.stride, panel.mode,
-            panel.dilation,
-        ]  # fmt: skip
-        for editor in editors:
-            order += editor.tools.values()
-        order += [self._stage.scale_button, *self.lower.in_tab_order()]
-        order = [widget for widget in order if widget.focusPolicy() & Qt.TabFocus]
+            order += editor.in_tab_order()
+        order += [*self._tools.in_tab_order(), *self.lower.in_tab_order()]
         for first, second in pairwise(order):
             QWidget.setTabOrder(first, second)
+
+    def _column(self, width: int) -> int:
+        return max(1, (width - 5 * GUTTER) // 4)
+
+    @property
+    def _least_picture(self) -> int:
+        return round(_LEAST_PICTURE * theme.scale())
+
+    def _frame(self) -> int:
+        """What stands over and under the pictures, in pixels."""
+        return int(self._upper.minimumSize().height()) - self._least_picture
+
+    def _least_middle(self) -> int:
+        return int(self._grid.minimumSize().height())
+
+    def _most_middle(self, width: int, grid: int | None = None) -> int:
+        """Of the editors: their grids are squares as wide as the column lets them be."""
+        if not self._editors:
+            return 0
+        tall = self._editors[0].height_of(self._column(width), grid)
+        tools = int(self._tools.sizeHint().height())
+        return max(self._least_middle(), tall + tools)
+
+    def _full_picture(self, width: int, height: int) -> int:
+        wide = round(self._stage.aspect * self._column(width))
+        return max(self._least_picture, min(wide, round(_MOST * height)))
 
     # The lower panel
 
@@ -155,14 +147,16 @@ class FiltersLayout(QObject):
 
     def least_size(self) -> QSize:
         """What the tab takes at least; a lower panel that came by itself goes before that."""
-        height = self.rows.least()
+        height = self._frame() + self._least_picture + self._least_middle()
+        height += self.splitter.handleWidth()
         if self.wanted:
             height += self.splitter.handleWidth() + self.lower.minimumSizeHint().height()
-        return QSize(self.splitter.minimumSizeHint().width(), height)
+        return QSize(4 * 180 + 5 * GUTTER, height)
 
     def set_wanted(self, wanted: bool | None) -> None:
         """Show or hide the lower panel from now on; None leaves it to the room there is."""
         self.wanted = wanted
+        self._by_hand = False
         self._whole.updateGeometry()
         self.update()
 
@@ -183,21 +177,36 @@ class FiltersLayout(QObject):
     def update(self) -> None:
         """Share the tab's height out anew."""
         width, height = self._whole.width(), self._whole.height()
-        full = self.rows.picture_height(width)
-        least, handle = self.rows.least(), self.splitter.handleWidth()
-        low = self.lower.minimumSizeHint().height()
-        share = _GOES if self.shown else _COMES
-        large = max(_LEAST_PICTURE, round(share * full))
-        fits = height >= least - _LEAST_PICTURE + large + handle + low
+        handle, low = self.splitter.handleWidth(), self.lower.minimumSizeHint().height()
+        frame, middle = self._frame(), self._least_middle()
+        full = self._full_picture(width, height)
+        small = max(self._least_picture, min(full, round(max(_LEAST * height, _GIVES * full))))
+        room = height - frame - middle - 2 * handle - low
+        fits = room >= small - (_KEEPS if self.shown else 0)
         shown = fits if self.wanted is None else self.wanted
         if shown != self.shown:
             self.lower.setVisible(shown)
             self.lower_changed.emit(shown)
-        if shown and not self._by_hand:
-            spare = height - handle - (least - _LEAST_PICTURE + full)
-            # Its usual height before the grids grow, more once they are large.
-            panel = max(low, min(self.lower.sizeHint().height(), spare), min(_HIGH, spare - _GROWN))
-            self.splitter.setSizes([height - handle - panel, panel])
+        for editor in self._editors:
+            editor.setMaximumHeight(editor.height_of(self._column(width)))
+        if self._by_hand:
+            return
+        low = low if shown else 0
+        room = height - frame - (2 if shown else 1) * handle - low
+        picture = min(full, room - middle)
+        # Pictures give way until the grids are large enough; then they grow first.
+        tall = self._most_middle(width)
+        enough = min(tall, self._most_middle(width, round(_GRID * theme.scale())))
+        if room - picture < enough:
+            picture = max(min(picture, small), min(picture, room - enough))
+        picture = max(self._least_picture, picture)
+        grids = max(middle, min(tall, room - picture))
+        spare = room - picture - grids
+        if not shown:
+            grids, spare = grids + spare, 0
+        self.splitter.setSizes([frame + picture, grids, low + spare])
+        self._stage.arranged()
 
     def _on_moved(self, *_: int) -> None:
         self._by_hand = True
+        self._stage.arranged()

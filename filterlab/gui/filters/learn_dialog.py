@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,11 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab.gui import theme
-from filterlab.gui.filters.input_panel import SIDES, choice_box
+from filterlab.gui.filters.input_panel import choice_box
+from filterlab.gui.filters.size_box import SIDES
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
+from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.kernel_grid import KernelGrid
 from filterlab.gui.widgets.progress_strip import ProgressStrip
@@ -107,7 +110,11 @@ class LearnDialog(QDialog):
         self.progress.cancel_requested.connect(self.runner.cancel)
         self.use_button = self._button(tr("Use this kernel"), self._on_use)
         self.close_button = self._button(tr("Close"), self.reject)
-        self._lay_out(title)
+        self._before_name, self._after_name = title, ""
+        self._names = [ElidedLabel("", self) for _ in range(2)]
+        for label in self._names:
+            label.setProperty("role", "muted")
+        self._lay_out()
         self._show_pictures()
 
     def _button(self, text: str, slot: Any) -> QPushButton:
@@ -123,7 +130,7 @@ class LearnDialog(QDialog):
         label.setStyleSheet(f"background: {theme.current().well};")
         return label
 
-    def _lay_out(self, title: str) -> None:
+    def _lay_out(self) -> None:
         grid = QGridLayout()
         grid.setHorizontalSpacing(2 * theme.STEP)
         for column, (name, button) in enumerate(
@@ -138,10 +145,9 @@ class LearnDialog(QDialog):
             if column:
                 row.addWidget(self.output_box, 1)
             else:
-                name_label = QLabel(title, self)
-                name_label.setProperty("role", "muted")
-                row.addWidget(name_label, 1)
+                row.addWidget(self._names[0], 1)
             grid.addLayout(row, 2, column)
+        grid.addWidget(self._names[1], 3, 1)
         right = QVBoxLayout()
         size = QHBoxLayout()
         size.addWidget(QLabel(tr("size"), self))
@@ -172,6 +178,8 @@ class LearnDialog(QDialog):
         self.resize(760, 560)
 
     def _show_pictures(self) -> None:
+        for label, name in zip(self._names, (self._before_name, self._after_name)):
+            label.setText(name)
         for label, pixels in zip(self._pictures, (self.before, self.after)):
             if pixels is None:
                 label.setText(tr("no picture yet"))
@@ -213,7 +221,7 @@ class LearnDialog(QDialog):
 
         def job() -> Any:
             yield Progress("Reading the picture", 0, 1)
-            return before, read_picture(path)
+            return before, read_picture(path), Path(path).name
 
         self.progress.begin(tr("Reading the picture"))
         self.runner.start(job())
@@ -222,6 +230,8 @@ class LearnDialog(QDialog):
         chosen = int(self.output_box.itemData(index))
         if chosen >= 0:
             self.after = self._outputs[chosen][1]
+            self._after_name = self._outputs[chosen][0]
+            self._forget()
             self._show_pictures()
 
     # Learning
@@ -234,6 +244,7 @@ class LearnDialog(QDialog):
         if self.grey_box.isChecked():
             before, after = grey_of(before), grey_of(after)
         size = int(self.rows.currentData()), int(self.columns.currentData())
+        self._forget()
         self.learn_button.setEnabled(False)
         self.progress.begin(tr("Learning the kernel"))
         self.runner.start(learn_kernel_job(before, after, size, self.bias_box.isChecked()))
@@ -250,11 +261,14 @@ class LearnDialog(QDialog):
             self.grid.show()
             self.result.setText(self.account(result))
         else:
-            before, pixels = result
+            before, pixels, name = result
+            self._forget()
             if before:
-                self.before = pixels
+                self.before, self._before_name = pixels, name
             else:
-                self.after = pixels
+                self.after, self._after_name = pixels, name
+                # The list names an output only while one is what is used.
+                self.output_box.setCurrentIndex(0)
 
     @staticmethod
     def account(found: Learned) -> str:
@@ -279,7 +293,14 @@ class LearnDialog(QDialog):
         return "\n\n".join(lines)
 
     def _on_failed(self, sentence: str) -> None:
+        self._forget()
         self.result.setText(sentence)
+
+    def _forget(self) -> None:
+        """What was learned was learned of other pictures."""
+        self.learned = None
+        self.grid.hide()
+        self.use_button.setEnabled(False)
 
     def _on_finished(self) -> None:
         self.progress.end()

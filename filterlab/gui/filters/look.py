@@ -14,21 +14,34 @@ from filterlab.surgery.convolve import Outputs, Settings, Snapshot
 __all__ = [
     "COLOURS",
     "SCALES",
+    "VIEWS",
     "Frame",
     "Look",
     "Shown",
     "full_frame_job",
     "histogram",
     "make_frame",
+    "nature",
     "place",
     "render",
+    "round_limit",
+    "signed_limit",
 ]
 
-#: One signed scale for all outputs; one for each; or as photo editors do, cut off at 0 and 255.
-SCALES = ("shared", "own", "clip")
+#: Each output its own scale, or all signed ones the widest of theirs.
+SCALES = ("own", "common")
+#: How one output is seen: by its kernel's nature, as a picture, or about zero.
+VIEWS = ("", "natural", "signed")
 COLOURS = ("diverging", "grey", "viridis")
 BINS = 64
 _MOST_SLOPE = 1e37
+
+#: A signed scale ends near the value that this share of the pixels does not exceed.
+_SHARE = 0.995
+#: It is found among about so many of them.
+_SAMPLE = 1 << 15
+#: What a scale may end at, times a power of ten.
+_ROUND = np.array([1, 1.5, 2, 3, 5, 10])
 
 
 @dataclass(frozen=True)
@@ -38,20 +51,19 @@ class Look:
     Attributes
     ----------
     scale : one of SCALES
+    views : three of VIEWS
+        ``natural`` is as photo editors show a picture: 0 to white, cut off. ``signed``: about
+        zero, in ``colours``.
     relu, absolute : bool
         Show max(0, v), or abs(v).
     colours : one of COLOURS
     """
 
-    scale: str = "shared"
+    scale: str = "own"
+    views: tuple[str, ...] = ("", "", "")
     relu: bool = False
     absolute: bool = False
     colours: str = "diverging"
-
-    @property
-    def table(self) -> str:
-        """The colour table in use: photo editors clip grey values, whatever is chosen."""
-        return "grey" if self.scale == "clip" else self.colours
 
     def values(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         """The numbers shown instead of the net's."""
@@ -87,12 +99,18 @@ class Shown:
         The values of index 0 and 255.
     clipped : float
         Share of pixels beyond these, 0 to 1.
+    view : str
+        ``natural`` or ``signed``.
+    table : str
+        Name of the colour table.
     """
 
     pixels: NDArray[np.uint8]
     low: float
     high: float
     clipped: float
+    view: str = "signed"
+    table: str = "diverging"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +133,10 @@ def make_frame(snapshot: Snapshot, look: Look, outputs: Outputs | None = None) -
     """
     if outputs is None:
         outputs = convolve.preview(snapshot)
-    return Frame(snapshot, outputs, look, render(outputs, look, snapshot.settings.scale))
+    views = tuple(
+        chosen or nature(weights) for chosen, weights in zip(look.views, snapshot.kernels)
+    )
+    return Frame(snapshot, outputs, look, render(outputs, look, views, snapshot.settings.scale))
 
 
 def full_frame_job(snapshot: Snapshot, look: Look) -> Job[Frame]:
@@ -125,44 +146,73 @@ def full_frame_job(snapshot: Snapshot, look: Look) -> Job[Frame]:
     return make_frame(snapshot, look, outputs)
 
 
-def render(outputs: Outputs, look: Look, white: float = 1.0) -> tuple[Shown, ...]:
+def nature(weights: NDArray[np.float32]) -> str:
+    """How a filter's output is seen best: ``natural`` if a flat picture stays what it is."""
+    return "natural" if abs(float(weights.sum(dtype=np.float64)) - 1) < 0.02 else "signed"
+
+
+def round_limit(value: float) -> float:
+    """The round number nearest to a positive one, by their ratio."""
+    power = 10.0 ** np.floor(np.log10(value))
+    if not power:  # below the least power of ten there is
+        return value
+    steps = _ROUND * power
+    return float(f"{steps[np.argmin(np.abs(np.log(steps / value)))]:.3g}")
+
+
+def signed_limit(values: NDArray[np.float32], low: float, high: float) -> float:
+    """Where the signed scale of an output with these extremes ends: a round number."""
+    most = max(abs(low), abs(high))
+    if not np.isfinite(most) or not most:
+        return 1.0
+    sample = np.abs(values.reshape(-1)[:: max(1, values.size // _SAMPLE)])
+    at = int(np.ceil(_SHARE * (sample.size - 1)))
+    usual = float(np.partition(sample, at)[at])
+    # Of an output that is zero but for a few pixels, these are what there is to see.
+    return round_limit(usual if np.isfinite(usual) and usual > most / 1000 else most)
+
+
+def render(
+    outputs: Outputs, look: Look, views: tuple[str, ...], white: float = 1.0
+) -> tuple[Shown, ...]:
     """Colour the outputs; ``white`` is what the picture's 1.0 was fed as."""
     spans = [look.span(s.minimum, s.maximum) for s in outputs.stats]
-    finite = [span for span in spans if np.isfinite(span).all()] or [(0.0, 1.0)]
-    together = min(low for low, _ in finite), max(high for _, high in finite)
+    signed = {}
+    for slot, (data, span) in enumerate(zip(outputs.data, spans)):
+        if views[slot] == "signed":
+            low, high = span if np.isfinite(span).all() else (0.0, 1.0)
+            if look.colours == "diverging":
+                high = signed_limit(look.values(data), low, high)
+                low = -high
+            signed[slot] = low, high
+    if look.scale == "common" and signed:
+        together = min(low for low, _ in signed.values()), max(high for _, high in signed.values())
+        signed = dict.fromkeys(signed, together)
     shown = []
-    for data, span, stats in zip(outputs.data, spans, outputs.stats):
-        if look.scale == "clip":
-            levels = 0.0, white
-        else:
-            low, high = together if look.scale == "shared" or not np.isfinite(span).all() else span
-            # Colours of a picture keep their own range where nothing else has to share it.
-            if look.colours == "diverging" and not (data.ndim == 3 and look.scale == "own"):
-                most = max(abs(low), abs(high)) or 1.0
-                low, high = -most, most
-            levels = low, high if high > low else low + 1.0
+    for slot, (data, stats) in enumerate(zip(outputs.data, outputs.stats)):
+        low, high = signed.get(slot, (0.0, white))
+        high = high if high > low else low + 1.0
         values = look.values(data)
         if stats.not_finite:
-            values = np.nan_to_num(values, nan=levels[0], posinf=levels[1], neginf=levels[0])
-            values = np.clip(values, *levels)
-        shown.append(_shown(values, *levels, look.scale == "clip"))
+            values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+        table = "grey" if slot not in signed or data.ndim == 3 else look.colours
+        shown.append(_shown(values, low, high, views[slot], table))
     return tuple(shown)
 
 
-def _shown(values: NDArray[np.float32], low: float, high: float, clip: bool) -> Shown:
+def _shown(values: NDArray[np.float32], low: float, high: float, view: str, table: str) -> Shown:
     slope = 255.0 / (high - low)
     if slope < _MOST_SLOPE:
-        with np.errstate(over="ignore"):  # far beyond what "clip" shows
+        with np.errstate(over="ignore"):  # far beyond the ends
             scaled = np.multiply(values, np.float32(slope))
         scaled += np.float32(0.5 - low * slope)
     else:  # numbers so small that float32 cannot hold their scale
         scaled = ((values.astype(np.float64) - low) * slope + 0.5).astype(np.float32)
-    clipped = 0.0
-    if clip:
-        outside = np.count_nonzero(scaled < 0.499) + np.count_nonzero(scaled > 255.501)
-        clipped = outside / scaled.size
+    outside = np.count_nonzero(scaled < 0.499) + np.count_nonzero(scaled > 255.501)
+    if outside:
         np.clip(scaled, 0.0, 255.0, out=scaled)
-    return Shown(np.ascontiguousarray(scaled).astype(np.uint8), low, high, clipped)
+    pixels = np.ascontiguousarray(scaled).astype(np.uint8)
+    return Shown(pixels, low, high, outside / scaled.size, view, table)
 
 
 def histogram(shown: Shown) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -48,7 +48,6 @@ def save_outputs_job(snapshot: Snapshot, look: Look, path: Path) -> Job[list[Pat
         )
     outputs = yield from convolve.compute_job(snapshot)
     frame = make_frame(snapshot, look, outputs)
-    table = lut(look.table)
     written = []
     targets = output_targets(path)
     for slot, (data, shown, target) in enumerate(zip(outputs.data, frame.shown, targets)):
@@ -56,7 +55,8 @@ def save_outputs_job(snapshot: Snapshot, look: Look, path: Path) -> Job[list[Pat
         if suffix in _RAW:
             write_picture(target, np.ascontiguousarray(data))
         else:
-            write_picture(target, table[shown.pixels] if shown.pixels.ndim == 2 else shown.pixels)
+            colours = lut(shown.table)[shown.pixels] if shown.pixels.ndim == 2 else shown.pixels
+            write_picture(target, colours)
         written.append(target)
     return written
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QButtonGroup,
+    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QSlider,
     QStackedWidget,
@@ -24,18 +25,22 @@ from filterlab.gui.filters.walk import SPEEDS
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.code_panel import CodePanel
+from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.gui.widgets.histogram import short_number
+from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.product_view import ProductView
+from filterlab.gui.widgets.segments import Segments
+from filterlab.gui.widgets.wrapped import Wrapped
 from filterlab.surgery.kernels.analysis import PixelExplanation
 from filterlab.workbench.filter_bench import FilterBench, Report
 
-__all__ = ["PAGES", "BottomPanel"]
+__all__ = ["PAGES", "BottomPanel", "size_sentence", "window_sentences"]
 
 PAGES = ("cursor", "numbers", "kernels")
 
 
 class BottomPanel(QWidget):
-    """Three pages on the left, the pycaffe lines on the right.
+    """Pages over the first three columns, the pycaffe lines in the fourth.
 
     Signals
     -------
@@ -57,33 +62,22 @@ class BottomPanel(QWidget):
         self.slot = 0
         self.channel = 0
         self.product = ProductView(self)
-        self.product.setMinimumHeight(104)
-        self.where = QLabel(self)
-        self.sentence = QLabel(self)
-        self.sentence.setProperty("role", "muted")
-        for label in (self.where, self.sentence):
-            # A fixed room for the text: it may change without moving anything.
-            label.setWordWrap(True)
-            label.setAlignment(Qt.AlignLeft | Qt.AlignTop)
-            label.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Ignored)
-            label.setMinimumWidth(200)
+        self.product.setMinimumHeight(round(104 * theme.scale()))
+        self.where = ElidedLabel("", self)
+        self.sentence = Wrapped(self)
+        self.where.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
+        self.where.setProperty("role", "heading")
         self.code = CodePanel(self)
         self.numbers = HistogramPage(self)
         self.kernels = KernelPage(self)
-        cursor = QWidget(self)
-        words = QVBoxLayout()
-        words.setContentsMargins(0, 4, 0, 0)
-        words.setSpacing(2)
-        words.addWidget(self.where, 2)
-        words.addWidget(self.sentence, 3)
-        side = QHBoxLayout(cursor)
-        side.setContentsMargins(0, 0, 0, 0)
-        side.setSpacing(theme.STEP)
-        side.addLayout(words, 1)
-        side.addWidget(self.product, 2)
+        self.sum_line = Line(self, "muted")
+        self.result = Line(self, "text", align=Qt.AlignRight)
+        self.result.setFont(theme.font(22, bold=True))
         self.pages = QStackedWidget(self)
-        for page in (cursor, self.numbers, self.kernels):
+        for page in (self.product, self.numbers, self.kernels):
             self.pages.addWidget(page)
+        for page in (self.numbers, self.kernels):  # the least height is the products'
+            page.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Ignored)
         self._latest: tuple[Frame, Sequence[Report]] | None = None
         # Histograms and spectra follow when the hand rests, so that they cost a drag nothing.
         self._later = QTimer(self)
@@ -109,20 +103,13 @@ class BottomPanel(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        self._page_buttons = QButtonGroup(self)
-        top = QHBoxLayout()
-        top.setContentsMargins(0, 0, 0, 0)
-        top.setSpacing(4)
-        for index, text in enumerate((tr("At the &cursor"), tr("Histo&grams"), tr("&Kernels"))):
-            button = QToolButton(self)
-            button.setText(text)
-            button.setCheckable(True)
-            button.setProperty("flat", True)
-            self._page_buttons.addButton(button, index)
-            top.addWidget(button)
-        self._page_buttons.button(0).setChecked(True)
-        self._page_buttons.idClicked.connect(self._on_page)
-        top.addStretch(1)
+        names = ((tr("At the &cursor"), "cursor"), (tr("Histo&grams"), "numbers"),
+                 (tr("&Kernels"), "kernels"))  # fmt: skip
+        self.switch = Segments(names, self, tr("Lower panel"))
+        for button in self.switch.buttons():
+            # In a narrow column the words come closer before they are cut.
+            button.setStyleSheet("padding-left: 2px; padding-right: 2px;")
+        self.switch.chosen.connect(self.show_page)
         self._channel_box = QWidget(self)
         box = QHBoxLayout(self._channel_box)
         box.setContentsMargins(0, 0, 0, 0)
@@ -134,16 +121,12 @@ class BottomPanel(QWidget):
             button.setCheckable(True)
             button.setProperty("flat", True)
             button.setToolTip(tr("Colour channel to explain"))
+            button.setStyleSheet("padding: 1px 4px;")
             self._channel_buttons.addButton(button, index)
             box.addWidget(button)
         self._channel_buttons.button(0).setChecked(True)
         self._channel_buttons.idClicked.connect(self._on_channel)
         self._channel_box.hide()
-        top.addWidget(self._channel_box)
-        self.walk_box = QWidget(self)
-        walk = QHBoxLayout(self.walk_box)
-        walk.setContentsMargins(0, 0, 0, 0)
-        walk.setSpacing(2)
         self.back_button = self._button("previous", tr("One pixel back"))
         self.play_button = self._button(
             "play", tr("Walk the window over the picture and build the output"), True
@@ -152,43 +135,65 @@ class BottomPanel(QWidget):
         self.speed = QSlider(Qt.Horizontal, self)
         self.speed.setRange(0, len(SPEEDS) - 1)
         self.speed.setValue(SPEEDS.index(300))
-        self.speed.setFixedWidth(72)
+        self.speed.setMinimumWidth(36)
+        self.speed.setMaximumWidth(64)
         self.speed.setAccessibleName(tr("Speed of the walk"))
         self._show_speed(300)
-        for part in (self.back_button, self.play_button, self.next_button, self.speed):
-            walk.addWidget(part)
         self.pin_button = self._button(
             "pin", tr("Keep looking at this pixel (or click on a picture)"), True
         )
-        self.pin_button.setProperty("flat", False)
         self.play_button.setProperty("flat", False)
-        walk.addSpacing(4)
-        walk.addWidget(self.pin_button)
-        top.addWidget(self.walk_box)
+        walk = QHBoxLayout()
+        walk.setSpacing(2)
+        for part in (self.back_button, self.play_button, self.next_button, self.speed,
+                     self.pin_button):  # fmt: skip
+            walk.addWidget(part)
+        walk.addWidget(self.result, 1)
         self.pin_button.toggled.connect(self.pin_toggled)
         self.play_button.toggled.connect(self._on_play)
         self.back_button.clicked.connect(self._on_back)
         self.next_button.clicked.connect(self._on_next)
         self.speed.valueChanged.connect(self._on_speed)
-        left = QVBoxLayout()
-        left.setContentsMargins(0, 0, 0, 0)
-        left.setSpacing(4)
-        left.addLayout(top)
-        left.addWidget(self.pages, 1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(2 * theme.STEP, 4, 2 * theme.STEP, theme.STEP)
-        layout.setSpacing(3 * theme.STEP)
-        layout.addLayout(left, 2)
-        layout.addWidget(self.code, 1)
-        self.code.setMinimumWidth(240)
+        self.words = QWidget(self)
+        head = QHBoxLayout()
+        head.addWidget(self.where, 1)
+        head.addWidget(self._channel_box)
+        words = QVBoxLayout(self.words)
+        words.setContentsMargins(0, 0, 0, 0)
+        words.setSpacing(2)
+        words.addLayout(head)
+        words.addWidget(self.sentence, 1)
+        words.addWidget(self.sum_line)
+        words.addLayout(walk)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(2 * theme.STEP, 0, 2 * theme.STEP, 4)
+        grid.setHorizontalSpacing(2 * theme.STEP)
+        grid.setVerticalSpacing(4)
+        grid.addWidget(self.switch, 0, 0)
+        grid.addWidget(self.words, 1, 0)
+        grid.addWidget(self.pages, 0, 1, 2, 2)
+        grid.addWidget(self.code, 0, 3, 2, 1)
+        grid.setRowStretch(1, 1)
+        for column in range(4):
+            grid.setColumnStretch(column, 1)
+            grid.setColumnMinimumWidth(column, 180)
+        self.code.setMinimumWidth(0)
+        for part in (self.switch, self.pages, self.code):
+            part.setSizePolicy(QSizePolicy.Ignored, part.sizePolicy().verticalPolicy())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < 1180 * theme.scale()
+        self.result.setFont(theme.font(15 if narrow else 22, bold=True))
+        self.speed.setMaximumWidth(36 if narrow else 64)
 
     def sizeHint(self) -> QSize:
-        return QSize(800, 196)
+        return QSize(800, round(168 * theme.scale()))
 
     def in_tab_order(self) -> list[QWidget]:
         """What Tab goes through here: the pages, the walk, the code."""
         return [
-            *self._page_buttons.buttons(), *self._channel_buttons.buttons(), self.back_button,
+            *self.switch.buttons(), *self._channel_buttons.buttons(), self.back_button,
             self.play_button, self.next_button, self.speed, self.pin_button,
             *self.code.in_tab_order(),
         ]  # fmt: skip
@@ -207,15 +212,12 @@ class BottomPanel(QWidget):
 
     def show_page(self, name: str) -> None:
         """Show one of PAGES."""
+        self.switch.choose(name)
         index = PAGES.index(name)
-        self._page_buttons.button(index).setChecked(True)
-        self._on_page(index)
-
-    def _on_page(self, index: int) -> None:
         self.pages.setCurrentIndex(index)
-        self.walk_box.setVisible(index == 0)
+        self.words.setVisible(index == 0)
         self.refresh_page()
-        self.page_changed.emit(PAGES[index])
+        self.page_changed.emit(name)
 
     def refresh_page(self) -> None:
         """Show the newest numbers on the page in front."""
@@ -268,33 +270,38 @@ class BottomPanel(QWidget):
             (explained.columns < 0) | (explained.columns >= size[1])
         )
         part = float(explained.products[at].sum(dtype=float))
+        # The cells as they stand in the grid; what they are divided by comes after the sum.
+        divisor = 1.0 if self.bench is None else self.bench.divisor(self.slot)
+        cells = explained.kernel[at] if divisor == 1 else explained.kernel[at] * divisor
         self.product.set_product(
-            explained.patch[at], explained.kernel[at], explained.bias, explained.result, outside,
-            explained.total - part if several else None,
+            explained.patch[at], cells, explained.bias, explained.result, outside,
+            (explained.total - part) * divisor if several else None,
         )  # fmt: skip
         row, column = explained.output
-        x0, y0, x1, y1 = explained.box
         self.where.setText(
-            tr("Filter {n} at ({x}, {y}) sees the input from ({x0}, {y0}) to ({x1}, {y1}).").format(
-                n=self.slot, x=column, y=row, x0=x0, y0=y0, x1=x1 - 1, y1=y1 - 1
+            tr("Filter {n} at row {row}, column {column}").format(
+                n=self.slot, row=row, column=column
             )
         )
-        self.sentence.setText(
-            tr("Caffe computes the correlation: the kernel is not flipped. Flipped, as in the "
-               "textbooks' convolution, this pixel would be {value}.").format(
-                value=short_number(float(f"{explained.flipped_result:.4g}"))
-            )
+        stride = 1 if self.bench is None else self.bench.settings.stride
+        self.sentence.set_sentences(window_sentences(explained, size, stride))
+        self.sum_line.set_text(
+            tr("sum ÷ divisor + bias: {sum} ÷ {divisor} + {bias}").format(
+                sum=_four(explained.total * divisor), divisor=short_number(divisor),
+                bias=short_number(explained.bias),
+            ),
+            shorter=(f"{_four(explained.total * divisor)} ÷ {short_number(divisor)} + "
+                     f"{short_number(explained.bias)}",),
         )  # fmt: skip
-        for label in (self.where, self.sentence):  # a narrow panel may cut them
-            label.setToolTip(label.text())
+        self.result.set_text(f"= {_four(explained.result)}", shorter=(_four(explained.result),))
 
     def show_nothing(self, bench: FilterBench | None = None) -> None:
         """Nothing is pointed at."""
         self.product.clear()
-        self.where.setText(size_sentence(bench) if bench is not None else "")
-        self.sentence.setText("")
-        for label in (self.where, self.sentence):
-            label.setToolTip(label.text())
+        self.where.setText("")
+        self.sentence.set_sentences([size_sentence(bench)] if bench is not None else [])
+        self.sum_line.set_text("")
+        self.result.set_text("")
 
     def set_code(self, code: str) -> None:
         """The pycaffe lines of the last action."""
@@ -323,6 +330,43 @@ class BottomPanel(QWidget):
 
     def _show_speed(self, pixels: int) -> None:
         self.speed.setToolTip(tr("{n} pixels a second").format(n=pixels))
+
+
+def _four(value: float) -> str:
+    """Four places, as the net's sums have them; a leading zero, a true minus sign."""
+    return short_number(value if abs(value) >= 1 else round(value, 4) + 0.0)
+
+
+def window_sentences(
+    explained: PixelExplanation, size: tuple[int, int], stride: int = 1
+) -> list[str]:
+    """What the window behind a pixel does, a sentence each; ``size`` is the picture's (H, W)."""
+    x0, y0, x1, y1 = explained.box
+    numbers = {"r0": y0, "r1": y1 - 1, "c0": x0, "c1": x1 - 1}
+    rows, columns = explained.rows, explained.columns
+    outside = ((rows < 0) | (rows >= size[0]))[:, None] | ((columns < 0) | (columns >= size[1]))
+    sentences = [
+        tr("Sees rows {r0} to {r1}, columns {c0} to {c1}.").format(**numbers).replace(
+            "-", "\N{MINUS SIGN}"
+        )
+    ]  # fmt: skip
+    if outside.any():
+        sentences.append(tr("{n} cells are padding.").format(n=int(outside.sum())))
+    dilation = int(rows[1] - rows[0]) if len(rows) > 1 else (
+        int(columns[1] - columns[0]) if len(columns) > 1 else 1
+    )  # fmt: skip
+    if dilation > 1:
+        sentences.append(
+            tr("Dilation {d}: its cells look at every {d}th pixel.").format(d=dilation)
+        )
+    if stride > 1:
+        sentences.append(tr("Stride {s}: the next window stands {s} pixels on.").format(s=stride))
+    sentences.append(
+        tr("Caffe does not flip the kernel; flipped, as in textbooks, this were {value}.").format(
+            value=short_number(float(f"{explained.flipped_result:.4g}"))
+        )
+    )
+    return sentences
 
 
 def size_sentence(bench: FilterBench) -> str:

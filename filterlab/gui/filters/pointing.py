@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from qtpy.QtCore import QObject
 
 from filterlab.gui.filters.desk import Desk
@@ -13,6 +14,9 @@ from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.walk import Walk
 
 __all__ = ["Pointer"]
+
+#: Up to so many pixels a second the walking window is seen to move from one to the next.
+_GLIDING = 5
 
 
 class Pointer(QObject):
@@ -51,16 +55,21 @@ class Pointer(QObject):
         bottom.step_requested.connect(self._on_step)
         bottom.speed_changed.connect(self._on_speed)
         bottom.channel_chosen.connect(self._on_channel)
+        desk.activated.connect(self._on_activated)
 
     # Pointing
+
+    def _on_activated(self, slot: int) -> None:
+        """Of a pixel that stays, the filter in front is explained."""
+        if self.pinned is not None and not self.walk.active:
+            self._bottom.set_slot(slot)
+            self.explain()
 
     def _on_hovered(self, view: int, x: float, y: float) -> None:
         if self.walk.active:
             return
-        if view:
-            self._stage.set_tracker(view - 1)
-            if self.pinned is None:
-                self._bottom.set_slot(view - 1)
+        if view and self.pinned is None:
+            self._bottom.set_slot(view - 1)
         if self.pinned is None:
             self.pointed = self._stage.output_pixel(x, y)
             self.explain()
@@ -80,13 +89,13 @@ class Pointer(QObject):
                 self._bottom.set_slot(view - 1)
             self.pin(None if pixel == self.pinned else pixel)
 
-    def pin(self, pixel: tuple[int, int] | None) -> None:
+    def pin(self, pixel: tuple[int, int] | None, glide: bool = False) -> None:
         """Keep looking at an output pixel (row, column); None follows the cursor again."""
         self.pinned = pixel
         if pixel is not None:
             self.pointed = pixel
         self._bottom.set_pinned(pixel is not None)
-        self.explain()
+        self.explain(glide)
 
     def _on_pin(self, on: bool) -> None:
         if on and self.pointed is None:
@@ -100,13 +109,13 @@ class Pointer(QObject):
         self._set_channel(channel)
         self.explain()
 
-    def explain(self) -> None:
-        """Show how the pixel looked at is computed."""
+    def explain(self, glide: bool = False) -> None:
+        """Show how the pixel looked at is computed; ``glide``: the window moves there."""
         pixel, stage, bottom = self.pointed, self._stage, self._bottom
         bench, frame = self._desk.bench, stage.frame
         if pixel is None or frame is None:
             stage.set_window(None)
-            stage.bar.set_marker(None)
+            stage.set_markers(None)
             bottom.show_nothing(bench)
             for editor in self._editors:
                 editor.grid.set_mark(None)
@@ -121,8 +130,13 @@ class Pointer(QObject):
         bottom.set_pinned(self.pinned is not None)
         picture = bench.picture
         explained = bench.explain(bottom.slot, *pixel, channel=bottom.channel)
-        stage.set_window(explained.box, pixel, self.pinned is not None or self.walk.active)
-        stage.bar.set_marker(float(frame.look.values_of(explained.result)))
+        held = self.pinned is not None or self.walk.active
+        stage.set_window(explained.box, pixel, held, glide)
+        step = frame.outputs.step
+        seen = [float(np.mean(data[pixel[0] // step, pixel[1] // step]))
+                for data in frame.outputs.data]  # fmt: skip
+        seen[bottom.slot] = explained.result
+        stage.set_markers([frame.look.values_of(value) for value in seen])
         bottom.show_pixel(explained, (picture.height, picture.width))
 
     # The walk
@@ -167,7 +181,7 @@ class Pointer(QObject):
         if self.pinned is not None:
             place = min(rows * cols - 1, max(0, row // step * cols + column // step + by))
             row, column = place // cols * step, place % cols * step
-        self.pin((row, column))
+        self.pin((row, column), glide=True)
 
     def _on_speed(self, pixels: int) -> None:
         self.walk.speed = pixels
@@ -179,7 +193,7 @@ class Pointer(QObject):
         last = min(rows * cols - 1, max(0, done - 1))
         self.pointed = last // cols * step, last % cols * step
         self._stage.set_reveal(done, faint=not self.walk.playing)
-        self.explain()
+        self.explain(glide=not self.walk.playing or self.walk.speed <= _GLIDING)
 
     def _on_walk_ended(self) -> None:
         self._stage.set_reveal(None)

@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -16,12 +17,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.preset_popup import PresetPopup
 from filterlab.gui.filters.thumbs import kernel_icon
 from filterlab.gui.i18n import tr
-from filterlab.gui.widgets.line import Line
+from filterlab.gui.icons import icon
+from filterlab.gui.widgets.popover import Popover
+from filterlab.gui.widgets.wrapped import Wrapped
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS, Parameter
 from filterlab.workbench.filter_bench import FilterBench
@@ -72,7 +76,6 @@ class _Knob(QWidget):
             layout.addWidget(self.field)
             self.field.setMinimumWidth(80)
         else:
-            self.field.setButtonSymbols(NumberField.NoButtons)
             layout.addWidget(self.field, 1)
         self._low, self._high = low, high
         self.show_value(parameter.default)
@@ -141,30 +144,39 @@ class PresetBar(QWidget):
         self.button = QToolButton(self)
         self.button.setToolButtonStyle(Qt.ToolButtonTextBesideIcon)
         self.button.setIconSize(QSize(20, 20))
-        self.button.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
-        self.button.setStyleSheet("QToolButton { text-align: left; }")
+        self.button.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
+        self.button.setStyleSheet("QToolButton { text-align: left; padding: 4px 6px; }")
         self.button.setToolTip(tr("Choose a preset"))
+        self._name = ""
         # Whatever script the name is in, the three grids stay on one line.
-        self.button.setFixedHeight(max(34, self.button.sizeHint().height()))
+        self.button.setFixedHeight(max(32, self.button.sizeHint().height()))
         self.button.clicked.connect(self.open_popup)
         # The icon follows when the hand rests.
         self._icon_later = QTimer(self)
         self._icon_later.setSingleShot(True)
         self._icon_later.setInterval(60)
         self._icon_later.timeout.connect(self._show_icon)
-        self._row = QHBoxLayout()
+        self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(6)
-        self.note = Line(self, "muted")
-        self._row.addWidget(self.note, 1)
-        holder = QWidget(self)
-        holder.setLayout(self._row)
-        holder.setFixedHeight(max(28, self.fontMetrics().height() + 12))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self.button)
-        layout.addWidget(holder)
+        self._row.setSpacing(theme.STEP)
+        self._row.addWidget(self.button, 3)
+        self.note = Wrapped(self, Qt.AlignVCenter)
+        self._row.addWidget(self.note, 2)
+        self.more = QToolButton(self)
+        self.more.setIcon(icon("settings"))
+        self.more.setFocusPolicy(Qt.TabFocus)
+        self.more.setToolTip(tr("All parameters of the preset"))
+        self.more.setAccessibleName(tr("All parameters of the preset"))
+        self.more.setStyleSheet("QToolButton { padding: 4px 2px; }")
+        self.more.clicked.connect(self.open_parameters)
+        self.more.hide()
+        self._row.addWidget(self.more)
+        self._panel: Popover | None = None
+        #: The parameters with sliders, in the panel that the button at the right opens.
+        self.sliders: dict[str, _Knob] = {}
+        field = NumberField(0, 1, 1, 0)
+        self.setFixedHeight(max(self.button.minimumHeight(), field.sizeHint().height()))
+        field.deleteLater()
         self.refresh()
         self._show_icon()
 
@@ -175,27 +187,48 @@ class PresetBar(QWidget):
         if choice is None:
             self._set_button(tr("Own kernel"))
             self._show_knobs("")
-            self.note.set_text(self._own_note())
-            self.note.setToolTip("")
+            self.note.set_sentences([self._own_note()])
             return
         preset = PRESETS[choice.key]
         self._set_button(tr(preset.title))
         self._show_knobs(choice.key)
         values = choice.values
-        for name, knob in self.knobs.items():
+        for name, knob in [*self.knobs.items(), *self.sliders.items()]:
             knob.show_value(values.get(name, knob.parameter.default))
         if not self.knobs:
             text = tr(preset.doc)
-            self.note.set_text(re.split(r": |; |：|；|。", text)[0])
+            self.note.set_sentences([re.split(r": |; |：|；|。", text)[0]])
             self.note.setToolTip(text)
 
     def _show_icon(self) -> None:
         self.button.setIcon(kernel_icon(self.bench.filter(self.slot)))
 
+    @property
+    def name(self) -> str:
+        """The preset's name, uncut."""
+        return self._name
+
     def _set_button(self, text: str) -> None:
+        self._name = text
+        self.button.setAccessibleName(
+            tr("Preset of filter {n}: {name}").format(n=self.slot, name=text)
+        )
+        self._fit_button()
+
+    def _fit_button(self) -> None:
+        """The preset's name with a ▾, cut where there is no room; the tool tip has all of it."""
+        room = self.button.width() - 20 - 34
+        text = self.button.fontMetrics().elidedText(self._name, Qt.ElideRight, max(24, room))
         # A text set anew makes the whole window lay itself out, which a live edit has no time for.
-        if text != self.button.text():
-            self.button.setText(text)
+        if f"{text} ▾" != self.button.text():
+            self.button.setText(f"{text} ▾")
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, self.minimumHeight())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_button()
 
     def _own_note(self) -> str:
         rows, cols = self.bench.size_of(self.slot)
@@ -205,29 +238,49 @@ class PresetBar(QWidget):
         if key == self._shown_key:
             return
         self._shown_key = key
-        for knob in self.knobs.values():
+        for knob in [*self.knobs.values(), *self.sliders.values()]:
             self._row.removeWidget(knob)
             knob.hide()
             knob.deleteLater()
+        if self._panel is not None:
+            self._panel.hide()
+            self._panel.deleteLater()
+        self._panel, self.knobs, self.sliders = None, {}, {}
         parameters = PRESETS[key].parameters if key else ()
-        roomy = len(parameters) <= 1
-        self.knobs = {}
+        if parameters:
+            self._panel = Popover(self)
+            rows = QVBoxLayout(self._panel)
         for parameter in parameters:
-            knob = _Knob(parameter, roomy, self)
-            knob.changed.connect(self._on_knob)
-            self._row.addWidget(knob, 1)
-            knob.show()
-            self.knobs[parameter.name] = knob
+            if not self.knobs:
+                knob = _Knob(parameter, False, self)
+                self._row.insertWidget(2, knob, 2)
+                knob.show()
+                self.knobs[parameter.name] = knob
+                knob.changed.connect(self._on_knob)
+            if self._panel is not None:
+                slider = _Knob(parameter, True, self._panel)
+                slider.setMinimumWidth(round(260 * theme.scale()))
+                slider.changed.connect(self._on_knob)
+                rows.addWidget(slider)
+                self.sliders[parameter.name] = slider
+                self.knobs.setdefault(parameter.name, slider)
         for first, second in pairwise(self.in_tab_order()):
             QWidget.setTabOrder(first, second)
         self.note.setVisible(not parameters)
+        self.more.setVisible(bool(parameters))
+
+    def open_parameters(self) -> None:
+        """Show all parameters, each with a slider."""
+        if self._panel is not None:
+            self._panel.open_under(self.more)
 
     def in_tab_order(self) -> list[QWidget]:
         """The button and what shapes its preset, in the order in which Tab goes through them."""
+        first = next(iter(self.knobs.values()), None)
         order: list[QWidget] = [self.button]
-        for knob in self.knobs.values():
-            order += [knob.field] if knob.slider is None else [knob.slider, knob.field]
-        return order
+        if first is not None:
+            order.append(first.field)
+        return [*order, self.more] if self.knobs else order
 
     def _on_knob(self, name: str, value: float) -> None:
         choice = self.bench.preset(self.slot)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from qtpy.QtCore import QObject, QRectF, QTimer
 
+from filterlab.gui.widgets.cells import format_cell, format_places
 from filterlab.gui.widgets.picture_view import PictureView
 
 __all__ = ["Raster"]
@@ -14,10 +17,14 @@ _WHOLE = 1 << 21
 
 
 class Raster(QObject):
-    """Shows one array, uint8 (h, w) or (h, w, 3), in one view."""
+    """Shows one array, uint8 (h, w) or (h, w, 3), in one view.
 
-    def __init__(self, view: PictureView) -> None:
+    ``places``: those of the numbers in large pixels.
+    """
+
+    def __init__(self, view: PictureView, places: int = 3) -> None:
         super().__init__(view)
+        self._text = partial(_text_of, places=places)
         self._view = view
         self._array: np.ndarray | None = None
         self._values: np.ndarray | None = None
@@ -60,7 +67,7 @@ class Raster(QObject):
         self._extent = extent or QRectF(*origin, cols * pixel[0], rows * pixel[1])
         if rows * cols <= _WHOLE:
             self._view.set_image(array, None, lut, origin, pixel, self._extent)
-            self._view.set_values(values, _text_of)
+            self._view.set_values(values, self._text)
         else:
             self._show_part()
 
@@ -92,13 +99,12 @@ class Raster(QObject):
         cut = np.s_[r0:r1:step, c0:c1:step]
         origin, pixel = (x + c0 * px, y + r0 * py), (px * step, py * step)
         view.set_image(array[cut], None, self._lut, origin, pixel, self._extent)
-        view.set_values(None if self._values is None else self._values[cut], _text_of)
+        view.set_values(None if self._values is None else self._values[cut], self._text)
 
 
-def _text_of(value: object) -> str:
+def _text_of(value: object, places: int) -> str:
     """A pixel's number in few characters: ``.241``, ``−1.43``; of a colour its brightness."""
     number = float(np.mean(np.asarray(value, dtype=np.float64)))
-    text = f"{number:.3f}" if abs(number) < 9.995 else f"{number:.4g}"
-    if abs(number) < 1:
-        text = text.replace("0.", ".", 1)
-    return text.replace("-", "\N{MINUS SIGN}")
+    if not abs(number) < 999.5:
+        return format_cell(number, lambda text: len(text) <= 6)
+    return format_places(round(number, places), places)

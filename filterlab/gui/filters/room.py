@@ -93,11 +93,12 @@ class Room(QObject):
             first = Thumb(np.ascontiguousarray(source[::step, ::step]), pitch=float(step))
         if frame is None:
             return first, None
-        pixels = frame.shown[slot].pixels
+        shown = frame.shown[slot]
+        pixels = shown.pixels
         step = _step(pixels)
         small = pixels[::step, ::step]
         if small.ndim == 2:
-            small = lut(frame.look.table)[small]
+            small = lut(shown.table)[small]
         origin, pitch = place(frame.snapshot.settings, frame.snapshot.size, frame.outputs.step)
         return first, Thumb(np.ascontiguousarray(small), origin, pitch[0] * step)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from filterlab.gui.filters.input_panel import InputPanel
-from filterlab.gui.filters.look import COLOURS, SCALES, Look
+from filterlab.gui.filters.look import COLOURS, SCALES, VIEWS, Look
 from filterlab.gui.filters.sources import Source
-from filterlab.workbench.filter_bench import FilterBench
+from filterlab.workbench.filter_bench import SLOTS, FilterBench
 
 __all__ = ["look_from", "odd", "saved", "source_from"]
 
@@ -27,7 +27,7 @@ def saved(
     copy = {"kind": "copy", "title": picture.title} if picture.title else None
     return {
         "bench": bench.session(),
-        "look": asdict(look),
+        "look": _listed(look),
         "source": copy if source is None else _plain(source),
         "brush": panel.brush.value(),
         "step": panel.step.value(),
@@ -35,6 +35,10 @@ def saved(
         "page": page,
         "lower": lower,
     }
+
+
+def _listed(look: Look) -> dict[str, Any]:
+    return {**asdict(look), "views": list(look.views)}
 
 
 def _plain(source: Source) -> dict[str, Any]:
@@ -48,8 +52,11 @@ def look_from(plain: Any) -> Look:
     usual = Look()
     if not isinstance(plain, dict):
         return usual
+    views: Any = plain.get("views")
+    good = isinstance(views, list | tuple) and len(views) == SLOTS
     return Look(
         plain["scale"] if plain.get("scale") in SCALES else usual.scale,
+        tuple(views) if good and set(views) <= set(VIEWS) else usual.views,
         plain.get("relu") is True,
         plain.get("absolute") is True,
         plain["colours"] if plain.get("colours") in COLOURS else usual.colours,
@@ -76,7 +83,7 @@ def odd(state: dict[str, Any]) -> list[str]:
     """The keys of a saved state whose values cannot be meant."""
     found = []
     look = state.get("look", {})
-    if not isinstance(look, dict) or asdict(look_from(look)) != {**asdict(Look()), **look}:
+    if not isinstance(look, dict) or _listed(look_from(look)) != {**_listed(Look()), **look}:
         found.append("look")
     if state.get("source") is not None and source_from(state) is None:
         found.append("source")

@@ -10,8 +10,15 @@ from qtpy.QtCore import QObject, Signal
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
-from filterlab.gui.tab import PICTURE_SUFFIXES
-from filterlab.pictures import PATTERNS, pattern, read_picture, sample, sample_names, samples
+from filterlab.pictures import (
+    PATTERNS,
+    PICTURE_SUFFIXES,
+    pattern,
+    read_picture,
+    sample,
+    sample_names,
+    samples,
+)
 from filterlab.progress import Job, Progress
 from filterlab.surgery.convolve import Picture
 

@@ -1,4 +1,4 @@
-"""The four linked pictures in a row, their headings, and the scale they share."""
+"""The four linked pictures in a row, their headings and their scales."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from qtpy.QtCore import QObject, QRectF, Qt, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QGridLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QWidget
 
+from filterlab.gui import theme
 from filterlab.gui.filters.look import Frame, place
 from filterlab.gui.filters.raster import Raster
 from filterlab.gui.i18n import again, tr
 from filterlab.gui.jobs import Latest
-from filterlab.gui.widgets.colour_bar import ColourBar
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.histogram import short_number
-from filterlab.gui.widgets.line import Line
+from filterlab.gui.widgets.line import Line, Title
+from filterlab.gui.widgets.padding_item import PaddingItem
 from filterlab.gui.widgets.picture_view import BoxItem, PictureView
-from filterlab.surgery.convolve import Picture
+from filterlab.gui.widgets.scale_bar import ScaleRow
+from filterlab.gui.widgets.segments import Segments
+from filterlab.gui.widgets.window_item import WindowItem
+from filterlab.surgery.convolve import EDGES, Picture
 from filterlab.workbench.filter_bench import Report
 
 __all__ = ["Stage", "shown_input"]
@@ -53,28 +57,60 @@ class Stage(QObject):
         pixels
     left() : the cursor left the pictures
     clicked(int, float, float)
+    view_chosen(int, str) : output and ``natural`` or ``signed``
+    scale_chosen(str) : ``own`` or ``common``
     """
 
     hovered = Signal(int, float, float)
     left = Signal()
     clicked = Signal(int, float, float)
+    view_chosen = Signal(int, str)
+    scale_chosen = Signal(str)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.views = [PictureView(parent) for _ in range(4)]
         PictureView.link(self.views)
-        self.rasters = [Raster(view) for view in self.views]
-        self.titles = [Line(parent, "heading") for _ in range(4)]
-        self.notes = [Line(parent, "muted") for _ in range(4)]
-        self.bar = ColourBar(parent)
-        self.scale_button = QToolButton(parent)
-        self.scale_button.setText(tr("&Display") + " ▾")
-        self.scale_button.setProperty("flat", True)
-        self.scale_button.setPopupMode(QToolButton.InstantPopup)
-        self.scale_button.setToolTip(tr("How the outputs are shown: scale, colours, ReLU, |v|"))
-        self.window_box = self.views[0].add_item(BoxItem("#FFB000"))
-        self.window_box.set_box(0, 0, 0, 0)
-        self.pixel_boxes = [view.add_item(BoxItem("#FFB000")) for view in self.views[1:]]
+        for view in self.views:
+            view.margin = 0.0  # the pictures' places have their own form
+        self.rasters = [Raster(view, 3 if n < 1 else 2) for n, view in enumerate(self.views)]
+        self.titles = [Title(parent) for _ in range(4)]
+        title = Line(parent, "muted", align=Qt.AlignRight)
+        title.setFont(theme.font(12))
+        self.scales = [ScaleRow(parent) for _ in range(3)]
+        #: The picture's name, and what is said of each output.
+        self.notes = [title, *(row.note for row in self.scales)]
+        self.bars = [row.bar for row in self.scales]
+        choices = [(tr("Natural"), "natural"), (tr("Signed"), "signed")]
+        self.switches = [
+            Segments(choices, parent, tr("View of output {n}").format(n=slot)) for slot in range(3)
+        ]
+        for slot, switch in enumerate(self.switches):
+            switch.setProperty("slot", slot)
+            switch.chosen.connect(self._on_switch)
+            switch.button("natural").setToolTip(
+                tr("As photo editors show a picture: 0 to white, cut off")
+            )
+            switch.button("signed").setToolTip(tr("About zero: blue below, red above"))
+        self.scale_switch = Segments(
+            [(tr("own"), "own"), (tr("common"), "common")], parent, tr("Scales")
+        )
+        self.scale_switch.button("own").setToolTip(tr("Each signed output has its own scale"))
+        self.scale_switch.button("common").setToolTip(tr("One scale for all signed outputs"))
+        self.scale_switch.chosen.connect(self.scale_chosen)
+        self.steps_button = QToolButton(parent)
+        self.steps_button.setPopupMode(QToolButton.InstantPopup)
+        self.steps_button.setToolTip(tr("Outputs that became the input; one is gone back to here"))
+        self.steps_button.setFocusPolicy(Qt.TabFocus)
+        self.steps_button.setFont(theme.font(12))
+        self.steps_button.setStyleSheet("padding: 1px 4px;")
+        self.steps_button.hide()
+        self._scales_name = Line(parent, "muted", tr("Scales"))
+        self._scales_name.setFont(theme.font(12))
+        accent = theme.current().accent
+        self.padding = self.views[0].add_item(PaddingItem())
+        self.window_box = self.views[0].add_item(WindowItem(accent))
+        self.pixel_boxes = [view.add_item(BoxItem(accent)) for view in self.views[1:]]
         for box in self.pixel_boxes:
             box.set_box(0, 0, 0, 0)
         self._input_key: object = None
@@ -82,7 +118,6 @@ class Stage(QObject):
         self.inputs.ready.connect(self._on_input)
         self.frame: Frame | None = None
         self.reports: tuple[Report, ...] | None = None
-        self._tracker = 0
         self._reveal: int | None = None
         self._rest = 0
         self._rgba: list[np.ndarray] = []
@@ -96,19 +131,47 @@ class Stage(QObject):
             view.setAccessibleName(name)
 
     def lay_out(self, grid: QGridLayout) -> None:
-        """Fill rows 0 (headings), 1 (pictures) and 2 (numbers) of a grid, columns 0 to 4."""
+        """Fill rows 0 (headings), 1 (pictures) and 2 (scales) of a grid, columns 0 to 3."""
         for column in range(4):
-            grid.addWidget(self.titles[column], 0, column)
+            head = QHBoxLayout()
+            head.setSpacing(theme.STEP)
+            head.addWidget(self.titles[column], 1)
+            if column:
+                head.addWidget(self.switches[column - 1])
+            else:
+                head.addWidget(self.notes[0], 1)
+                head.addWidget(self.steps_button)
+            grid.addLayout(head, 0, column)
             grid.addWidget(self.views[column], 1, column)
-            grid.addWidget(self.notes[column], 2, column)
             grid.setColumnStretch(column, 1)
             # All four equally wide, whatever stands beneath them.
             grid.setColumnMinimumWidth(column, 180)
-        side = QVBoxLayout()
-        side.setContentsMargins(0, 0, 0, 0)
-        side.addWidget(self.bar, 1)
-        grid.addWidget(self.scale_button, 0, 4, Qt.AlignRight)
-        grid.addLayout(side, 1, 4)
+        scales = QHBoxLayout()
+        scales.addWidget(self._scales_name, 1)
+        scales.addWidget(self.scale_switch)
+        grid.addLayout(scales, 2, 0)
+        for slot, row in enumerate(self.scales):
+            grid.addWidget(row, 2, 1 + slot)
+
+    @property
+    def aspect(self) -> float:
+        """Height of the pictures as a share of their width."""
+        extent = self.views[0].extent
+        return float(extent.height() / extent.width()) if extent.width() else 0.7
+
+    def in_tab_order(self) -> list[QWidget]:
+        """What Tab goes through here: how the outputs are seen."""
+        switches = [self.scale_switch, *self.switches]
+        return [self.steps_button, *(b for switch in switches for b in switch.buttons())]
+
+    def show_steps(self, count: int) -> None:
+        """Say how many outputs have become the input."""
+        self.steps_button.setText((tr("1 step") if count == 1 else
+                                   tr("{n} steps").format(n=count)) + " ▾")  # fmt: skip
+        self.steps_button.setVisible(count > 0)
+
+    def _on_switch(self, key: str) -> None:
+        self.view_chosen.emit(int(self.sender().property("slot")), key)
 
     # Showing
 
@@ -135,7 +198,7 @@ class Stage(QObject):
     def name_input(self, picture: Picture) -> None:
         """What stands around the input, in the language in use."""
         size, title = f"{picture.width} × {picture.height}", again(picture.title)
-        self.titles[0].set_text(f"{tr('Input')}  {size}")
+        self.titles[0].set_parts(tr("Input"), size)
         self.notes[0].set_text(title)
         self.notes[0].setToolTip(title)
 
@@ -156,13 +219,19 @@ class Stage(QObject):
         self._rgba = []
         self._show_outputs(frame)
         rows, cols = frame.outputs.full_size
-        self._show_bar(frame)
-        for slot in range(len(frame.shown)):
-            title = f"{tr('Filter')} {slot}  {cols} × {rows}"
+        self.scale_switch.choose(frame.look.scale)
+        for slot, shown in enumerate(frame.shown):
             # Every number shown is the net's own; of a large output the rest follows.
-            coarse = frame.outputs.step > 1
-            self.titles[1 + slot].set_text(f"{title}  {tr('preview')}" if coarse else title)
+            coarse = f"  {tr('preview')}" if frame.outputs.step > 1 else ""
+            self.titles[1 + slot].set_parts(f"{tr('Filter')} {slot}", f"{cols} × {rows}{coarse}")
+            self.switches[slot].choose(shown.view)
+            self.bars[slot].set_scale(lut(shown.table), shown.low, shown.high)
             self._show_note(slot)
+        snapshot = frame.snapshot
+        self.padding.set_padding(
+            snapshot.picture.planes(snapshot.settings.mode),
+            snapshot.settings.margins(snapshot.size), EDGES[snapshot.settings.edge],
+        )  # fmt: skip
 
     def _show_outputs(self, frame: Frame) -> None:
         snapshot, outputs = frame.snapshot, frame.outputs
@@ -170,9 +239,8 @@ class Stage(QObject):
         (x, y), (px, py) = place(snapshot.settings, snapshot.size)
         rows, cols = outputs.full_size
         extent = QRectF(x, y, cols * px, rows * py)
-        table = lut(frame.look.table)
         for index, (shown, data) in enumerate(zip(frame.shown, outputs.data)):
-            pixels, values = shown.pixels, data
+            pixels, values, table = shown.pixels, data, lut(shown.table)
             if self._reveal is not None:
                 pixels, values = self._revealed(index, shown.pixels, table), None
             self.rasters[1 + index].show(pixels, table, origin, pixel, extent, values)
@@ -205,21 +273,6 @@ class Stage(QObject):
             if self.frame is not None:
                 self._show_outputs(self.frame)
 
-    def _show_bar(self, frame: Frame) -> None:
-        look = frame.look
-        slot = self._tracker if look.scale == "own" else 0
-        shown = frame.shown[slot]
-        colour = shown.pixels.ndim == 3
-        self.bar.set_colours(lut("grey" if colour else look.table))
-        self.bar.set_levels(shown.low, shown.high)
-        own = look.scale == "own"
-        self.bar.set_caption(f"{tr('Filter')} {slot}" if own else "")
-        self.bar.setToolTip(
-            tr("Each output has its own scale; this is the one of the output last pointed at")
-            if own
-            else tr("One scale for the three outputs")
-        )
-
     def _show_note(self, slot: int) -> None:
         frame, reports = self.frame, self.reports
         label = self.notes[1 + slot]
@@ -229,28 +282,51 @@ class Stage(QObject):
         report, shown = reports[slot], frame.shown[slot]
         stats = report.now
         bad = stats.not_finite
+        rows, cols = frame.outputs.full_size
+        # In a narrow column the size has no room beside the switch.
+        size = "" if self.titles[1 + slot].whole else f"{cols} × {rows}"
+        low, high = _short(stats.minimum, 2), _short(stats.maximum, 2)
+        span, mean = f"{low} … {high}", f"{tr('mean')} {_short(stats.mean)}"
+        before = report.before.mean if report.before is not None else stats.mean
+        moved = abs(before - stats.mean) > 5e-4
+        if moved:
+            mean = f"{tr('mean')} {_short(before)} → {_short(stats.mean)}"
         if bad:
             text = tr("not finite: {count} of {all} pixels (NaN or ∞)").format(
                 count=bad, all=frame.outputs.data[slot].size
             )
-        elif frame.look.scale == "clip":
+            shorter: tuple[str, ...] = (
+                tr("not finite: {count} pixels").format(count=bad),
+                tr("not finite"),
+            )
+        elif shown.view == "natural" and shown.clipped >= 0.0005:
             text = tr("{share} % clipped").format(share=_percent(shown.clipped))
+            shorter = (mean, text) if moved else (text,)
+            text = f"{mean}, {text}" if moved else f"{span}, {text}"
+        elif moved:
+            text, shorter = f"{span}, {mean}", (mean,)
+        elif size:
+            text, shorter = f"{span}  {size}", (f"{low}…{high}  {size}", span, f"{low}…{high}")
         else:
-            before = report.before.mean if report.before is not None else stats.mean
-            text = f"{tr('mean')} {_short(stats.mean)}"
-            if abs(before - stats.mean) > 5e-4:
-                text = f"{tr('mean')} {_short(before)} → {_short(stats.mean)}"
-        span = _short(stats.minimum, 2), _short(stats.maximum, 2)
-        shorter: tuple[str, ...] = (tr("not finite: {count} pixels").format(count=bad),)
-        if not bad:
-            shorter = (f"{text} · {span[0]}…{span[1]}", text)
-            text += f"  ·  {span[0]} … {span[1]}"
+            text, shorter = f"{span}, {mean}", (span, f"{low}…{high}")
         label.set_text(text, "error" if bad else "muted", shorter)
         whole = tr("mean {mean}, least {low}, greatest {high}, standard deviation {std}").format(
             mean=short_number(stats.mean), low=short_number(stats.minimum),
             high=short_number(stats.maximum), std=short_number(stats.std),
         )  # fmt: skip
-        label.setToolTip(f"{text}\n{whole}")
+        label.setToolTip("\n".join(line for line in (text, size, whole) if line))
+
+    def arranged(self) -> None:
+        """The columns have another width: what there is no room for moves or goes."""
+        for slot, row in enumerate(self.scales):
+            title, switch = self.titles[1 + slot], self.switches[slot]
+            room = row.width() - title.sizeHint().width() - theme.STEP
+            buttons = switch.buttons()
+            words = sum(b.fontMetrics().horizontalAdvance(b.text()) + 24 for b in buttons)
+            switch.set_tight(words > room)
+            row.bar.set_short(row.width() < 260 * theme.scale())
+            if self.frame is not None:
+                self._show_note(slot)
 
     def show_problem(self, text: str) -> None:
         """Nothing to show: the outputs stay empty, and their notes say why."""
@@ -258,11 +334,7 @@ class Stage(QObject):
         for raster, title, note in zip(self.rasters[1:], self.titles[1:], self.notes[1:]):
             raster.show(None)
             note.set_text(text)
-            title.set_text(tr("Filter"))
-
-    def set_title(self, index: int, text: str) -> None:
-        """A heading."""
-        self.titles[index].set_text(text)
+            title.set_parts(tr("Filter"))
 
     # Pointing
 
@@ -271,12 +343,17 @@ class Stage(QObject):
         window: tuple[int, int, int, int] | None,
         pixel: tuple[int, int] | None = None,
         pinned: bool = False,
+        glide: bool = False,
     ) -> None:
-        """Outline the window on the input, and the output pixel (row, column) it makes."""
-        colour = QColor("#FFB000")
-        colour.setAlphaF(0.18 if pinned else 0.0)
+        """Outline the window on the input, and the output pixel (row, column) it makes.
+
+        ``glide``: the window moves there, and what it left stays to be seen.
+        """
+        colour = QColor(theme.current().accent)
+        colour.setAlphaF(0.18)
         self.window_box.set_fill(colour if pinned else None)
-        self.window_box.set_box(*(window or (0, 0, 0, 0)))
+        dilation = self.frame.snapshot.settings.dilation if self.frame is not None else 1
+        self.window_box.set_window(window, dilation, glide)
         frame = self.frame
         if pixel is None or window is None or frame is None:
             for box in self.pixel_boxes:
@@ -299,12 +376,10 @@ class Stage(QObject):
         rows, cols = frame.outputs.full_size
         return (row, column) if 0 <= row < rows and 0 <= column < cols else None
 
-    def set_tracker(self, slot: int) -> None:
-        """The output whose own scale the bar shows."""
-        if slot != self._tracker:
-            self._tracker = slot
-            if self.frame is not None and self.frame.look.scale == "own":
-                self._show_bar(self.frame)
+    def set_markers(self, values: Sequence[float] | None) -> None:
+        """Point at a value on each output's scale; None for none."""
+        for slot, bar in enumerate(self.bars):
+            bar.set_marker(None if values is None else float(values[slot]))
 
     def fit(self) -> None:
         """Show the pictures whole."""

@@ -29,15 +29,21 @@ from filterlab.gui.filters.pointing import Pointer
 from filterlab.gui.filters.room import Room
 from filterlab.gui.filters.sources import Source, Sources, neighbour
 from filterlab.gui.filters.stage import Stage
+from filterlab.gui.filters.tool_bar import ToolBar
 from filterlab.gui.filters.transfer import Transfer
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.stage.scene import Scene
-from filterlab.gui.tab import KERNEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, ProjectPart, Tab
-from filterlab.surgery.convolve import Picture
+from filterlab.gui.tab import MenuItems, ProjectPart, Tab
+from filterlab.pictures import PICTURE_SUFFIXES
+from filterlab.progress import Job, Progress
+from filterlab.surgery import convolve
+from filterlab.surgery.convolve import Outputs, Picture, Snapshot
+from filterlab.surgery.kernels import MAX_SIDE
 from filterlab.surgery.kernels.library import KernelLibrary
+from filterlab.surgery.kernels.text import KERNEL_SUFFIXES
 from filterlab.workbench.filter_bench import Change, FilterBench
 from filterlab.workbench.filter_net import filters_net_among
 from filterlab.workbench.filter_state import from_session
@@ -48,6 +54,25 @@ __all__ = ["FiltersTab"]
 
 #: The full result of a large picture is computed once the hand has rested so long.
 _FULL_AFTER_MS = 120
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file is to be read as a picture; of arrays those too large for a kernel."""
+    suffix = path.suffix.lower()
+    if suffix not in KERNEL_SUFFIXES:
+        return suffix in PICTURE_SUFFIXES
+    if suffix not in PICTURE_SUFFIXES:
+        return False
+    try:
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    except (OSError, ValueError, EOFError):
+        return False
+    return len(shape) > 1 and max(shape[:2]) > MAX_SIDE
+
+
+def _apply_job(snapshot: Snapshot, slot: int) -> Job[tuple[int, Outputs]]:
+    outputs: Outputs = yield from convolve.compute_job(snapshot)
+    return slot, outputs
 
 
 class FiltersTab(Tab):
@@ -66,6 +91,8 @@ class FiltersTab(Tab):
         #: disk that is not there today.
         self._waiting: Source | None = None
         self._clean_look = self.look
+        #: What a long job is at; empty if none runs.
+        self._working = ""
         self._camera_copy: tuple[object, Picture] | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._build()
@@ -74,6 +101,11 @@ class FiltersTab(Tab):
         self.live.failed.connect(self._on_frame_failed)
         self.full = self.make_runner()
         self.full.done.connect(self._on_full)
+        self.applying = self.make_runner()
+        self.applying.done.connect(self._on_applied)
+        for runner in (self.full, self.applying):
+            runner.progressed.connect(self._on_progress)
+            runner.finished.connect(self._on_worked)
         self._full_later = QTimer(self)
         self._full_later.setSingleShot(True)
         self._full_later.setInterval(_FULL_AFTER_MS)
@@ -127,13 +159,16 @@ class FiltersTab(Tab):
             self.files,
             pictures,
             self.set_look,
+            self.apply_and_go_on,
             self,
         )
         self.desk.refused.connect(self._on_refused)
         self.panel_.set_sample_menu(self.actions_.sample_menu)
-        self.stage.scale_button.setMenu(self.actions_.look_menu)
         for editor in self.editors:
             editor.set_menu(self.actions_.tool_menus[editor.slot])
+        self.tool_bar.triggered.connect(self.actions_.use_tool)
+        self.desk.activated.connect(self._on_activated)
+        self._on_activated(self.active)
         self.actions_.show_lower(self.layout_.shown)
         stage.hovered.connect(self._on_hovered)
         bottom.walk_toggled.connect(self._on_walk)
@@ -169,8 +204,12 @@ class FiltersTab(Tab):
             editor.channel_chosen.connect(self.set_channel)
             editor.preset_wanted.connect(self.show_wanted)
             editor.dropped.connect(self._on_dropped)
+            editor.grid.hovered.connect(self._on_cell)
             self.editors.append(editor)
-        self.layout_ = FiltersLayout(self, self.stage, self.panel_, self.bottom)
+        self.tool_bar = ToolBar(self.editors, self)
+        self.layout_ = FiltersLayout(self, self.stage, self.panel_, self.tool_bar, self.bottom)
+        self.stage.view_chosen.connect(self._on_view)
+        self.stage.scale_chosen.connect(self._on_scale)
         self.layout_.fill(self.editors)
         self.layout_.lower_changed.connect(self._on_lower)
 
@@ -178,8 +217,9 @@ class FiltersTab(Tab):
         panel.open_requested.connect(self.choose_picture)
         panel.camera_toggled.connect(self._on_camera)
         panel.brush_changed.connect(self._on_brush)
-        panel.size_chosen.connect(self.set_size)
+        panel.linked_chosen.connect(self.set_linked)
         panel.pad_chosen.connect(self.set_pad)
+        panel.edge_chosen.connect(self.set_edge)
         panel.stride_chosen.connect(self.set_stride)
         panel.dilation_chosen.connect(self.set_dilation)
         panel.mode_chosen.connect(self.set_mode)
@@ -195,6 +235,7 @@ class FiltersTab(Tab):
             editor.set_bench(bench)
         self.panel_.refresh(bench)
         self.actions_.refresh_net()
+        self._show_steps()
         self._show_kernels()
         self.bottom.set_code(bench.code or bench.program())
         if bench.picture.title:
@@ -246,12 +287,18 @@ class FiltersTab(Tab):
             if change.kinds & {"settings", "size"}:
                 self.panel_.refresh(self.bench)
                 self.actions_.refresh_net()
+            if "picture" in change.kinds:
+                self._show_steps()
             if change.kinds & {"picture", "settings"}:
                 self.stage.show_input(self.bench.picture, self.bench.settings.mode)
             self._show_kernels()
             self._request()
         self.bottom.set_code(self.bench.code or self.bench.program())
         self.undo_changed.emit()
+
+    def _show_steps(self) -> None:
+        self.actions_.show_steps()
+        self.stage.show_steps(len(self.bench.state.stack))
 
     def _show_kernels(self) -> None:
         self.bottom.show_bench(self.bench, [editor.channel for editor in self.editors])
@@ -296,7 +343,12 @@ class FiltersTab(Tab):
     @property
     def settled(self) -> bool:
         """Whether everything asked for is on the screen."""
-        runners = self.full.running or self.sources.busy or self.drawing.runner.running
+        runners = (
+            self.full.running
+            or self.applying.running
+            or self.sources.busy
+            or self.drawing.runner.running
+        )
         timers = self._full_later.isActive() or self.bottom.pending
         icons = any(editor.presets.pending for editor in self.editors)
         return not (runners or timers or icons or self.live.busy or self.stage.inputs.busy)
@@ -328,6 +380,14 @@ class FiltersTab(Tab):
     def set_pad(self, pad: str) -> None:
         """``valid`` or ``same``."""
         self.desk.attempt(self.bench.set_pad, pad)
+
+    def set_edge(self, edge: str) -> None:
+        """``zero``, ``reflect``, ``replicate`` or ``wrap``."""
+        self.desk.attempt(self.bench.set_edge, edge)
+
+    def set_linked(self, linked: bool) -> None:
+        """Whether the three filters keep one size."""
+        self.desk.attempt(self.bench.set_linked, linked)
 
     def set_stride(self, stride: int) -> None:
         """1 to 4 pixels."""
@@ -363,6 +423,34 @@ class FiltersTab(Tab):
 
     def _on_focused(self, slot: int) -> None:
         self.desk.active = slot
+
+    def _on_activated(self, slot: int) -> None:
+        self.tool_bar.set_active(slot)
+        self.tool_bar.set_menu(self.actions_.tool_menus[slot])
+
+    def _on_view(self, slot: int, view: str) -> None:
+        views = list(self.look.views)
+        views[slot] = view
+        self.set_look(replace(self.look, views=tuple(views)))
+
+    def _on_scale(self, scale: str) -> None:
+        self.set_look(replace(self.look, scale=scale))
+
+    def apply_and_go_on(self) -> None:
+        """Make the output of the filter in front the input; what led there is kept."""
+        frame, slot = self.stage.frame, self.active
+        if frame is None:
+            return
+        outputs = frame.outputs
+        if outputs.step == 1 and outputs.revision == self.bench.revision:
+            self.desk.attempt(self.bench.apply, slot, outputs)
+            return
+        self.applying.start(_apply_job(self.bench.snapshot(), slot), tr("Filtering"))
+
+    def _on_applied(self, result: tuple[int, Outputs]) -> None:
+        slot, outputs = result
+        if outputs.revision == self.bench.revision:
+            self.desk.attempt(self.bench.apply, slot, outputs)
 
     def _on_dropped(self, slot: int, what: Any) -> None:
         """Kernel files or numbers were dropped on a filter."""
@@ -468,9 +556,9 @@ class FiltersTab(Tab):
     def accepts(self, paths: Sequence[Path]) -> int:
         if filters_net_among(paths) is not None:
             return 3
-        if all(p.suffix.lower() in KERNEL_SUFFIXES for p in paths):
+        if all(p.suffix.lower() in KERNEL_SUFFIXES and not _is_picture(p) for p in paths):
             return 2
-        return 1 if len(paths) == 1 and paths[0].suffix.lower() in PICTURE_SUFFIXES else 0
+        return 1 if len(paths) == 1 and _is_picture(paths[0]) else 0
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         net = filters_net_among(paths)
@@ -478,7 +566,7 @@ class FiltersTab(Tab):
             self.files.open_filters(net)
             return
         for number, path in enumerate(paths):
-            if path.suffix.lower() in PICTURE_SUFFIXES:
+            if _is_picture(path):
                 self.open_source(Source("file", str(path)))
             else:
                 self.files.open_kernel(path, (self.active + number) % 3)
@@ -641,7 +729,42 @@ class FiltersTab(Tab):
             self.layout_.update()
         return handled
 
+    def _on_cell(self, cell: object) -> None:
+        """Say what stands under the mouse."""
+        self.hint_changed.emit()
+
+    def _cell_hint(self) -> str:
+        for editor in self.editors:
+            cell = editor.grid.hovered_cell
+            if cell is not None:
+                row, column = cell
+                value = f"{float(editor.grid.values()[cell]):.7g}".replace("-", "\N{MINUS SIGN}")
+                where = tr("Filter {n}, row {row}, column {column}: {value}").format(
+                    n=editor.slot, row=row, column=column, value=value
+                )
+                click = (
+                    tr("click or drag paints")
+                    if self.panel_.click_paints.isChecked()
+                    else tr("click selects, drag paints")
+                )
+                return f"{where}  ·  {click}{tr(', double-click or typing edits, wheel nudges')}"
+        return ""
+
+    def _on_progress(self, progress: Progress, _left: float | None) -> None:
+        done = "" if progress.fraction is None else f" {100 * progress.fraction:.0f} %"
+        self._working = f"{tr(progress.step)}{done}"
+        self.hint_changed.emit()
+
+    def _on_worked(self) -> None:
+        self._working = ""
+        self.hint_changed.emit()
+
     def hint(self) -> str:
+        if self._working:
+            return self._working
+        cell = self._cell_hint()
+        if cell:
+            return cell
         if self.layout_.shown:
             return tr("F1: what the mouse and the keys do here")
         return tr("Lower panel, with the products behind a pixel and the pycaffe lines: Ctrl+B")
@@ -710,5 +833,6 @@ class FiltersTab(Tab):
         self.files.shutdown()
         self.drawing.runner.shutdown()
         self.full.shutdown()
+        self.applying.shutdown()
         self.live.shutdown()
         self.stage.shutdown()

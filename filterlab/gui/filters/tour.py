@@ -86,14 +86,14 @@ def scenes(window: MainWindow, wait: Wait) -> Scenes:
     tab.editors[0].bias.setValue(1.0)
     wait(lambda: tab.settled, "the brightened output")
     yield "histograms_after_surgery"
-    tab.actions_.look_action("scale", "clip").trigger()
+    tab.actions_.look_action("views", "natural").trigger()
     wait(lambda: tab.settled, "the clipped outputs")
     yield "clipped_as_photo_editors_do"
-    tab.actions_.look_action("scale", "own").trigger()
+    tab.actions_.look_action("views", "signed").trigger()
     tab.actions_.look_action("colours", "viridis").trigger()
     wait(lambda: tab.settled, "each its own scale")
     yield "own_scales_viridis"
-    tab.actions_.look_action("scale", "shared").trigger()
+    tab.actions_.look_action("views", "").trigger()
     tab.actions_.look_action("colours", "diverging").trigger()
     tab.bottom.show_page("cursor")
 

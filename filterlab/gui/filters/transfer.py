@@ -31,7 +31,7 @@ from filterlab.gui.widgets.colours import lut
 from filterlab.paths import model
 from filterlab.surgery.kernels.learn import Learned
 from filterlab.surgery.kernels.library import KernelLibrary
-from filterlab.surgery.kernels.text import read_kernel, write_kernel
+from filterlab.surgery.kernels.text import KERNEL_SUFFIXES, read_kernel, write_kernel
 from filterlab.surgery.layer_filters import files_of_net
 from filterlab.workbench.filter_net import untold
 from filterlab.zoo.catalogue import Model, entries, last_used
@@ -39,7 +39,7 @@ from filterlab.zoo.own_models import own_models
 
 __all__ = ["Transfer"]
 
-_KERNEL_FILES = "*.txt *.csv *.tsv *.json *.npy *.gmic *.py"
+_KERNEL_FILES = " ".join(f"*{suffix}" for suffix in KERNEL_SUFFIXES)
 
 
 class Transfer(QObject):
@@ -310,8 +310,8 @@ class Transfer(QObject):
         """Put the output of the filter in front on the clipboard, as it is shown."""
         frame = self._stage.frame
         if frame is not None:
-            image = image_of(frame.shown[self._desk.active].pixels, lut(frame.look.table))
-            QApplication.clipboard().setImage(image)
+            shown = frame.shown[self._desk.active]
+            QApplication.clipboard().setImage(image_of(shown.pixels, lut(shown.table)))
 
     def paste(self) -> None:
         """A picture, files or numbers from the clipboard."""

@@ -33,8 +33,8 @@ from filterlab.gui.saying import Say
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.stage import scene as scenes_
-from filterlab.gui.tab import MODEL_SUFFIXES, PICTURE_SUFFIXES, MenuItems, ProjectPart, Tab
-from filterlab.pictures import COMPOSED, samples
+from filterlab.gui.tab import MODEL_SUFFIXES, MenuItems, ProjectPart, Tab
+from filterlab.pictures import COMPOSED, PICTURE_SUFFIXES, samples
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.surgery.methods import cell_steps
@@ -700,7 +700,7 @@ class HeatmapTab(Tab):
         suffixes = {p.suffix.lower() for p in paths}
         if suffixes & MODEL_SUFFIXES:
             return 2
-        return 1 if suffixes & (PICTURE_SUFFIXES | VIDEO_SUFFIXES) else 0
+        return 1 if suffixes & {*PICTURE_SUFFIXES, *VIDEO_SUFFIXES} else 0
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         found = [p for p in paths if p.suffix.lower() in MODEL_SUFFIXES]

@@ -7,43 +7,42 @@ from collections.abc import Callable
 import numpy as np
 from qtpy.QtGui import QColor
 
-__all__ = ["cell_colour", "format_cell", "text_colour"]
+from filterlab.gui.widgets.colours import readable_on, signed_colour
 
-# Blue through near-white to red, even in lightness on both sides of zero.
-_STOPS = np.array(
-    [
-        [0x21, 0x66, 0xAC],
-        [0x67, 0xA9, 0xCF],
-        [0xF7, 0xF7, 0xF7],
-        [0xEF, 0x8A, 0x62],
-        [0xB2, 0x18, 0x2B],
-    ],
-    dtype=np.float64,
-)
+__all__ = ["cell_colour", "format_cell", "format_places", "text_colour"]
+
 _NOT_FINITE = QColor(0xC0, 0x8A, 0x00)
 
 
 def cell_colour(value: float, limit: float) -> QColor:
-    """Colour of ``value`` on the signed scale -limit … +limit, white at zero."""
+    """Colour of ``value`` on the signed scale -limit … +limit, that of the outputs."""
     if not np.isfinite(value):
         return QColor(_NOT_FINITE)
-    share = 0.0 if limit <= 0 else float(np.clip(value / limit, -1.0, 1.0))
-    place = (share + 1.0) * 2.0
-    low = min(int(place), 3)
-    red, green, blue = _STOPS[low] + (_STOPS[low + 1] - _STOPS[low]) * (place - low)
-    return QColor(round(red), round(green), round(blue))
+    return QColor(*signed_colour(0.0 if limit <= 0 else value / limit))
 
 
 def text_colour(background: QColor) -> QColor:
     """Black or white, whichever reads better on ``background`` (WCAG relative luminance)."""
-    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
-                for c in (background.redF(), background.greenF(), background.blueF())]  # fmt: skip
-    luminance = 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
-    return (
-        QColor(0, 0, 0)
-        if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05)
-        else QColor(255, 255, 255)
-    )
+    return QColor(readable_on(background.red(), background.green(), background.blue()))
+
+
+def format_places(value: float, places: int) -> str:
+    """A number with so many places, as cells have it: whole ones bare, no leading zero, no -0.
+
+    Empty if nothing but zeros would be left of it, or it is none for a cell.
+    """
+    if value == 0:
+        return "0"
+    if not abs(value) < 9999.5:
+        return ""
+    if value == round(value):
+        return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:.{places}f}"
+    if not float(text):
+        return ""
+    sign = "\N{MINUS SIGN}" if value < 0 else ""
+    text = text.lstrip("-")
+    return sign + (text[1:] if text.startswith("0.") else text)
 
 
 def format_cell(value: float, fits: Callable[[str], bool]) -> str:

@@ -7,41 +7,44 @@ from functools import lru_cache
 import numpy as np
 import pyqtgraph as pg
 
-__all__ = ["TABLES", "lut", "readable_on"]
+from filterlab.gui import theme
+
+__all__ = ["TABLES", "lut", "readable_on", "signed_colour"]
 
 #: The tables by name; the first is for signed data, the others for the rest.
 TABLES = ("diverging", "grey", "viridis", "inferno", "magma", "turbo")
 
-# Anchors of the zero-centred scale: strong blue at the least, near-white at zero, red at the most.
-_DIVERGING = (
-    (0.0, (33, 102, 172)),
-    (0.25, (103, 169, 207)),
-    (0.42, (209, 229, 240)),
-    (0.5, (247, 247, 247)),
-    (0.58, (253, 219, 199)),
-    (0.75, (239, 138, 98)),
-    (1.0, (178, 24, 43)),
-)
+#: Steps of a single colour on each side of zero.
+_HALF = 1000
+
+# Anchors of the zero-centred scales, light and dark: blue at the least, red at the most, at zero
+# what the theme's surface is, so that the strongest answers stand out on it.
+_AT = (0.0, 0.25, 0.42, 0.5, 0.58, 0.75, 1.0)
+_DIVERGING = {
+    "light": "#2166AC #67A9CF #D1E5F0 #F7F7F7 #FDDBC7 #EF8A62 #B2182B",
+    "dark": "#8CC6F2 #3E8FD0 #28547C #26282B #7A3036 #D8545A #FFA8A0",
+}
 
 
-@lru_cache
 def lut(name: str) -> np.ndarray:
     """A colour table, (256, 3) uint8, not writable.
+
+    ``diverging`` has a dark centre in the dark theme.
 
     Raises
     ------
     ValueError
         If there is no table of that name.
     """
+    return _table(name, theme.current().name)
+
+
+@lru_cache
+def _table(name: str, scheme: str) -> np.ndarray:
     if name == "grey":
         table = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
     elif name == "diverging":
-        at = np.linspace(0.0, 1.0, 256)
-        where = [position for position, _ in _DIVERGING]
-        table = np.stack(
-            [np.interp(at, where, [rgb[c] for _, rgb in _DIVERGING]) for c in range(3)], axis=1
-        )
-        table = np.round(table).astype(np.uint8)
+        table = _diverging(np.linspace(0.0, 1.0, 256), scheme)
     elif name in TABLES:
         table = pg.colormap.get(name).getLookupTable(nPts=256, alpha=False).astype(np.uint8)
     else:
@@ -49,6 +52,24 @@ def lut(name: str) -> np.ndarray:
     table = np.ascontiguousarray(table)
     table.setflags(write=False)
     return table
+
+
+def _diverging(at: np.ndarray, scheme: str) -> np.ndarray:
+    anchors = [[int(s[k : k + 2], 16) for k in (1, 3, 5)] for s in _DIVERGING[scheme].split()]
+    exact = np.stack([np.interp(at, _AT, column) for column in zip(*anchors)], axis=1)
+    return np.round(exact).astype(np.uint8)
+
+
+def signed_colour(share: float) -> tuple[int, int, int]:
+    """The diverging scale's colour, RGB, at a share of its end, -1 to 1."""
+    return _signed(theme.current().name)[round(_HALF * (1 + min(1.0, max(-1.0, share))))]
+
+
+@lru_cache
+def _signed(scheme: str) -> list[tuple[int, int, int]]:
+    """An odd number of colours, so that zero has its own."""
+    rows = _diverging(np.linspace(0.0, 1.0, 2 * _HALF + 1), scheme).tolist()
+    return [(red, green, blue) for red, green, blue in rows]
 
 
 def readable_on(red: float, green: float, blue: float) -> str:

@@ -14,6 +14,7 @@ from decimal import Decimal
 import numpy as np
 from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import (
+    QFont,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -27,7 +28,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from filterlab.gui.i18n import Text, reason_of, tr
 from filterlab.gui.widgets.cell_editor import CellEditor
 from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
-from filterlab.gui.widgets.kernel_paint import KernelPaint
+from filterlab.gui.widgets.kernel_paint import KernelPaint, span
 
 __all__ = ["SYMMETRIES", "KernelGrid", "cell_colour", "format_cell", "text_colour"]
 
@@ -37,6 +38,9 @@ _WHEEL_PAUSE_MS = 350
 _DIGIT_KEYS = set("0123456789-+.,/")
 
 _NOTCH = 120
+
+#: Around the cells, for the frame of the grid that tools act on.
+_FRAME = 4
 
 
 def _line(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
@@ -104,6 +108,7 @@ class KernelGrid(QWidget):
         self._hover: tuple[int, int] | None = None
         self._mark: tuple[int, int] | None = None
         self._lit = False
+        self._active = False
         self._stroke_value: float | None = None
         self._press: tuple[int, int] | None = None
         self._click_paints = False
@@ -176,6 +181,11 @@ class KernelGrid(QWidget):
             self.update()
 
     @property
+    def hovered_cell(self) -> tuple[int, int] | None:
+        """The cell (row, column) under the mouse."""
+        return self._hover
+
+    @property
     def under_mouse(self) -> bool:
         """Whether the mouse is over a cell."""
         return self._hover is not None
@@ -212,21 +222,52 @@ class KernelGrid(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(132, 132)
 
-    def cell_rect(self, row: int, column: int) -> QRect:
-        """Where a cell lies in the widget, in its pixels."""
+    @property
+    def _area(self) -> tuple[float, float]:
+        """Width and height of the cells together, in pixels."""
         rows, columns = self._values.shape
-        side = max(1, min((self.width() - 1) // columns, (self.height() - 1) // rows))
-        left = (self.width() - side * columns) // 2
-        top = (self.height() - side * rows) // 2
-        return QRect(left + column * side, top + row * side, side, side)
+        side = min((self.width() - 2 * _FRAME) / columns, (self.height() - 2 * _FRAME) / rows)
+        return max(1.0, side) * columns, max(1.0, side) * rows
+
+    def cell_rect(self, row: int, column: int) -> QRect:
+        """Where a cell lies in the widget, in its pixels; edges are whole ones."""
+        rows, columns = self._values.shape
+        width, height = self._area
+        left, right = span(_FRAME, width, columns, column)
+        top, bottom = span(_FRAME, height, rows, row)
+        return QRect(left, top, max(1, right - left), max(1, bottom - top))
 
     def cell_at(self, pos: QPoint) -> tuple[int, int] | None:
         """The cell under a point of the widget, or None."""
-        first = self.cell_rect(0, 0)
-        column = (pos.x() - first.left()) // first.width()
-        row = (pos.y() - first.top()) // first.height()
         rows, columns = self._values.shape
-        return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+        row = next((r for r in range(rows) if self._over(self.cell_rect(r, 0), pos, True)), None)
+        column = next(
+            (c for c in range(columns) if self._over(self.cell_rect(0, c), pos, False)), None
+        )
+        return None if row is None or column is None else (row, column)
+
+    @staticmethod
+    def _over(cell: QRect, pos: QPoint, down: bool) -> bool:
+        if down:
+            return bool(cell.top() <= pos.y() <= cell.bottom())
+        return bool(cell.left() <= pos.x() <= cell.right())
+
+    def cells_rect(self) -> QRect:
+        """Where all cells lie in the widget."""
+        rows, columns = self._values.shape
+        return self.cell_rect(0, 0).united(self.cell_rect(rows - 1, columns - 1))
+
+    def digits(self) -> QFont:
+        """The font of the numbers, as large as they fit."""
+        first = self.cell_rect(0, 0)
+        side = min(first.width(), first.height())
+        return self._paint.font(self._values, side, self.font())[0]
+
+    def set_active(self, active: bool) -> None:
+        """Frame the grid: it is the one that tools act on."""
+        if active != self._active:
+            self._active = active
+            self.update()
 
     def mirrored(self, row: int, column: int) -> set[tuple[int, int]]:
         """The cell and those that the symmetry draws with it."""
@@ -577,11 +618,13 @@ class KernelGrid(QWidget):
             current=self._current if self.hasFocus() else None,
             mark=self._mark,
         )
-        if self._lit:
-            last = self.cell_rect(self._values.shape[0] - 1, self._values.shape[1] - 1)
-            painter.setPen(QPen(palette.highlight().color(), 4))
+        if self._active or self._lit:
+            wide = 4 if self._lit else 2
+            painter.setPen(QPen(palette.highlight().color(), wide, Qt.SolidLine, Qt.SquareCap,
+                                Qt.MiterJoin))  # fmt: skip
             painter.setBrush(Qt.NoBrush)
-            painter.drawRect(self.cell_rect(0, 0).united(last).adjusted(2, 2, -2, -2))
+            off = 2 if self._lit else 3
+            painter.drawRect(self.cells_rect().adjusted(-off, -off, off, off))
         painter.end()
 
     def focusInEvent(self, event: QEvent) -> None:

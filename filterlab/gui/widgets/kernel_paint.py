@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from qtpy.QtCore import QPointF, QRect, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPalette, QPen
 
-from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
+from filterlab.gui.widgets.cells import cell_colour, format_cell, format_places, text_colour
 
-__all__ = ["KernelPaint"]
+__all__ = ["KernelPaint", "cell_font", "span"]
 
 _MARK = QColor(0xE0, 0x9F, 0x00)
 _KEPT = 4096
 
+#: Height of the digits as a share of a cell's, at most and, with many places, at least; pixels
+#: they stay from its sides, each.
+_SHARE, _SHARE_LEAST, _GAP = 0.4, 0.34, 2
+#: The smallest digits, in pixels.
+_LEAST = 8
+_MOST_PLACES = 3
+
 #: Where a cell (row, column) lies.
 Rects = Callable[[int, int], QRect]
+
+
+def span(first: int, length: float, count: int, at: int) -> tuple[int, int]:
+    """Where the ``at``-th of ``count`` cells over a length begins and ends, in whole pixels."""
+    return first + round(length * at / count), first + round(length * (at + 1) / count)
+
+
+def cell_font(font: QFont, values: Sequence[float], side: float) -> tuple[QFont, int]:
+    """The largest font in which all these numbers fit into cells of a side, and their places.
+
+    At most 40 % of a cell high, with as many places as fit then, the same for all, at most three.
+    """
+    made = QFont(font)
+    numbers = set(values)
+    tallest = max(_LEAST, int(side * _SHARE))
+    for places in range(_MOST_PLACES, -1, -1):
+        texts = {format_places(value, places) for value in numbers}
+        # One place more is worth digits a little smaller, not much smaller.
+        least = max(_LEAST, int(side * _SHARE_LEAST)) if places > 1 else _LEAST
+        for pixels in range(tallest, least - 1, -1):
+            made.setPixelSize(pixels)
+            widest = max(map(QFontMetricsF(made).horizontalAdvance, texts), default=0.0)
+            if widest <= side - 2 * _GAP:
+                return made, places
+    return made, 0
 
 
 class KernelPaint:
@@ -24,55 +56,56 @@ class KernelPaint:
 
     def __init__(self) -> None:
         self._looks: dict[tuple[float, float], tuple[QColor, QColor, str]] = {}
-        self._key = (0, 0)
+        self._key: tuple[object, ...] = ()
+        self._font: tuple[object, QFont, int] | None = None
+
+    def font(self, values: np.ndarray, side: float, font: QFont) -> tuple[QFont, int]:
+        """The font and the places of a kernel's numbers in cells of a side."""
+        key = values.tobytes(), side, font.key()
+        if self._font is None or self._font[0] != key:
+            self._font = key, *cell_font(font, values.ravel().tolist(), side)
+        return self._font[1], self._font[2]
 
     def cells(
-        self,
-        painter: QPainter,
-        values: np.ndarray,
-        rect: Rects,
-        font: QFont,
-        palette: QPalette,
+        self, painter: QPainter, values: np.ndarray, rect: Rects, font: QFont, palette: QPalette
     ) -> None:
         """Colours, numbers and lines; the scale ends at the largest absolute value."""
         rows, columns = values.shape
         limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
-        first = rect(0, 0)
-        side = first.width()
-        font = QFont(font)
-        font.setPixelSize(max(8, min(15, round(side * 0.30))))
+        side = min(rect(0, 0).width(), rect(0, 0).height())
+        font, places = self.font(values, side, font)
         painter.setFont(font)
         metrics = QFontMetricsF(font)
 
         def fits(text: str) -> bool:
-            return bool(metrics.horizontalAdvance(text) <= side - 5 and metrics.height() <= side)
+            return bool(metrics.horizontalAdvance(text) <= side - 2 * _GAP)
 
-        key = (side, font.pixelSize())
+        key = (side, font.pixelSize(), places, palette.window().color().rgb())
         if key != self._key or len(self._looks) > _KEPT:
             self._key, self._looks = key, {}
+        muted = palette.placeholderText().color()
         for row in range(rows):
             for column in range(columns):
                 value = float(values[row, column])
                 look = self._looks.get((value, limit))
                 if look is None:
                     colour = cell_colour(value, limit)
-                    ink = text_colour(colour)
-                    if value == 0:
-                        ink.setAlphaF(0.55)
-                    look = self._looks[value, limit] = colour, ink, format_cell(value, fits)
+                    text = format_places(value, places)
+                    text = text if text and fits(text) else format_cell(value, fits)
+                    ink = muted if value == 0 else text_colour(colour)
+                    look = self._looks[value, limit] = colour, ink, text
                 colour, ink, text = look
-                cell = first.translated(column * side, row * side)
+                cell = rect(row, column)
                 painter.fillRect(cell, colour)
                 if text:
                     painter.setPen(ink)
                     painter.drawText(QRectF(cell), Qt.AlignCenter, text)
         painter.setPen(QPen(palette.mid().color(), 1))
-        right, bottom = first.left() + columns * side, first.top() + rows * side
-        for row in range(rows + 1):
-            y = first.top() + row * side
+        first, last = rect(0, 0), rect(rows - 1, columns - 1)
+        right, bottom = last.right() + 1, last.bottom() + 1
+        for y in [rect(row, 0).top() for row in range(rows)] + [bottom]:
             painter.drawLine(first.left(), y, right, y)
-        for column in range(columns + 1):
-            x = first.left() + column * side
+        for x in [rect(0, column).left() for column in range(columns)] + [right]:
             painter.drawLine(x, first.top(), x, bottom)
 
     @staticmethod
@@ -107,10 +140,12 @@ class KernelPaint:
         last = rect(block_rows.stop - 1, block_columns.stop - 1)
         if last != area:
             area = area.united(last)
-            wash = QColor(accent)
-            wash.setAlphaF(0.18)
-            painter.fillRect(area, wash)
-            painter.setPen(QPen(accent, 2))
+            # Black and white dashes are seen on cells of any colour.
+            painter.setPen(QPen(Qt.black, 3))
+            painter.drawRect(area)
+            dashes = QPen(Qt.white, 3, Qt.CustomDashLine, Qt.FlatCap)
+            dashes.setDashPattern([2, 2])
+            painter.setPen(dashes)
             painter.drawRect(area)
         if current is not None:
             painter.setPen(QPen(accent, 2))

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPaintEvent
+from qtpy.QtCore import QEvent, QRect, QSize, Qt
+from qtpy.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui import theme
 
-__all__ = ["Line"]
+__all__ = ["Line", "Title"]
 
 
 class Line(QWidget):
-    """A label of one line; ``role`` is ``text``, ``heading``, ``muted`` or ``error``."""
+    """A label of one line; ``role``: ``text``, ``heading``, ``muted``, ``accent``, ``error``."""
 
-    def __init__(self, parent: QWidget | None = None, role: str = "text", text: str = "") -> None:
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        role: str = "text",
+        text: str = "",
+        align: int = Qt.AlignLeft,
+    ) -> None:
         super().__init__(parent)
         self._text = text
         self._shorter: tuple[str, ...] = ()
         self._role = role
-        if role == "heading":
+        self._align = align
+        if role in ("heading", "accent"):
             font = self.font()
             font.setBold(True)
             self.setFont(font)
@@ -51,15 +58,74 @@ class Line(QWidget):
         return str(metrics.elidedText((self._text, *self._shorter)[-1], Qt.ElideRight, room))
 
     def sizeHint(self) -> QSize:
-        return QSize(40, self.fontMetrics().height() + 2)
+        return QSize(40, theme.line_height(self.fontMetrics()) + 2)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, self.sizeHint().height())
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def _ink(self) -> QColor:
         colours = theme.current()
-        colour = {"muted": colours.muted, "error": colours.error}.get(self._role, colours.text)
+        inks = {"muted": colours.muted, "error": colours.error, "accent": colours.accent_text}
+        return QColor(inks.get(self._role, colours.text))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setPen(QColor(colour))
-        painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, self.shown())
+        painter.setPen(self._ink())
+        painter.drawText(self.rect(), self._align | Qt.AlignVCenter, self.shown())
+        painter.end()
+
+
+class Title(Line):
+    """A bold name and, in grey, what belongs to it; where there is no room it goes."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, "heading")
+        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self._name, self._rest = "", ""
+        self._small = theme.font(12)
+
+    def set_parts(self, name: str, rest: str = "") -> None:
+        """Show a name and what belongs to it."""
+        self._name, self._rest = name, rest
+        self.set_text(f"{name}  {rest}" if rest else name)
+
+    def _short_name(self) -> str:
+        """The name's first letter with what follows the word: ``F 0``."""
+        first, _, rest = self._name.partition(" ")
+        return f"{first[:1]} {rest}" if rest else first[:1]
+
+    def _name_width(self) -> int:
+        return int(self.fontMetrics().horizontalAdvance(self._name))
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is room for both."""
+        rest = QFontMetrics(self._small).horizontalAdvance(self._rest) if self._rest else 0
+        return self._name_width() + (theme.STEP + rest if rest else 0) <= self.width()
+
+    def shown(self) -> str:
+        if self.whole:
+            return self._text
+        fits = self._name_width() <= self.width()
+        return self._name if fits else self._short_name()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self._name_width() + 1, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        least = self.fontMetrics().horizontalAdvance(self._short_name())
+        return QSize(least + 1, self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self._ink())
+        if not self.whole:
+            painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, self.shown())
+        else:
+            painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, self._name)
+            painter.setFont(self._small)
+            painter.setPen(QColor(theme.current().muted))
+            place = QRect(self.rect())
+            place.setLeft(self._name_width() + theme.STEP)
+            painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, self._rest)
         painter.end()

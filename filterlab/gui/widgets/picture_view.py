@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QPainter, QPen, QTransform
+from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QTransform
 from qtpy.QtWidgets import QGraphicsView, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.widgets.colours import readable_on
 
-__all__ = ["BoxItem", "PictureItem", "PictureView"]
+__all__ = ["VALUES_FROM", "BoxItem", "PictureItem", "PictureView"]
 
 #: Screen pixels per picture pixel from which values are written into the pixels.
-_VALUES_FROM = 34.0
+VALUES_FROM = 26.0
 
 
 class PictureItem(pg.ImageItem):
@@ -146,7 +146,7 @@ class _ValuesItem(pg.GraphicsObject):
             return
         transform = painter.worldTransform()
         scale = abs(transform.m11())
-        if scale < _VALUES_FROM:
+        if scale < VALUES_FROM:
             return
         seen = self.mapRectFromParent(view.viewRect()) if self.parentItem() else view.viewRect()
         seen = self.mapRectFromItem(view.childGroup, seen) if view.childGroup else seen
@@ -154,18 +154,28 @@ class _ValuesItem(pg.GraphicsObject):
         y0, y1 = max(0, int(seen.top())), min(values.shape[0], int(seen.bottom()) + 1)
         image = self._picture.qimage
         font = painter.font()
-        font.setPixelSize(int(np.clip(scale / 4.2, 8, 15)))
+        texts = {(y, x): self._text(values[y, x]) for y in range(y0, y1) for x in range(x0, x1)}
+        # As large as the widest of them fits.
+        pixels = int(min(0.42 * scale, 15))
+        longest = max(texts.values(), key=len, default="")
+        while pixels > 7:
+            font.setPixelSize(pixels)
+            if QFontMetricsF(font).horizontalAdvance(longest) <= scale - 2:
+                break
+            pixels -= 1
         painter.save()
         painter.setWorldTransform(QTransform())
         painter.setFont(font)
-        for y in range(y0, y1):
-            for x in range(x0, x1):
-                ground = QColor("#808080")
-                if image is not None and x < image.width() and y < image.height():
-                    ground = image.pixelColor(x, y)
-                painter.setPen(QColor(readable_on(ground.red(), ground.green(), ground.blue())))
-                cell = transform.mapRect(QRectF(x, y, 1, 1))
-                painter.drawText(cell, Qt.AlignCenter, self._text(values[y, x]))
+        line = QPen(QColor(128, 128, 128, 90), 1)
+        for (y, x), text in texts.items():
+            ground = QColor("#808080")
+            if image is not None and x < image.width() and y < image.height():
+                ground = image.pixelColor(x, y)
+            cell = transform.mapRect(QRectF(x, y, 1, 1))
+            painter.setPen(line)
+            painter.drawRect(cell)
+            painter.setPen(QColor(readable_on(ground.red(), ground.green(), ground.blue())))
+            painter.drawText(cell, Qt.AlignCenter, text)
         painter.restore()
 
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from filterlab.gui import theme
 from filterlab.gui.i18n import tr
-from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
+from filterlab.gui.widgets.cells import (
+    cell_colour,
+    format_cell,
+    format_places,
+    text_colour,
+)
 from filterlab.gui.widgets.histogram import short_number
 
 __all__ = ["ProductView"]
 
 _GAP = 28
 _CAPTION = 18
-_RESULT = 24
+#: Pixels that numbers stay from the sides of their cells.
+_ROOM = 2
 
 
 class ProductView(QWidget):
@@ -39,10 +46,10 @@ class ProductView(QWidget):
         self.setAccessibleName(tr("Patch times kernel"))
 
     def sizeHint(self) -> QSize:
-        return QSize(520, 176)
+        return QSize(520, 160)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(300, 120)
+        return QSize(240, 104)
 
     def set_product(
         self,
@@ -73,7 +80,7 @@ class ProductView(QWidget):
         self.update()
 
     def sentence(self) -> str:
-        """The sum in one line, as drawn beneath the grids."""
+        """The sum in words, for a screen reader."""
         if self._patch is None:
             return self._hint
         total = float(np.sum(self._patch.astype(np.float64) * self._kernel))
@@ -94,36 +101,73 @@ class ProductView(QWidget):
             result=short_number(self._result),
         )
 
+    def captions(self) -> tuple[str, str, str]:
+        """What stands over the three grids."""
+        total = 0.0
+        if self._patch is not None:
+            total = float(np.sum(self._patch.astype(np.float64) * self._kernel))
+        last = tr("products, sum {sum}").format(sum=short_number(round(total, 4) + 0.0))
+        if self._others is not None:
+            last += tr(", other channels {others}").format(
+                others=short_number(round(self._others, 4) + 0.0)
+            )
+        return tr("patch"), tr("kernel"), last
+
     def _grid(
         self, painter: QPainter, area: QRectF, values: np.ndarray, limit: float, signed: bool
     ) -> None:
         rows, columns = values.shape
-        side = min(area.width() / columns, area.height() / rows)
-        left = area.left() + (area.width() - side * columns) / 2
-        font = QFont(self.font())
-        font.setPixelSize(max(7, min(13, round(side * 0.34))))
+        # Cells need not be squares: their numbers are what there is to read.
+        wide, high = area.width() / columns, area.height() / rows
+        high = min(high, wide)
+        font, places = self._font_of(values, min(wide, 1.9 * high), high)
         painter.setFont(font)
         metrics = QFontMetricsF(font)
 
         def fits(text: str) -> bool:
-            return metrics.horizontalAdvance(text) <= side - 3 and metrics.height() <= side + 2
+            return bool(metrics.horizontalAdvance(text) <= wide - 2)
 
+        hatch = QBrush(self.palette().mid().color(), Qt.BDiagPattern)
         for row in range(rows):
             for column in range(columns):
                 value = float(values[row, column])
-                cell = QRectF(left + column * side, area.top() + row * side, side, side)
+                cell = QRectF(area.left() + column * wide, area.top() + row * high, wide, high)
                 if signed:
                     colour = cell_colour(value, limit)
                 else:
                     grey = int(np.clip(value / limit if limit > 0 else 0, 0, 1) * 255)
                     colour = QColor(grey, grey, grey)
+                padded = bool(self._padded[row, column]) and not signed
+                if padded:
+                    colour = self.palette().window().color()
                 painter.fillRect(cell, colour)
-                if self._padded[row, column]:
-                    painter.fillRect(cell, Qt.BDiagPattern)
+                if padded:
+                    painter.fillRect(cell, hatch)
+                text = format_places(value, places) or format_cell(value, fits)
                 painter.setPen(text_colour(colour))
-                painter.drawText(cell, Qt.AlignCenter, format_cell(value, fits))
+                painter.drawText(cell, Qt.AlignCenter, text if fits(text) else "")
         painter.setPen(QPen(self.palette().mid().color(), 1))
-        painter.drawRect(QRectF(left, area.top(), side * columns, side * rows))
+        for row in range(rows + 1):
+            y = area.top() + row * high
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+        for column in range(columns + 1):
+            x = area.left() + column * wide
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.top() + rows * high))
+
+    def _font_of(self, values: np.ndarray, wide: float, high: float) -> tuple[QFont, int]:
+        """The largest font in which no number leaves its cell."""
+        font = QFont(self.font())
+        numbers = set(values.ravel().tolist())
+        tallest = min(18, max(7, int(0.72 * high)))
+        # Places first: smaller digits say more than fewer.
+        for places, least in ((3, 10), (2, 8), (1, 7), (0, 7)):
+            texts = {format_places(number, places) for number in numbers}
+            for pixels in range(tallest, min(least, tallest) - 1, -1):
+                font.setPixelSize(pixels)
+                widest = max(map(QFontMetricsF(font).horizontalAdvance, texts))
+                if widest <= wide - 2 * _ROOM:
+                    return font, places
+        return font, 0
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -133,40 +177,32 @@ class ProductView(QWidget):
             painter.end()
             return
         products = self._patch * self._kernel
-        width = (self.width() - 2 * _GAP) / 3
-        height = self.height() - _CAPTION - _RESULT
+        width = (self.width() - 1 - 2 * _GAP) / 3
+        caption_height = max(_CAPTION, self.fontMetrics().height() + 4)
+        height = self.height() - caption_height - 1
         finite = np.nan_to_num(np.abs(self._patch), nan=0, posinf=0)
         signed = bool((self._patch < 0).any())
+        words = self.captions()
         sides = [
-            (
-                tr("patch"),
-                self._patch,
-                max(float(finite.max(initial=0)), 0 if signed else 1),
-                signed,
-            ),
-            (tr("kernel"), self._kernel, float(np.nan_to_num(np.abs(self._kernel)).max()), True),
-            (tr("products"), products, float(np.nan_to_num(np.abs(products)).max()), True),
+            (words[0], self._patch, max(float(finite.max(initial=0)), 0 if signed else 1), signed),
+            (words[1], self._kernel, float(np.nan_to_num(np.abs(self._kernel)).max()), True),
+            (words[2], products, float(np.nan_to_num(np.abs(products)).max()), True),
         ]
-        base = QFont(self.font())
+        base = theme.font(12)
         for index, (caption, values, limit, diverging) in enumerate(sides):
             left = index * (width + _GAP)
             painter.setFont(base)
             painter.setPen(self.palette().placeholderText().color())
-            painter.drawText(QRectF(left, 0, width, _CAPTION), Qt.AlignCenter, caption)
-            self._grid(painter, QRectF(left, _CAPTION, width, height), values, limit, diverging)
+            room = QRectF(left, 0, width, caption_height)
+            text = painter.fontMetrics().elidedText(caption, Qt.ElideRight, int(width))
+            painter.drawText(room, Qt.AlignLeft | Qt.AlignTop, text)
+            rows, columns = values.shape
+            tall = min(height, rows * width / columns)
+            self._grid(painter, QRectF(left, caption_height, width, tall), values, limit, diverging)
             if index < 2:
-                sign = QFont(base)
-                sign.setPixelSize(18)
-                painter.setFont(sign)
+                painter.setFont(theme.font(17))
                 painter.setPen(self.palette().text().color())
                 painter.drawText(
-                    QRectF(left + width, _CAPTION, _GAP, height), Qt.AlignCenter, "×="[index]
+                    QRectF(left + width, caption_height, _GAP, tall), Qt.AlignCenter, "×="[index]
                 )
-        painter.setFont(base)
-        painter.setPen(self.palette().text().color())
-        painter.drawText(
-            QRectF(0, self.height() - _RESULT, self.width(), _RESULT),
-            Qt.AlignCenter,
-            self.sentence(),
-        )
         painter.end()

@@ -59,6 +59,12 @@ class Segments(QWidget):
             self._row.addWidget(button, 1)
         self.choose(before if before in self._keys else self._keys[0] if self._keys else "")
 
+    def set_tight(self, tight: bool) -> None:
+        """Bring the words closer together, so that they stay whole in a narrow place."""
+        style = "QToolButton { padding-left: 2px; padding-right: 2px; }" if tight else ""
+        if style != self.styleSheet():
+            self.setStyleSheet(style)
+
     @property
     def key(self) -> str:
         """The key that is chosen, or the empty string."""

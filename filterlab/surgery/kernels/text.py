@@ -27,6 +27,7 @@ from filterlab.surgery.kernels.literals import read_literal
 
 __all__ = [
     "FORMATS",
+    "KERNEL_SUFFIXES",
     "format_kernel",
     "format_number",
     "parse_block",
@@ -180,7 +181,11 @@ FORMATS: dict[str, Callable[[Kernel], str]] = {
 }
 """The text forms by name; each reads back as the same kernel."""
 
+#: Endings of kernel files, to the form in which one is written.
 _SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".json": "json", ".gmic": "gmic", ".py": "numpy"}
+
+#: Endings by which dialogs, drops and readers know kernel files.
+KERNEL_SUFFIXES = (".txt", *_SUFFIXES, ".npy")
 
 
 def format_kernel(kernel: Kernel, style: str = "tsv") -> str:

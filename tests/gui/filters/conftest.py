@@ -68,6 +68,11 @@ class Hands:
             QApplication.sendEvent(grid, move)
         self.qtbot.mouseRelease(grid, button, modifiers, at[-1])
 
+    def tool(self, slot: int, key: str) -> None:
+        """Click a tool of the bar, for a filter."""
+        self.tab.desk.active = slot
+        self.qtbot.mouseClick(self.tab.tool_bar.tools[key], Qt.LeftButton)
+
     def wheel(
         self, grid: KernelGrid, cell: tuple[int, int], notches: int, modifiers: int = 0
     ) -> None:

@@ -37,7 +37,7 @@ def test_the_menu_changes_the_selected_block(
 ) -> None:
     tab.bench.set_kernel(1, RAMP)
     hands.drag(tab.editors[1].grid, [(0, 2), (2, 4)], modifiers=Qt.ShiftModifier)
-    trigger(tab.editors[1].tools["more"].menu(), text)
+    trigger(tab.actions_.tool_menus[1], text)
     wanted = RAMP.copy()
     wanted[0:3, 2:5] = expected(RAMP[0:3, 2:5])
     np.testing.assert_allclose(tab.bench.kernel(1), wanted, atol=1e-6)
@@ -54,22 +54,22 @@ def test_tool_buttons_change_the_block_until_it_is_dropped(
     editor = tab.editors[0]
     editor.grid.setFocus()
     hands.drag(editor.grid, [(1, 1), (1, 3)], modifiers=Qt.ShiftModifier)
-    qtbot.mouseClick(editor.tools["negate"], Qt.LeftButton)
+    hands.tool(0, "negate")
     wanted = RAMP.copy()
     wanted[1, 1:4] *= -1
     np.testing.assert_array_equal(tab.bench.kernel(0), wanted)
     qtbot.keyClick(editor.grid, Qt.Key_Escape)
-    qtbot.mouseClick(editor.tools["negate"], Qt.LeftButton)
+    hands.tool(0, "negate")
     np.testing.assert_array_equal(tab.bench.kernel(0), -wanted)
 
 
 def test_a_block_that_cannot_turn_is_said(qtbot: QtBot, tab: FiltersTab, hands: Any) -> None:
     tab.bench.set_kernel(2, RAMP)
     hands.drag(tab.editors[2].grid, [(0, 0), (1, 2)], modifiers=Qt.ShiftModifier)
-    qtbot.mouseClick(tab.editors[2].tools["rotate90"], Qt.LeftButton)
+    hands.tool(2, "rotate90")
     assert hands.errors == ["a block of 2 x 3 would become 3 x 2; select a square one"]
     hands.drag(tab.editors[2].grid, [(0, 0), (1, 1)], modifiers=Qt.ShiftModifier)
-    trigger(tab.editors[2].tools["more"].menu(), "Rotate 45° clockwise")
+    trigger(tab.actions_.tool_menus[2], "Rotate 45° clockwise")
     assert "no middle cell" in hands.errors[1]
     np.testing.assert_array_equal(tab.bench.kernel(2), RAMP)
 
@@ -79,7 +79,7 @@ def test_a_block_of_one_channel_leaves_the_others(tab: FiltersTab, hands: Any) -
     tab.set_channel(1)
     before = tab.bench.filter(1).copy()
     hands.drag(tab.editors[1].grid, [(1, 1), (1, 3)], modifiers=Qt.ShiftModifier)
-    trigger(tab.editors[1].tools["more"].menu(), "Negate")
+    trigger(tab.actions_.tool_menus[1], "Negate")
     wanted = before.copy()
     wanted[1, 1, 1:4] *= -1
     np.testing.assert_array_equal(tab.bench.filter(1), wanted)

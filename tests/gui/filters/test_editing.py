@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QMimeData, QPointF, Qt, QUrl
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QMouseEvent
 from qtpy.QtWidgets import QApplication, QMenu, QShortcut
 
@@ -22,6 +22,14 @@ def choose(box: Any, value: Any) -> None:
     """Choose in a combo box as a user does."""
     box.setCurrentIndex(box.findData(value))
     box.activated.emit(box.currentIndex())
+
+
+def choose_text(box: Any, text: str) -> None:
+    """Take an item of a box, as a click on it does."""
+    at = box.findText(text)
+    assert at >= 0, text
+    box.setCurrentIndex(at)
+    box.activated.emit(at)
 
 
 def item(menu: QMenu, *path: str) -> Any:
@@ -83,25 +91,54 @@ def test_brush_step_and_mirror_of_the_panel_reach_the_grids(tab: FiltersTab, han
 
 
 @pytest.mark.parametrize("side", [3, 7, 11])
-def test_size_is_chosen_and_undone(tab: FiltersTab, hands: Any, side: int) -> None:
-    box = tab.panel_.rows
-    choose(box, side)
-    assert tab.bench.size == (side, side)
-    assert hands.output(0).shape == (40 - side + 1, 56 - side + 1)
-    assert tab.editors[2].grid.values().shape == (side, side)
+def test_each_filter_has_its_own_size(tab: FiltersTab, hands: Any, side: int) -> None:
+    box = tab.editors[1].size_box
+    choose_text(box, f"{side} × {side}")
+    assert tab.bench.size_of(1) == (side, side)
+    assert [tab.bench.size_of(slot) for slot in (0, 2)] == [(5, 5), (5, 5)]
+    assert tab.editors[1].grid.values().shape == (side, side)
+    assert tab.editors[2].grid.values().shape == (5, 5)
+    blob = max(side, 5)
+    assert hands.output(0).shape == (40 - blob + 1, 56 - blob + 1)
     assert tab.undo_text() == "Change size"
     tab.undo()
-    assert tab.bench.size == (5, 5)
-    assert box.currentData() == 5
+    assert tab.bench.size_of(1) == (5, 5)
+    assert box.currentText() == "5 × 5"
 
 
-def test_a_kernel_need_not_be_square(tab: FiltersTab, hands: Any, picture: np.ndarray) -> None:
-    choose(tab.panel_.columns, 9)
-    assert tab.bench.size == (5, 9)
-    choose(tab.panel_.rows, 3)
-    assert tab.bench.size == (3, 9)
+def test_one_lock_keeps_the_three_at_one_size(qtbot: QtBot, tab: FiltersTab) -> None:
+    qtbot.mouseClick(
+        tab.panel_.linked, Qt.LeftButton, pos=QPoint(8, tab.panel_.linked.height() // 2)
+    )
+    assert tab.bench.linked
+    choose_text(tab.editors[0].size_box, "9 × 9")
+    assert [tab.bench.size_of(slot) for slot in range(3)] == [(9, 9)] * 3
+    tab.undo()
+    tab.undo()
+    assert not tab.panel_.linked.isChecked()
+
+
+def test_any_size_is_typed(qtbot: QtBot, tab: FiltersTab, hands: Any, picture: np.ndarray) -> None:
+    for slot in (0, 1):
+        tab.bench.set_size(3, slot)
+    field = tab.editors[2].size_box.lineEdit()
+    field.selectAll()
+    qtbot.keyClicks(field, "3x9")
+    qtbot.keyClick(field, Qt.Key_Return)
+    assert tab.bench.size_of(2) == (3, 9)
+    assert field.text() == "3 × 9"
     expected = hands.correlate(picture, tab.bench.kernel(2))
     np.testing.assert_allclose(hands.output(2), expected, atol=1e-5)
+    field.selectAll()
+    qtbot.keyClicks(field, "wide")
+    qtbot.keyClick(field, Qt.Key_Return)
+    assert "no size" in hands.errors[-1]
+    assert field.text() == "3 × 9"
+    field.selectAll()
+    qtbot.keyClicks(field, "4")
+    qtbot.keyClick(field, Qt.Key_Return)
+    assert "odd" in hands.errors[-1]
+    assert field.text() == "3 × 9", "the box shows what is"
 
 
 def test_pad_stride_and_dilation_are_edits_of_the_net(tab: FiltersTab, hands: Any) -> None:
@@ -121,11 +158,11 @@ def test_pad_stride_and_dilation_are_edits_of_the_net(tab: FiltersTab, hands: An
 def test_a_kernel_that_does_not_fit_is_refused(tab: FiltersTab, hands: Any) -> None:
     tab.set_picture(np.zeros((9, 60), np.float32), "flat")
     hands.settle()
-    choose(tab.panel_.rows, 11)
+    choose_text(tab.editors[0].size_box, "11 × 11")
     assert len(hands.errors) == 1
     assert "11" in hands.errors[0]
     assert tab.bench.size == (5, 5)
-    assert tab.panel_.rows.currentData() == 5, "the box shows what is"
+    assert tab.editors[0].size_box.currentText() == "5 × 5", "the box shows what is"
 
 
 def test_bias_is_added_and_undone(qtbot: QtBot, tab: FiltersTab, hands: Any) -> None:
@@ -162,7 +199,7 @@ MENU = [
 def test_changes_in_the_menu(tab: FiltersTab, path: tuple[str, ...], expected: Any) -> None:
     tab.bench.set_kernel(1, RAMP)
     name = tab.undo_text()
-    item(tab.editors[1].tools["more"].menu(), *path).trigger()
+    item(tab.actions_.tool_menus[1], *path).trigger()
     np.testing.assert_allclose(tab.bench.kernel(1), expected(RAMP), atol=1e-6)
     assert tab.undo_text() not in ("", name)
     tab.undo()
@@ -173,7 +210,7 @@ def test_a_turn_by_45_degrees_moves_the_rings(tab: FiltersTab) -> None:
     kernel = np.zeros((5, 5), np.float32)
     kernel[1, 1], kernel[0, 0] = 1, 2
     tab.bench.set_kernel(0, kernel)
-    item(tab.editors[0].tools["more"].menu(), "Rotate 45° clockwise").trigger()
+    item(tab.actions_.tool_menus[0], "Rotate 45° clockwise").trigger()
     assert tab.bench.kernel(0)[1, 2] == 1
     assert tab.bench.kernel(0)[0, 2] == 2
 
@@ -184,24 +221,25 @@ def test_a_turn_by_45_degrees_moves_the_rings(tab: FiltersTab) -> None:
         ("negate", lambda k: -k),
         ("normalise", lambda k: k / k.sum()),
         ("rotate90", lambda k: np.rot90(k, -1)),
-        ("flip", lambda k: k[:, ::-1]),
+        ("mirror", lambda k: k[:, ::-1]),
+        ("flip", lambda k: k[::-1]),
         ("clear", lambda k: np.zeros_like(k)),
     ],
 )
-def test_tool_buttons(qtbot: QtBot, tab: FiltersTab, tool: str, expected: Any) -> None:
+def test_tool_buttons(tab: FiltersTab, hands: Any, tool: str, expected: Any) -> None:
     tab.bench.set_kernel(2, RAMP)
-    qtbot.mouseClick(tab.editors[2].tools[tool], Qt.LeftButton)
+    hands.tool(2, tool)
     np.testing.assert_allclose(tab.bench.kernel(2), expected(RAMP), atol=1e-6)
 
 
 def test_swap_and_copy_between_slots(tab: FiltersTab, hands: Any) -> None:
     tab.bench.set_bias(0, 0.5)
     zero, two = tab.bench.kernel(0).copy(), tab.bench.kernel(2).copy()
-    item(tab.editors[0].tools["more"].menu(), "Swap with filter 2").trigger()
+    item(tab.actions_.tool_menus[0], "Swap with filter 2").trigger()
     np.testing.assert_array_equal(tab.bench.kernel(2), zero)
     np.testing.assert_array_equal(tab.editors[0].grid.values(), two)
     assert tab.editors[2].bias.value() == 0.5
-    item(tab.editors[2].tools["more"].menu(), "Copy to filter 1").trigger()
+    item(tab.actions_.tool_menus[2], "Copy to filter 1").trigger()
     np.testing.assert_array_equal(tab.bench.kernel(1), zero)
     np.testing.assert_array_equal(hands.output(1), hands.output(2))
 
@@ -272,7 +310,7 @@ def test_undo_covers_everything(tab: FiltersTab, hands: Any) -> None:
     hands.drag(tab.editors[0].grid, [(0, 0), (2, 2)])
     tab.editors[1].presets.choose("box")
     tab.editors[2].bias.setValue(0.5)
-    choose(tab.panel_.rows, 7)
+    tab.set_size(7, 7)
     choose(tab.panel_.mode, "three")
     tab.set_picture(np.ones((30, 30, 3), np.float32), "white")
     end = tab.bench.state
@@ -444,7 +482,7 @@ def test_other_edits_within_the_wheels_pause_are_steps_of_their_own(
 ) -> None:
     first, second = tab.editors[0].grid, tab.editors[1].grid
     hands.wheel(first, (0, 0), 1)
-    tab.editors[0].tools["negate"].click()
+    hands.tool(0, "negate")
     hands.wheel(first, (0, 0), 1)
     hands.wheel(second, (0, 0), 1)
     hands.drag(second, [(1, 1), (1, 2)])

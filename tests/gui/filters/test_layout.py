@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from filterlab.gui import i18n
@@ -42,24 +43,44 @@ def test_a_first_window_shows_large_pictures_and_the_products(tab: FiltersTab) -
     lay_out(tab, *FIRST)
     picture, grid = heights(tab)
     assert tab.bottom.isVisible()
-    assert picture >= 140
+    assert picture >= 136
     assert grid >= 100
     assert tab.bottom.product.height() >= 104
-    below = tab.panel_.dilation.mapTo(tab, tab.panel_.dilation.rect().bottomLeft())
+    below = tab.panel_.mode.mapTo(tab, tab.panel_.mode.rect().bottomLeft())
     assert below.y() < tab.bottom.y(), "nothing is cut off"
 
 
-def test_the_grids_give_way_before_the_pictures(tab: FiltersTab) -> None:
+def test_pictures_give_way_first_then_the_grids(tab: FiltersTab) -> None:
     tab.layout_.set_wanted(False)
     lay_out(tab, 1272, 800)
     full, roomy = heights(tab)
-    lay_out(tab, 1272, 470)
+    form = tab.bench.picture.height / tab.bench.picture.width
+    assert full == pytest.approx(form * tab.stage.views[0].width(), abs=2), "no letterbox"
+    lay_out(tab, 1272, 500)
     picture, grid = heights(tab)
-    assert roomy - grid >= 15
-    assert picture >= 0.7 * tab.stage.views[0].width() * 0.95, "as high as its width can use"
-    lay_out(tab, 1272, 400)
-    assert heights(tab)[1] <= grid
-    assert 96 <= heights(tab)[0] < full
+    assert 96 <= picture < full
+    assert grid >= 0.9 * roomy
+    lay_out(tab, 1272, 424)
+    assert heights(tab)[1] < grid
+    assert heights(tab)[0] >= 96
+
+
+def test_the_splitter_shares_the_height_out_by_hand(qtbot: QtBot, tab: FiltersTab) -> None:
+    lay_out(tab, 1272, 734)
+    before = heights(tab)[0]
+    handle = tab.layout_.splitter.handle(1)
+    middle = handle.rect().center()
+    qtbot.mousePress(handle, Qt.LeftButton, pos=middle)
+    move = QMouseEvent(
+        QEvent.MouseMove, QPointF(middle) - QPointF(0, 40),
+        QPointF(handle.mapToGlobal(middle)) - QPointF(0, 40),
+        Qt.NoButton, Qt.LeftButton, Qt.NoModifier,
+    )  # fmt: skip
+    QApplication.sendEvent(handle, move)
+    qtbot.mouseRelease(handle, Qt.LeftButton, pos=middle)
+    assert heights(tab)[0] == pytest.approx(before - 40, abs=4)
+    lay_out(tab, 1272, 760)
+    assert heights(tab)[0] < before - 10, "it stays as it was dragged"
 
 
 @pytest.mark.parametrize("width", [950, 1016, 1272, 1912])
@@ -80,20 +101,23 @@ def test_a_larger_window_has_larger_pictures(tab: FiltersTab, width: int) -> Non
 @pytest.mark.parametrize("width", [920, 1016, 1272])
 def test_every_tool_and_field_is_whole_in_a_low_tab(tab: FiltersTab, width: int, mode: str) -> None:
     tab.set_mode(mode)
-    for height in (0, 400, 480, 600, 734):
-        lay_out(tab, width, max(height, tab.minimumSizeHint().height()))
+    for height in (0, 480, 600, 734):
+        for _ in range(2):  # a narrow column takes more height
+            lay_out(tab, width, max(height, tab.minimumSizeHint().height()))
+        assert tab.tool_bar.tools["more"].isVisible()
+        groups = [[b for b in tab.tool_bar.tools.values() if b.isVisible()]]
         for editor in tab.editors:
-            seen = [b for b in editor.tools.values() if b.isVisible()]
-            assert editor.tools["more"] in seen
-            parts = [*seen, editor.bias, editor.grid]
-            for part in parts:
-                place = part.geometry()
-                assert editor.rect().contains(place), (height, part.toolTip())
-                others = [other.geometry() for other in parts if other is not part]
-                assert not any(place.intersects(other) for other in others), height
+            groups.append([editor.size_box, editor.bias, editor.divisor, editor.sum_label])
         panel = tab.panel_
-        for field in (panel.brush, panel.symmetry, panel.rows, panel.pad, panel.mode):
-            assert panel.rect().contains(field.geometry()), height
+        groups.append([panel.brush, panel.symmetry, panel.pad, panel.edge, panel.mode,
+                       panel.linked, panel.open_button])  # fmt: skip
+        for group in groups:
+            for part in group:
+                place = part.rect().translated(part.mapTo(tab, QPoint(0, 0)))
+                assert tab.rect().contains(place), (height, part.toolTip())
+                for other in group:
+                    beside = other.rect().translated(other.mapTo(tab, QPoint(0, 0)))
+                    assert other is part or not place.intersects(beside), (height, part.toolTip())
 
 
 def test_the_lower_panel_has_a_switch_that_is_remembered(
@@ -166,24 +190,34 @@ def presses(qtbot: QtBot, start: QWidget, end: QWidget) -> int:
     return count
 
 
-def test_tab_comes_to_the_grids_early(qtbot: QtBot, tab: FiltersTab) -> None:
+def test_tab_follows_the_eye(qtbot: QtBot, tab: FiltersTab) -> None:
+    """How outputs are seen, the left column, then each filter; a grid is one stop."""
     start = tab.panel_.open_button
     assert presses(qtbot, start, tab.panel_.sample_button) == 1
-    # Each with its preset before it; the first preset has a slider and a field.
-    assert [presses(qtbot, start, editor.grid) for editor in tab.editors] == [5, 8, 11]
-    assert presses(qtbot, start, tab.panel_.brush) == 15
-    assert presses(qtbot, start, tab.panel_.mode) <= 25
+    assert presses(qtbot, tab.panel_.linked, tab.editors[0].presets.button) == 1
     for editor in tab.editors:
-        assert presses(qtbot, editor.grid, editor.bias) == 1
+        last = editor.presets.in_tab_order()[-1]
+        assert presses(qtbot, last, editor.grid) == 1
+        assert presses(qtbot, editor.grid, editor.size_box) == 1
+        assert presses(qtbot, editor.bias, editor.divisor) == 1
     # The parameters of another preset take the same place.
     tab.editors[1].presets.choose("gabor")
     knobs = tab.editors[1].presets.in_tab_order()
     assert len(knobs) > 2
     for first, second in pairwise([*knobs, tab.editors[1].grid]):
         assert presses(qtbot, first, second) == 1
+    assert presses(qtbot, tab.editors[2].divisor, tab.tool_bar.tools["negate"]) == 1
     # All of the rest is come to, too.
-    for widget in (tab.editors[2].tools["more"], tab.stage.scale_button, tab.bottom.pin_button):
+    for widget in (tab.tool_bar.tools["more"], tab.bottom.pin_button):
         assert presses(qtbot, start, widget) < 70
+
+
+def test_names_say_which_filter(tab: FiltersTab) -> None:
+    for slot, editor in enumerate(tab.editors):
+        parts = [editor.grid, editor.size_box, editor.bias, editor.divisor, editor.presets.button]
+        parts += [tab.stage.switches[slot], tab.stage.views[1 + slot]]
+        for part in parts:
+            assert str(slot) in part.accessibleName(), part
 
 
 def test_a_key_goes_to_the_grids(qtbot: QtBot, tab: FiltersTab) -> None:

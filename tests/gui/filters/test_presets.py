@@ -55,7 +55,7 @@ def test_a_tile_makes_the_filter(qtbot: QtBot, tab: FiltersTab, key: str) -> Non
     popup.tiles[key].click()
     assert not popup.isVisible()
     np.testing.assert_array_equal(tab.bench.kernel(1), PRESETS[key].make((5, 5)))
-    assert tab.editors[1].presets.button.text() == PRESETS[key].title
+    assert tab.editors[1].presets.name == PRESETS[key].title
     assert list(tab.editors[1].presets.knobs) == [p.name for p in PRESETS[key].parameters]
 
 
@@ -73,7 +73,7 @@ def test_keys_choose_a_preset(qtbot: QtBot, tab: FiltersTab) -> None:
 
 def test_a_slider_shapes_the_kernel_live_and_is_one_step(tab: FiltersTab, hands: Any) -> None:
     tab.editors[0].presets.choose("gaussian")
-    knob = tab.editors[0].presets.knobs["sigma"]
+    knob = tab.editors[0].presets.sliders["sigma"]
     knob.slider.setValue(80)
     knob.slider.setValue(120)
     sigma = knob.field.value()
@@ -100,9 +100,9 @@ def test_four_parameters_fit_under_a_preset(tab: FiltersTab) -> None:
 
 def test_an_edited_preset_is_an_own_kernel(tab: FiltersTab, hands: Any) -> None:
     hands.drag(tab.editors[1].grid, [(0, 0)])
-    assert tab.editors[1].presets.button.text() == "Own kernel"
+    assert tab.editors[1].presets.name == "Own kernel"
     tab.undo()
-    assert tab.editors[1].presets.button.text() == PRESETS["sobel-h"].title
+    assert tab.editors[1].presets.name == PRESETS["sobel-h"].title
 
 
 def test_own_presets_are_saved_used_renamed_exchanged_deleted(

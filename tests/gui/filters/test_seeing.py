@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QRectF
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor
 
-from filterlab.gui.filters.look import Look, render
+from filterlab.gui.filters.look import Look, nature, render, round_limit
 from filterlab.gui.filters.tab import FiltersTab
-from filterlab.gui.widgets.colour_bar import nice_ticks, short_number
 from filterlab.gui.widgets.colours import lut
 from filterlab.surgery.convolve import Outputs, stats_of
 
@@ -36,6 +36,7 @@ def test_an_asymmetric_kernel_moves_an_impulse_the_right_way(tab: FiltersTab, ha
     tab.bench.set_kernel(0, kernel)
     tab.bench.set_kernel(1, -kernel)
     tab.bench.clear(2)
+    tab.actions_.look_action("views", "signed").trigger()
     hands.settle()
     # Two rows and one column on from (3, 9), in the input's coordinates.
     for view, x, y, expected in (
@@ -63,14 +64,59 @@ def test_views_are_equal_and_zoom_as_one(tab: FiltersTab, hands: Any) -> None:
     assert all(view.fitted for view in tab.stage.views)
 
 
-def test_the_start_shares_one_signed_scale(tab: FiltersTab) -> None:
+def test_a_blur_is_natural_and_edges_are_signed_each_on_its_scale(
+    tab: FiltersTab, hands: Any
+) -> None:
     frame = tab.stage.frame
     assert frame is not None
-    most = max(abs(frame.outputs.lowest()), abs(frame.outputs.highest()))
-    assert tab.stage.bar.levels() == pytest.approx((-most, most))
-    assert {(s.low, s.high) for s in frame.shown} == {(-most, most)} or all(
-        (s.low, s.high) == pytest.approx((-most, most)) for s in frame.shown
-    )
+    assert [shown.view for shown in frame.shown] == ["natural", "signed", "signed"]
+    assert [switch.key for switch in tab.stage.switches] == ["natural", "signed", "signed"]
+    assert tab.stage.bars[0].levels() == (0, 1)
+    for slot in (1, 2):
+        low, high = tab.stage.bars[slot].levels()
+        usual = float(np.quantile(np.abs(hands.output(slot)), 0.995))
+        assert low == -high
+        assert 0.7 < high / usual < 1.5, "near what 99.5 % of the pixels do not exceed"
+        assert float(f"{high:.1e}") == high, "round"
+    assert tab.stage.bars[1].levels() != (0, 1)
+
+
+def test_one_click_shows_an_output_the_other_way_and_it_stays(
+    qtbot: QtBot, tab: FiltersTab, hands: Any
+) -> None:
+    qtbot.mouseClick(tab.stage.switches[0].button("signed"), Qt.LeftButton)
+    hands.settle()
+    frame = tab.stage.frame
+    assert frame is not None
+    assert [shown.view for shown in frame.shown] == ["signed", "signed", "signed"]
+    tab.editors[0].presets.choose("box")
+    hands.settle()
+    assert tab.stage.frame is not None
+    assert tab.stage.frame.shown[0].view == "signed", "as set by hand"
+    assert tab.stage.switches[0].key == "signed"
+    # The others still follow their kernels.
+    tab.editors[1].presets.choose("gaussian")
+    hands.settle()
+    assert tab.stage.frame.shown[1].view == "natural"
+
+
+def test_common_ties_the_signed_outputs_to_the_widest_scale(
+    qtbot: QtBot, tab: FiltersTab, hands: Any
+) -> None:
+    tab.bench.set_kernel(2, 10 * tab.bench.kernel(2))
+    hands.settle()
+    own = [bar.levels() for bar in tab.stage.bars]
+    assert own[1] != own[2]
+    qtbot.mouseClick(tab.stage.scale_switch.button("common"), Qt.LeftButton)
+    hands.settle()
+    assert [bar.levels() for bar in tab.stage.bars] == [(0, 1), own[2], own[2]]
+    qtbot.mouseClick(tab.stage.scale_switch.button("own"), Qt.LeftButton)
+    hands.settle()
+    assert [bar.levels() for bar in tab.stage.bars] == own
+
+
+SIGNED = ("signed",) * 3
+NATURAL = ("natural",) * 3
 
 
 def outputs_of(*planes: np.ndarray) -> Outputs:
@@ -86,30 +132,50 @@ PLANES = (
 
 
 def test_each_its_own_scale() -> None:
-    shown = render(outputs_of(*PLANES), Look(scale="own"))
-    assert [(s.low, s.high) for s in shown] == [
-        (-1, 1),
-        (pytest.approx(-0.4), pytest.approx(0.4)),
-        (-4, 4),
-    ]
-    assert shown[2].pixels.tolist() == [[0, 64, 128, 191]]
+    shown = render(outputs_of(*PLANES), Look(), SIGNED)
+    assert [(s.low, s.high) for s in shown] == [(-1, 1), (-0.5, 0.5), (-5, 5)]
+    assert shown[2].pixels.tolist() == [[26, 77, 128, 179]]
+    common = render(outputs_of(*PLANES), Look(scale="common"), SIGNED)
+    assert {(s.low, s.high) for s in common} == {(-5, 5)}
 
 
 def test_clipping_counts_what_is_lost() -> None:
-    shown = render(outputs_of(*PLANES), Look(scale="clip"))
+    shown = render(outputs_of(*PLANES), Look(), NATURAL)
     assert [s.clipped for s in shown] == [0.25, 0.0, 0.75]
     assert shown[0].pixels.tolist() == [[0, 0, 128, 255]]
-    fed_as_255 = render(outputs_of(*(255 * p for p in PLANES)), Look(scale="clip"), 255.0)
+    assert [s.table for s in shown] == ["grey"] * 3
+    fed_as_255 = render(outputs_of(*(255 * p for p in PLANES)), Look(), NATURAL, 255.0)
     assert fed_as_255[0].pixels.tolist() == [[0, 0, 128, 255]]
 
 
 def test_relu_and_absolute_value() -> None:
-    relu = render(outputs_of(*PLANES), Look(scale="own", relu=True, colours="grey"))
+    relu = render(outputs_of(*PLANES), Look(relu=True, colours="grey"), SIGNED)
     assert (relu[2].low, relu[2].high) == (0, 2)
     assert relu[2].pixels.tolist() == [[0, 0, 0, 255]]
-    absolute = render(outputs_of(*PLANES), Look(scale="own", absolute=True, colours="viridis"))
+    absolute = render(outputs_of(*PLANES), Look(absolute=True, colours="viridis"), SIGNED)
     assert (absolute[2].low, absolute[2].high) == (0, 4)
     assert absolute[2].pixels.tolist() == [[255, 128, 0, 128]]
+
+
+@pytest.mark.parametrize(
+    ("weights", "view"),
+    [
+        (np.full((1, 3, 3), 1 / 9), "natural"),
+        (np.array([[[0, -1, 0], [-1, 5, -1], [0, -1, 0]]]), "natural"),
+        (np.array([[[-1, -2, -1], [0, 0, 0], [1, 2, 1]]]), "signed"),
+        (np.full((1, 3, 3), 1.0), "signed"),
+    ],
+    ids=["blur", "sharpen", "edge", "sum 9"],
+)
+def test_the_kernels_nature(weights: np.ndarray, view: str) -> None:
+    assert nature(weights.astype(np.float32)) == view
+
+
+@pytest.mark.parametrize(
+    ("value", "limit"), [(0.87, 1), (1.1, 1), (1.3, 1.5), (2.6, 3), (42.0, 50), (7.9e-4, 1e-3)]
+)
+def test_a_scale_ends_at_a_round_number(value: float, limit: float) -> None:
+    assert round_limit(value) == pytest.approx(limit)
 
 
 @pytest.mark.parametrize("colours", ["diverging", "grey", "viridis"])
@@ -117,6 +183,8 @@ def test_colours_on_the_screen(tab: FiltersTab, hands: Any, colours: str) -> Non
     for slot in range(3):
         tab.bench.clear(slot)
     tab.bench.set_bias(0, 3.0)
+    tab.bench.set_bias(1, 1.0)
+    tab.actions_.look_action("scale", "common").trigger()
     tab.actions_.look_action("colours", colours).trigger()
     hands.settle()
     red, green, blue = lut(colours)[255]
@@ -129,11 +197,11 @@ def test_colours_on_the_screen(tab: FiltersTab, hands: Any, colours: str) -> Non
 def test_clip_is_said_under_the_output(tab: FiltersTab, hands: Any) -> None:
     tab.bench.set_kernel(0, np.zeros((5, 5)))
     tab.bench.set_bias(0, 3.0)
-    tab.actions_.look_action("scale", "clip").trigger()
+    tab.actions_.look_action("views", "natural").trigger()
     hands.settle()
     assert "100" in tab.stage.notes[1].text()
     assert "% clipped" in tab.stage.notes[1].text()
-    assert tab.stage.bar.levels() == (0.0, 1.0)
+    assert tab.stage.bars[0].levels() == (0.0, 1.0)
 
 
 def test_a_change_of_look_computes_nothing_anew(tab: FiltersTab, hands: Any) -> None:
@@ -210,43 +278,23 @@ def test_numbers_under_an_output_are_never_cut_in_two(
     assert not shown.endswith("…")
 
 
-def test_the_bar_names_the_filter_whose_own_scale_it_is(tab: FiltersTab, hands: Any) -> None:
-    tab.actions_.look_action("scale", "own").trigger()
-    hands.settle()
-    frame = tab.stage.frame
-    assert frame is not None
-    for slot in (1, 2, 0):
-        hands.point(tab.stage.views[1 + slot], 20, 20)
-        assert tab.stage.bar.caption() == f"Filter {slot}"
-        assert tab.stage.bar.levels() == (frame.shown[slot].low, frame.shown[slot].high)
-    tab.actions_.look_action("scale", "shared").trigger()
-    hands.settle()
-    assert tab.stage.bar.caption() == ""
-
-
-def test_huge_numbers_fit_beside_the_bar_and_under_the_output(tab: FiltersTab, hands: Any) -> None:
+def test_huge_numbers_fit_at_the_bar_and_under_the_output(tab: FiltersTab, hands: Any) -> None:
     tab.bench.set_kernel(0, np.full((5, 5), 3e38, np.float32))
     hands.settle()
-    note, bar = tab.stage.notes[1], tab.stage.bar
+    note, bar = tab.stage.notes[1], tab.stage.bars[0]
     tab.resize(1024, 734)
     assert not note.shown().endswith("…")
     assert "not finite" in note.shown()
     tab.bench.set_kernel(0, np.full((5, 5), 1e37, np.float32))
     hands.settle()
-    low, high = bar.levels()
-    assert high > 1e38
-    widest = max(
-        bar.fontMetrics().horizontalAdvance(short_number(tick, high - low))
-        for tick in nice_ticks(low, high)
-    )
-    # The ticks end 31.5 pixels from the left.
-    assert widest <= bar.width() - 31
+    assert bar.levels()[1] > 1e38
+    assert bar.sizeHint().width() <= bar.width()
 
 
-@pytest.mark.parametrize("scale", ["shared", "own", "clip"])
+@pytest.mark.parametrize("views", [SIGNED, NATURAL], ids=["signed", "natural"])
 @pytest.mark.parametrize("colours", ["diverging", "viridis"])
 def test_numbers_at_the_ends_of_float32_are_coloured_without_a_warning(
-    scale: str, colours: str
+    views: tuple[str, ...], colours: str
 ) -> None:
     """Of an output whose numbers all are tiny, or huge, or partly infinite."""
     ramp = np.linspace(-1, 1, 35, dtype=np.float64).reshape(5, 7)
@@ -257,10 +305,10 @@ def test_numbers_at_the_ends_of_float32_are_coloured_without_a_warning(
         outputs = outputs_of(data, data if data is not broken else planes[3])
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            shown, _ = render(outputs, Look(scale=scale, colours=colours))
+            shown, _ = render(outputs, Look(colours=colours), views[:2])
         finite = np.isfinite(data)
         order = np.argsort(data[finite], kind="stable")
         assert (np.diff(shown.pixels[finite][order].astype(int)) >= 0).all(), "larger is no darker"
-        if scale != "clip" and data is not broken:
-            assert shown.pixels.max() == 255
-            assert shown.pixels.min() == 0
+        if views == SIGNED and data is not broken:
+            assert shown.pixels.max() > 200
+            assert shown.pixels.min() < 56

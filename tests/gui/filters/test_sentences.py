@@ -72,13 +72,13 @@ def test_what_is_typed_wrong_is_told_in_chinese(
 def test_refused_changes_are_told_in_chinese(
     qtbot: QtBot, tab: FiltersTab, hands: Any, chinese: None
 ) -> None:
-    qtbot.mouseClick(tab.editors[1].tools["normalise"], Qt.LeftButton)
+    hands.tool(1, "normalise")
     tab.set_picture(np.zeros((9, 60), np.float32), "flat")
     hands.settle()
     tab.set_size(11, 11)
     tab.set_size(3, 5)
     tab.bench.set_linked(True)
-    qtbot.mouseClick(tab.editors[1].tools["rotate90"], Qt.LeftButton)
+    hands.tool(1, "rotate90")
     assert len(hands.errors) == 3
     assert all(map(is_chinese, hands.errors)), hands.errors
 

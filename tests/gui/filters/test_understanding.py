@@ -27,8 +27,10 @@ def test_the_pixel_pointed_at_is_explained_and_equal(
     assert product._result == pytest.approx(value, abs=1e-5)
     assert hands.output(1)[7, 20] == pytest.approx(value, abs=1e-5)
     assert tab.stage.window_box.box() == (20, 7, 25, 12)
-    assert tab.stage.bar._marker == pytest.approx(value, abs=1e-5)
-    assert "not flipped" in tab.bottom.sentence.text()
+    assert tab.stage.bars[1].marker() == pytest.approx(value, abs=1e-5)
+    assert "does not flip" in tab.bottom.sentence.text()
+    assert tab.bottom.where.text() == "Filter 1 at row 7, column 20"
+    assert "Sees rows 7 to 11, columns 20 to 24." in tab.bottom.sentence.text()
     flipped = float((picture[7:12, 20:25] * tab.bench.kernel(1)[::-1, ::-1]).sum()) + 0.5
     assert f"{flipped:.4g}".replace("-", "−") in tab.bottom.sentence.text()
 
@@ -187,7 +189,7 @@ def test_escape_ends_the_walk_then_unpins(tab: FiltersTab, hands: Any) -> None:
 
 def test_the_shrinking_is_said_in_a_sentence(tab: FiltersTab, hands: Any) -> None:
     hands.point(tab.stage.views[0], 0.5, 0.5)
-    assert "shrinks the picture by 4: 56 × 40 becomes 52 × 36" in tab.bottom.where.text()
+    assert "shrinks the picture by 4: 56 × 40 becomes 52 × 36" in tab.bottom.sentence.text()
 
 
 def test_kernels_are_described(tab: FiltersTab, hands: Any) -> None:
