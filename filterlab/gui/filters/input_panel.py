@@ -295,6 +295,11 @@ class InputPanel(QWidget):
             self.pad, self.edge, self.stride, self.dilation, self.mode, self.linked,
         ]  # fmt: skip
 
+    def retell(self) -> None:
+        """Share the room out for the words of the language in use."""
+        self._arranged = (0, 0)
+        self._arrange(2 if self.width() >= self._wide() else 1)
+
     def _name(self, text: str) -> QLabel:
         label = QLabel(text, self)
         label.setProperty("role", "muted")
