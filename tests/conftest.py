@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,26 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("FILTERLAB_DATA", str(tmp_path_factory.mktemp("data")))
     for name in ("FILTERLAB_MODELS", "FILTERLAB_MIRROR", "FILTERLAB_CAFFE", "FILTERLAB_LANG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _same_look() -> Iterator[None]:
+    """The text's size and the theme that a test chose end with it, whatever room it is in."""
+    yield
+    if "filterlab.gui.theme" not in sys.modules:
+        return
+    from qtpy.QtWidgets import QApplication
+
+    from filterlab.gui import theme
+
+    app = QApplication.instance()
+    if app is None:
+        return
+    if theme.text_size() != "normal":
+        theme.set_text_size(app, "normal")
+    if theme.current() is not theme.LIGHT:
+        theme.apply(app, "light")
+    theme.set_reduced_motion(None)
 
 
 @pytest.fixture(autouse=True)

@@ -93,7 +93,7 @@ class InputPanel(QWidget):
         self.camera_button.toggled.connect(self.camera_toggled)
 
         self.brush = NumberField(-1e4, 1e4, 0.1, 0.5, self)
-        self.brush.setAccessibleName(tr("brush"))
+        self.brush.setAccessibleName(tr("Brush"))
         self.brush.setToolTip(tr("What a left drag paints into cells; Alt+click takes a cell's"))
         self.step = NumberField(1e-4, 100, 0.05, 0.1, self)
         self.step.setAccessibleName(tr("Wheel step"))
@@ -123,12 +123,12 @@ class InputPanel(QWidget):
             self,
             [("zero", tr("zero")), ("reflect", tr("reflect")), ("replicate", tr("replicate")),
              ("wrap", tr("wrap"))],
-            tr("Edge"),
+            tr("edge"),
             tr("What the padding holds. Zeros are the net's own; with the others the picture is "
                "padded before the net, as the pycaffe lines say"),
         )  # fmt: skip
         self.pad = choice_box(
-            self, [("valid", tr("none")), ("same", tr("same"))], tr("Padding"),
+            self, [("valid", tr("none")), ("same", tr("same"))], tr("padding"),
             tr("none: only where the kernel fits, as in the tutorial (valid); same: cells around "
                "the picture, so that the output keeps its size"),
         )  # fmt: skip
@@ -137,7 +137,7 @@ class InputPanel(QWidget):
             tr("How far the window moves from one output pixel to the next, in input pixels"),
         )  # fmt: skip
         self.dilation = choice_box(
-            self, [(n, str(n)) for n in range(1, 4)], tr("Dilation"),
+            self, [(n, str(n)) for n in range(1, 4)], tr("dilation"),
             tr("How far apart the kernel's cells lie on the input, in pixels"),
         )  # fmt: skip
         self.mode = choice_box(

@@ -223,7 +223,8 @@ class Stage(QObject):
         for slot, shown in enumerate(frame.shown):
             # Every number shown is the net's own; of a large output the rest follows.
             coarse = f"  {tr('preview')}" if frame.outputs.step > 1 else ""
-            self.titles[1 + slot].set_parts(f"{tr('Filter')} {slot}", f"{cols} × {rows}{coarse}")
+            name = tr("Filter {n}").format(n=slot)
+            self.titles[1 + slot].set_parts(name, f"{cols} × {rows}{coarse}")
             self.switches[slot].choose(shown.view)
             self.bars[slot].set_scale(lut(shown.table), shown.low, shown.high)
             self._show_note(slot)
