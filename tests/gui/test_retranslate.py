@@ -230,7 +230,7 @@ def test_what_fills_the_window_is_told_again(
     window = begin()
     window.show_tab(tab)
     window.show_scene(scene)
-    until(lambda: _settled(window))
+    until(lambda: _settled(window) and getattr(window.scene, "story", window) is not None)
     there = window.scene
     window.set_language("zh_CN")
     told = shown(window)
@@ -239,7 +239,7 @@ def test_what_fills_the_window_is_told_again(
     # The scene that was left goes with the event loop; it is not to be counted too.
     QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
     window.show_scene(scene)
-    until(lambda: _settled(window))
+    until(lambda: _settled(window) and getattr(window.scene, "story", window) is not None)
     assert _difference(shown(window), told) == []
 
 
