@@ -155,7 +155,7 @@ def page(repo: Path, tmp_path: Path) -> str:
 
 def test_the_controls_page_is_read_off_the_window(page: str) -> None:
     assert page.index("## Filters") < page.index("## Heatmap")
-    for row in ("| File › Open picture … | Ctrl+O |", "| Dilation | choice | How far apart"):
+    for row in ("| File › Open picture … | Ctrl+O |", "| dilation | choice | How far apart"):
         assert row in page, row
     assert "| Opacity follows the probability | tick box |" in page
     assert page.count("in the menus") == page.count("in the window\n")
