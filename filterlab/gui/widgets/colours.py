@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import pyqtgraph as pg
 
 from filterlab.gui import theme
+from filterlab.surgery.choices import COLORMAPS
+from filterlab.surgery.overlay import colormap
 
 __all__ = ["TABLES", "lut", "readable_on", "signed_colour"]
 
 #: The tables by name; the first is for signed data, the others for the rest.
-TABLES = ("diverging", "grey", "viridis", "inferno", "magma", "turbo")
+TABLES = ("diverging", *COLORMAPS)
 
 #: Steps of a single colour on each side of zero.
 _HALF = 1000
@@ -41,12 +42,10 @@ def lut(name: str) -> np.ndarray:
 
 @lru_cache
 def _table(name: str, scheme: str) -> np.ndarray:
-    if name == "grey":
-        table = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-    elif name == "diverging":
+    if name == "diverging":
         table = _diverging(np.linspace(0.0, 1.0, 256), scheme)
     elif name in TABLES:
-        table = pg.colormap.get(name).getLookupTable(nPts=256, alpha=False).astype(np.uint8)
+        table = np.round(255 * colormap(name)).astype(np.uint8)
     else:
         raise ValueError(f"no colour table {name!r}; there are {', '.join(TABLES)}")
     table = np.ascontiguousarray(table)
