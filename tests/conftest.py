@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,17 @@ REPO = Path(__file__).resolve().parent.parent
 def repo() -> Path:
     """The checkout's top folder."""
     return REPO
+
+
+@pytest.fixture(scope="session")
+def qapp() -> Any:
+    """The application as the program makes it, in the light theme, whichever test asks first."""
+    from filterlab.gui import theme
+    from filterlab.gui.app import make_application
+
+    app = make_application(["filterlab-tests"])
+    theme.apply(app, "light")
+    return app
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from qtpy.QtWidgets import QApplication
 
-from filterlab.gui import i18n, theme
-from filterlab.gui.app import make_application
+from filterlab.gui import i18n
 
 _spec = importlib.util.spec_from_file_location("gui_child", Path(__file__).with_name("child.py"))
 assert _spec is not None
@@ -19,14 +18,6 @@ assert _spec.loader is not None
 _child = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = _child
 _spec.loader.exec_module(_child)
-
-
-@pytest.fixture(scope="session")
-def qapp() -> QApplication:
-    """The application as the program makes it, in the light theme."""
-    app = make_application(["filterlab-tests"])
-    theme.apply(app, "light")
-    return app
 
 
 @pytest.fixture(autouse=True)

@@ -55,11 +55,11 @@ def look_from(plain: Any) -> Look:
     views: Any = plain.get("views")
     good = isinstance(views, list | tuple) and len(views) == SLOTS
     return Look(
-        plain["scale"] if plain.get("scale") in SCALES else usual.scale,
-        tuple(views) if good and set(views) <= set(VIEWS) else usual.views,
+        plain["scale"] if plain.get("scale") in list(SCALES) else usual.scale,
+        tuple(views) if good and all(view in list(VIEWS) for view in views) else usual.views,
         plain.get("relu") is True,
         plain.get("absolute") is True,
-        plain["colours"] if plain.get("colours") in COLOURS else usual.colours,
+        plain["colours"] if plain.get("colours") in list(COLOURS) else usual.colours,
     )
 
 

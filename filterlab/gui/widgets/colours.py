@@ -27,6 +27,10 @@ _DIVERGING = {
 }
 
 
+def _scheme() -> str:
+    return "dark" if theme.current().dark else "light"
+
+
 def lut(name: str) -> np.ndarray:
     """A colour table, (256, 3) uint8, not writable.
 
@@ -37,7 +41,7 @@ def lut(name: str) -> np.ndarray:
     ValueError
         If there is no table of that name.
     """
-    return _table(name, theme.current().name)
+    return _table(name, _scheme())
 
 
 @lru_cache
@@ -61,7 +65,7 @@ def _diverging(at: np.ndarray, scheme: str) -> np.ndarray:
 
 def signed_colour(share: float) -> tuple[int, int, int]:
     """The diverging scale's colour, RGB, at a share of its end, -1 to 1."""
-    return _signed(theme.current().name)[round(_HALF * (1 + min(1.0, max(-1.0, share))))]
+    return _signed(_scheme())[round(_HALF * (1 + min(1.0, max(-1.0, share))))]
 
 
 @lru_cache
