@@ -407,4 +407,4 @@ class FilterActions(QObject):
 
 
 def _slot_title(slot: int) -> str:
-    return f"{tr('Filter')} &{slot}"
+    return str(tr("Filter {n}").format(n=f"&{slot}"))

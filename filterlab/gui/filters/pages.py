@@ -37,7 +37,7 @@ class HistogramPage(QWidget):
         for slot in range(3):
             part = QVBoxLayout()
             part.setSpacing(2)
-            heading = Line(self, "heading", f"{tr('Filter')} {slot}")
+            heading = Line(self, "heading", tr("Filter {n}").format(n=slot))
             chart = Histogram(self)
             lines = [Line(self, "text"), Line(self, "muted"), Line(self, "muted")]
             part.addWidget(heading)

@@ -332,10 +332,11 @@ class Stage(QObject):
     def show_problem(self, text: str) -> None:
         """Nothing to show: the outputs stay empty, and their notes say why."""
         self.frame = None
-        for raster, title, note in zip(self.rasters[1:], self.titles[1:], self.notes[1:]):
+        outputs = zip(self.rasters[1:], self.titles[1:], self.notes[1:])
+        for slot, (raster, title, note) in enumerate(outputs):
             raster.show(None)
             note.set_text(text)
-            title.set_parts(tr("Filter"))
+            title.set_parts(tr("Filter {n}").format(n=slot))
 
     # Pointing
 

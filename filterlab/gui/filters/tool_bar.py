@@ -105,7 +105,7 @@ class ToolBar(QWidget):
         self._show_name()
 
     def _show_name(self) -> None:
-        name = f"{tr('Filter')} {self._active}"
+        name = tr("Filter {n}").format(n=self._active)
         block = self._editors[self._active].selected_block()
         whole = name
         if block is not None:
