@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab.gui import i18n
+from filterlab.gui.heatmap.job_card import JobCard
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.mnemonics import letter_of, plain
 from filterlab.gui.retranslate import change_language
@@ -49,7 +50,11 @@ def shown(window: MainWindow) -> Counter[tuple[str, str, str]]:
             found[type(who).__name__, place, plain_] += 1
 
     seen: list[QAction] = []
+    # A job's card is there only after jobs that took a while, and then keeps what it told last.
+    cards = {id(w) for card in window.findChildren(JobCard) for w in card.findChildren(QWidget)}
     for widget in [window, *window.findChildren(QWidget)]:
+        if id(widget) in cards:
+            continue
         note(widget, "title", widget.windowTitle())
         note(widget, "tip", widget.toolTip())
         note(widget, "name", widget.accessibleName())
