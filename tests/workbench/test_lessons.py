@@ -342,6 +342,15 @@ def test_the_levels_kernels() -> None:
     assert [abs(k).sum() for k in made] == pytest.approx([1, 1, 1, 8, 8, 9, 8, 9, 2, 1], abs=1e-6)
 
 
+def test_hints_keep_rows_and_columns_apart() -> None:
+    kernel = [[0, 0, 0, 0, 0], [0, 0, 0, -3, 0], [1, 0, 0, 0, 0]]
+    told = dict(challenges.hints(challenges.Challenge.make("camera", kernel, 0.5)))
+    assert told["size"] == {"rows": 3, "columns": 5}
+    assert told["sum"] == {"value": -2.0}
+    assert told["cell"] == {"row": 1, "column": 3, "value": -3.0}
+    assert told["bias"] == {"value": 0.5}
+
+
 def test_the_score_is_what_it_says() -> None:
     level = challenges.level(3)  # Sobel on bricks
     guess = as_kernel([[-1, -1, -1], [0, 0, 0], [1, 1, 1]])
