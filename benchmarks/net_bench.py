@@ -71,7 +71,7 @@ def main() -> None:
         edited()
         run_job(bench.maps_job(Request(squash=True, cells=8, method=quick)))
 
-    base = _seconds(bench.net.forward)
+    base = _seconds(bench.original.forward)
     units = len(bench.net.params[layer][0].data)
     question = Question(bench.net, bench.judge, bench._input(), wanted)
     patches = run_job(occlusion_job(question, stride=56)).raw.size + 1

@@ -2,13 +2,16 @@
 
 No Qt. The net stands here twice: as it was read, and as it is edited, so that what is said before
 and after is computed from two nets and never from a memory. Jobs are generators that may run on
-another thread; what they return carries the revision that it was computed of.
+another thread while the net is edited on: each computes with the weights of one moment, and what
+it returns carries the revision of that moment.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Mapping
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from filterlab.caffe import Net
 from filterlab.caffe.files import atomic_write, written_together
 from filterlab.caffe.prototxt import format_net
 from filterlab.caffe.text import Text
@@ -36,6 +40,7 @@ from filterlab.surgery.heatmap import ClassMaps, Preprocessing, as_picture
 from filterlab.surgery.methods import Plan, Request, map_job, plan
 from filterlab.surgery.own_input import own_input
 from filterlab.surgery.targets import net_files, spare_inputs
+from filterlab.surgery.tiles import channels_of
 from filterlab.surgery.transplant import Transplanted, check_prefix, feed
 from filterlab.surgery.units import UnitWeights, read_unit, unit_count, write_unit
 from filterlab.surgery.why import (
@@ -50,7 +55,7 @@ from filterlab.surgery.why import (
 from filterlab.workbench.heatmap_jobs import part
 from filterlab.workbench.journal import Edit, Journal
 
-__all__ = ["EDIT_NAMES", "Answers", "MapPair", "NetBench", "NetState", "Why"]
+__all__ = ["EDIT_NAMES", "Activity", "Answers", "MapPair", "NetBench", "NetState", "Why"]
 
 Key = tuple[str, int]
 Array = NDArray[np.float32]
@@ -89,6 +94,24 @@ class Answers:
 
     before: Answer
     after: Answer
+    revision: int
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a blob holds for the picture's centre, before and after the edits.
+
+    Attributes
+    ----------
+    blob : str
+    before, after : ndarray (channels, rows, cols) float32
+        Values without a place are 1 x 1.
+    revision : int
+    """
+
+    blob: str
+    before: Array
+    after: Array
     revision: int
 
 
@@ -150,10 +173,18 @@ class NetBench:
     def __init__(
         self, transplanted: Transplanted, preprocessing: Preprocessing | None = None
     ) -> None:
+        source = transplanted.source
         self._before = transplanted
+        # Edits are written here; it shares the weights of layers that nobody has edited yet.
+        shares = any(row for row in source.params.values()) and not source._topology.shared
+        self._net = source.snapshot(share_weights=shares)
+        self._own: set[str] = set() if shares else set(source.params)
+        # The jobs' nets: one asks at a time, and brings the weights up to the state it began with.
+        self._asking = threading.Lock()
         self._after = transplanted.separate()
         self._after.source.packing = "never"
-        self._asked = transplanted.source.snapshot(share_weights=True)
+        self._reached = NetState()
+        self._asked = source.snapshot(share_weights=True)
         self._asked.packing = "never"
         rewritten = transplanted.rewritten
         self.judge = Judge(rewritten.plain_output, rewritten.plain_score, rewritten.applied)
@@ -180,8 +211,8 @@ class NetBench:
 
     @property
     def net(self) -> Any:
-        """The edited classifier; read, do not write."""
-        return self._after.source
+        """The edited classifier; read, do not write, and ask it nothing: jobs have their own."""
+        return self._net
 
     @property
     def original(self) -> Any:
@@ -325,14 +356,29 @@ class NetBench:
 
     def _put(self, state: NetState) -> None:
         """Write a state into the edited net: what differs from the present one."""
-        now, new = self._state.units, state.units
-        for key in {**now, **new}:
-            if now.get(key) is not new.get(key):
-                values = new.get(key)
-                write_unit(
-                    self.net, *key, read_unit(self.original, *key) if values is None else values
-                )
+        for layer in {layer for layer, _ in state.units} - self._own:
+            for blob in self._net.params[layer]:
+                blob.share_data(blob.data.copy())
+            self._own.add(layer)
+        self._write(self._net, self._state, state)
         self._state = state
+
+    def _write(self, net: Net, now: NetState, new: NetState) -> None:
+        """Bring a net's weights from one state to another."""
+        for key in {**now.units, **new.units}:
+            if now.units.get(key) is not new.units.get(key):
+                values = new.units.get(key)
+                write_unit(net, *key, read_unit(self.original, *key) if values is None else values)
+
+    @contextmanager
+    def _moment(self) -> Iterator[int]:
+        """The jobs' nets, with the weights of now; gives the revision."""
+        with self._asking:
+            # In this order: an edit in between makes the outcome stale, not wrong.
+            revision, state = self._revision, self._state
+            self._write(self._after.source, self._reached, state)
+            self._reached = state
+            yield revision
 
     def _changed(self) -> None:
         self._revision += 1
@@ -357,37 +403,70 @@ class NetBench:
 
     def answers_job(self) -> Job[Answers]:
         """Scores and probabilities on the picture's centre, before and after."""
-        revision, data = self._revision, self._input()
-        picture, first = self._shown(), self._first
+        with self._moment() as revision:
+            first = yield from self._ask()
+            return Answers(first, self.judge.answer(self._after.source), revision)
+
+    def _ask(self) -> Job[Answer]:
+        """Ask both nets; returns what the first says."""
+        data, picture, first = self._input(), self._shown(), self._first
         yield Progress(Text("ask the classifier"), 0, 2)
         if first is None or first[0] is not picture:
             feed(self._asked, self._before.input, data)
             self._asked.forward()
             first = self._first = (picture, self.judge.answer(self._asked))
         yield Progress(Text("ask the edited classifier"), 1, 2)
-        feed(self.net, self._before.input, data)
-        self.net.forward()
-        return Answers(first[1], self.judge.answer(self.net), revision)
+        feed(self._after.source, self._before.input, data)
+        self._after.source.forward()
+        return first[1]
+
+    def activity_job(self, blob: str) -> Job[tuple[Answers, Activity]]:
+        """:meth:`answers_job`, and what a blob holds meanwhile.
+
+        Raises
+        ------
+        FilterLabError
+            If the net has no such blob, or one that cannot be laid out as channels.
+        """
+        if blob not in self._asked.blobs:
+            raise FilterLabError(
+                "the net has no blob {name!r}; its blobs are {known}",
+                name=blob,
+                known=", ".join(self._asked.blobs),
+            )
+        with self._moment() as revision:
+            first = yield from self._ask()
+            answers = Answers(first, self.judge.answer(self._after.source), revision)
+            nets = (self._asked, self._after.source)
+            before, after = (channels_of(net.blobs[blob].data).copy() for net in nets)
+            return answers, Activity(blob, before, after, revision)
 
     def maps_job(self, request: Request | None = None) -> Job[MapPair]:
         """The class maps of the whole picture, before and after, by the same method."""
-        revision, picture = self._revision, self._shown()
-        size = (int(picture.shape[0]), int(picture.shape[1]))
-        what = plan(self._before, size, request)
-        first = self._first_map
-        if first is None or first[0] is not picture or first[1] != what:
-            run = yield from part(
-                map_job(self._before, picture, what, self._preprocessing), 0.0, 0.5
+        with self._moment() as revision:
+            picture = self._shown()
+            size = (int(picture.shape[0]), int(picture.shape[1]))
+            what = plan(self._before, size, request)
+            first = self._first_map
+            if first is None or first[0] is not picture or first[1] != what:
+                run = yield from part(
+                    map_job(self._before, picture, what, self._preprocessing), 0.0, 0.5
+                )
+                first = self._first_map = (picture, what, run.maps)
+            self._after.follow()
+            after = yield from part(
+                map_job(self._after, picture, what, self._preprocessing), 0.5, 1.0
             )
-            first = self._first_map = (picture, what, run.maps)
-        self._after.follow()
-        after = yield from part(map_job(self._after, picture, what, self._preprocessing), 0.5, 1.0)
-        return MapPair(first[2], after.maps, revision)
+            return MapPair(first[2], after.maps, revision)
 
     def rank_job(self, layer: str, wanted: int) -> Job[Ranking]:
         """A layer's units of the edited net by what a class loses without each."""
-        feed(self.net, self._before.input, self._input())
-        ranking = yield from rank_job(self.net, self.judge, layer, wanted)
+        with self._moment():
+            feed(self._after.source, self._before.input, self._input())
+            job = rank_job(self._after.source, self.judge, layer, wanted)
+            begun = next(job)  # from here on it has a net of its own
+        yield begun
+        ranking = yield from job
         return ranking
 
     def why_job(self, wanted: int, cell: tuple[int, int] | None = None) -> Job[Why]:
@@ -396,25 +475,30 @@ class NetBench:
         Of a cell of the dense map (of the size that :meth:`maps_job` takes by itself) on the whole
         picture, or of the classifier on the picture's centre.
         """
+        with self._moment():
+            question = self._question(wanted, cell)
+            found: list[tuple[Reason, Deletion]] = []
+            jobs = (occlusion_job, gradient_job, grad_cam_job)
+            for k, job in enumerate(jobs):
+                reason = yield from part(job(question), k / 4, (k + 0.8) / 4)
+                check = yield from part(
+                    deletion_job(question, reason.heat), (k + 0.8) / 4, (k + 1) / 4
+                )
+                found.append((reason, check))
+            drawn = yield from part(deletion_job(question, None), 0.75, 1.0)
+            return Why(wanted, cell, tuple(found), drawn)
+
+    def _question(self, wanted: int, cell: tuple[int, int] | None) -> Question:
         t = self._after
         if cell is None:
-            question = Question(self.net, self.judge, self._input(), wanted)
-        else:
-            picture = self._shown()
-            t.follow()
-            size = plan(t, (int(picture.shape[0]), int(picture.shape[1]))).input_size
-            data = self._preprocessing.apply(picture, size, t.channels)
-            # Of its own size, so that the map's cells are known before it is asked for one.
-            feed(t.net, t.input, data)
-            question = Question(t.net, Judge(t.output, t.score), data, wanted, cell)
-        found: list[tuple[Reason, Deletion]] = []
-        jobs = (occlusion_job, gradient_job, grad_cam_job)
-        for k, job in enumerate(jobs):
-            reason = yield from part(job(question), k / 4, (k + 0.8) / 4)
-            check = yield from part(deletion_job(question, reason.heat), (k + 0.8) / 4, (k + 1) / 4)
-            found.append((reason, check))
-        drawn = yield from part(deletion_job(question, None), 0.75, 1.0)
-        return Why(wanted, cell, tuple(found), drawn)
+            return Question(t.source, self.judge, self._input(), wanted)
+        picture = self._shown()
+        t.follow()
+        size = plan(t, (int(picture.shape[0]), int(picture.shape[1]))).input_size
+        data = self._preprocessing.apply(picture, size, t.channels)
+        # Of its own size, so that the map's cells are known before it is asked for one.
+        feed(t.net, t.input, data)
+        return Question(t.net, Judge(t.output, t.score), data, wanted, cell)
 
     # --- saving -------------------------------------------------------------------------------
 

@@ -126,6 +126,36 @@ def test_answers_are_those_of_a_plain_net_with_and_without(bench: NetBench, pock
     assert again.revision > found.revision
 
 
+def test_a_job_computes_with_the_weights_of_the_moment_it_began(bench: NetBench) -> None:
+    first = run_job(bench.answers_job())
+    job = bench.answers_job()
+    next(job)
+    bench.zero("conv1", range(8))  # as a slider does while a job runs
+    found = run_job(job)
+    assert found.revision < bench.revision
+    assert found.after.prob.tobytes() == first.after.prob.tobytes()
+    now = run_job(bench.answers_job())
+    assert np.abs(now.after.prob - first.after.prob).max() > 1e-3
+    assert now.before.prob.tobytes() == first.before.prob.tobytes()
+
+
+def test_what_a_blob_holds_before_and_after(bench: NetBench, pocket: Any) -> None:
+    bench.zero("conv1", [3])
+    answers, found = run_job(bench.activity_job("conv1"))
+    net, bench_after = pocket[0].source.snapshot(), bench.net.snapshot()
+    for each, values in ((net, found.before), (bench_after, found.after)):
+        each.blobs["data"].data[...] = bench._input()
+        each.forward()
+        np.testing.assert_array_equal(values, each.blobs["conv1"].data[0])
+    assert not found.after[3].any()
+    assert found.before[3].any()
+    np.testing.assert_array_equal(answers.after.prob, bench_after.blobs["prob"].data[0])
+    _, flat = run_job(bench.activity_job("prob"))
+    assert flat.before.shape == (17, 1, 1)
+    with pytest.raises(FilterLabError, match="no blob 'conv9'; its blobs are data, conv1"):
+        run_job(bench.activity_job("conv9"))
+
+
 def test_maps_before_and_after(bench: NetBench, pocket: Any, tmp_path: Path) -> None:
     bench.prune("conv5", 6)
     pair = run_job(bench.maps_job(Request(cells=5)))
