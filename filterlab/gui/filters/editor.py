@@ -24,11 +24,11 @@ from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.preset_bar import PresetBar
 from filterlab.gui.filters.size_box import SizeBox
-from filterlab.gui.filters.thumbs import KernelThumb
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.kernel_grid import KernelGrid
 from filterlab.gui.widgets.line import Line
+from filterlab.gui.widgets.thumbs import KernelThumb
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import KERNEL_SUFFIXES, format_kernel, parse_number
 from filterlab.workbench.filter_bench import Change, FilterBench

@@ -23,10 +23,10 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.filters.thumbs import kernel_icon
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.model_texts import model_titles
+from filterlab.gui.widgets.thumbs import kernel_icon
 from filterlab.progress import Job, Progress
 from filterlab.surgery.layer_filters import (
     LayerFilters,

@@ -23,8 +23,8 @@ from qtpy.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
-from filterlab.gui.filters.thumbs import kernel_icon
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.thumbs import kernel_icon
 from filterlab.surgery.kernels.library import KernelLibrary
 
 __all__ = ["OwnKernelsDialog", "SaveKernelDialog"]

@@ -21,10 +21,10 @@ from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.preset_popup import PresetPopup
-from filterlab.gui.filters.thumbs import kernel_icon
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.popover import Popover
+from filterlab.gui.widgets.thumbs import kernel_icon
 from filterlab.gui.widgets.wrapped import Wrapped
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS, Parameter

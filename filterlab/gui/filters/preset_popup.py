@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED
-from filterlab.gui.filters.thumbs import kernel_icon
 from filterlab.gui.i18n import Text, tr
+from filterlab.gui.widgets.thumbs import kernel_icon
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import CATEGORIES, PRESETS
 

@@ -35,9 +35,9 @@ from qtpy.QtWidgets import (
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
 from filterlab.gui.heatmap.names import classes_name, numbers, percent
-from filterlab.gui.heatmap.search_field import SearchField
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.colours import lut
+from filterlab.gui.widgets.search_field import SearchField
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.surgery.maps import FIRST, SECOND
 from filterlab.zoo.labels import Labels

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QRect, QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetrics, QPaintEvent, QPalette, QResizeEvent
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QAction,
     QComboBox,
@@ -14,9 +14,6 @@ from qtpy.QtWidgets import (
     QMenu,
     QSizePolicy,
     QSlider,
-    QStyle,
-    QStyleOptionComboBox,
-    QStylePainter,
     QToolButton,
     QWidget,
 )
@@ -24,6 +21,7 @@ from qtpy.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
+from filterlab.gui.widgets.row_combo import RowCombo
 
 __all__ = ["WIDE", "Controls"]
 
@@ -31,37 +29,6 @@ __all__ = ["WIDE", "Controls"]
 WIDE = 1200
 _HIGH = 32
 _OWN, _MODELS = "\0own", "\0models"
-
-
-class _RowCombo(QComboBox):
-    """Ends in … what it has no room for; a note stands behind it where there is room."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.note = ""
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QStylePainter(self)
-        option = QStyleOptionComboBox()
-        self.initStyleOption(option)
-        painter.drawComplexControl(QStyle.CC_ComboBox, option)
-        place: QRect = self.style().subControlRect(
-            QStyle.CC_ComboBox, option, QStyle.SC_ComboBoxEditField, self
-        )
-        small = QFontMetrics(theme.font(12))
-        note = small.horizontalAdvance(self.note) + 6 if self.note else 0
-        metrics = self.fontMetrics()
-        name = self.currentText()
-        if place.width() - note < min(metrics.horizontalAdvance(name), 56):
-            note = 0
-        shown = metrics.elidedText(name, Qt.ElideRight, place.width() - note)
-        painter.setPen(self.palette().color(QPalette.ButtonText))
-        painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, shown)
-        if note:
-            place.setLeft(place.left() + metrics.horizontalAdvance(shown) + 6)
-            painter.setFont(theme.font(12))
-            painter.setPen(QColor(theme.current().muted))
-            painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, self.note)
 
 
 class Controls(QWidget):
@@ -148,8 +115,8 @@ class Controls(QWidget):
         buddy.setAccessibleName(text)
         return label
 
-    def _combo(self) -> _RowCombo:
-        combo = _RowCombo(self)
+    def _combo(self) -> RowCombo:
+        combo = RowCombo(self)
         # Long entries must not widen the row.
         combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
         combo.setMinimumContentsLength(3)
@@ -172,7 +139,7 @@ class Controls(QWidget):
         self._model_label = self._label(tr("Model"), self.model_combo)
 
     def _build_picture(self) -> None:
-        self.picture_combo = _RowCombo(self)
+        self.picture_combo = RowCombo(self)
         self.picture_combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
         self.picture_combo.setMinimumContentsLength(3)
         self.picture_combo.activated.connect(self._on_picture)

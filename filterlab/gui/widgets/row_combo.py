@@ -1,0 +1,42 @@
+"""A field of a row of controls that gives way: a name, and behind it a note."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QRect, Qt
+from qtpy.QtGui import QColor, QFontMetrics, QPaintEvent, QPalette
+from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
+
+from filterlab.gui import theme
+
+__all__ = ["RowCombo"]
+
+
+class RowCombo(QComboBox):
+    """Ends in … what it has no room for; a note stands behind it where there is room."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.note = ""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.CC_ComboBox, option)
+        place: QRect = self.style().subControlRect(
+            QStyle.CC_ComboBox, option, QStyle.SC_ComboBoxEditField, self
+        )
+        small = QFontMetrics(theme.font(12))
+        note = small.horizontalAdvance(self.note) + 6 if self.note else 0
+        metrics = self.fontMetrics()
+        name = self.currentText()
+        if place.width() - note < min(metrics.horizontalAdvance(name), 56):
+            note = 0
+        shown = metrics.elidedText(name, Qt.ElideRight, place.width() - note)
+        painter.setPen(self.palette().color(QPalette.ButtonText))
+        painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, shown)
+        if note:
+            place.setLeft(place.left() + metrics.horizontalAdvance(shown) + 6)
+            painter.setFont(theme.font(12))
+            painter.setPen(QColor(theme.current().muted))
+            painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, self.note)
