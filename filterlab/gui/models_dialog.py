@@ -39,7 +39,7 @@ from filterlab.zoo import catalogue
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.download import DownloadProgress, SourceFailed
 from filterlab.zoo.getting import Verdict, get_job, verify_job
-from filterlab.zoo.own_models import forget, own_models
+from filterlab.zoo.own_models import all_models, forget
 
 __all__ = ["ModelsDialog"]
 
@@ -270,7 +270,7 @@ class ModelsDialog(QDialog):
 
     def models(self) -> list[Model]:
         """The models listed, in their order."""
-        return [*catalogue.entries(), *own_models()]
+        return all_models()
 
     def row(self, name: str) -> _Row:
         """A model's row; KeyError if it is not listed."""

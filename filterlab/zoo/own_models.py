@@ -20,11 +20,11 @@ from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write, open_file, set_aside
 from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
-from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model
+from filterlab.zoo.catalogue import DEFAULT_MEAN_BGR, Model, entries
 from filterlab.zoo.labels import imagenet, read_labels
 from filterlab.zoo.means import read_mean
 
-__all__ = ["Found", "forget", "look", "own_models", "recall", "remember"]
+__all__ = ["Found", "all_models", "forget", "look", "own_models", "recall", "remember"]
 
 _PROTOTXT = (".prototxt", ".pbtxt", ".pt")
 _WEIGHTS = (".caffemodel", ".h5", ".hdf5")
@@ -337,6 +337,11 @@ def _with_mean(found: Found, beside: list[Path], notes: list[str]) -> Found:
 
 def _store() -> Path:
     return paths.data_dir() / "own_models.json"
+
+
+def all_models() -> list[Model]:
+    """The models there are: of the catalogues, and the user's own."""
+    return [*entries(), *own_models()]
 
 
 def own_models() -> list[Model]:

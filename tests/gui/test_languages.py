@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QMenu
 
 from filterlab import languages, paths
 from filterlab.gui import i18n
-from filterlab.gui.heatmap.names import both_names
+from filterlab.gui.class_names import both_names
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
 from filterlab.zoo.labels import imagenet

@@ -24,11 +24,11 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab.gui import i18n
-from filterlab.gui.heatmap.job_card import JobCard
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.mnemonics import letter_of, plain
 from filterlab.gui.retranslate import change_language
 from filterlab.gui.settings import Settings
+from filterlab.gui.widgets.job_card import JobCard
 from filterlab.workbench.lessons import find_lessons
 
 

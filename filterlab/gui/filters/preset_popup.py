@@ -18,7 +18,8 @@ from qtpy.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED
-from filterlab.gui.i18n import Text, tr
+from filterlab.gui.i18n import tr
+from filterlab.gui.preset_names import CATEGORY_NAMES
 from filterlab.gui.widgets.thumbs import kernel_icon
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import CATEGORIES, PRESETS
@@ -27,17 +28,6 @@ __all__ = ["PresetPopup"]
 
 _COLUMNS = 8
 _TILE = QSize(104, 90)
-
-
-_CATEGORIES = {
-    "basic": Text("Basic"),
-    "blur": Text("Blur"),
-    "sharpen": Text("Sharpen"),
-    "edge": Text("Edge"),
-    "second derivative": Text("Second derivative"),
-    "texture": Text("Texture"),
-    "feature": Text("Feature"),
-}
 
 
 class PresetPopup(QFrame):
@@ -126,7 +116,7 @@ class PresetPopup(QFrame):
             if len(keys) > free:
                 row, free = row + 2, _COLUMNS
             start = _COLUMNS - free
-            self._heading(grid, row, start, len(keys), tr(_CATEGORIES[category]))
+            self._heading(grid, row, start, len(keys), tr(CATEGORY_NAMES[category]))
             side = (max(size[0], 3), max(size[1], 3))
             for index, key in enumerate(keys):
                 preset = PRESETS[key]

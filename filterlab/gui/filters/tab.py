@@ -13,10 +13,10 @@ from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from filterlab.gui.camera_feed import CameraFeed
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters import session
 from filterlab.gui.filters.actions import FilterActions
-from filterlab.gui.filters.camera_feed import CameraFeed
 from filterlab.gui.filters.desk import Desk, Pictures, Sayings
 from filterlab.gui.filters.drawing import Drawing
 from filterlab.gui.filters.editor import FilterEditor

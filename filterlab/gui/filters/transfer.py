@@ -34,8 +34,8 @@ from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import KERNEL_SUFFIXES, read_kernel, write_kernel
 from filterlab.surgery.layer_filters import files_of_net
 from filterlab.workbench.filter_net import untold
-from filterlab.zoo.catalogue import Model, entries, last_used
-from filterlab.zoo.own_models import own_models
+from filterlab.zoo.catalogue import Model, last_used
+from filterlab.zoo.own_models import all_models
 
 __all__ = ["Transfer"]
 
@@ -208,7 +208,7 @@ class Transfer(QObject):
 
     @staticmethod
     def _ready() -> list[Model]:
-        return [model for model in (*entries(), *own_models()) if model.ready]
+        return [model for model in all_models() if model.ready]
 
     def _offer(self, models: Sequence[Model], first: Model) -> None:
         dialog = NetFiltersDialog(models, first, self._over)

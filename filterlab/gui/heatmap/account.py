@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab.gui import theme
-from filterlab.gui.heatmap.names import short_name
+from filterlab.gui.class_names import short_name
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.popover import Popover
 from filterlab.surgery.transplant import Transplanted

@@ -22,8 +22,8 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QToolButton, QWidget
 
 from filterlab.gui import theme
+from filterlab.gui.class_names import percent
 from filterlab.gui.heatmap.class_list import draw_bar
-from filterlab.gui.heatmap.names import percent
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 

@@ -7,8 +7,8 @@ from qtpy.QtCore import QObject, QPoint, Qt, QTimer, Signal
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QApplication
 
+from filterlab.gui.class_names import both_names
 from filterlab.gui.heatmap.cell_cards import CellCard, CellFacts, Named
-from filterlab.gui.heatmap.names import both_names
 from filterlab.gui.heatmap.stage import Stage
 from filterlab.surgery.overlay import as_rgb
 from filterlab.workbench.heatmap_bench import Change, HeatmapBench

@@ -34,7 +34,7 @@ from qtpy.QtWidgets import (
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
-from filterlab.gui.heatmap.names import classes_name, numbers, percent
+from filterlab.gui.class_names import classes_name, numbers, percent
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.search_field import SearchField

@@ -14,17 +14,11 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.model_texts import model_about, model_title, model_titles
 from filterlab.gui.saying import Say
 from filterlab.workbench.heatmap_bench import HeatmapBench
-from filterlab.zoo import catalogue
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.getting import get_job
-from filterlab.zoo.own_models import own_models
+from filterlab.zoo.own_models import all_models
 
-__all__ = ["ModelCommands", "models"]
-
-
-def models() -> list[Model]:
-    """The models there are."""
-    return [*catalogue.entries(), *own_models()]
+__all__ = ["ModelCommands"]
 
 
 class ModelCommands(QObject):
@@ -52,14 +46,14 @@ class ModelCommands(QObject):
 
     def list(self) -> None:
         """List the models anew, with the bench's chosen."""
-        known = models()
+        known = all_models()
         titles = model_titles(known)
         rows = [(titles[m.name], m.name, model_about(m) or str(m.weights_path)) for m in known]
         self._listed(rows, self._bench.model.name)
 
     def choose(self, key: str) -> None:
         """Operate on another model."""
-        found = next((m for m in models() if m.name == key), None)
+        found = next((m for m in all_models() if m.name == key), None)
         if found is not None:
             self._bench.set_model(found)
 
@@ -85,7 +79,7 @@ class ModelCommands(QObject):
 
     def _on_models_changed(self) -> None:
         # The chosen model's own files may be among what changed.
-        mine = next((m for m in models() if m.name == self._bench.model.name), None)
+        mine = next((m for m in all_models() if m.name == self._bench.model.name), None)
         if mine is not None:
             self._bench.renew_model(mine)
         self.list()

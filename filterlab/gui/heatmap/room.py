@@ -8,9 +8,9 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
 from filterlab.errors import FilterLabError
+from filterlab.gui.class_names import both_names
 from filterlab.gui.errors import one_sentence
-from filterlab.gui.heatmap.model_commands import ModelCommands, models
-from filterlab.gui.heatmap.names import both_names
+from filterlab.gui.heatmap.model_commands import ModelCommands
 from filterlab.gui.heatmap.runs import Runs
 from filterlab.gui.i18n import tr
 from filterlab.gui.model_texts import model_title, model_titles
@@ -21,6 +21,7 @@ from filterlab.gui.stage.scene import Scene
 from filterlab.workbench.cast_story import cast_story_job
 from filterlab.workbench.heatmap_bench import HeatmapBench
 from filterlab.workbench.heatmap_draw import Drawing
+from filterlab.zoo.own_models import all_models
 
 __all__ = ["Room"]
 
@@ -87,7 +88,7 @@ class Room(QObject):
 
     def _models(self) -> list[tuple[str, str]]:
         """The models whose weights are here, and the chosen one."""
-        known = models()
+        known = all_models()
         titles = model_titles(known)
         chosen = self._bench.model.name
         return [(m.name, titles[m.name]) for m in known if m.ready or m.name == chosen]

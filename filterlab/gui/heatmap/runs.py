@@ -10,10 +10,10 @@ from qtpy.QtCore import QObject, Signal
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.errors import one_sentence
-from filterlab.gui.heatmap.job_card import JobCard
 from filterlab.gui.i18n import Text, tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.model_texts import model_title, progress_texts
+from filterlab.gui.widgets.job_card import JobCard
 from filterlab.progress import Job, Progress
 from filterlab.surgery.pyramid import PartialPyramid
 from filterlab.surgery.shift_and_stitch import PartialMaps

@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 from filterlab.gui import theme
 from filterlab.gui.heatmap.caption import Caption
 from filterlab.gui.heatmap.cell_cards import CellCard, CellFacts
-from filterlab.gui.heatmap.job_card import JobCard
 from filterlab.gui.heatmap.map_view import MapView
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.job_card import JobCard
 
 __all__ = ["Stage"]
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from filterlab.errors import FilterLabError
+from filterlab.gui.class_names import classes_name
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap import words
 from filterlab.gui.heatmap.account import AccountPopover, proof_line
@@ -20,7 +21,6 @@ from filterlab.gui.heatmap.check_popover import CheckPopover
 from filterlab.gui.heatmap.experiments import Experiments
 from filterlab.gui.heatmap.folder_export import FolderExport
 from filterlab.gui.heatmap.model_commands import ModelCommands
-from filterlab.gui.heatmap.names import classes_name
 from filterlab.gui.heatmap.panels import Panels
 from filterlab.gui.heatmap.picture_commands import VIDEO_SUFFIXES, PictureCommands
 from filterlab.gui.heatmap.room import Room

@@ -7,9 +7,7 @@ import math
 from dataclasses import replace
 
 from filterlab.errors import FilterLabError
-from filterlab.gui.errors import one_sentence
-from filterlab.gui.heatmap.caption import Bar, Title
-from filterlab.gui.heatmap.names import (
+from filterlab.gui.class_names import (
     both_names,
     classes_name,
     numbers,
@@ -17,6 +15,8 @@ from filterlab.gui.heatmap.names import (
     picture_title,
     short_name,
 )
+from filterlab.gui.errors import one_sentence
+from filterlab.gui.heatmap.caption import Bar, Title
 from filterlab.gui.i18n import Text, tr
 from filterlab.gui.widgets.colour_bar import short_number
 from filterlab.surgery import overlay

@@ -12,7 +12,7 @@ from qtpy.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QPoly
 from qtpy.QtWidgets import QWidget
 
 from filterlab.gui import theme
-from filterlab.gui.heatmap.names import classes_name, percent
+from filterlab.gui.class_names import classes_name, percent
 from filterlab.gui.i18n import tr
 from filterlab.gui.stage import paint
 from filterlab.gui.stage.scene import Scene, unit

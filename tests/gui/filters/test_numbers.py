@@ -15,13 +15,13 @@ from scipy import signal
 from filterlab.gui.filters.look import Look, histogram, place, render
 from filterlab.gui.filters.output_files import picture_of
 from filterlab.gui.filters.tab import FiltersTab
-from filterlab.gui.widgets.thumbs import kernel_image
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.frequency_view import FrequencyView
 from filterlab.gui.widgets.histogram import Histogram
 from filterlab.gui.widgets.product_view import ProductView
 from filterlab.gui.widgets.scale_bar import ScaleBar
 from filterlab.gui.widgets.separable_view import SeparableView
+from filterlab.gui.widgets.thumbs import kernel_image
 from filterlab.surgery.convolve import Outputs, Settings, stats_of
 
 KERNEL = np.array([[0.5, -1.0, 0.25], [2.0, 0.125, -0.75], [0.0, 1.5, -0.5]], np.float32)

@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 
+from filterlab.gui.class_names import numbers, percent
 from filterlab.gui.heatmap.class_list import ClassList
-from filterlab.gui.heatmap.names import numbers, percent
 from filterlab.surgery.heatmap import heatmap
 from filterlab.surgery.transplant import transplant
 from filterlab.zoo.labels import Label, Labels, imagenet

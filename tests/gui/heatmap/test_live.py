@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from filterlab.gui.heatmap.job_card import JobCard
+from filterlab.gui.widgets.job_card import JobCard
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QWidget
 
 from filterlab.gui import theme
+from filterlab.gui.class_names import numbers, percent
 from filterlab.gui.heatmap import words
 from filterlab.gui.heatmap.caption import Bar, Caption, Title
-from filterlab.gui.heatmap.names import numbers, percent
 from filterlab.gui.heatmap.sliding_window import SlidingWindow
 from filterlab.surgery.cost import Cost
 from filterlab.surgery.sliding import Sliding
