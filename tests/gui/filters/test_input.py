@@ -14,7 +14,7 @@ from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
 from qtpy.QtGui import QDropEvent, QImage, QMouseEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from filterlab.gui.filters import camera_feed
+from filterlab.gui import camera_feed
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
