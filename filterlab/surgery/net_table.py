@@ -55,6 +55,8 @@ class Row:
         Why it cannot be computed; empty if it can.
     seconds : float or None
         Measured time of one pass, once that is known.
+    operation : str
+        Of an Eltwise ``"sum"``, ``"prod"`` or ``"max"``; empty for other types.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Row:
     geometry: Geometry | None
     problem: str = ""
     seconds: float | None = None
+    operation: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,11 +150,20 @@ def net_table(param: Any, phase: int = TEST) -> NetTable:
             Row(
                 str(p.name), known.type, tuple(p.bottom), tuple(p.top), known.tops, known.weights,
                 known.parameters, known.macs, where.get(first), known.problem,
+                operation=_operation(p),
             )
         )  # fmt: skip
     outputs = {name: walk.shapes.get(name) for name in sorted(walk.open_ends)}
     values = sum(math.prod(shape) for shape in walk.shapes.values() if shape is not None)
     return NetTable(str(param.name), walk.inputs, outputs, tuple(rows), values)
+
+
+def _operation(param: Any) -> str:
+    """What an Eltwise does with its bottoms, as its prototxt writes it, in small letters."""
+    if param.type != "Eltwise":
+        return ""
+    kinds = param.eltwise_param.DESCRIPTOR.fields_by_name["operation"].enum_type
+    return str(kinds.values_by_number[param.eltwise_param.operation].name).lower()
 
 
 def check_runs(param: Any, phase: int = TEST) -> None:

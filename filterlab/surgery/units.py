@@ -23,9 +23,11 @@ __all__ = [
     "check_units",
     "index_text",
     "indices",
+    "input_groups",
     "read_unit",
     "unit_count",
     "unit_layers",
+    "unit_matrix",
     "unit_strengths",
     "units_told",
     "write_unit",
@@ -163,6 +165,37 @@ def write_units(net: Net, values: Mapping[tuple[str, int], UnitWeights]) -> None
     """:func:`write_unit` of many: (layer, unit) -> its weights."""
     for (name, unit), arrays in values.items():
         write_unit(net, name, unit, arrays)
+
+
+def unit_matrix(net: Net, name: str) -> Array:
+    """A layer's weights as (units, weights of one), without biases; read, do not write.
+
+    The weights' own memory where they lie so; a unit's row is :func:`read_unit`'s first array.
+
+    Raises
+    ------
+    FilterLabError
+        If there is no such layer, or it has no units.
+    """
+    count = unit_count(net, name)
+    layer, data = _layer(net, name), net.params[name][0].data
+    if layer.type == "Deconvolution":
+        groups = _groups(layer)
+        parts = data.reshape(groups, data.shape[0] // groups, *data.shape[1:])
+        return np.asarray(np.swapaxes(parts, 1, 2).reshape(count, -1), np.float32)
+    return np.asarray(np.moveaxis(data, _axis(layer) or 0, 0).reshape(count, -1), np.float32)
+
+
+def input_groups(net: Net, name: str) -> NDArray[np.intp]:
+    """For each unit of a layer a number, equal for those that read the same inputs."""
+    count = unit_count(net, name)
+    layer = _layer(net, name)
+    if layer.type in ("Convolution", "Deconvolution"):
+        return np.arange(count) // (count // _groups(layer))
+    cls = layer_class(layer.type)
+    if cls is not None and cls.spatial == "everywhere":
+        return np.zeros(count, np.intp)
+    return np.arange(count)  # a scale or a PReLU: each channel for itself
 
 
 def unit_strengths(net: Net, name: str) -> NDArray[np.float64]:
