@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io as stdio
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +201,35 @@ def test_resize_image() -> None:
     for bad in (np.ones((3, 3)), np.ones((0, 3, 3))):
         with pytest.raises(CaffeError, match="cannot be resized"):
             caffe.io.resize_image(bad, (2, 2))
+
+
+def test_the_usual_order_is_scikit_images_and_scipys_without_them() -> None:
+    from scipy.ndimage import zoom
+    from skimage.transform import resize
+
+    rng = np.random.default_rng(1)
+    for old, new in [((8, 12), (5, 31)), ((40, 7), (3, 7)), ((1, 9), (6, 2)), ((37, 1), (1, 1))]:
+        picture = 300 * rng.random((*old, 3)) - 50
+        low, high = picture.min(), picture.max()
+        standard = (picture - low) / (high - low)
+        wanted = resize(standard, new, order=1, mode="constant", anti_aliasing=True)
+        got = caffe.io.resize_image(picture, new)
+        np.testing.assert_allclose(got, wanted * (high - low) + low, atol=1e-4)
+    for old, new in [((8, 12), (5, 31)), ((40, 7), (3, 7)), ((1, 9), (6, 2))]:
+        many = rng.random((*old, 5), np.float32)
+        wanted = zoom(many, (new[0] / old[0], new[1] / old[1], 1), order=1)
+        np.testing.assert_allclose(caffe.io.resize_image(many, new), wanted, atol=1e-6)
+
+
+def test_resizing_by_the_usual_order_loads_neither() -> None:
+    code = (
+        "import sys; import numpy as np; from filterlab.caffe import io\n"
+        "for channels in (1, 3, 5):\n"
+        "    io.resize_image(np.random.random((30, 20, channels)), (7, 50))\n"
+        "print([name for name in sys.modules if name in ('scipy', 'skimage')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_oversample() -> None:
