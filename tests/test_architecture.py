@@ -19,7 +19,7 @@ _ALLOWED = {
     "surgery": _BASE | {"caffe", "pictures", "surgery"},
     "zoo": _BASE | {"languages", "caffe", "pictures", "zoo"},
     "workbench": _BASE | {"caffe", "pictures", "surgery", "zoo", "workbench"},
-    "cli": _BASE | {"caffe", "pictures", "surgery", "zoo", "workbench", "cli", "gui"},
+    "cli": _BASE | {"languages", "caffe", "pictures", "surgery", "zoo", "workbench", "cli", "gui"},
     "gui": _BASE | {"languages", "caffe", "pictures", "surgery", "zoo", "workbench", "gui"},
 }
 

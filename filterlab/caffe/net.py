@@ -30,6 +30,7 @@ from filterlab.caffe.net_structure import NetLayer
 from filterlab.caffe.net_weights import Weighted, path_of
 from filterlab.caffe.plan import Bindings, Memory, Plan, PlanCache
 from filterlab.caffe.proto import caffe_pb2
+from filterlab.caffe.text import Text
 from filterlab.caffe.topology import Topology
 from filterlab.caffe.weights import Filled, MisfitError
 
@@ -751,9 +752,12 @@ class Net(Weighted):
         run = self._backward_run
         if not any(run.needs.layers):
             warnings.warn(
-                "backward(): the net has no loss, so that no layer needs a gradient, as in BVLC "
-                "Caffe; write force_backward: true into its prototxt",
-                CaffeWarning,
+                CaffeWarning(
+                    Text(
+                        "backward(): the net has no loss, so that no layer needs a gradient, as in "
+                        "BVLC Caffe; write force_backward: true into its prototxt"
+                    )
+                ),
                 stacklevel=4,
             )
         self.check_files()

@@ -77,7 +77,9 @@ class Weighted(Structure):
             for blob, array in pairs:
                 blob._set_values(np.asarray(array), foreign=isinstance(weights, Mapping))
         if self._params and not self.filled.layers:
-            warnings.warn(nothing_filled(self._params, self.filled, source), CaffeWarning, 2)
+            warnings.warn(
+                CaffeWarning(nothing_filled(self._params, self.filled, source)), stacklevel=2
+            )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write structure and weights as a caffemodel (V2) that BVLC Caffe reads too."""

@@ -442,9 +442,14 @@ def _warn(unknown: dict[str, str], name: str) -> None:
     if len(shown) > 10:
         shown[10:] = [f"and {len(shown) - 10} more"]
     warnings.warn(
-        f"{name}: passed over what Caffe 1.0 does not know: {', '.join(shown)}; "
-        "if a name is misspelt, correct it",
-        CaffeWarning,
+        CaffeWarning(
+            Text(
+                "{name}: passed over what Caffe 1.0 does not know: {fields}; if a name is "
+                "misspelt, correct it",
+                name=name,
+                fields=", ".join(shown),
+            )
+        ),
         stacklevel=4,
     )
 

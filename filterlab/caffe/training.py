@@ -6,6 +6,7 @@ import time
 from typing import Any, NoReturn
 
 from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.text import Text
 
 __all__ = [
     "AdaDeltaSolver",
@@ -26,7 +27,9 @@ __all__ = [
     "solver_rank",
 ]
 
-_CURE = "this engine runs and edits nets, it does not train them; train with BVLC Caffe or PyTorch"
+_CURE = Text(
+    "this engine runs and edits nets, it does not train them; train with BVLC Caffe or PyTorch"
+)
 
 
 class _Solver:

@@ -81,12 +81,26 @@ def _build_parser() -> _Parser:
     return parser
 
 
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        text = f"{error.filename}: cannot be used ({error.strerror}); choose another place"
+def _told(what: BaseException) -> str:
+    """An error or a warning as one line, in ``FILTERLAB_LANG`` or the system's language."""
+    # Late: the command line's help needs no engine.
+    from filterlab import languages
+    from filterlab.caffe.text import Text, reason_of
+
+    said = getattr(what, "message", what.args[0] if what.args else None)
+    if isinstance(what, MemoryError):
+        said = Text("not enough memory for this; take a smaller picture or size")
+    elif isinstance(what, OSError) and what.filename is not None and what.strerror:
+        said = Text(
+            "{path}: cannot be used ({reason}); choose another place",
+            path=what.filename,
+            reason=reason_of(what),
+        )
+    if isinstance(said, Text):
+        text = languages.Catalogue(languages.preferred()).tell(said)
     else:
-        text = str(error)
-    return " ".join(text.split()) or type(error).__name__
+        text = str(what)
+    return " ".join(text.split()) or type(what).__name__
 
 
 def _print_any_text() -> None:
@@ -122,7 +136,8 @@ class _Warnings:
 
     def keep(self, message: Warning | str, *_: Any, **__: Any) -> None:
         """What ``warnings.showwarning`` becomes."""
-        self.texts.append(" ".join(str(message).split()))
+        told = _told(message) if isinstance(message, Warning) else " ".join(message.split())
+        self.texts.append(told)
 
     def show(self) -> None:
         for text in dict.fromkeys(self.texts):
@@ -153,12 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except _expected() as error:
         _drop_output()
-        print(f"filterlab: error: {kept.added_to(_one_line(error))}", file=sys.stderr)
-    except MemoryError:
-        print(
-            "filterlab: error: not enough memory for this; take a smaller picture or size",
-            file=sys.stderr,
-        )
+        print(f"filterlab: error: {kept.added_to(_told(error))}", file=sys.stderr)
+    except MemoryError as error:
+        print(f"filterlab: error: {_told(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("filterlab: stopped", file=sys.stderr)
         return 130

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from filterlab.errors import FilterLabError
 
 if TYPE_CHECKING:
+    from filterlab.caffe.text import Text
     from filterlab.surgery.geometry import Geometry
     from filterlab.surgery.net_table import Fit, NetTable, Row
 
@@ -184,9 +185,11 @@ def print_fit(fit: Fit) -> None:
         print(f"  holds NaN or infinity: {_some(fit.not_finite)}")
 
 
-def _both(fit: Fit, name: str) -> str:
+def _both(fit: Fit, name: str) -> Text:
+    from filterlab.caffe.text import Text  # late: the command line's help needs no engine
+
     ours, theirs = (", ".join(map(_text, shapes)) for shapes in fit.differ[name])
-    return f"{ours} in the net, {theirs} in the file"
+    return Text("{ours} in the net, {theirs} in the file", ours=ours, theirs=theirs)
 
 
 def refuse_other_shapes(fit: Fit) -> None:

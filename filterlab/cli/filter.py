@@ -123,14 +123,14 @@ def _kernels(specs: list[str]) -> Any:
 def _biases(texts: list[str], count: int) -> Any:
     import numpy as np
 
+    from filterlab.caffe.text import Text
     from filterlab.surgery.kernels.text import parse_number
 
     if len(texts) > count:
         raise FilterLabError(
-            "{texts} biases for {count} kernel{value}; give at most one each",
+            "{texts} biases for {kernels}; give at most one each",
             texts=len(texts),
-            count=count,
-            value="s" * (count != 1),
+            kernels=Text.of_number("{count} kernel", "{count} kernels", count, count=count),
         )
     bias = np.zeros(count, dtype=np.float32)
     for index, text in enumerate(texts):

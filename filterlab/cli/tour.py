@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
     parser.add_argument("--scale", type=float, default=1.0, help="pixels per pixel (default 1)")
-    parser.add_argument("--lang", choices=("en", "zh", "zh_CN"), default="en", help="language")
+    parser.add_argument("--lang", metavar="CODE", default="en", help="language, such as zh_CN")
     parser.add_argument(
         "--theme",
         choices=("light", "dark", "contrast-light", "contrast-dark"),
@@ -39,7 +39,14 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     if not 0.5 <= args.scale <= 4:
         raise FilterLabError("--scale is {scale:g}; take one from 0.5 to 4", scale=args.scale)
+    from filterlab import languages
     from filterlab.gui.tour import take_tour
 
+    if not languages.known(args.lang):
+        raise FilterLabError(
+            "--lang {code}: there is no such language; take one of {known}",
+            code=args.lang,
+            known=", ".join(languages.LANGUAGES),
+        )
     take_tour(args.out, args.scale, args.lang, args.theme, args.only, on_saved=_say)
     return 0

@@ -147,3 +147,36 @@ def test_the_third_ctrl_c_ends_a_window_that_does_not_listen() -> None:
     )  # fmt: skip
     assert done.returncode == 130
     assert done.stdout.split() == ["0", "1", "2"]
+
+
+def test_an_error_is_told_in_the_language(
+    net: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = ["filter", "chelsea", "--kernel", "box", "--bias", "1", "2", "--out", "x"]
+    assert main(wrong) == 2
+    assert capsys.readouterr().err == (
+        "filterlab: error: 2 biases for 1 kernel; give at most one each\n"
+    )
+    monkeypatch.setenv("FILTERLAB_LANG", "zh_CN")
+    assert main(wrong) == 2
+    assert capsys.readouterr().err == (
+        "filterlab: error: 1 个卷积核却给了 2 个偏置；每个至多给一个\n"
+    )
+    assert main(["info", "gone.prototxt"]) == 2
+    assert capsys.readouterr().err.startswith("filterlab: error: gone.prototxt：没有这个文件")
+
+
+@pytest.mark.filterwarnings("default::filterlab.caffe.CaffeWarning")
+def test_a_warning_is_told_in_the_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "odd.prototxt"
+    path.write_text(
+        'layer { name: "d" type: "Input" top: "d" kernel_siz: 3 '
+        "input_param { shape { dim: 1 dim: 1 dim: 2 dim: 2 } } }",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("FILTERLAB_LANG", "zh_CN")
+    assert main(["info", str(path)]) == 0
+    assert "filterlab: warning: " in (told := capsys.readouterr().err)
+    assert "略过了 Caffe 1.0 不认识的内容：layer.kernel_siz" in told
