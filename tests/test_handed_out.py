@@ -159,3 +159,12 @@ def test_the_controls_page_is_read_off_the_window(page: str) -> None:
         assert row in page, row
     assert "| Opacity follows the probability | tick box |" in page
     assert page.count("in the menus") == page.count("in the window\n")
+
+
+def test_each_readme_shows_the_window_in_its_own_language(repo: Path) -> None:
+    tool = _tool(repo, "pictures")
+    readmes = tool.readmes()
+    assert {path.name for path in readmes.values()} == {p.name for p in repo.glob("README*.md")}
+    for language, path in readmes.items():
+        shown = set(re.findall(r"\]\((docs/pictures/[^)]+)", path.read_text(encoding="utf-8")))
+        assert shown == {tool.picture(language, name) for name in tool.PICTURES.values()}
