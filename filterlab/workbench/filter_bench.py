@@ -832,19 +832,25 @@ class FilterBench:
     # --- picture ------------------------------------------------------------------------------
 
     def set_picture(
-        self, pixels: ArrayLike | Picture, title: str = "", name: str = Text("Open picture")
+        self,
+        pixels: ArrayLike | Picture,
+        title: str = "",
+        name: str = Text("Open picture"),
+        steps: Sequence[Applied] = (),
     ) -> str:
-        """Another input: float32 (H, W) or (H, W, 3) RGB, 0 to 1."""
+        """Another input: float32 (H, W) or (H, W, 3) RGB, 0 to 1; ``steps`` led to it."""
         picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
-        kept = self._state.stack if name == "Draw on picture" else ()
-        state = replace(self._state, picture=picture, stack=kept)
+        stack = self._state.stack if name == "Draw on picture" else tuple(steps)
+        state = replace(self._state, picture=picture, stack=stack)
         return self._commit(name, state, code.picture(state))
 
-    def show_frame(self, pixels: ArrayLike | Picture, title: str = "") -> None:
+    def show_frame(
+        self, pixels: ArrayLike | Picture, title: str = "", steps: Sequence[Applied] = ()
+    ) -> None:
         """A camera's frame as input, without an undo step of its own."""
         picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
         picture.passing = picture is not pixels
-        state = replace(self._state, picture=picture, stack=())
+        state = replace(self._state, picture=picture, stack=tuple(steps))
         state.check()
         self._put(state)
 

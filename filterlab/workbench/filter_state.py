@@ -23,9 +23,12 @@ __all__ = [
     "Applied",
     "BenchState",
     "PresetChoice",
+    "check_steps",
     "from_session",
     "on_channels",
     "start_state",
+    "step_from_session",
+    "step_to_session",
     "to_session",
     "with_mode",
 ]
@@ -343,6 +346,65 @@ def from_session(session: Mapping[str, Any], picture: Picture) -> BenchState:
             "the filters of the last session cannot be read; the tutorial's are shown instead"
         ) from None
     return state
+
+
+def step_to_session(step: Applied) -> dict[str, Any]:
+    """An applied step without its picture as plain JSON values."""
+    return {
+        "weights": step.weights.tolist(),
+        "size": list(step.size),
+        "bias": step.bias,
+        "settings": asdict(step.settings),
+        "slot": step.slot,
+        "name": str(step.name),
+    }
+
+
+def step_from_session(values: Mapping[str, Any], picture: Picture) -> Applied:
+    """The step that :func:`step_to_session` gave, over the picture it looked at.
+
+    Raises
+    ------
+    FilterLabError
+        If the values are none of a step.
+    """
+    try:
+        if set(values) != {"weights", "size", "bias", "settings", "slot", "name"}:
+            raise ValueError
+        settings = Settings(**values["settings"])
+        numbers = settings.stride, settings.dilation, values["slot"], *values["size"]
+        with np.errstate(over="ignore"):
+            weights = np.array(values["weights"], dtype=np.float32)
+            bias = np.float32(values["bias"])
+        blob, size = check_size(weights.shape[1:]), check_size(values["size"])
+        good = all(type(number) is int for number in numbers) and len(values["size"]) == 2
+        good = good and weights.ndim == 3 and weights.shape[0] == settings.channels
+        good = good and bool(np.isfinite(weights).all() and np.isfinite(bias))
+        good = good and size[0] <= blob[0] and size[1] <= blob[1]
+        name = values["name"]
+        good = good and isinstance(name, str) and len(name) <= 300
+        if not good or not 0 <= values["slot"] < SLOTS:
+            raise ValueError
+    except (
+        FilterLabError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+    ):  # fmt: skip
+        raise FilterLabError("an applied step cannot be read; it is left out") from None
+    weights.flags.writeable = False
+    return Applied(picture, weights, size, float(bias), settings, values["slot"], name)
+
+
+def check_steps(steps: Sequence[Applied], last: Picture) -> None:
+    """FilterLabError unless each step gives a picture of the size of the next, at last ``last``."""
+    pictures = (*(step.picture for step in steps), last)
+    for step, given in zip(steps, pictures[1:]):
+        blob = int(step.weights.shape[1]), int(step.weights.shape[2])
+        settings = step.settings
+        size = output_size(
+            (step.picture.height, step.picture.width), blob, settings.margins(blob),
+            settings.stride, settings.dilation,
+        )  # fmt: skip
+        if size != (given.height, given.width):
+            raise FilterLabError("an applied step cannot be read; it is left out")
 
 
 def _choice(entry: Any, size: Sequence[int]) -> PresetChoice | None:

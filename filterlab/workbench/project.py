@@ -17,7 +17,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,9 +39,7 @@ from filterlab.pictures import (
 )
 from filterlab.pictures.headers import read_header
 from filterlab.progress import Job, Progress
-from filterlab.surgery.convolve import Picture, Settings
-from filterlab.surgery.kernels import check_size
-from filterlab.surgery.kernels.analysis import output_size
+from filterlab.surgery.convolve import Picture
 from filterlab.workbench import filter_state, heatmap_state
 from filterlab.workbench.lessons import MOST_BYTES, parse_lesson
 from filterlab.zoo.catalogue import default_model
@@ -55,6 +53,7 @@ __all__ = [
     "ProjectPicture",
     "Task",
     "heatmap_part",
+    "kept_steps",
     "read_job",
     "write_job",
 ]
@@ -226,7 +225,7 @@ def write_job(project: Project, path: Path) -> Job[Path]:
             members[name] = data
             entry |= {"member": name, "grey": pixels.ndim == 2}
         manifest[part]["picture"] = entry
-    steps = _kept(project.steps) if project.filters is not None else []
+    steps = kept_steps(project.steps) if project.filters is not None else []
     plain_steps = []
     for part, step in zip(_STEPS, steps):
         yield Progress("save the project", len(_PARTS) - 1, len(_PARTS) + 1, path.name)
@@ -278,8 +277,8 @@ def _packed(part: str, pixels: NDArray[np.float32], path: Path) -> tuple[str, by
     return name, encode_picture(pixels, name)
 
 
-def _kept(steps: Sequence[filter_state.Applied]) -> list[filter_state.Applied]:
-    """The last ones, as many as a project may have."""
+def kept_steps(steps: Sequence[filter_state.Applied]) -> list[filter_state.Applied]:
+    """The last ones, as many as a project (or a session) keeps."""
     room, kept = MOST_PIXELS, []
     for step in reversed(steps[-MOST_STEPS:]):
         room -= step.picture.height * step.picture.width
@@ -292,12 +291,7 @@ def _kept(steps: Sequence[filter_state.Applied]) -> list[filter_state.Applied]:
 def _plain_step(step: filter_state.Applied, member: str) -> dict[str, Any]:
     picture = step.picture
     return {
-        "weights": step.weights.tolist(),
-        "size": list(step.size),
-        "bias": step.bias,
-        "settings": asdict(step.settings),
-        "slot": step.slot,
-        "name": str(step.name),
+        **filter_state.step_to_session(step),
         "picture": {
             "kind": "pixels",
             "name": picture.title,
@@ -578,50 +572,17 @@ def _steps_job(
         room -= picture.pixels.shape[0] * picture.pixels.shape[1]
         if room < 0:
             raise _Odd(where)
-        steps.append(_step(entry, Picture(picture.pixels, picture.name), where))
-    gives = [*(step.picture.pixels.shape[:2] for step in steps[1:]), last.pixels.shape[:2]]
-    for step, shape in zip(steps, gives):
-        if _output_of(step, where) != shape:
-            raise _Odd(where)
-    return tuple(steps)
-
-
-def _step(values: Mapping[str, Any], picture: Picture, where: str) -> filter_state.Applied:
-    keys = {"weights", "size", "bias", "settings", "slot", "name", "picture"}
-    _only(values, keys, where)
+        numbers = {key: value for key, value in entry.items() if key != "picture"}
+        looked_at = Picture(picture.pixels, picture.name)
+        try:
+            steps.append(filter_state.step_from_session(numbers, looked_at))
+        except FilterLabError:
+            raise _Odd(where) from None
     try:
-        settings = Settings(**values["settings"])
-        numbers = settings.stride, settings.dilation, values["slot"], *values["size"]
-        with np.errstate(over="ignore"):
-            weights = np.array(values["weights"], dtype=np.float32)
-            bias = np.float32(values["bias"])
-        blob, size = check_size(weights.shape[1:]), check_size(values["size"])
-        good = all(type(number) is int for number in numbers) and len(values["size"]) == 2
-        good = good and weights.ndim == 3 and weights.shape[0] == settings.channels
-        good = good and bool(np.isfinite(weights).all() and np.isfinite(bias))
-        good = good and size[0] <= blob[0] and size[1] <= blob[1]
-        name = values["name"]
-        good = good and isinstance(name, str) and len(name) <= 300
-        if not good or not 0 <= values["slot"] < filter_state.SLOTS:
-            raise _Odd(where)
-    except (
-        FilterLabError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
-    ):  # fmt: skip
-        raise _Odd(where) from None
-    weights.flags.writeable = False
-    return filter_state.Applied(picture, weights, size, float(bias), settings, values["slot"], name)
-
-
-def _output_of(step: filter_state.Applied, where: str) -> tuple[int, int]:
-    blob = int(step.weights.shape[1]), int(step.weights.shape[2])
-    settings, picture = step.settings, step.picture
-    try:
-        return output_size(
-            (picture.height, picture.width), blob, settings.margins(blob), settings.stride,
-            settings.dilation,
-        )  # fmt: skip
+        filter_state.check_steps(steps, Picture(last.pixels))
     except FilterLabError:
         raise _Odd(where) from None
+    return tuple(steps)
 
 
 def _check_filters(values: Mapping[str, Any], picture: ProjectPicture | None) -> None:

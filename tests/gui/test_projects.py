@@ -18,7 +18,7 @@ from filterlab.gui.mnemonics import plain
 from filterlab.gui.settings import Settings
 from filterlab.pictures import write_picture
 from filterlab.progress import run_job
-from filterlab.workbench.project import Task, read_job
+from filterlab.workbench.project import Project, Task, read_job, write_job
 
 PHOTO = (np.random.default_rng(1).integers(0, 256, (60, 80, 3)) / np.float32(255)).astype("f4")
 
@@ -244,6 +244,29 @@ def test_applied_steps_are_there_in_another_window(
     np.testing.assert_array_equal(found.bench.picture.pixels, first)
     assert other.projects.modified
     until(lambda: settled(other))
+
+
+def test_a_project_says_nothing_of_where_a_picture_is_read(
+    make, window, tmp_path, monkeypatch, until
+) -> None:
+    """Not even among what is on show: a stranger's file would open files of the user's."""
+    secret = tmp_path / "picture-1.png"
+    write_picture(secret, np.zeros((11, 13), np.float32))
+    project = window.projects.project()
+    for source in (
+        {"kind": "file", "name": str(secret)},
+        {"kind": "copy", "title": "x"},
+    ):
+        view = {"source": source, "pictures": {"input": str(secret)}, "brush": 0.75}
+        strange = Project(project.filters, None, {}, {"filters": view})
+        path = run_job(write_job(strange, tmp_path / "a.filterlab"))
+        other = make()
+        until(lambda other=other: settled(other))
+        other.open_paths([path])
+        tab = other.tab("filters")
+        until(lambda tab=tab, other=other: tab.panel_.brush.value() == 0.75 and settled(other))
+        assert tab.bench.picture.pixels.shape[:2] != (11, 13)
+        assert tab.bench.picture.title == "Tabby cat (Chelsea)"
 
 
 def test_a_model_that_is_not_here_is_told(make, window, tmp_path, monkeypatch, until) -> None:

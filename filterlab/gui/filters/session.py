@@ -6,12 +6,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from filterlab.errors import FilterLabError
 from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.look import COLOURS, SCALES, VIEWS, Look
-from filterlab.gui.filters.sources import Source
+from filterlab.gui.filters.sources import KeptStep, Source
+from filterlab.gui.sessions import Kept
+from filterlab.surgery.convolve import Picture
 from filterlab.workbench.filter_bench import SLOTS, FilterBench
+from filterlab.workbench.filter_state import step_from_session, step_to_session
+from filterlab.workbench.project import MOST_STEPS, kept_steps
 
-__all__ = ["look_from", "odd", "saved", "source_from"]
+__all__ = ["VIEW", "look_from", "odd", "saved", "source_from", "step_pictures"]
+
+#: Of a saved state what is neither the bench's nor its picture's; all that a project may tell.
+VIEW = ("look", "brush", "step", "symmetry", "page", "lower")
+
+_BLANK = Picture(np.zeros((1, 1), np.float32), "")
+
+#: What the steps' pictures are called among the tab's.
+_STEPS = tuple(f"step{number:02d}" for number in range(MOST_STEPS))
 
 
 def saved(
@@ -29,6 +44,7 @@ def saved(
         "bench": bench.session(),
         "look": _listed(look),
         "source": copy if source is None else _plain(source),
+        "steps": _plain_steps(bench, source),
         "brush": panel.brush.value(),
         "step": panel.step.value(),
         "symmetry": panel.symmetry.currentData(),
@@ -39,6 +55,21 @@ def saved(
 
 def _listed(look: Look) -> dict[str, Any]:
     return {**asdict(look), "views": list(look.views)}
+
+
+def _plain_steps(bench: FilterBench, source: Source | None) -> list[dict[str, Any]]:
+    if source is not None:  # of a picture in a file none; of one that is being read, those to come
+        return [{**step.values, "title": step.title} for step in source.steps]
+    steps = kept_steps(bench.state.stack)
+    return [{**step_to_session(step), "title": step.picture.title} for step in steps]
+
+
+def step_pictures(bench: FilterBench, source: Source | None) -> dict[str, Kept]:
+    """What the steps looked at that led to the picture, by name."""
+    if source is not None:
+        return {name: Path(step.copy) for name, step in zip(_STEPS, source.steps)}
+    steps = kept_steps(bench.state.stack)
+    return {name: step.picture.pixels for name, step in zip(_STEPS, steps)}
 
 
 def _plain(source: Source) -> dict[str, Any]:
@@ -75,8 +106,28 @@ def source_from(state: dict[str, Any]) -> Source | None:
     copy = copies.get("input") if isinstance(copies, dict) else None
     if kind == "copy" and isinstance(copy, str):
         label = title if isinstance(title, str) and title else Path(copy).stem
-        return Source("copy", copy, quiet=True, label=label)
+        return Source("copy", copy, True, label, _steps_from(state))
     return None
+
+
+def _steps_from(state: dict[str, Any]) -> tuple[KeptStep, ...]:
+    """The applied steps of a saved state: the last ones, as far back as they can be meant."""
+    plain, copies = state.get("steps"), state.get("pictures")
+    found: list[KeptStep] = []
+    for name, entry in reversed([*zip(_STEPS, plain if isinstance(plain, list) else ())]):
+        copy = copies.get(name) if isinstance(copies, dict) else None
+        if not isinstance(copy, str) or not isinstance(entry, dict):
+            break
+        values = {**entry}
+        title = values.pop("title", None)
+        try:
+            step_from_session(values, _BLANK)
+        except FilterLabError:
+            break
+        if not isinstance(title, str):
+            break
+        found.insert(0, KeptStep(values, title, copy))
+    return tuple(found)
 
 
 def odd(state: dict[str, Any]) -> list[str]:
@@ -87,6 +138,9 @@ def odd(state: dict[str, Any]) -> list[str]:
         found.append("look")
     if state.get("source") is not None and source_from(state) is None:
         found.append("source")
+    steps = state.get("steps", [])
+    if not isinstance(steps, list) or len(_steps_from(state)) != len(steps):
+        found.append("steps")
     for key in ("brush", "step"):
         value = state.get(key, 0.0)
         if isinstance(value, bool) or not isinstance(value, int | float):

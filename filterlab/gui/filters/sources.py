@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from filterlab.errors import FilterLabError
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.pictures import (
@@ -21,8 +24,18 @@ from filterlab.pictures import (
 )
 from filterlab.progress import Job, Progress
 from filterlab.surgery.convolve import Picture
+from filterlab.workbench.filter_state import Applied, check_steps, step_from_session
 
-__all__ = ["Source", "Sources", "neighbour"]
+__all__ = ["KeptStep", "Source", "Sources", "neighbour"]
+
+
+@dataclass(frozen=True)
+class KeptStep:
+    """An applied step of the last session, and the copy of the picture it looked at."""
+
+    values: Mapping[str, Any]
+    title: str
+    copy: str
 
 
 @dataclass(frozen=True)
@@ -31,12 +44,14 @@ class Source:
 
     ``copy`` is a picture of the last session that is in no file of the user's: a path, and its
     title as ``label``. ``quiet``: it becomes the input without an undo step, as at the start.
+    ``steps`` led to it.
     """
 
     kind: str
     name: str
     quiet: bool = False
     label: str = ""
+    steps: tuple[KeptStep, ...] = ()
 
     @property
     def title(self) -> str:
@@ -77,11 +92,11 @@ class Sources(QObject):
 
     Signals
     -------
-    arrived(object, object) : Source, Picture
+    arrived(object, object, object) : Source, Picture, tuple of Applied
     failed(str) : one sentence
     """
 
-    arrived = Signal(object, object)
+    arrived = Signal(object, object, object)
     failed = Signal(str)
 
     def __init__(self, parent: QObject) -> None:
@@ -112,27 +127,45 @@ class Sources(QObject):
         """Stop and wait."""
         self._runner.shutdown()
 
-    def _on_done(self, result: tuple[Source, Picture]) -> None:
+    def _on_done(self, result: tuple[Source, Picture, tuple[Applied, ...]]) -> None:
         self.arrived.emit(*result)
 
 
-def _read(source: Source) -> Job[tuple[Source, Picture]]:
+def _read(source: Source) -> Job[tuple[Source, Picture, tuple[Applied, ...]]]:
     yield Progress("Reading the picture", 0, 2)
     if source.kind == "file":
         pixels = read_picture(source.name)
     elif source.kind == "copy":
-        pixels = read_picture(source.name)
-        if Path(source.name).stem.endswith("-grey"):
-            pixels = np.ascontiguousarray(pixels[:, :, 0])
+        pixels = _copy(source.name)
     elif source.kind == "sample":
         pixels = sample(source.name)
     else:
         pixels = pattern(source.name)
     yield Progress("Reading the picture", 1, 2)
-    if pixels.base is None:
-        pixels.flags.writeable = False  # so that it is taken over without a copy
-    picture = Picture(pixels, source.title)
+    picture = _picture(pixels, source.title)
     if source.kind != "copy":
         picture.origin = (source.kind, source.name)
     _ = picture.grey
-    return source, picture
+    steps: list[Applied] = []
+    for kept in reversed(source.steps):
+        yield Progress("Reading the picture", 1, 2)
+        try:
+            step = step_from_session(kept.values, _picture(_copy(kept.copy), kept.title))
+            check_steps([step, *steps], picture)
+        except FilterLabError:
+            break  # what came before it leads nowhere
+        steps.insert(0, step)
+    return source, picture, tuple(steps)
+
+
+def _copy(path: str) -> np.ndarray:
+    pixels = read_picture(path)
+    if Path(path).stem.endswith("-grey"):
+        pixels = np.ascontiguousarray(pixels[:, :, 0])
+    return pixels
+
+
+def _picture(pixels: np.ndarray, title: str) -> Picture:
+    if pixels.base is None:
+        pixels.flags.writeable = False  # so that it is taken over without a copy
+    return Picture(pixels, title)

@@ -46,7 +46,7 @@ from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import KERNEL_SUFFIXES
 from filterlab.workbench.filter_bench import Change, FilterBench
 from filterlab.workbench.filter_net import filters_net_among
-from filterlab.workbench.filter_state import from_session
+from filterlab.workbench.filter_state import Applied, from_session
 from filterlab.workbench.lessons import Start, start_filters
 from filterlab.workbench.project import ProjectPicture
 
@@ -508,14 +508,14 @@ class FiltersTab(Tab):
             # The last session's picture is gone; there must be something to filter.
             self.sources.open(Source("sample", "chelsea", quiet=True))
 
-    def _on_source(self, source: Source, picture: Picture) -> None:
+    def _on_source(self, source: Source, picture: Picture, steps: tuple[Applied, ...]) -> None:
         # What a window begins with is no step to undo; but of what was edited before it came, each
         # step knows the picture that was there.
         begins = source.quiet or not self.bench.picture.title
         alone = begins and not (self.bench.undo_name or self.bench.redo_name)
         put = self.bench.show_frame if alone else self.bench.set_picture
         try:
-            put(picture)
+            put(picture, steps=steps)
         except EXPECTED as error:
             self.show_error(one_sentence(error))
             return
@@ -592,8 +592,9 @@ class FiltersTab(Tab):
 
     def save_pictures(self) -> dict[str, Kept]:
         source, picture = self._known_source(), self.bench.picture
+        before = session.step_pictures(self.bench, source)
         if source is not None and source.kind == "copy":  # it is being read, or cannot be
-            return {"input": Path(source.name)}
+            return {"input": Path(source.name), **before}
         if source is not None or not picture.title:
             return {}
         if picture.passing and self.camera.running:
@@ -602,7 +603,7 @@ class FiltersTab(Tab):
             if self._camera_copy is None or self._camera_copy[0] is not edit:
                 self._camera_copy = edit, picture
             picture = self._camera_copy[1]
-        return {"input": picture.pixels}
+        return {"input": picture.pixels, **before}
 
     def restore_state(self, state: dict[str, Any]) -> None:
         bench, kept = FilterBench(), state.get("bench")
@@ -643,8 +644,8 @@ class FiltersTab(Tab):
     # Projects
 
     def project_part(self) -> ProjectPart:
-        view = self.save_state()
-        del view["bench"], view["source"]
+        state = self.save_state()
+        view = {key: state[key] for key in session.VIEW}
         return ProjectPart(
             self.bench.session(), self._project_picture(), view, self.bench.state.stack
         )
@@ -664,7 +665,8 @@ class FiltersTab(Tab):
         self.sources.cancel()
         self._started = True
         given = part.picture
-        state: dict[str, Any] = {**part.view}
+        # Of the rest a stranger's file would say where to read pictures.
+        state: dict[str, Any] = {k: v for k, v in part.view.items() if k in session.VIEW}
         if part.values is not None:
             state["bench"] = dict(part.values)
         if given is None or given.pixels is None or part.values is None:
