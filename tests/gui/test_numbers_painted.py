@@ -15,7 +15,7 @@ from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.raster import Raster
 from filterlab.gui.widgets.cells import format_cell
 from filterlab.gui.widgets.colour_bar import ColourBar, nice_ticks
-from filterlab.gui.widgets.histogram import Histogram
+from filterlab.gui.widgets.histogram import Histogram, short_number
 from filterlab.gui.widgets.picture_view import PictureView
 from filterlab.surgery.convolve import stats_of
 
@@ -133,6 +133,33 @@ def test_a_field_shows_four_digits(qtbot: QtBot) -> None:
         assert field.text() == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.0, "0"), (0.0, "0"), (-1e-5, "−1e−05"), (2 / 3, "0.6667"), (-1234.56, "−1235")],
+)
+def test_a_short_number_has_no_sign_of_nothing(value: float, text: str) -> None:
+    assert short_number(value) == text
+
+
+def test_numbers_of_a_view_are_never_minus_nothing(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it paints of tiny negative numbers is what it paints of 0."""
+    view = PictureView()
+    qtbot.addWidget(view)
+    view.resize(300, 300)
+    view.show()
+    view.set_image(np.full((3, 3), 200, np.uint8))
+    view.fit()
+    shown = []
+    for value in (0.0, -0.0, -0.004, -0.006, 0.006):
+        view.set_values(np.full((3, 3), value))
+        shown.append(view.grab().toImage())
+    assert shown[0] == shown[1] == shown[2]
+    assert shown[3] != shown[0]
+    assert shown[3] != shown[4]
+
+
 def test_the_deviation_is_that_of_all_pixels() -> None:
     plane = np.array([[1.0, 2.0], [4.0, 9.0]], np.float32)
     assert stats_of(plane).std == pytest.approx(float(np.std([1, 2, 4, 9])))
@@ -149,6 +176,12 @@ def test_the_deviation_is_that_of_all_pixels() -> None:
         (-10.0206, "−10.021"),
         (123.456, "123.456"),
         (0.0, "0"),
+        (-0.0, "0"),
+        (-0.0004, "0"),
+        (-3e-9, "0"),
+        (4e-4, "0"),
+        (-0.0006, "−.001"),
+        ((-1e-4, 1e-5, -1e-4), "0"),
         (1.0, "1"),
         (20.002, "20.002"),
         ((0.1, 0.2, 0.6), ".300"),

@@ -307,7 +307,7 @@ def _turned(still: Still) -> float:
 
 
 def _plain(value: float) -> str:
-    words = f"{value:.3g}"
+    words = f"{value + 0.0:.3g}"
     return words.replace("-", "\N{MINUS SIGN}")
 
 

@@ -30,6 +30,8 @@ def short_number(value: float, span: float = 0.0) -> str:
         text = f"{value:.{min(digits, 5)}f}"
         if "." in text:
             text = text.rstrip("0").rstrip(".")
+        if text == "-0":
+            return "0"
     return text.replace("-", "\u2212")
 
 

@@ -18,7 +18,7 @@ def short_number(value: float) -> str:
     """A number in at most four significant digits, with a true minus sign."""
     if not np.isfinite(value):
         return "NaN" if np.isnan(value) else ("+∞" if value > 0 else "−∞")
-    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+    return f"{value + 0.0:.4g}".replace("-", "\N{MINUS SIGN}")
 
 
 class Histogram(QWidget):

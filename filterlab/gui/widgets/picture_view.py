@@ -12,6 +12,7 @@ from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QTransform
 from qtpy.QtWidgets import QGraphicsView, QWidget
 
 from filterlab.gui import theme
+from filterlab.gui.widgets.cells import format_places
 from filterlab.gui.widgets.colours import readable_on
 
 __all__ = ["VALUES_FROM", "BoxItem", "PictureItem", "PictureView"]
@@ -124,7 +125,7 @@ class _ValuesItem(pg.GraphicsObject):
         super().__init__()
         self._picture = picture
         self._values: np.ndarray | None = None
-        self._text: Callable[[Any], str] = lambda value: f"{value:.2f}"
+        self._text: Callable[[Any], str] = lambda value: format_places(round(float(value), 2), 2)
         self.setZValue(10)
 
     def set_values(self, values: np.ndarray | None, text: Callable[[Any], str] | None) -> None:
