@@ -296,16 +296,19 @@ def _known(maps: ClassMaps, model: str, mode: str, style: Style, tr: Tr) -> list
     g = maps.geometry
     pixels = tr("{w} x {h} pixels")
     h, w = maps.picture_size
+    if g.jump[0] == g.jump[1]:
+        cells = tr("{cols} x {rows} cells, {n} pixels apart").format(
+            cols=maps.cols, rows=maps.rows, n=g.jump[1]
+        )
+    else:
+        cells = tr("{cols} x {rows} cells, {x} pixels apart across and {y} down").format(
+            cols=maps.cols, rows=maps.rows, x=g.jump[1], y=g.jump[0]
+        )
     return [
         (tr("net"), model or tr("unnamed")),
         (tr("picture"), pixels.format(w=w, h=h)),
         (tr("net's input"), pixels.format(w=maps.input_size[1], h=maps.input_size[0])),
-        (
-            tr("map"),
-            tr("{cols} x {rows} cells, {n} pixels apart").format(
-                cols=maps.cols, rows=maps.rows, n=g.jump[1]
-            ),
-        ),
+        (tr("map"), cells),
         (tr("method"), tr(maps.method)),
         (
             tr("a cell answers for"),

@@ -7,6 +7,7 @@ import csv
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from filterlab.surgery.agreement import agreement
 from filterlab.surgery.export import write_cell, write_csv, write_npy
 from filterlab.surgery.heatmap import ClassMaps, heatmap
 from filterlab.surgery.report import report_html, write_report
-from filterlab.surgery.transplant import Transplanted
+from filterlab.surgery.transplant import Transplanted, transplant
 
 NAMES = ["阿 <a>", "b & b", "c", "d", "e", "f", "g"]
 
@@ -139,6 +140,27 @@ def test_tables_and_arrays(maps: ClassMaps, tmp_path: Path) -> None:
     assert sum(float(row["probability"]) for row in cell) == pytest.approx(1, abs=1e-5)
     with pytest.raises(FilterLabError, match="no folder"):
         write_npy(tmp_path / "no" / "m.npy", values)
+
+
+def test_the_report_says_how_far_apart_the_cells_are_each_way(
+    draw_weights: Any, tmp_path: Path
+) -> None:
+    """Of a net of steps of 2 rows and 3 columns, on 24 x 20 pixels: (24 - 9) / 3 + 1 columns."""
+    text = """name: "steps"
+    layer { name: "data" type: "Input" top: "data"
+      input_param { shape { dim: 1 dim: 3 dim: 8 dim: 9 } } }
+    layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
+      convolution_param { num_output: 4 kernel_h: 4 kernel_w: 3 stride_h: 2 stride_w: 3 } }
+    layer { name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"
+      inner_product_param { num_output: 2 } }
+    layer { name: "prob" type: "Softmax" bottom: "fc" top: "prob" }
+    """
+    done = transplant(*draw_weights(text, 3, tmp_path))
+    picture = np.random.default_rng(2).random((20, 24, 3)).astype(np.float32)
+    page = report_html(picture, heatmap(done, picture, size=(20, 24)), [0], ["a", "b"])
+    assert "<th>map</th><td>6 x 7 cells, 3 pixels apart across and 2 down</td>" in page
+    assert "<th>a cell answers for</th><td>9 x 8 pixels of the input</td>" in page
+    assert "<th>net's input</th><td>24 x 20 pixels</td>" in page.replace("&#x27;", "'")
 
 
 def test_the_report_says_how_well_the_map_agrees(
