@@ -107,3 +107,35 @@ def test_it_is_a_job_in_steps() -> None:
     assert all(isinstance(step, Progress) and step.total == 890 for step in steps)
     assert [step.done for step in steps] == sorted({step.done for step in steps})
     job.close()
+
+
+@pytest.mark.parametrize(("shape", "size"), [((3, 200), (3, 5)), ((200, 3), (5, 3)), ((5, 90), 5)])
+def test_a_kernel_as_high_or_wide_as_the_picture_is_learned(
+    shape: tuple[int, int], size: int | tuple[int, int]
+) -> None:
+    """There is one row of windows, or one column."""
+    picture = np.random.default_rng(8).random(shape, dtype=np.float32)
+    kernel = PRESETS["gabor"].make(size)
+    target = _filtered(picture, kernel, 0)
+    assert 1 in target.shape
+    np.testing.assert_allclose(learn_kernel(picture, target, size).kernel, kernel, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "size", "said"),
+    [
+        ((4, 40), (4, 40), (5, 3), "a kernel of 5 x 3 does not fit into a picture of 40 x 4;"),
+        ((40, 4), (40, 4), (3, 5), "a kernel of 3 x 5 does not fit into a picture of 4 x 40;"),
+        ((40, 50), (36, 46), (3, 5), "is 46 x 36 pixels; with one before of 50 x 40 it must be as "
+                                     "large, or 46 x 38"),
+        ((40, 50), (40, 46), (5, 3), "is 46 x 40 pixels; with one before of 50 x 40 it must be as "
+                                     "large, or 48 x 36"),
+    ],
+)  # fmt: skip
+def test_pictures_that_do_not_fit_are_told_with_their_sizes(
+    before: tuple[int, int], after: tuple[int, int], size: tuple[int, int], said: str
+) -> None:
+    one, two = (np.random.default_rng(1).random(shape) for shape in (before, after))
+    with pytest.raises(FilterLabError) as caught:
+        learn_kernel(one, two, size)
+    assert said in str(caught.value)

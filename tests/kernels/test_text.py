@@ -98,6 +98,48 @@ def test_a_factor_beside_the_brackets_counts_for_every_cell(text: str) -> None:
     np.testing.assert_array_equal(parse_kernel(text), np.array(LAPLACIAN, np.float32) / 4)
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("2 * [[1, 2], [3, 4]]", [[2, 4], [6, 8]]),
+        ("[[1, 2], [3, 4]] * 2", [[2, 4], [6, 8]]),
+        ("[[1, 2], [3, 4]] * 2 / 4", [[0.5, 1], [1.5, 2]]),
+        ("[[1, 2], [3, 4]] / 4 * 2", [[0.5, 1], [1.5, 2]]),
+        ("1/4 * [[1, 2], [3, 4]]", [[0.25, 0.5], [0.75, 1]]),
+        ("[[1, 2], [3, 4]] * (1/4)", [[0.25, 0.5], [0.75, 1]]),
+        ("[1, 2, 4] / 4", [[0.25, 0.5, 1]]),
+        ("[1, 2, 4] * 0.5", [[0.5, 1, 2]]),
+        ("[[1, 2, 4]] * 0.5", [[0.5, 1, 2]]),
+        ("[[1/2, 3*4], [-6/4, 2*-0.5]]", [[0.5, 12], [-1.5, -1]]),
+        ("[[1, 2], [3, 4]] * 0.0", [[0, 0], [0, 0]]),
+        ("-2.0 * [3, 5]", [[-6, -10]]),
+    ],
+)
+def test_literals_are_computed_with(text: str, rows: list[list[float]]) -> None:
+    np.testing.assert_array_equal(parse_block(text), np.array(rows, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1, 2] * 2", "may mean it repeated"),
+        ("[[1, 2]] * 2", "may mean it repeated"),
+        ("2 * [1, 2]", "may mean it repeated"),
+        ("2 * [[1, 2]]", "may mean it repeated"),
+        ("[[1, 2], [3, 4]] / 0", "divides by zero"),
+        ("[[1, 2], [3/0, 4]]", "divides by zero"),
+        ("2 / [[1, 2], [3, 4]]", "more than numbers and brackets"),
+        ("[[1, 2], [3, 4]] / [1, 2]", "more than numbers and brackets"),
+        ("[[1, 2], [3, 4]] * [1.5, 2]", "more than numbers and brackets"),
+        ("[[1, '2' * 3]]", "more than numbers and brackets"),
+        ("[[1, 3.0 * '2']]", "more than numbers and brackets"),
+    ],
+)
+def test_literals_that_may_mean_something_else_are_refused(text: str, said: str) -> None:
+    with pytest.raises(FilterLabError, match=said):
+        parse_block(text)
+
+
 def test_rows_of_negative_numbers_are_no_sums() -> None:
     np.testing.assert_array_equal(parse_block("[1 -2 -1]"), [[1, -2, -1]])
     np.testing.assert_array_equal(parse_block("[[-1 -1]\n [-1 -1]] / 2"), np.full((2, 2), -0.5))

@@ -247,7 +247,9 @@ def test_a_frame_is_picture_map_and_list_at_once(bench: HeatmapBench, tmp_path: 
         assert bench.run is progress.outcome.run
         frames.append(int(progress.message.split()[1].rstrip(",")))
         if len(frames) > 1 and frames[-1] <= frames[-2]:
-            break  # it began anew
+            break
+    else:
+        pytest.fail("a film begins anew when it is over")
     job.close()
     assert len(bench.journal) == steps
     assert not bench.stale

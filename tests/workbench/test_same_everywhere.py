@@ -11,7 +11,9 @@ import pytest
 
 from filterlab.cli import main
 from filterlab.errors import FilterLabError
+from filterlab.pictures import write_picture
 from filterlab.progress import run_job
+from filterlab.surgery.methods import Request
 from filterlab.workbench import heatmap_files as files
 from filterlab.workbench.heatmap_bench import HeatmapBench
 from filterlab.workbench.heatmap_state import Source
@@ -141,6 +143,47 @@ def test_the_program_that_is_shown_gives_the_map(
     bench.choose((1,))
     exec(compile(bench.code(), "copied", "exec"), names)
     np.testing.assert_allclose(names["heatmap"], maps.prob[1], atol=5e-5)
+
+
+@pytest.mark.parametrize(
+    "size", [(300, 100), (100, 300), (128, 128), (132, 128), (128, 132), (150, 140), (400, 300)]
+)
+def test_the_program_reduces_a_large_picture_as_the_map_does(
+    nets: dict[str, Model], settle: Settle, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """Squashed to 32 x 32: more than 128 rows or columns are averaged down to 128 first."""
+    bench = HeatmapBench(nets["pooled"])
+    noise = np.random.default_rng(3).random((*size, 3), dtype=np.float32)
+    write_picture(tmp_path / "noise.png", noise)
+    bench.restore_request(Request(squash=32))
+    bench.accept(run_job(bench.open_job(Source(path=str(tmp_path / "noise.png")))))
+    bench.accept(run_job(bench.transplant_job()))
+    settle(bench)
+    assert bench.maps is not None
+    assert bench.maps.input_size == (32, 32)
+    names: dict[str, Any] = {}
+    exec(compile(bench.code(), "copied", "exec"), names)
+    np.testing.assert_allclose(names["data"], bench.maps.data, atol=1e-5)
+    assert ("cv2.resize" in bench.code()) is (max(size) > 128)
+
+
+def test_the_program_of_a_picture_in_no_file_reads_it_from_one(
+    nets: dict[str, Model], settle: Settle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grey one has as many channels as the net wants."""
+    bench = HeatmapBench(nets["pooled"])
+    grey = np.random.default_rng(4).random((40, 48), dtype=np.float32)
+    bench.accept(run_job(bench.open_job(Source(array_name="pasted"), grey)))
+    bench.accept(run_job(bench.transplant_job()))
+    settle(bench)
+    bench.choose((3,))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for saved in (grey, grey[:, :, None], np.repeat(grey[:, :, None], 3, axis=2)):
+        np.save("picture.npy", saved)
+        exec(compile(bench.code(), "copied", "exec"), names)
+        assert bench.maps is not None
+        np.testing.assert_allclose(names["heatmap"], bench.maps.prob[3], atol=5e-5)
 
 
 def test_without_a_map_the_program_goes_as_far_as_there_is_something(
