@@ -1,13 +1,14 @@
 """A mutation tester: puts one small fault at a time into a module and runs the tests that reach it.
 
-``python tools/mutants.py`` mutates a seeded sample of every module of ``tests/mutants.toml`` and
-prints what survived. The faults are put into a copy of the checkout under ``build/mutants``; an
-interrupted run goes on where it stopped, and a later one runs again only what has changed.
+``python tools/mutants.py`` mutates a seeded sample of every module of ``tests/mutants.toml``
+within an hour (``--minutes``) and prints what survived. The faults are put into a copy of the
+checkout under ``build/mutants``; an interrupted run goes on where it stopped, and a later one runs
+again only what has changed.
 
 Of the well-kept testers mutmut forks from a process that has run the tests, and Qt and ONNX
 Runtime do not outlive a fork; cosmic-ray runs one command for every fault of a session, minutes
-where seconds are enough. Here coverage.py says which tests reach a line, and only these run, each
-fault in a fresh process that inherits the loaded libraries but nothing that runs.
+where seconds are enough. Here coverage.py says which tests reach a line, and only these run, in a
+fork of a process that has loaded the tests and run none (:mod:`warm_tests`).
 
 What is changed: comparisons (their limit and their sense), arithmetic, signs, ``and``/``or``,
 ``not``, numbers (by one; fractions doubled), ``True``/``False``, the first two arguments of a call
@@ -38,6 +39,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from warm_tests import ENVIRONMENT, FORKS, Recorder, Warm, enter, record_tests
+
 TOP = Path(__file__).resolve().parent.parent
 CONFIG = TOP / "tests" / "mutants.toml"
 #: Loaded once, for every fault's process to inherit: nothing here starts a thread.
@@ -45,10 +48,6 @@ _PRELOADED = (
     "pytest", "pytestqt", "numpy", "scipy.ndimage", "scipy.signal", "cv2", "onnx", "onnxruntime",
     "h5py", "qtpy.QtWidgets", "pyqtgraph", "google.protobuf", "PIL.Image",
 )  # fmt: skip
-_ENVIRONMENT = {
-    "QT_QPA_PLATFORM": "offscreen", "QT_API": "pyqt5", "ORT_DISABLE_TELEMETRY": "1",
-    "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
-}  # fmt: skip
 #: Of the tests that reach a line at most these seconds are run, the quickest first.
 _MOST_SECONDS = 40.0
 _ANY_ORDER = frozenset({"min", "max", "minimum", "maximum", "gcd", "hypot"})
@@ -324,90 +323,53 @@ def mutated(source: bytes, mutant: Mutant) -> bytes:
 # --- which tests reach what -----------------------------------------------------------------------
 
 
-class _Recorder:
-    """A plugin of pytest's: what each test reaches, and how long it takes."""
-
-    def __init__(self, coverage: Any) -> None:
-        self._coverage, self.seconds = coverage, {}
-
-    def _hook(self, item: Any) -> Iterator[None]:
-        self._coverage.switch_context(item.nodeid)
-        before = time.perf_counter()
-        yield
-        self.seconds[item.nodeid] = time.perf_counter() - before
-        self._coverage.switch_context("")
-
-
-def _record(tree: str, test: str, out: str) -> None:
+def _record(tree: str, log: str, test: str, out: str) -> None:
     """In a process of its own: run a file of tests under coverage."""
-    _enter(tree)
-    import coverage
+    enter(tree, log)
     import pytest
 
-    cover = coverage.Coverage(
-        data_file=None, include=[str(Path(tree, "filterlab", "*"))], config_file=False
-    )
-    cover.start()
-    recorder: Any = _Recorder(cover)
-    _Recorder.pytest_runtest_protocol = pytest.hookimpl(  # type: ignore[attr-defined]
-        hookwrapper=True
-    )(_Recorder._hook)
-    status = int(pytest.main(["-q", test], plugins=[recorder]))
-    cover.stop()
-    data = cover.get_data()
-    reached = {}
-    for file in data.measured_files():
-        module = Path(file).relative_to(tree).as_posix()
-        reached[module] = {
-            str(line): [c for c in contexts if c]
-            for line, contexts in data.contexts_by_lineno(file).items()
-        }
-    Path(out).write_text(
-        json.dumps({"status": status, "seconds": recorder.seconds, "reached": reached})
-    )
-    if not status:
-        Path(tree).parent.joinpath(f"log-{os.getpid()}.txt").unlink(missing_ok=True)
+    class Plugin:
+        def __init__(self, recorder: Recorder) -> None:
+            self._recorder = recorder
+
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_runtest_protocol(self, item: Any) -> Iterator[None]:
+            with self._recorder.during(item.nodeid):
+                yield
+
+    record_tests(tree, out, lambda recorder: int(pytest.main([test], plugins=[Plugin(recorder)])))
 
 
-def _enter(tree: str) -> None:
-    if hasattr(os, "setsid"):
-        os.setsid()
-    os.environ.update(_ENVIRONMENT, PYTHONPATH=tree)
-    os.chdir(tree)
-    sys.path.insert(0, tree)
-    sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != TOP]
-    sink = os.open(str(Path(tree).parent / f"log-{os.getpid()}.txt"), os.O_CREAT | os.O_WRONLY)
-    os.dup2(sink, 1)
-    os.dup2(sink, 2)
-
-
-def _run_tests(tree: str, tests: Sequence[str]) -> None:
+def _run_tests(tree: str, log: str, tests: Sequence[str]) -> None:
     """In a process of its own: run tests; its exit status is pytest's."""
-    _enter(tree)
+    enter(tree, log)
     import pytest
 
-    status = int(pytest.main(["-x", "-q", *tests]))
-    log = Path(tree).parent / f"log-{os.getpid()}.txt"
-    log.unlink(missing_ok=True)
-    os._exit(status)
+    scratch = Path(log).with_suffix(".tmp")
+    os._exit(int(pytest.main(["-x", "--basetemp", str(scratch), *tests])))
 
 
 class Runner:
     """The copy of the checkout, and what is known of it."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], part: str = "") -> None:
+    def __init__(
+        self, folder: Path, config: dict[str, Any], part: str = "", fresh: bool = False
+    ) -> None:
         self._folder, self._config = folder, config
         self.tree = (folder / f"tree{part}").resolve()
         self._part = part
+        self._log = str(folder.resolve() / f"log{part}.txt")
         self._results = folder / "results.jsonl"
         if "forkserver" in multiprocessing.get_all_start_methods():
             self._context: Any = multiprocessing.get_context("forkserver")
             self._context.set_forkserver_preload(list(_PRELOADED))
         else:
             self._context = multiprocessing.get_context("spawn")
-        os.environ.update(_ENVIRONMENT)
+        os.environ.update(ENVIRONMENT)
         self._copy()
         self._reached: dict[str, dict[str, Any]] = {}
+        self._fresh = fresh
+        self._warm: tuple[list[str], Warm] | None = None
 
     def _copy(self) -> None:
         """The tracked and the new files, as they are now."""
@@ -425,12 +387,16 @@ class Runner:
         if shared.is_dir():
             os.environ.setdefault("FILTERLAB_SHARED", str(shared))
 
+    def area(self, module: str) -> dict[str, Any]:
+        """The part of the configuration that has a module."""
+        found: dict[str, Any] = next(
+            g for g in self._config["group"] for m in g["modules"] if m == module
+        )
+        return found
+
     def tests_of(self, module: str) -> list[str]:
         """The files of tests that are asked about a module."""
-        patterns = next(
-            g["tests"] for g in self._config["group"] for m in g["modules"] if m == module
-        )
-        tree = self.tree
+        tree, patterns = self.tree, self.area(module)["tests"]
         names = [p.relative_to(tree).as_posix() for g in patterns for p in sorted(tree.glob(g))]
         return list(dict.fromkeys(names))
 
@@ -440,9 +406,26 @@ class Runner:
             whole.update((self.tree / name).read_bytes())
         return whole.hexdigest()[:16]
 
+    def _loaded(self, module: str) -> Warm | None:
+        """A process that has loaded the tests of a module's area."""
+        if self._fresh or not FORKS:
+            return None
+        tests = self.tests_of(module)
+        if self._warm is None or self._warm[0] != tests:
+            self.close()
+            self._warm = tests, Warm(self._context, str(self.tree), self._log, tests)
+        return self._warm[1]
+
+    def close(self) -> None:
+        """End the process that has loaded tests."""
+        if self._warm is not None:
+            self._warm[1].close()
+            self._warm = None
+
     def _process(self, target: Any, arguments: tuple[Any, ...], limit: float) -> int | None:
         """The exit status, or None if it had to be ended."""
-        process = self._context.Process(target=target, args=arguments)
+        log = self._log.removesuffix(".txt") + "-own.txt"
+        process = self._context.Process(target=target, args=(str(self.tree), log, *arguments))
         process.start()
         process.join(limit)
         if process.exitcode is not None:
@@ -468,9 +451,13 @@ class Runner:
         ):
             print(f"  asking {test} what it reaches", flush=True)
             where.parent.mkdir(parents=True, exist_ok=True)
-            out = self._folder / f"recorded{self._part}.json"
+            out = self._folder.resolve() / f"recorded{self._part}.json"
             out.unlink(missing_ok=True)
-            self._process(_record, (str(self.tree), test, str(out)), 900)
+            warm = self._loaded(module)
+            if warm is None:
+                self._process(_record, (test, str(out)), 900)
+            else:
+                warm.record(test, str(out))
             if not out.is_file():
                 raise SystemExit(f"mutants: {test} came to no end; see {self._folder}")
             found = json.loads(out.read_text())
@@ -529,17 +516,25 @@ class Runner:
                 return known
         tests = self.chosen(mutant)
         began = time.monotonic()
-        if not tests:
-            outcome = "unreached"
+        status: int | str | None = "unreached"
+        if tests:
+            new, seconds = mutated(source, mutant), sum(tests.values())
+            warm = self._loaded(mutant.module)
+            status = None
+            if warm is not None:
+                status = warm.judge(mutant.module, source, new, list(tests), seconds)
+            if status is None:
+                place = self.tree / mutant.module
+                place.write_bytes(new)
+                try:
+                    status = self._process(_run_tests, (list(tests),), 60 + 12 * seconds)
+                finally:
+                    place.write_bytes(source)
+                status = "timeout" if status is None else status
+        if isinstance(status, int):
+            outcome = "killed" if status else "lives"
         else:
-            place = self.tree / mutant.module
-            place.write_bytes(mutated(source, mutant))
-            try:
-                limit = 60 + 5 * sum(tests.values())
-                status = self._process(_run_tests, (str(self.tree), list(tests)), limit)
-            finally:
-                place.write_bytes(source)
-            outcome = "timeout" if status is None else "lives" if status == 0 else "killed"
+            outcome = str(status)
         row = {
             "module": mutant.module, "mutant": mutant.name, "line": mutant.lines[0],
             "outcome": outcome, "of": len(tests), "seconds": round(time.monotonic() - began, 1),
@@ -585,68 +580,104 @@ def _configuration() -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("modules", nargs="*", help="parts of modules' names; none means all")
-    parser.add_argument("--sample", type=int, default=10, help="faults a module (0: all)")
+    parser.add_argument("modules", nargs="*", help="parts of modules' or areas' names; none: all")
+    parser.add_argument("--sample", type=int, default=6, help="faults a module (0: all)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=0, help="stop after so many; 0: never")
-    parser.add_argument("--part", default="", help="1/2, 2/2: to share the modules out")
+    parser.add_argument("--minutes", type=float, default=60, help="stop after so many; 0: never")
+    parser.add_argument("--part", default="", help="1/2, 2/2: to share the areas' modules out")
     parser.add_argument("--only", default="", help="faults whose name has this in it")
     parser.add_argument("--list", action="store_true", help="only say what could be changed")
+    parser.add_argument("--fresh", action="store_true", help="a process of its own for each fault")
     args = parser.parse_args()
     if hasattr(os, "nice"):
         os.nice(19 - os.nice(0))
     config = _configuration()
-    modules = [m for g in config["group"] for m in g["modules"]]
+    areas = {m: g["area"] for g in reversed(config["group"]) for m in g["modules"]}
+    modules = list(dict.fromkeys(m for g in config["group"] for m in g["modules"]))
     if args.modules:
-        modules = [m for m in modules if any(part in m for part in args.modules)]
+        modules = [m for m in modules if any(p in m or p == areas[m] for p in args.modules)]
     if args.part:
         number, count = map(int, args.part.split("/"))
         modules = modules[number - 1 :: count]
     reasons = {(e["module"], e["mutant"]): e["why"] for e in config.get("lives", ())}
     folder = TOP / "build" / "mutants"
     folder.mkdir(parents=True, exist_ok=True)
-    runner = None if args.list else Runner(folder, config, args.part.replace("/", "of"))
-    known = {} if runner is None else runner.known()
-    ends = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
-    whole: Counter[str] = Counter()
-    left: list[dict[str, Any]] = []
+    runner = None if args.list else Runner(folder, config, args.part.replace("/", "of"), args.fresh)
+    samples: dict[str, tuple[bytes, list[Mutant]]] = {}
+    found: dict[str, Counter[str]] = {}
     for module in modules:
         source = (runner.tree if runner else TOP).joinpath(module).read_bytes()
         possible = [m for m in find(module, source) if args.only in m.name]
         # Drawn by name: a change elsewhere in the module leaves the others in the sample.
         possible.sort(key=lambda m: random.Random(f"{args.seed} {m.name}").random())
         faults = (m for m in possible if is_fault(source, m))
-        sample = list(itertools.islice(faults, args.sample or None))
+        samples[module] = source, list(itertools.islice(faults, args.sample or None))
+        found[module] = Counter(possible=len(possible))
         if runner is None:
             print(f"{module}: {len(possible)}")
-            for mutant in sample:
+            for mutant in samples[module][1]:
                 print(f"    {mutant.name}")
-            continue
-        found: Counter[str] = Counter()
-        for mutant in sample:
-            if time.monotonic() > ends:
-                break
-            row = runner.judge(mutant, source, known.get((module, mutant.name)))
-            outcome = row["outcome"]
-            if outcome in ("lives", "unreached"):
-                left.append(row)
-                outcome = "reasoned" if (module, mutant.name) in reasons else outcome
-            found[outcome] += 1
-        found["tried"] = sum(found.values())
-        found["possible"] = len(possible)
-        whole += found
-        print(f"{module}: {_told(found)}", flush=True)
     if runner is None:
         return 0
+    try:
+        left = _judged(runner, samples, found, reasons, 60 * args.minutes or float("inf"))
+    finally:
+        runner.close()
     for row in left:
         why = reasons.get((row["module"], row["mutant"]))
         print(f"\n{row['module']}:{row['line']} {row['outcome']} ({row['of']} tests)")
         print(f"    {row['mutant']}")
         if why:
             print(f"    lives because {why}")
-    print(f"\nAll modules: {_told(whole)}")
-    unexplained = whole["lives"] + whole["unreached"]
-    return 1 if unexplained else 0
+    print()
+    for module in modules:
+        print(f"{module}: {_told(found[module])}")
+    print()
+    whole: Counter[str] = Counter()
+    for area in dict.fromkeys(areas[m] for m in modules):
+        part: Counter[str] = sum((found[m] for m in modules if areas[m] == area), Counter())
+        print(f"{area}, {sum(areas[m] == area for m in modules)} modules: {_told(part)}")
+        whole += part
+    print(f"All: {_told(whole)}")
+    return 1 if whole["lives"] + whole["unreached"] else 0
+
+
+def _judged(
+    runner: Runner,
+    samples: dict[str, tuple[bytes, list[Mutant]]],
+    found: dict[str, Counter[str]],
+    reasons: dict[tuple[str, str], str],
+    seconds: float,
+) -> list[dict[str, Any]]:
+    """Judge the samples and count the outcomes into ``found``; the rows of what was not caught.
+
+    Of an area's modules the first fault of each, then the second: what there is no time for is
+    missing from all alike. An area has what is left of the time, shared by the areas to come.
+    """
+    known = runner.known()
+    ends = time.monotonic() + seconds
+    left: list[dict[str, Any]] = []
+    areas: dict[tuple[str, ...], list[str]] = {}
+    for module in samples:
+        areas.setdefault(tuple(runner.tests_of(module)), []).append(module)
+    for number, modules in enumerate(areas.values()):
+        now = time.monotonic()
+        stops = now + (ends - now) / (len(areas) - number)
+        turns = itertools.zip_longest(*([(m, f) for f in samples[m][1]] for m in modules))
+        for module, mutant in (pair for turn in turns for pair in turn if pair is not None):
+            if time.monotonic() > stops:
+                break
+            key = module, mutant.name
+            row = runner.judge(mutant, samples[module][0], known.get(key))
+            outcome = row["outcome"]
+            if outcome in ("lives", "unreached"):
+                left.append(row)
+                outcome = "reasoned" if key in reasons else outcome
+                if outcome != "reasoned":
+                    print(f"  {outcome}: {module}: {mutant.name}", flush=True)
+            found[module][outcome] += 1
+            found[module]["tried"] += 1
+    return left
 
 
 def _told(found: Counter[str]) -> str:
