@@ -116,7 +116,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _pictures(images: Sequence[str]) -> tuple[list[Path], bool]:
     """The pictures that are named, and whether they are several (or a folder, or a pattern)."""
-    from filterlab.workbench.heatmap_files import pictures_in
+    from filterlab.pictures.shelf import pictures_in
 
     found: list[Path] = []
     several = len(images) > 1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from filterlab.caffe.quiet import quiet_opencv
 from filterlab.errors import FilterLabError
 
-__all__ = ["Camera", "Frame"]
+__all__ = ["Camera", "Frame", "open_capture"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Camera:
 
     def __init__(self, source: int | str | os.PathLike[str] = 0) -> None:
         self.source = source
-        self._capture = _open(source)
+        self._capture = open_capture(source)
         fps = self._capture.get(5)  # CAP_PROP_FPS
         is_file = not isinstance(source, int)
         # A camera's own read() waits for the next frame; a file would be read at once.
@@ -130,7 +130,14 @@ class Camera:
                 self._news.notify_all()
 
 
-def _open(source: int | str | os.PathLike[str]) -> Any:
+def open_capture(source: int | str | os.PathLike[str]) -> Any:
+    """OpenCV's capture of a camera or a video file, open; release it in the end.
+
+    Raises
+    ------
+    FilterLabError
+        If there is no such camera, or the file is missing or no video.
+    """
     import cv2
 
     if not isinstance(source, int) and not os.path.isfile(source):

@@ -6,7 +6,6 @@ saving it alone would.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.text import reason_of
 from filterlab.errors import FilterLabError
-from filterlab.pictures import PICTURE_SUFFIXES, write_picture
+from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
 from filterlab.surgery.agreement import Agreement, agreement_job
 from filterlab.surgery.export import write_cell, write_csv, write_npy
@@ -66,7 +65,6 @@ __all__ = [
     "map_values",
     "net_job",
     "overlay_job",
-    "pictures_in",
     "report_job",
 ]
 
@@ -368,29 +366,6 @@ class FolderResult:
 
     rows: list[FolderRow] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
-
-
-def pictures_in(folder: str | os.PathLike[str]) -> list[Path]:
-    """The picture files of a folder by name, those of folders in it not included.
-
-    Raises
-    ------
-    FilterLabError
-        If it is no folder, cannot be read, or has no pictures.
-    """
-    folder = Path(folder)
-    if not os.path.isdir(folder):
-        raise FilterLabError("{folder}: there is no such folder", folder=folder)
-    try:
-        found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES]
-    except OSError as error:
-        raise FilterLabError(
-            "{folder}: cannot look into it ({reason})", folder=folder, reason=reason_of(error)
-        ) from error
-    found = [path for path in found if path.suffix.lower() != ".npy" and os.path.isfile(path)]
-    if not found:
-        raise FilterLabError("{folder}: there are no pictures in this folder", folder=folder)
-    return sorted(found, key=lambda path: path.name.casefold())
 
 
 def folder_targets(pictures: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:

@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from filterlab import paths
 from filterlab.caffe import Net
 from filterlab.caffe.files import atomic_write, written_together
 from filterlab.caffe.prototxt import format_net
 from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
+from filterlab.pictures.shelf import SampleShelf, Shelf
 from filterlab.progress import Job, Progress
 from filterlab.surgery.ablation import (
     KINDS,
@@ -40,6 +42,7 @@ from filterlab.surgery.forward import run_dense_steps
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, as_picture
 from filterlab.surgery.methods import Plan, Request, map_job, plan
 from filterlab.surgery.own_input import own_input
+from filterlab.surgery.patches import BestPatches, patches_job
 from filterlab.surgery.targets import net_files, spare_inputs
 from filterlab.surgery.tiles import channels_of
 from filterlab.surgery.transplant import Transplanted, check_prefix, feed
@@ -482,6 +485,20 @@ class NetBench:
         yield begun
         ranking = yield from job
         return ranking
+
+    def patches_job(self, layer: str, shelf: Shelf | None = None) -> Job[BestPatches]:
+        """The patches that a layer's units answer to most, in the net as it was read.
+
+        Of the samples, unless others are given; found results are kept in the folder of what can
+        be made again.
+        """
+        return patches_job(
+            self.original,
+            layer,
+            SampleShelf() if shelf is None else shelf,
+            self._preprocessing,
+            folder=paths.cache_dir() / "patches",
+        )
 
     def why_job(self, wanted: int, cell: tuple[int, int] | None = None) -> Job[Why]:
         """Why the edited net says this class: three maps, and which finds the pixels that matter.

@@ -11,10 +11,11 @@ import pytest
 
 from filterlab import caffe
 from filterlab.errors import FilterLabError
-from filterlab.pictures import sample
+from filterlab.pictures import sample, write_picture
 from filterlab.progress import run_job
 from filterlab.surgery.heatmap import Preprocessing, heatmap
 from filterlab.surgery.methods import Request
+from filterlab.surgery.own_input import own_input
 from filterlab.surgery.transplant import transplant
 from filterlab.workbench.net_bench import NetBench
 from filterlab.zoo import catalogue
@@ -244,3 +245,31 @@ def test_one_unit_turns_chelsea_into_a_tabby() -> None:
     assert found.before.prob[285] == pytest.approx(0.405, abs=5e-4)
     assert found.after.prob[281] == pytest.approx(0.539, abs=5e-4)
     assert found.after.prob[281] - found.before.prob[281] == pytest.approx(0.382, abs=1e-3)
+
+
+def test_best_patches_are_of_the_net_as_it_was_read_and_are_kept(
+    bench: NetBench, pocket: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from filterlab import paths
+    from filterlab.pictures.shelf import FolderShelf
+
+    write_picture(tmp_path / "a.png", sample("chelsea"))
+    write_picture(tmp_path / "b.png", sample("coffee"))
+    first = run_job(bench.patches_job("conv1", FolderShelf(tmp_path)))
+    assert first.looked == 2
+    assert len(list((paths.cache_dir() / "patches").iterdir())) == 1
+    bench.zero("conv1", [0, 1])
+    again = run_job(bench.patches_job("conv1", FolderShelf(tmp_path)))
+    np.testing.assert_array_equal(again.values, first.values)
+    assert len(list((paths.cache_dir() / "patches").iterdir())) == 1
+    model = catalogue.get("pocket")
+    net = caffe.Net(str(model.prototxt), str(model.need_weights()), caffe.TEST)
+    data = own_input(sample("chelsea"), net.blobs["data"].shape, pocket[1])
+    net.blobs["data"].data[...] = data
+    net.forward(end="conv1")
+    for patch in first.of(3):
+        if patch.picture == "a.png":
+            assert net.blobs["conv1"].data[0, 3][patch.cell] == pytest.approx(patch.value, rel=1e-4)
+            break
+    else:
+        pytest.fail("unit 3 answers to no place of the cat")

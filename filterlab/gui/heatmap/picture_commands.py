@@ -18,8 +18,8 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.saying import Say
 from filterlab.gui.settings import Settings
 from filterlab.pictures import sample_names
+from filterlab.pictures.shelf import pictures_in
 from filterlab.workbench.heatmap_bench import HeatmapBench
-from filterlab.workbench.heatmap_files import pictures_in
 from filterlab.workbench.heatmap_jobs import Outcome
 from filterlab.workbench.heatmap_state import Source
 

@@ -21,6 +21,7 @@ from filterlab.gui.i18n import language, tr
 from filterlab.gui.saving import NET_ENDINGS, may_replace, net_targets, save_path
 from filterlab.gui.saying import Say
 from filterlab.gui.settings import Settings
+from filterlab.pictures.shelf import pictures_in
 from filterlab.progress import Job
 from filterlab.surgery.export import write_npy
 from filterlab.surgery.features import Features
@@ -184,7 +185,7 @@ class SaveCommands(QObject):
         source = QFileDialog.getExistingDirectory(self._window, tr("Folder of pictures"))
         if not source:
             return
-        found = self._say.guard(lambda: heatmap_files.pictures_in(source))
+        found = self._say.guard(lambda: pictures_in(source))
         if found is None:
             return
         out = QFileDialog.getExistingDirectory(self._window, tr("Folder for overlays and maps"))

@@ -239,7 +239,8 @@ def test_bad_files_of_a_folder_are_named(ready, until, tmp_path, said, export) -
     (tmp_path / "kept" / "bad.png").rename(tmp_path / "in" / "bad.png")
     for path in out.iterdir():
         path.unlink()
-    from filterlab.workbench.heatmap_files import FolderTask, pictures_in
+    from filterlab.pictures.shelf import pictures_in
+    from filterlab.workbench.heatmap_files import FolderTask
 
     task = FolderTask(pictures_in(tmp_path / "in"), out, ready.bench.request, (1,))
     ready.export.start(task, ready.bench.folder_job)
