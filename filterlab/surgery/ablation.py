@@ -6,6 +6,7 @@ stood there before can be put back to the very bytes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +30,16 @@ from filterlab.surgery.units import (
     write_unit,
 )
 
-__all__ = ["KINDS", "Operation", "Ranking", "code_of", "computed", "rank_job", "told"]
+__all__ = [
+    "KINDS",
+    "Operation",
+    "Ranking",
+    "code_of",
+    "computed",
+    "group_rank_job",
+    "rank_job",
+    "told",
+]
 
 #: What can be done to units, and the names of these edits.
 KINDS = {
@@ -238,7 +248,7 @@ def code_of(net: Net, operation: Operation) -> str:
 
 @dataclass(frozen=True)
 class Ranking:
-    """A layer's units by what a class's score loses when each is set to zero.
+    """A layer's units, or groups of them, by what a class's score loses when they are zero.
 
     Attributes
     ----------
@@ -246,10 +256,12 @@ class Ranking:
     wanted : int
         The class.
     before : Answer
-    score_loss, points : ndarray (units,) float64
-        Score before minus without the unit; probability after minus before in points of 100.
-    best : ndarray (units,) int
-        The best class without the unit.
+    score_loss, points : ndarray (groups,) float64
+        Score before minus without the group; probability after minus before in points of 100.
+    best : ndarray (groups,) int
+        The best class without the group.
+    groups : tuple of tuple of int
+        The units of each; one each where all units were ranked.
     """
 
     layer: str
@@ -258,10 +270,11 @@ class Ranking:
     score_loss: NDArray[np.float64]
     points: NDArray[np.float64]
     best: NDArray[np.intp]
+    groups: tuple[tuple[int, ...], ...] = ()
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """The units, that of the largest loss first."""
+        """The groups by their index, that of the largest loss first."""
         return np.argsort(-self.score_loss, kind="stable")
 
 
@@ -271,7 +284,30 @@ def rank_job(net: Net, judge: Judge, layer: str, wanted: int) -> Job[Ranking]:
     Runs on a snapshot; the net is left as it is. Only the layers from this one on are computed
     again, where none of them works in place on what it reads from before.
     """
-    count = unit_count(net, layer)
+    singles = [(unit,) for unit in range(unit_count(net, layer))]
+    return _ranked(net, judge, layer, singles, wanted)
+
+
+def group_rank_job(
+    net: Net, judge: Judge, layer: str, groups: Sequence[Iterable[int]], wanted: int
+) -> Job[Ranking]:
+    """:func:`rank_job` of groups: all units of a group are set to zero together.
+
+    Raises
+    ------
+    FilterLabError
+        If there is no group, one is empty, or the layer has not got one of the units.
+    """
+    checked = [check_units(net, layer, group) for group in groups]
+    if not checked:
+        raise FilterLabError("there are no groups of units to rank; make some first")
+    return _ranked(net, judge, layer, checked, wanted)
+
+
+def _ranked(
+    net: Net, judge: Judge, layer: str, groups: Sequence[tuple[int, ...]], wanted: int
+) -> Job[Ranking]:
+    count = len(groups)
     twin = net.snapshot()
     twin.packing = "never"
     judge.check_class(twin, wanted)
@@ -281,22 +317,20 @@ def rank_job(net: Net, judge: Judge, layer: str, wanted: int) -> Job[Ranking]:
     start = layer if _restartable(twin, layer) else None
     loss, points = np.empty(count), np.empty(count)
     best = np.empty(count, np.intp)
-    for unit in range(count):
-        yield Progress(
-            Text("ask without a unit"),
-            unit + 1,
-            count + 1,
-            Text("{layer}, unit {n}", layer=layer, n=unit),
-        )
-        kept = read_unit(twin, layer, unit)
-        write_unit(twin, layer, unit, tuple(map(np.zeros_like, kept)))
+    for k, units in enumerate(groups):
+        told_ = Text("{layer}, {units}", layer=layer, units=units_told(units))
+        yield Progress(Text("ask without a unit"), k + 1, count + 1, told_)
+        kept = {unit: read_unit(twin, layer, unit) for unit in units}
+        for unit, values in kept.items():
+            write_unit(twin, layer, unit, tuple(map(np.zeros_like, values)))
         twin.forward(start=start)
-        write_unit(twin, layer, unit, kept)
+        for unit, values in kept.items():
+            write_unit(twin, layer, unit, values)
         after = judge.answer(twin)
-        loss[unit] = float(before.score[wanted]) - float(after.score[wanted])
-        points[unit] = 100 * (float(after.prob[wanted]) - float(before.prob[wanted]))
-        best[unit] = int(after.score.argmax())
-    return Ranking(layer, wanted, before, loss, points, best)
+        loss[k] = float(before.score[wanted]) - float(after.score[wanted])
+        points[k] = 100 * (float(after.prob[wanted]) - float(before.prob[wanted]))
+        best[k] = int(after.score.argmax())
+    return Ranking(layer, wanted, before, loss, points, best, tuple(groups))
 
 
 def _restartable(net: Net, layer: str) -> bool:

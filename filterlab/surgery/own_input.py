@@ -12,9 +12,17 @@ from filterlab.errors import FilterLabError
 from filterlab.surgery.heatmap import Preprocessing, as_picture
 from filterlab.surgery.transplant import feed
 
-__all__ = ["centre_cut", "own_input", "picture_input", "show"]
+__all__ = ["centre_cut", "centre_of", "own_input", "picture_input", "show"]
 
 Array = NDArray[np.float32]
+
+
+def centre_of(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where :func:`centre_cut` cuts a picture of (height, width): top, left, rows, columns."""
+    h, w = picture
+    rows = min(h, max(1, round(w * size[0] / size[1])))
+    cols = min(w, max(1, round(h * size[1] / size[0])))
+    return (h - rows) // 2, (w - cols) // 2, rows, cols
 
 
 def centre_cut(picture: NDArray[Any], size: tuple[int, int]) -> Array:
@@ -23,10 +31,7 @@ def centre_cut(picture: NDArray[Any], size: tuple[int, int]) -> Array:
     Of a picture of 451 x 300 pixels and a square size, columns 75 to 375.
     """
     picture = as_picture(picture)
-    h, w = picture.shape[:2]
-    rows = min(h, max(1, round(w * size[0] / size[1])))
-    cols = min(w, max(1, round(h * size[1] / size[0])))
-    top, left = (h - rows) // 2, (w - cols) // 2
+    top, left, rows, cols = centre_of((picture.shape[0], picture.shape[1]), size)
     return picture[top : top + rows, left : left + cols]
 
 

@@ -17,7 +17,7 @@ from filterlab.errors import FilterLabError
 from filterlab.surgery.tiles import channels_of
 from filterlab.surgery.units import input_groups, unit_matrix
 
-__all__ = ["ActivityFacts", "LayerFacts", "activity_facts", "unit_facts"]
+__all__ = ["ActivityFacts", "LayerFacts", "activity_facts", "sketch_of", "unit_facts"]
 
 Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -166,7 +166,7 @@ def _near(
     values: NDArray[np.float32], norm: Doubles, units: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], Doubles]:
     """The twins among some units of a matrix, none of them dead."""
-    sketch = _sketch(values, norm, units)
+    sketch = sketch_of(values, norm, units)
     # |a - b|² is at most 2 (1 - cosine) where |a|² + |b|² - 2 ab is; and what float32 rounds off.
     half = np.einsum("ij,ij->i", sketch, sketch) / 2
     limit = np.float32(1 - TWINS + 1e-5)
@@ -186,10 +186,22 @@ def _near(
     return np.concatenate(pairs), np.concatenate(cosines)
 
 
-def _sketch(
+def sketch_of(
     values: NDArray[np.float32], norm: Doubles, units: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Units of length 1, projected onto orthonormal directions, each a sum of own coordinates."""
+    """Units, scaled to length 1, in few directions: (units, at most 128) float32.
+
+    The directions are orthonormal, each a signed sum of coordinates of its own; so no distance
+    between units grows.
+
+    Parameters
+    ----------
+    values : ndarray (all, weights)
+    norm : ndarray (all,)
+        Of their lengths.
+    units : ndarray (units,) int
+        Those that are wanted, none of length 0.
+    """
     size = values.shape[1]
     if size <= _SKETCH:
         return np.asarray(values[units] / norm[units, None], np.float32)

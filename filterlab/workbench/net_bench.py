@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from filterlab.surgery.ablation import (
     Ranking,
     code_of,
     computed,
+    group_rank_job,
     rank_job,
     told,
 )
@@ -43,6 +44,7 @@ from filterlab.surgery.heatmap import ClassMaps, Preprocessing, as_picture
 from filterlab.surgery.methods import Plan, Request, map_job, plan
 from filterlab.surgery.own_input import own_input
 from filterlab.surgery.patches import BestPatches, patches_job
+from filterlab.surgery.sight import Sight, sight_of
 from filterlab.surgery.targets import net_files, spare_inputs
 from filterlab.surgery.tiles import channels_of
 from filterlab.surgery.transplant import Transplanted, check_prefix, feed
@@ -476,11 +478,45 @@ class NetBench:
             )
             return MapPair(first[2], after.maps, revision)
 
+    def sight(self, blob: str) -> Sight:
+        """Where a blob's cells look on the picture, of which the classifier is shown the centre.
+
+        Raises
+        ------
+        FilterLabError
+            If there is no such blob, or no picture.
+        """
+        picture = self._shown()
+        shape = (int(picture.shape[0]), int(picture.shape[1]))
+        return sight_of(self._asked, blob, self._before.input, shape)
+
+    def where(self, blob: str, cell: tuple[int, int]) -> tuple[float, float, float, float]:
+        """What a cell of a blob sees: x0, y0, x1, y1 in the picture's pixels, as far as shown.
+
+        Raises
+        ------
+        FilterLabError
+            If there is no such blob or cell, or no picture.
+        """
+        return self.sight(blob).box(*cell)
+
     def rank_job(self, layer: str, wanted: int) -> Job[Ranking]:
         """A layer's units of the edited net by what a class loses without each."""
+        return self._rank(lambda net: rank_job(net, self.judge, layer, wanted))
+
+    def group_rank_job(
+        self, layer: str, groups: Sequence[Iterable[int]], wanted: int
+    ) -> Job[Ranking]:
+        """Groups of a layer's units of the edited net by what a class loses without each.
+
+        Groups are one's own, or those of :mod:`filterlab.surgery.unit_groups`.
+        """
+        return self._rank(lambda net: group_rank_job(net, self.judge, layer, groups, wanted))
+
+    def _rank(self, ask: Callable[[Net], Job[Ranking]]) -> Job[Ranking]:
         with self._moment():
             feed(self._after.source, self._before.input, self._input())
-            job = rank_job(self._after.source, self.judge, layer, wanted)
+            job = ask(self._after.source)
             begun = next(job)  # from here on it has a net of its own
         yield begun
         ranking = yield from job

@@ -273,3 +273,109 @@ def test_best_patches_are_of_the_net_as_it_was_read_and_are_kept(
             break
     else:
         pytest.fail("unit 3 answers to no place of the cat")
+
+
+def test_groups_are_ranked_by_what_the_class_loses_without_them(
+    bench: NetBench, pocket: Any
+) -> None:
+    bench.scale("conv1", [0], 1.5)
+    groups = [(0, 3, 5), (1,), (2, 4, 6, 7)]
+    found = run_job(bench.group_rank_job("conv1", groups, 3))
+    assert found.groups == tuple(groups)
+    net = bench.net.snapshot()
+    net.blobs["data"].reshape(*pocket[0].rewritten.input_shape)
+    net.blobs["data"].data[...] = own_input(
+        sample("chelsea"), pocket[0].rewritten.input_shape, pocket[1]
+    )
+    net.forward()
+    before = float(net.blobs["fc8"].data[0, 3])
+    prob = float(net.blobs["prob"].data[0, 3])
+    kept = [blob.data.copy() for blob in net.params["conv1"]]
+    for k, group in enumerate(groups):
+        for blob, values in zip(net.params["conv1"], kept):
+            blob.data[...] = values
+            blob.data[list(group)] = 0
+        net.forward()
+        assert found.score_loss[k] == pytest.approx(
+            before - float(net.blobs["fc8"].data[0, 3]), abs=1e-3
+        )
+        assert found.points[k] == pytest.approx(
+            100 * (float(net.blobs["prob"].data[0, 3]) - prob), abs=0.05
+        )
+        assert found.best[k] == int(net.blobs["fc8"].data[0].argmax())
+    assert found.order.tolist() == np.argsort(-found.score_loss, kind="stable").tolist()
+    singles = run_job(bench.rank_job("conv1", 3))
+    assert singles.groups == tuple((u,) for u in range(len(singles.groups)))
+    assert singles.score_loss[1] == pytest.approx(found.score_loss[1], abs=1e-4)
+    with pytest.raises(FilterLabError, match="no groups"):
+        run_job(bench.group_rank_job("conv1", [], 3))
+    with pytest.raises(FilterLabError, match="no unit 99"):
+        run_job(bench.group_rank_job("conv1", [(0, 99)], 3))
+
+
+WATCHED = [("conv1", (20, 31)), ("pool2", (6, 5)), ("conv5", (0, 12))]
+
+
+@pytest.mark.parametrize(("blob", "cell"), WATCHED)
+def test_where_a_cell_looks_on_the_picture(
+    bench: NetBench, blob: str, cell: tuple[int, int]
+) -> None:
+    """What lies outside its box does not matter; at each of the box's edges something does."""
+    rng = np.random.default_rng(3)
+    picture = rng.random((227, 300, 3)).astype(np.float32)  # 36 columns before the centre
+
+    def value(shown: Any) -> Any:
+        bench.show(shown)
+        return run_job(bench.activity_job(blob))[1].before[:, cell[0], cell[1]].copy()
+
+    whole = value(picture)
+    x0, y0, x1, y1 = map(round, bench.where(blob, cell))
+    assert (x0, y0, x1, y1) == bench.where(blob, cell)
+    assert 36 <= x0 < x1 <= 36 + 227
+    outside = 1 - picture
+    outside[y0:y1, x0:x1] = picture[y0:y1, x0:x1]
+    np.testing.assert_allclose(value(outside), whole, atol=1e-3)
+    if blob == "conv1":
+        for edge in (
+            np.s_[y0, x0:x1],
+            np.s_[y1 - 1, x0:x1],
+            np.s_[y0:y1, x0],
+            np.s_[y0:y1, x1 - 1],
+        ):
+            changed = picture.copy()
+            changed[edge] = 1 - changed[edge]
+            assert np.abs(value(changed) - whole).max() > 1e-3
+
+
+def test_a_blobs_cells_lie_side_by_side_and_are_found_again(bench: NetBench) -> None:
+    bench.show(sample("chelsea"))  # 300 x 451; the centre is shown, 300 x 300 from column 75
+    sight = bench.sight("conv1")
+    assert sight.shown == (75, 0, 375, 300)
+    rows, cols = sight.cells
+    zoom = 300 / 227
+    # Field 11, stride 4, no padding.
+    assert sight.box(2, 3) == pytest.approx((75 + 12 * zoom, 8 * zoom, 75 + 23 * zoom, 19 * zoom))
+    assert sight.centre(2, 3) == pytest.approx((75 + 17.5 * zoom, 13.5 * zoom))
+    x0, y0, x1, y1 = sight.tiles()
+    assert (x1 - x0) / cols == pytest.approx(4 * zoom)
+    assert x0 + 3.5 * 4 * zoom == pytest.approx(sight.centre(2, 3)[0])
+    assert y0 + 2.5 * 4 * zoom == pytest.approx(sight.centre(2, 3)[1])
+    assert y1 > y0
+    for cell in ((0, 0), (2, 3), (rows - 1, cols - 1)):
+        x, y = sight.centre(*cell)
+        for dx, dy in ((0, 0), (1.9, -1.9), (-1.9, 1.9)):
+            assert sight.cell(x + dx * zoom, y + dy * zoom) == cell
+    assert sight.cell(74, 100) is None
+    assert sight.cell(75, 0) == (0, 0)
+    assert sight.cell(374, 299) == (rows - 1, cols - 1)
+    assert sight.cell(200, 300) is None
+    # Fully connected units see all that is shown.
+    fc = bench.sight("fc6")
+    assert fc.cells == (1, 1)
+    assert fc.box(0, 0) == fc.tiles() == (75, 0, 375, 300)
+    assert fc.cell(80, 5) == (0, 0)
+    assert fc.centre(0, 0) == (225, 150)
+    with pytest.raises(FilterLabError, match="no cell"):
+        bench.where("conv1", (rows, 0))
+    with pytest.raises(FilterLabError, match="no blob 'nothing'"):
+        bench.where("nothing", (0, 0))
