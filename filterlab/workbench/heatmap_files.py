@@ -35,7 +35,7 @@ from filterlab.workbench.heatmap_draw import (
     style_of,
     with_lines,
 )
-from filterlab.workbench.heatmap_jobs import read_source
+from filterlab.workbench.heatmap_jobs import part, read_source
 from filterlab.workbench.heatmap_state import (
     SCALES,
     SHOWS,
@@ -418,15 +418,16 @@ def _one(
     shown = read_source(Source(path=str(path)))
     yield Progress("read the picture", 1, 10)
     planned = plan(done, shown.size, task.request)
-    run = yield from map_job(done, shown.picture, planned, preprocessing_of(model))
+    job = map_job(done, shown.picture, planned, preprocessing_of(model))
+    run: MapRun = yield from part(job, 0.1, 0.7)
     maps = run.maps
     classes = tuple(c for c in task.classes if c < maps.classes)
     classes = classes or (int(maps.ranked("mean")[0]),)
     found = None
     if task.check and run.plan.method != "exact":
-        found = yield from checked_job(done, run)
+        found = yield from part(checked_job(done, run), 0.7, 0.9)
     frame = Frame(shown, run, classes, task.second, task.look, labels, model, agreement=found)
-    yield from overlay_job(frame, overlay, task.legend, task.words)
+    yield from part(overlay_job(frame, overlay, task.legend, task.words), 0.9, 1.0)
     array = map_values(frame)
     write_npy(values, array)
     i, j = divmod(int(array.argmax()), maps.cols)
