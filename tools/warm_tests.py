@@ -34,6 +34,7 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 _OPTIMIZED = 1  # a function's code; a class's body has it not
+_BROKEN = 70  # a fork's exit status if it was not the tests that failed
 
 
 def enter(tree: str, log: str) -> None:
@@ -137,7 +138,8 @@ class _Plugin:
         place.write_bytes(new)  # for programs that a test starts
         try:
             # By the processor's time: a busy machine kills nothing. A deadlock by the clock.
-            return _forked(run, 60 + 12 * seconds, round(20 + 6 * seconds))
+            status = _forked(run, 60 + 12 * seconds, round(20 + 6 * seconds))
+            return None if status == _BROKEN else status
         finally:
             place.write_bytes(old)
 
@@ -204,7 +206,7 @@ def _forked(run: Callable[[], int], limit: float, processor: int) -> int | str:
     """What ``run`` gives in a fork; "timeout" if it has no end."""
     child = os.fork()
     if not child:
-        status = 70
+        status = _BROKEN
         try:
             os.setsid()
             import resource

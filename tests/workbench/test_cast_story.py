@@ -212,3 +212,45 @@ def test_every_time_of_a_step_can_be_drawn(nets, step) -> None:
     assert before is not None
     if step >= 3:
         assert before.done == rows * cols
+
+
+def test_the_pictures_of_each_time(nets) -> None:
+    """What is folded, added up, grown, filled in and reached, at times that are worked out."""
+    model = nets["pocket"]
+    story, _, _ = told(
+        model.prototxt, model.need_weights(), preprocessing_of(model), picture((300, 400))
+    )
+    rows, cols = story.grid
+    count, (i, j) = rows * cols, story.place
+    assert (i, j) != (0, 0)
+
+    def known(step: int, t: float) -> tuple[object, ...]:
+        still = story.still(step, t)
+        return still.fold, still.stack, still.summed, still.grown, still.done
+
+    assert known(0, 0.7) == (0, 0, 0, 0, 0)
+    assert known(1, 0.25) == (0.5, 0, 0, 0, 0)
+    assert known(1, 0.75) == (1, 0.5, 0, 0, 0)
+    assert known(1, 1.0) == (1, 1, 0, 0, 0)
+    assert known(2, 0.3) == (1, 1, 0.3, 0, 0)
+    assert known(3, 0.1) == (1, 1, 1, 0.5, 0)
+    assert known(3, 0.2) == (1, 1, 1, 1, 0)
+    for filled in (1, cols - 1, cols, cols + 1, count - 1):
+        still = story.still(3, 0.2 + 0.8 * filled / count)
+        assert still.done == filled
+        assert still.place == divmod(filled, cols)
+        assert still.at == tuple(float(p * s) for p, s in zip(still.place, story.pitch))
+    end = story.still(3, 1.0)
+    assert (end.done, end.place) == (count, (rows - 1, cols - 1))
+    for step in (0, 1, 2):
+        still = story.still(step, 1.0)
+        assert (still.place, still.at) == ((i, j), (0.0, 0.0))
+        assert (still.later, still.softmax, still.laid) == (0, 0, 0)
+    for step, later, softmax, laid in ((4, 1.0, 0, 0), (5, 2.0, 0.5, 0), (6, 2.0, 1, 0.5)):
+        still = story.still(step, 0.5)
+        assert known(step, 0.5) == (1, 1, 1, 1, count)
+        assert still.place == (i, j)
+        assert still.at == (float(i * story.pitch[0]), float(j * story.pitch[1]))
+        assert (still.later, still.softmax, still.laid) == (later, softmax, laid)
+    assert story.still(99, 2.0).name == story.steps[-1]
+    assert story.still(-1, -1.0).name == story.steps[0]

@@ -142,3 +142,35 @@ def test_every_time_of_a_step_can_be_drawn(step) -> None:
     done = [still.done for still in counts]
     assert done == sorted(done), "nothing is taken back within a step"
     assert all(0 <= still.t <= 1 for still in counts)
+
+
+def test_the_window_of_a_stride_begins_every_third_cell() -> None:
+    found = cut(snapshot(stride=3, dilation=2, size=(3, 5)), 0, (0, 0), (20, 22))
+    rows, cols = found.outputs.shape
+    assert rows >= 3
+    assert cols >= 3
+    assert found.reach == (5, 9)
+    for index in (0, 1, cols, 2 * cols + 1):
+        assert found.corner(index) == (index // cols * 3, index % cols * 3)
+    assert walk(found, cols, 0.25).window[0] == pytest.approx(0.75)
+    # From the end of a row back to the next one's beginning.
+    back = walk(found, cols, 0.5)
+    assert back.window == (1.5, 3 * (cols - 1) / 2)
+    assert back.before == (0, 3 * (cols - 1))
+    assert walk(found, 0, 0.5).before is None
+
+
+@pytest.mark.parametrize("edge", sorted(EDGES))
+def test_the_region_at_the_end_holds_the_padding_there(edge) -> None:
+    shot = snapshot(pad="same", edge=edge, size=(5, 3))
+    rows, cols = shot.output_size
+    found = cut(shot, 0, (rows - 1, cols - 1), (9, 8))
+    padded = np.pad(shot.picture.pixels, ((2, 2), (1, 1)), EDGES[edge])
+    h, w = found.inputs.shape[1:]
+    assert (h, w) == (9, 8)
+    np.testing.assert_array_equal(found.inputs[0], padded[-h:, -w:])
+    assert found.outside[-2:].all()
+    assert found.outside[:, -1].all()
+    assert not found.outside[:-2, :-1].any()
+    assert found.place == (rows - found.outputs.shape[0], cols - found.outputs.shape[1])
+    assert found.origin == (found.place[0] - 2, found.place[1] - 1)

@@ -17,7 +17,7 @@ from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture
 from filterlab.surgery import convolve
 from filterlab.workbench.filter_bench import EDIT_NAMES, FilterBench
-from filterlab.workbench.filter_net import is_filters_net, untold
+from filterlab.workbench.filter_net import filters_net_among, is_filters_net, untold
 
 RNG = np.random.default_rng(12)
 PICTURE = RNG.random((25, 33, 3), dtype=np.float32)
@@ -350,3 +350,18 @@ def test_what_a_net_cannot_say_is_told(tmp_path: Path) -> None:
     bench.open_net(*files)
     assert len(bench.state.stack) == 2
     assert bench.settings.mode == "each"
+
+
+def test_which_files_are_the_net_of_the_three_filters(tmp_path: Path) -> None:
+    """Either of the two, or both; not beside another file, and not two nets at once."""
+    bench = FilterBench(PICTURE)
+    prototxt, weights = bench.save_net(tmp_path / "a")
+    other = bench.save_net(tmp_path / "b")
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"")
+    for paths in ([prototxt], [weights], [prototxt, weights], [weights, prototxt]):
+        assert filters_net_among(paths) == prototxt
+    for paths in ([], [picture], [prototxt, picture], [picture, weights], [prototxt, *other]):
+        assert filters_net_among(paths) is None
+    prototxt.unlink()
+    assert filters_net_among([weights]) is None
