@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 
 import filterlab.caffe as caffe
+from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture, write_picture
 from filterlab.progress import run_job
-from filterlab.surgery.legend import with_legend
+from filterlab.surgery.legend import with_legend, with_names
 from filterlab.surgery.maps import FIRST, SECOND
 from filterlab.surgery.methods import Request
 from filterlab.surgery.overlay import colormap
@@ -27,8 +29,12 @@ from filterlab.workbench.heatmap_files import (
     caption,
     class_title,
     folder_job,
+    folder_targets,
+    map_file_job,
     map_values,
+    net_job,
     overlay_job,
+    pictures_in,
     report_job,
 )
 from filterlab.workbench.heatmap_state import Look, Source
@@ -368,6 +374,108 @@ def test_a_saved_overlays_bar_has_the_drawings_ends(
     assert found.shape == wanted.shape
     np.testing.assert_allclose(found, wanted, atol=1.01 / 255)
     assert caption(frame) == ("1 bright light", "Brightness, dense, 13 x 9 cells, square")
+
+
+def _with_winners(frame: Frame) -> Frame:
+    """Class 2 wins everywhere but on the first two rows (0) and on the next (1)."""
+    maps = frame.run.maps
+    prob = np.full((3, maps.rows, maps.cols), 0.1, np.float32)
+    prob[2] = 0.8
+    prob[:, :2] = np.array([0.8, 0.1, 0.1])[:, None, None]
+    prob[:, 2] = np.array([0.1, 0.8, 0.1])[:, None]
+    run = replace(frame.run, maps=replace(maps, prob=prob, score=np.log(prob)))
+    return replace(frame, run=run, look=replace(frame.look, show="winner"))
+
+
+def test_a_saved_winner_map_names_its_colours(frame: Frame, tmp_path: Path) -> None:
+    """The class of most cells first; what each colour stands for is the colour on the picture."""
+    frame = _with_winners(frame)
+    maps = frame.run.maps
+    run_job(overlay_job(frame, tmp_path / "plain.png"))
+    run_job(overlay_job(frame, tmp_path / "named.png", legend=True))
+    run_job(report_job(frame, tmp_path / "r.html"))
+    plain = read_picture(tmp_path / "plain.png")
+    grey = np.asarray(frame.shown.picture, np.float64)
+    names = [class_title(frame.labels, [c]) for c in (2, 0, 1)]
+    colours = []
+    for cell in ((4, 6), (0, 6), (2, 1)):
+        x, y = (int(v) for v in maps.centre_on_picture(*cell))
+        opacity = frame.look.opacity
+        pixel = grey[y, x] if grey.ndim == 3 else np.full(3, grey[y, x])
+        seen = (plain[y, x] - (1 - opacity) * pixel) / opacity
+        colours.append(tuple(round(255 * float(v)) for v in seen))
+    wanted = with_names(plain, list(zip(colours, names)), caption(frame))
+    found = read_picture(tmp_path / "named.png")
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, atol=4.01 / 255)
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    key = page.index("<figcaption>best class</figcaption>")
+    places = [page.index(name, key) for name in names]
+    assert places == sorted(places)
+
+
+def test_a_saved_map_of_two_classes_names_both(frame: Frame, tmp_path: Path) -> None:
+    frame = replace(frame, look=replace(frame.look, show="two"), classes=(1,), second=(2,))
+    run_job(overlay_job(frame, tmp_path / "plain.png"))
+    run_job(overlay_job(frame, tmp_path / "named.png", legend=True))
+    colours = [tuple(round(255 * v) for v in c) for c in (FIRST, SECOND)]
+    names = [class_title(frame.labels, [c]) for c in (1, 2)]
+    lines = (f"{names[0]} ↔ {names[1]}", caption(frame)[1])
+    wanted = with_names(read_picture(tmp_path / "plain.png"), list(zip(colours, names)), lines)
+    np.testing.assert_allclose(read_picture(tmp_path / "named.png"), wanted, atol=1.01 / 255)
+
+
+@pytest.mark.parametrize("ending", ["npy", "csv", "tiff", "tif"])
+def test_a_map_is_written_as_its_name_ends(frame: Frame, tmp_path: Path, ending: str) -> None:
+    frame = replace(frame, classes=(0, 2))
+    values = frame.run.maps.prob[0] + frame.run.maps.prob[2]
+    path = run_job(map_file_job(frame, tmp_path / f"m.{ending.upper()}"))
+    if ending == "npy":
+        found = np.load(path)
+    elif ending == "csv":
+        rows = list(csv.DictReader(path.open()))
+        found = np.zeros(values.shape)
+        for row in rows:
+            found[int(row["row"]), int(row["col"])] = float(row["value"])
+        assert len(rows) == values.size
+    else:
+        found = read_picture(path)[..., 0]
+    np.testing.assert_allclose(found, values, atol=1e-6)
+    with pytest.raises(FilterLabError, match=r"\.npy, \.csv or \.tiff"):
+        run_job(map_file_job(frame, tmp_path / "m.png"))
+
+
+def test_a_folders_pictures_by_name(tmp_path: Path, bright: Any) -> None:
+    for name in ("b.png", "A.png", "c.PNG", "d.npy", "e.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "f.png").mkdir()
+    assert [p.name for p in pictures_in(tmp_path)] == ["A.png", "b.png", "c.PNG"]
+    for folder, said in (
+        (tmp_path / "none", "no such folder"),
+        (tmp_path / "f.png", "no pictures"),
+    ):
+        with pytest.raises(FilterLabError, match=said):
+            pictures_in(folder)
+    pairs = folder_targets([tmp_path / "a/x.png", tmp_path / "b/x.jpg"], tmp_path / "out")
+    assert len({path for pair in pairs for path in pair}) == 4
+    assert all(one.name.endswith("_overlay.png") for one, _ in pairs)
+    assert all(two.name.endswith("_map.npy") for _, two in pairs)
+
+
+def test_what_is_saved_of_a_net(bench: HeatmapBench, tmp_path: Path) -> None:
+    done = bench.transplanted
+    assert done is not None
+    for name, files in (
+        ("a.onnx", {"a.onnx"}),
+        ("b.prototxt", {"b.prototxt", "b.caffemodel"}),
+        ("c.caffemodel", {"c.prototxt", "c.caffemodel"}),
+        ("d.v1", {"d.v1.prototxt", "d.v1.caffemodel"}),
+    ):
+        folder = tmp_path / name[0]
+        folder.mkdir()
+        made = run_job(net_job(done, folder / name))
+        assert {path.name for path in folder.iterdir()} == files
+        assert made.name in files
 
 
 def test_what_is_saved_of_a_map(frame: Frame) -> None:

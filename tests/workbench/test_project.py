@@ -22,7 +22,12 @@ from filterlab.progress import run_job
 from filterlab.surgery.convolve import Picture
 from filterlab.workbench import project as project_module
 from filterlab.workbench.filter_bench import FilterBench
-from filterlab.workbench.filter_state import from_session, start_state
+from filterlab.workbench.filter_state import (
+    check_steps,
+    from_session,
+    start_state,
+    step_from_session,
+)
 from filterlab.workbench.heatmap_state import HeatmapState, Look
 from filterlab.workbench.project import (
     MOST_STEPS,
@@ -205,6 +210,37 @@ def _step(**changes: Any) -> Callable[[dict[str, Any]], object]:
 def test_odd_steps_are_refused(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path = run_job(write_job(applied()[0], tmp_path / "steps.filterlab"))
     refused(tmp_path, edited(path, change))
+
+
+def test_a_step_has_its_own_size_within_the_blob() -> None:
+    """Rows with rows, columns with columns; and other numbers at their limits."""
+    kernel = np.arange(21.0).reshape(1, 3, 7).tolist()
+    good = {"weights": kernel, "size": [3, 5], "bias": 0.5, "slot": 2, "name": "x" * 300,
+            "settings": {"stride": 2}}  # fmt: skip
+    picture = Picture(PHOTO, "photo")
+    for size in ([3, 5], [1, 7], [3, 7]):
+        step = step_from_session({**good, "size": size}, picture)
+        assert step.size == tuple(size)
+        assert (step.bias, step.slot, step.settings.stride) == (0.5, 2, 2)
+        assert step.weights.shape == (1, 3, 7)
+        assert not step.weights.flags.writeable
+    for odd in (
+        {"size": [5, 3]}, {"size": [5, 5]}, {"size": [3, 9]}, {"size": [3, 5, 7]}, {"slot": 3},
+        {"slot": -1}, {"slot": 1.0}, {"name": "x" * 301}, {"name": 7}, {"bias": float("nan")},
+        {"weights": [kernel]}, {"weights": kernel * 3}, {"settings": {"stride": 2.0}},
+        {"more": 1},
+    ):  # fmt: skip
+        with pytest.raises(FilterLabError, match="applied step"):
+            step_from_session({**good, **odd}, picture)
+    three = {**good, "weights": kernel * 3, "settings": {"mode": "three"}}
+    assert step_from_session(three, picture).weights.shape == (3, 3, 7)
+    # On 30 x 40 pixels, every second: (30 - 3) // 2 + 1 rows, (40 - 7) // 2 + 1 columns.
+    step = step_from_session(good, picture)
+    check_steps([step], Picture(np.zeros((14, 17), np.float32)))
+    check_steps([], picture)
+    for size in ((17, 14), (14, 18), (13, 17)):
+        with pytest.raises(FilterLabError, match="applied step"):
+            check_steps([step], Picture(np.zeros(size, np.float32)))
 
 
 def test_a_bomb_of_many_steps_is_refused_before_it_is_decompressed(tmp_path: Path) -> None:
