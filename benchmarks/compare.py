@@ -31,7 +31,23 @@ def main(first: str, second: str) -> None:
             apart = low2 > high1 or high2 < low1
             change = f"{100 * (two / one - 1):+.0f} %" if apart else "within the spread"
             print(f"{name:22} {title:20} {one:6.2f} {two:6.2f}  {change}")
+    for section, found in a.get("sections", {}).items():
+        theirs = {
+            row["what"]: row for row in b.get("sections", {}).get(section, {"rows": ()})["rows"]
+        }
+        for row in found["rows"]:
+            other = theirs.get(row["what"])
+            if other is None or row["unit"] not in ("x", ""):
+                continue
+            one, two = row["value"], other["value"]
+            change = f"{100 * (two / one - 1):+.0f} %"
+            if row["low"] is not None and other["low"] is not None:
+                apart = other["low"] > row["high"] or other["high"] < row["low"]
+                change = change if apart else "within the spread"
+            print(f"{section:14} {row['what']}: {one:.2f} {two:.2f}  {change}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if len(sys.argv) != 3:
+        raise SystemExit("python -m benchmarks.compare A.json B.json")
+    main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""CaffeNet: loaded, transplanted and saved in a process of its own; its backward; the filters.
+"""CaffeNet: loaded, transplanted and saved in a process of its own; its backward.
 
     python -m benchmarks.engine
 
@@ -7,6 +7,9 @@ Its forward, and that of other nets, is in :mod:`benchmarks.nets_table`.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import statistics
 import subprocess
 import sys
@@ -19,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.nets import transplanted
+from benchmarks.record import Row, keep
 from filterlab import caffe, paths
 
 __all__ = ["main"]
@@ -52,7 +56,7 @@ def timed(function: Callable[[], Any]) -> float:
     return result if isinstance(result, float) else taken
 
 
-def backward(prototxt: Path, weights: Path) -> None:
+def backward(prototxt: Path, weights: Path) -> list[Row]:
     """CaffeNet's gradient to its input, as a ratio to its forward."""
     from filterlab.caffe.prototxt import read_net
 
@@ -66,21 +70,21 @@ def backward(prototxt: Path, weights: Path) -> None:
     net.blobs["prob"].diff[0, 281] = 1
     net.backward()
     pairs = [(timed(net.forward), timed(net.backward)) for _ in range(TURNS)]
-    ahead, back = (statistics.median(times) for times in zip(*pairs))
-    ratio = statistics.median(b / a for a, b in pairs)
-    print(
-        f"\nCaffeNet, 227x227: forward {1000 * ahead:.1f} ms, backward to its input "
-        f"{1000 * back:.1f} ms, ratio {ratio:.2f}"
-    )
+    ratios = sorted(b / a for a, b in pairs)
     start = time.perf_counter()
     _ = net.params["conv1"][0].diff
-    print(f"  the weights' diffs of {2 * TURNS + 1} backwards, when first looked at: "
-          f"{1000 * (time.perf_counter() - start):.0f} ms; {1000 * timed(net.backward):.0f} ms a "
-          "backward with them")  # fmt: skip
+    summed = time.perf_counter() - start
+    return [
+        Row("a backward to the input, beside a forward", statistics.median(ratios), "x",
+            ratios[TURNS // 4], ratios[-1 - TURNS // 4]),
+        Row(f"the weights' diffs of {2 * TURNS + 1} backwards, when first looked at",
+            1000 * summed, "ms"),
+        Row("a backward with them", 1000 * timed(net.backward), "ms"),
+    ]  # fmt: skip
 
 
 def load_transplant_save(prototxt: str, weights: str, out: str) -> None:
-    """Time and memory of the three, in this process, which should be fresh."""
+    """Time and memory of the three, in this process, which should be fresh; printed as JSON."""
     start = time.perf_counter()
     net = caffe.Net(prototxt, weights, caffe.TEST)
     loaded = time.perf_counter()
@@ -88,31 +92,69 @@ def load_transplant_save(prototxt: str, weights: str, out: str) -> None:
     cast = time.perf_counter()
     dense.save(out)
     saved = time.perf_counter()
-    size = Path(weights).stat().st_size / 2**20
-    print(f"\nCaffeNet from its file ({size:.0f} MiB), transplanted, saved")
-    print(f"  load {1000 * (loaded - start):17.0f} ms")
-    print(f"  transplant {1000 * (cast - loaded):11.0f} ms")
-    print(f"  save {1000 * (saved - cast):17.0f} ms")
-    print(f"  together {1000 * (saved - start):13.0f} ms")
-    try:
+    told = {"load": loaded - start, "transplant": cast - loaded, "save": saved - cast}
+    with contextlib.suppress(ImportError):
         import resource
-    except ImportError:
-        return
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    print(f"  peak memory {peak:10.0f} MiB (weights + {peak - size:.0f})")
+
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        told["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    print(json.dumps(told))
 
 
-def filters() -> None:
-    """The Filters tab's net on a picture of 480x360."""
-    net = caffe.Net(str(paths.model("conv.prototxt")), caffe.TEST)
-    net.blobs["data"].reshape(1, 1, 360, 480)
-    net.blobs["data"].data[...] = np.random.default_rng(0).random((360, 480))
-    times = [timed(net.forward) for _ in range(TURNS)]
-    print(
-        f"\nthree 5x5 kernels on 480x360 {1000 * statistics.median(times):16.2f} ms "
-        f"(best {1000 * min(times):.2f})"
-    )
+def _written(weights: Path, out: Path) -> float:
+    """Seconds to put a file's bytes into another on the disk: no saving can be faster."""
+    data = weights.read_bytes()
+    start = time.perf_counter()
+    with out.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return time.perf_counter() - start
+
+
+def in_processes(prototxt: Path, weights: Path, folder: Path) -> list[Row]:
+    """The three in processes of their own."""
+    found: dict[str, list[float]] = {}
+    for turn in range(6):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from benchmarks.engine import load_transplant_save as f; "
+                "f(*sys.argv[1:])",
+                str(prototxt),
+                str(weights),
+                str(folder / "dense.caffemodel"),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).resolve().parent.parent,
+        )
+        told = json.loads(done.stdout)
+        told["written"] = _written(weights, folder / "copy.caffemodel")
+        if turn:  # the first warms the disk's cache
+            for key, value in told.items():
+                found.setdefault(key, []).append(value)
+    size = weights.stat().st_size / 2**20
+    ratios = sorted(a / b for a, b in zip(found["save"], found["written"]))
+    print(f"CaffeNet from its file ({size:.0f} MiB), transplanted, saved")
+    rows = [_row(key, found[key]) for key in ("load", "transplant", "save")]
+    rows.append(
+        Row("save, beside writing as many bytes", statistics.median(ratios), "x", ratios[1],
+            ratios[-2])
+    )  # fmt: skip
+    if "peak" in found:
+        peak = statistics.median(found["peak"])
+        rows.append(Row("peak memory of the three", peak, "MiB"))
+        rows.append(Row("peak memory beside the weights", peak - size, "MiB"))
+    return rows
+
+
+def _row(what: str, seconds: list[float]) -> Row:
+    ordered = sorted(1000 * s for s in seconds)
+    n = len(ordered)
+    return Row(what, statistics.median(ordered), "ms", ordered[n // 4], ordered[-1 - n // 4])
 
 
 def main() -> None:
@@ -120,25 +162,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prototxt, weights = caffenet(folder)
-        for _ in range(2):  # the first warms the disk's cache
-            done = subprocess.run(
-                [
-                    sys.executable,
-                    "-c",
-                    "import sys; from benchmarks.engine import load_transplant_save as f; "
-                    "f(*sys.argv[1:])",
-                    str(prototxt),
-                    str(weights),
-                    str(folder / "dense.caffemodel"),
-                ],
-                capture_output=True,
-                text=True,
-                check=True,
-                cwd=Path(__file__).resolve().parent.parent,
-            )
-        print(done.stdout.strip())
-        backward(prototxt, weights)
-    filters()
+        keep("engine", [*in_processes(prototxt, weights, folder), *backward(prototxt, weights)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Filters tab's core without its window: from an edit to the outputs, and memory.
+"""The Filters tab's core without its window: beside OpenCV's filter2D, previews, and memory.
 
     python -m benchmarks.filters
 
@@ -11,9 +11,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from benchmarks.record import Row, keep
+from filterlab import caffe
 from filterlab.progress import run_job
 from filterlab.surgery import convolve
 from filterlab.workbench.filter_bench import FilterBench
@@ -66,6 +69,65 @@ def _speed() -> None:
             print(f"{cols:>5} x {rows:<5} {mode:6}  {quick:>14.1f}  {step:>4}  {slow:>8.0f}")
 
 
+def _beside_opencv(rounds: int = 9) -> list[Row]:
+    """Three kernels on a grey picture: the net's forward and the full result, beside filter2D."""
+    import cv2
+
+    rng = np.random.default_rng(0)
+    rows = []
+    for height, width in _SIZES:
+        picture = rng.random((height, width), dtype=np.float32)
+        bench = FilterBench(convolve.Picture(picture))
+        bench.set_size(5)
+        for slot in range(3):
+            for row in range(5):
+                bench.paint(slot, row, row, float(rng.standard_normal()))
+        snapshot = bench.snapshot()
+        kernels = [np.ascontiguousarray(k[0]) for k in snapshot.kernels]
+        net = caffe.Net(
+            convolve.net_parameter(snapshot.settings, 3, (5, 5), (1, 1, height, width)), caffe.TEST
+        )
+        net.blobs["data"].data[0, 0] = picture
+        net.params["conv"][0].data[...] = snapshot.kernels
+        anchored = {"anchor": (-1, -1), "borderType": cv2.BORDER_CONSTANT}
+
+        def opencv(p: Any = picture, kernels: Any = kernels, how: Any = anchored) -> Any:
+            return [cv2.filter2D(p, cv2.CV_32F, kernel, **how) for kernel in kernels]
+
+        def full(snapshot: Any = snapshot) -> None:
+            run_job(convolve.compute_job(snapshot))
+
+        calls = {"opencv": opencv, "forward": net.forward, "full": full}
+        taken: dict[str, list[float]] = {name: [] for name in calls}
+        for call in calls.values():
+            call()
+        theirs, ours = opencv()[1][2:-2, 2:-2], net.blobs["conv"].data[0, 1]
+        found = ours if ours.shape == theirs.shape else ours[2:-2, 2:-2]
+        np.testing.assert_allclose(found, theirs, atol=1e-4)
+        for _ in range(rounds):
+            for name, call in calls.items():
+                time.sleep(0.02)
+                start = time.perf_counter()
+                call()
+                taken[name].append(time.perf_counter() - start)
+        size = f"{width}x{height}"
+        rows.append(Row(f"{size}: filter2D three times", 1000 * _median(taken["opencv"]), "ms"))
+        for name, what, aim in (
+            ("forward", "the filtering itself, beside filter2D", 1.5),
+            ("full", "with everything, beside filter2D", None),
+        ):
+            ratios = sorted(a / b for a, b in zip(taken[name], taken["opencv"]))
+            rows.append(
+                Row(f"{size}: {what}", _median(ratios), "x", ratios[rounds // 4],
+                    ratios[-1 - rounds // 4], aim)
+            )  # fmt: skip
+    return rows
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median(values))
+
+
 def _memory(edits: int = 10_000) -> None:
     bench = FilterBench(np.random.default_rng(0).random((360, 480), dtype=np.float32))
     held = []
@@ -83,6 +145,7 @@ def _memory(edits: int = 10_000) -> None:
 
 def main() -> int:
     """Print the tables."""
+    keep("filters", _beside_opencv())
     _speed()
     _memory()
     return 0

@@ -16,6 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.record import Row, keep
+
 TURNS = 30
 
 
@@ -56,7 +58,13 @@ def _run() -> None:
             settle()
             tab.view.viewport().repaint()
             took.append(1000 * (time.perf_counter() - start))
-        print(f"{what:44} median {statistics.median(took):7.1f} ms   max {max(took):7.1f} ms")
+        took.sort()
+        rows.append(
+            Row(what, statistics.median(took), "ms", took[turns // 4], took[-1 - turns // 4],
+                100 if "class switch" in what else None)
+        )  # fmt: skip
+
+    rows: list[Row] = []
 
     tab.open_sample("composed")
     settle()
@@ -74,6 +82,7 @@ def _run() -> None:
     tab.open_array(np.random.default_rng(0).random((3000, 4000, 3), np.float32), "large")
     settle()
     timed("class switch, 4000x3000", lambda k: tab.choose_classes((k % classes,)))
+    keep("heatmap_tab", rows)
     tab.shutdown()
     tab.close()
 

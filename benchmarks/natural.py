@@ -65,7 +65,7 @@ def natural_model(net: Any, all_blobs: bool = False) -> bytes:
                     "kernel_shape": [p.kernel_size] * 2,
                     "strides": [p.stride] * 2,
                     "pads": [p.pad] * 4,
-                    "ceil_mode": int(p.pool == 0),
+                    "ceil_mode": 1,  # Caffe rounds up, whatever is pooled
                 }
         elif kind == "LRN":
             p = layer.lrn_param

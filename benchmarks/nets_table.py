@@ -3,9 +3,10 @@
     python -m benchmarks.nets_table [--nets NAME ...] [--rounds 9] [--json FILE]
 
 Bare ONNX Runtime runs the graph that a converter would write (:mod:`benchmarks.natural`), weights
-as constants. OpenVINO and OpenCV read the same graph, where they are installed. In each round all
-take a turn, in another order each time; what counts is the median of the rounds' ratios to bare
-ONNX Runtime. Wall clock; beside it, where the machine is shared, the processor's time.
+as constants. OpenVINO and OpenCV read the same graph, where they are installed, and PyTorch
+computes the same layers; OpenCV 4 beside another OpenCV as :mod:`benchmarks.other` says. In each
+round all take a turn, in another order each time; what counts is the median of the rounds' ratios
+to bare ONNX Runtime. Wall clock; beside it, where the machine is shared, the processor's time.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 
 from benchmarks.natural import natural_model, session_of
 from benchmarks.nets import NETS, make
+from benchmarks.other import Engine, engines
 
 __all__ = ["contestants", "main", "measure", "text_of"]
 
@@ -106,7 +108,12 @@ def contestants(name: str) -> dict[str, Callable[[], Any]]:
     if importlib.util.find_spec("openvino"):
         import openvino
 
-        compiled = openvino.Core().compile_model(openvino.Core().read_model(model), "CPU")
+        compiled = openvino.Core().compile_model(
+            openvino.Core().read_model(model),
+            "CPU",
+            # Where the processor has bf16 it takes that of itself, which is another computation.
+            {"INFERENCE_PRECISION_HINT": "f32"},
+        )
         runs["OpenVINO"] = lambda: compiled([image])
     if importlib.util.find_spec("cv2"):
         import cv2
@@ -123,13 +130,17 @@ def contestants(name: str) -> dict[str, Callable[[], Any]]:
             runs[f"OpenCV {cv2.__version__.split('.')[0]}"] = opencv
         except cv2.error:
             pass
+    others = engines(net, model, image)
+    runs.update(others)
     for _ in range(4):  # until blobs that are read each time are outputs
         for run in runs.values():
             run()
     wanted = bare.run(None, feeds)[0].reshape(-1)
-    for each in (reads, reads_all):
-        found = each.blobs[each.outputs[0]].data.reshape(-1)
-        np.testing.assert_allclose(found, wanted, atol=1e-3 * np.abs(wanted).max())
+    answers = [each.blobs[each.outputs[0]].data for each in (reads, reads_all)]
+    for answer in (*answers, *(engine.output for engine in others.values())):
+        np.testing.assert_allclose(
+            answer.reshape(-1), wanted, atol=1e-3 * np.abs(wanted).max(), err_msg=name
+        )
     return runs
 
 
@@ -142,6 +153,11 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         for title, run in order.sample(list(runs.items()), len(runs)):
             time.sleep(0.05)  # the threads of whoever ran before go to sleep
+            if isinstance(run, Engine):
+                taken, worked = run.timed()
+                wall[title].append(taken)
+                work[title].append(worked)
+                continue
             run()
             began, busy = time.perf_counter(), time.process_time()
             run()

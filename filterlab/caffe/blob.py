@@ -123,6 +123,7 @@ class Storage:
     """
 
     __slots__ = (
+        "__weakref__",
         "_flat",
         "_foreign",
         "_pointer",

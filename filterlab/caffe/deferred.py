@@ -9,7 +9,8 @@ forward: those that may have been written since were copied before (:meth:`Stora
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,8 @@ class Deferred:
         self._names = list(names)
         self._lock = threading.RLock()
         self._armed = False
-        self._storages: dict[str, Storage] = {}
+        #: Weak, since they refer to this: a blob that nobody has need not be computed.
+        self._storages: dict[str, weakref.ref[Storage]] = {}
         self._sources: dict[Any, Storage] = {}
         self._saved: dict[Storage, Floats] = {}
         self._rooms: dict[Storage, Floats] = {}
@@ -93,8 +95,9 @@ class Deferred:
                 for storage in set(sources.values()):
                     storage.add_reader(self)
             self._inputs = set(inputs)
-            self._storages = {name: blobs[name]._storage for name in self._names}
-            for storage in self._storages.values():
+            storages = {name: blobs[name]._storage for name in self._names}
+            self._storages = {name: weakref.ref(storage) for name, storage in storages.items()}
+            for storage in storages.values():
                 storage.pending = self
                 storage.wrote()
             self._armed = True
@@ -129,28 +132,37 @@ class Deferred:
         with self._lock:
             if storage.pending is not self:
                 return
-            self._asked.update(n for n, s in self._storages.items() if s is storage)
+            self._asked.update(n for n, s in self._storages.items() if s() is storage)
             self._compute()
 
     def asked(self) -> set[str]:
         """The blobs that somebody asked for since the forward; counted once."""
         with self._lock:
             # What was computed along with the first is there: its next reader shows in the stamp.
-            asked = self._asked | {
-                name for name, stamp in self._settled.items() if self._storages[name].stamp != stamp
-            }
+            asked = set(self._asked)
+            for name, stamp in self._settled.items():
+                storage = self._storages[name]()
+                if storage is not None and storage.stamp != stamp:
+                    asked.add(name)
             self._asked, self._settled = set(), {}
             return asked
 
     def _compute(self) -> None:
         self._armed = False
-        left = {name: s for name, s in self._storages.items() if s.pending is self}
+        left = dict(self._left())
         self._settled = {name: s.stamp for name, s in left.items()}
         try:
             if left:
                 self._run(self._values_of, left)
         finally:
             self.drop()
+
+    def _left(self) -> Iterator[tuple[str, Storage]]:
+        """The blobs that nobody has computed or written yet."""
+        for name, reference in self._storages.items():
+            storage = reference()
+            if storage is not None and storage.pending is self:
+                yield name, storage
 
     def _values_of(self, key: Any) -> Floats:
         storage = self._sources[key]
@@ -165,9 +177,8 @@ class Deferred:
         """Leave the blobs as they are."""
         with self._lock:
             self._armed = False
-            for storage in self._storages.values():
-                if storage.pending is self:
-                    storage.pending = None
+            for _, storage in self._left():
+                storage.pending = None
 
 
 class Outputs:

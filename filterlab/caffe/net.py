@@ -537,7 +537,7 @@ class Net(Weighted):
             if len(self._bindings) >= 6:
                 self._bindings.pop(next(iter(self._bindings)))
             bound = self._bindings[key] = Bindings(
-                plan, compiled, self._blobs, self._weight, self._memory
+                plan, compiled, self._blobs, partial(_weight, self._weights), self._memory
             )
         self._held.update(plan.makers)
         if bound.run():
@@ -550,9 +550,6 @@ class Net(Weighted):
         tops = [self._blobs[top] for top in layer.tops]
         layer.compute([self._blobs[bottom] for bottom in layer.bottoms], tops)
         self._held.update(dict.fromkeys(layer.tops, index))
-
-    def _weight(self, index: int, i: int) -> Blob:
-        return self._weights[index][i]
 
     def reshape(self) -> None:
         """Give all blobs the shapes that follow from the inputs' present ones.
@@ -848,3 +845,7 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _weight(weights: Sequence[Sequence[Blob]], index: int, i: int) -> Blob:
+    return weights[index][i]

@@ -7,7 +7,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -593,7 +593,8 @@ class Bindings:
         self._held: list[Storage] = []
         self._seen: dict[Storage, npt.NDArray[np.float32]] = {}
         self._sources: dict[Any, Storage] = {}
-        self.left = Deferred(self._catch_up, plan.deferred) if plan.deferred else None
+        # By the plan alone: a ring of references would keep a net that nobody has any more.
+        self.left = Deferred(partial(_catch_up, plan), plan.deferred) if plan.deferred else None
         self._all_tops = [blobs[name] for name in plan.tops]
 
     @property
@@ -702,36 +703,6 @@ class Bindings:
             self.left.after_fork()
         return rest
 
-    def _catch_up(
-        self,
-        values_of: Callable[[Any], npt.NDArray[np.float32]],
-        left: Mapping[str, Storage],
-    ) -> None:
-        """Compute blobs that a run left out."""
-        plan = self.plan.rest()
-        compiled = plan.compiled("never")
-        if compiled is None:
-            return
-        binding = compiled.session.io_binding()
-        keep = []
-        for name, blob in plan.inputs.items():
-            values = values_of(blob)
-            keep.append(values)
-            shape = plan.outside[blob]
-            binding.bind_input(name, "cpu", 0, np.float32, shape, _address(values))
-        for name, index, i, shape in plan.weights:
-            values = values_of((index, i))
-            keep.append(values)
-            binding.bind_input(name, "cpu", 0, np.float32, shape, _address(values))
-        for name, blob in plan.outputs.items():
-            if blob in left:
-                pointer = left[blob].pointer
-                binding.bind_output(name, "cpu", 0, np.float32, plan.tops[blob], pointer)
-        try:
-            compiled.session.run_with_iobinding(binding)
-        except Exception as err:
-            raise CaffeError(what_failed(err)) from None
-
     def _bind(self, pointers: list[int]) -> None:
         """Tie inputs and outputs anew, because some blob has other memory than before."""
         binding = self.compiled.session.io_binding()
@@ -753,6 +724,37 @@ class Bindings:
         self._pointers = pointers
         # The binding holds bare addresses: what they point to must outlive it.
         self._keep = [blob._storage for blob in self._tied()]
+
+
+def _catch_up(
+    made: Plan,
+    values_of: Callable[[Any], npt.NDArray[np.float32]],
+    left: Mapping[str, Storage],
+) -> None:
+    """Compute blobs that a run left out."""
+    plan = made.rest()
+    compiled = plan.compiled("never")
+    if compiled is None:
+        return
+    binding = compiled.session.io_binding()
+    keep = []
+    for name, blob in plan.inputs.items():
+        values = values_of(blob)
+        keep.append(values)
+        shape = plan.outside[blob]
+        binding.bind_input(name, "cpu", 0, np.float32, shape, _address(values))
+    for name, index, i, shape in plan.weights:
+        values = values_of((index, i))
+        keep.append(values)
+        binding.bind_input(name, "cpu", 0, np.float32, shape, _address(values))
+    for name, blob in plan.outputs.items():
+        if blob in left:
+            pointer = left[blob].pointer
+            binding.bind_output(name, "cpu", 0, np.float32, plan.tops[blob], pointer)
+    try:
+        compiled.session.run_with_iobinding(binding)
+    except Exception as err:
+        raise CaffeError(what_failed(err)) from None
 
 
 def _address(values: npt.NDArray[np.float32]) -> int:

@@ -18,6 +18,7 @@ from filterlab.errors import FilterLabError
 from filterlab.surgery.spatial import SpatialGraph, layers_for_test
 
 __all__ = [
+    "OVERHEAD",
     "Cost",
     "available_memory",
     "check_memory",
@@ -35,8 +36,8 @@ NOMINAL_SPEED = 8e10
 _CONVOLUTIONS = frozenset(
     "Convolution ConvolutionDepthwise Deconvolution DepthwiseConvolution".split()
 )
-# Beside the blobs the engine keeps work space (unrolled patches of the largest convolution).
-_OVERHEAD = 1.6
+#: Beside the blobs the engine keeps work space (unrolled patches of the largest convolution).
+OVERHEAD = 1.6
 _SHARE = 0.85  # of the free memory that one run may take
 
 
@@ -174,7 +175,7 @@ def estimate(
     if measured is not None:
         before = macs(net_param, net, graph.sizes(*measured[0]))
         seconds = measured[1] * work / max(before, 1)
-    return Cost(int(values * 4 * _OVERHEAD), work, seconds)
+    return Cost(int(values * 4 * OVERHEAD), work, seconds)
 
 
 def available_memory() -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
+from filterlab.surgery.cost import check_memory, estimate
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import ClassMaps, Placement
 from filterlab.surgery.transplant import Transplanted, feed, not_finite
@@ -87,7 +88,8 @@ def features(transplanted: Transplanted, maps: ClassMaps, blob: str) -> Features
     Raises
     ------
     FilterLabError
-        If the net has no such blob, it has no place on the picture, or it is not finite.
+        If the net has no such blob, it has no place on the picture, memory does not suffice for a
+        pass in one piece, or it is not finite.
     """
     t = transplanted
     if blob not in t.net.blobs:
@@ -96,6 +98,7 @@ def features(transplanted: Transplanted, maps: ClassMaps, blob: str) -> Features
             "the net has no blob {blob!r}; among its blobs are {near}", blob=blob, near=near
         )
     geometry = MapGeometry.of(t.source_param, t.param, blob)
+    check_memory(estimate(t.param, t.net, maps.input_size), maps.input_size)
     feed(t.net, t.input, maps.data)
     t.net.forward()
     values = t.net.blobs[blob].data[0].copy()

@@ -31,7 +31,17 @@ from filterlab.surgery.spatial import (
     input_shapes,
 )
 
-__all__ = ["Axis", "Box", "Geometry", "MapGeometry", "net_input_size", "of_blob", "of_layers"]
+__all__ = [
+    "Axis",
+    "Box",
+    "Geometry",
+    "MapGeometry",
+    "after",
+    "join",
+    "net_input_size",
+    "of_blob",
+    "of_layers",
+]
 
 Box = tuple[int, int, int, int]
 """x0, y0, x1, y1 in input pixels; x1 and y1 lie just outside."""
@@ -78,7 +88,7 @@ def _plain(value: int | Fraction) -> int:
     return cast(int, value)
 
 
-def _after(step: Step, before: Axis, n: int) -> Axis:
+def after(step: Step, before: Axis, n: int) -> Axis:
     """The axis behind a step whose bottom has ``n`` units looking as ``before`` says."""
     if isinstance(step, Pointwise):
         return before
@@ -103,7 +113,7 @@ def _after(step: Step, before: Axis, n: int) -> Axis:
     )
 
 
-def _join(axes: list[Axis], layer: str) -> Axis:
+def join(axes: list[Axis], layer: str) -> Axis:
     """What a layer sees that reads several blobs at once: the hull."""
     moving = [a for a in axes if a.jump]
     if not moving:
@@ -132,11 +142,11 @@ def _axes(graph: SpatialGraph, axis: int) -> list[Axis | None]:
             found.append(Axis(1, 1, 0) if node.blob == graph.input_name else None)
             continue
         seen = [
-            _after(node.steps[axis], known, sizes[p])
+            after(node.steps[axis], known, sizes[p])
             for p in node.parents
             if (known := found[p]) is not None
         ]
-        found.append(_join(seen, node.layer) if seen else None)
+        found.append(join(seen, node.layer) if seen else None)
     return found
 
 

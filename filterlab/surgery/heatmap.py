@@ -18,7 +18,7 @@ from filterlab.errors import FilterLabError
 from filterlab.pictures import grey_of
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.cost import Cost, check_memory, estimate
-from filterlab.surgery.forward import run_dense, run_dense_steps
+from filterlab.surgery.forward import run_dense, run_dense_steps, strips_of
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.sizes import choose_size
 from filterlab.surgery.transplant import Transplanted, top_classes
@@ -115,8 +115,13 @@ class Preprocessing:
             resized = resized[:, :, ::-1]
         else:
             mean = mean[::-1]
-        data = resized * np.float32(self.scale) - mean
-        return np.ascontiguousarray(data.transpose(2, 0, 1)[None], np.float32)
+        # A channel at a time: of a large picture each copy counts.
+        data = np.empty((1, 3, *resized.shape[:2]), np.float32)
+        for channel in range(3):
+            plane = data[0, channel]
+            np.multiply(resized[:, :, channel], np.float32(self.scale), out=plane)
+            plane -= mean[channel]
+        return data
 
 
 def resize(picture: Array, size: tuple[int, int], quick: bool = False) -> Array:
@@ -313,9 +318,15 @@ class ClassMaps:
 
 
 def cost_of(transplanted: Transplanted, size: tuple[int, int], passes: int = 1) -> Cost:
-    """What the dense net costs at an input size; the time from its last measured pass."""
+    """What the dense net costs at an input size; the time from its last measured pass.
+
+    Where it runs in strips the memory is that of the strips.
+    """
     cost = estimate(transplanted.param, transplanted.net, size, transplanted.measured)
-    return replace(cost, seconds=None if cost.seconds is None else cost.seconds * passes)
+    strips = strips_of(transplanted, size)
+    taken = cost.bytes if strips is None else min(cost.bytes, strips.bytes)
+    seconds = None if cost.seconds is None else cost.seconds * passes
+    return replace(cost, bytes=taken, seconds=seconds)
 
 
 def heatmap_job(

@@ -19,12 +19,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from filterlab.caffe.text import Text
+from filterlab.caffe.text import Text, joined
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job
 from filterlab.surgery.choices import METHODS
-from filterlab.surgery.cost import Cost, check_memory, fits
+from filterlab.surgery.cost import Cost, amount, check_memory, estimate, fits
 from filterlab.surgery.exact import exact_cost, exact_job
+from filterlab.surgery.forward import strips_of
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import (
     ClassMaps,
@@ -59,7 +60,7 @@ Size = tuple[int, int]
 
 _AT_ONCE = 3.0  # nominal seconds up to which the exact map is the default
 _SQUARE = 8  # cells of a squashed picture if nothing is said: the tutorial's
-_ROOM = 2_000_000_000  # bytes that a size chosen by the program itself may take
+_ROOM = 2_000_000_000  # bytes that a size chosen by the program itself may take in one piece
 _SHAPE_KEPT = 1.2  # by fitting whole windows alone a shape is off by less
 _FINE_STEPS = 30  # cells up to which the slider goes one by one
 
@@ -110,8 +111,8 @@ class Plan:
     cost : Cost
         Memory, multiplications and the estimated time on this computer (or None).
     note : str
-        What was done to the picture (enlarged, squashed), a sentence; empty if nothing worth
-        saying.
+        What was done to the picture (enlarged, squashed), and that the net runs in strips: a
+        sentence; empty if nothing worth saying.
     """
 
     request: Request
@@ -246,6 +247,8 @@ def plan(transplanted: Transplanted, picture_size: Size, request: Request | None
         sum(known) if len(known) == len(costs) else None,
     )
     check_memory(cost, levels[-1])
+    in_strips = _strips_note(t, levels[-1]) if method != "exact" else ""
+    note = joined(part for part in (note, in_strips) if part)
     return Plan(
         request,
         method,
@@ -257,6 +260,13 @@ def plan(transplanted: Transplanted, picture_size: Size, request: Request | None
         cost,
         note,
     )
+
+
+def _strips_note(t: Transplanted, size: Size) -> str:
+    if strips_of(t, size) is None:
+        return ""
+    whole = amount(estimate(t.param, t.net, size).bytes)
+    return Text("the net runs in strips, since all at once would take {memory}", memory=whole)
 
 
 def _size(t: Transplanted, picture: Size, request: Request) -> tuple[Size, str]:
@@ -306,14 +316,14 @@ def _affordable(t: Transplanted, picture: Size) -> Size:
     axis = 1 if picture[1] >= picture[0] else 0
     try:
         chosen = choose_size(g, picture)
-        if cost_of(t, chosen).bytes <= _ROOM:
+        if estimate(t.param, t.net, chosen).bytes <= _ROOM:
             return chosen
     except FilterLabError:  # no input is that long
         pass
     lo, hi = 1, max(2, fewest_cells(g, (1, 50) if axis else (50, 1)))
     while lo < hi:
         middle = (lo + hi + 1) // 2
-        if cost_of(t, g.keeping_shape(picture, middle)).bytes <= _ROOM:
+        if estimate(t.param, t.net, g.keeping_shape(picture, middle)).bytes <= _ROOM:
             lo = middle
         else:
             hi = middle - 1

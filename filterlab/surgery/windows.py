@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Sequence
 
 import numpy as np
@@ -12,9 +11,9 @@ from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.cost import nominal_seconds
-from filterlab.surgery.forward import pieces
 from filterlab.surgery.geometry import Box
 from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.pieces import pieces, run_pieces
 from filterlab.surgery.transplant import Transplanted, finished, not_finite
 
 __all__ = ["Cell", "Classifier", "batch_for", "cut", "cut_box", "window_seconds", "windows_refused"]
@@ -140,19 +139,8 @@ class Classifier:
         for k, box in enumerate(boxes):
             blob[k] = cut_box(data, box)[0]
         blob[len(boxes) :] = 0
-        seconds = 0.0
         todo = pieces(t.source_param, net, t.geometry.own_size) if self.batch == 1 else []
-        if len(todo) > 1:
-            for first, last, share in todo:
-                start = time.perf_counter()
-                net.forward(start=first, end=last)
-                seconds += time.perf_counter() - start
-                if share < 1:
-                    yield share
-        else:
-            start = time.perf_counter()
-            net.forward()
-            seconds = time.perf_counter() - start
+        seconds = yield from run_pieces(net, todo or [("", "", 1.0)])
         n = len(boxes)
         score = net.blobs[t.rewritten.plain_score].data.reshape(self.batch, -1)[:n].copy()
         out = net.blobs[t.rewritten.plain_output].data.reshape(self.batch, -1)[:n].copy()

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
-from filterlab.surgery.forward import pieces
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import ClassMaps, Placement
+from filterlab.surgery.pieces import pieces
 from filterlab.surgery.rewrite import Change
 from filterlab.surgery.transplant import Transplanted, feed
 from filterlab.surgery.windows import cut_box

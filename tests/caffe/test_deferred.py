@@ -254,3 +254,23 @@ def test_a_walk_notices_a_forward_that_forgets(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Deferred, "spare", lambda self, storage: None)
     with pytest.raises(AssertionError, match="differs"):
         forward.run(6000, 0)
+
+
+def test_a_net_that_nobody_has_is_freed_at_once() -> None:
+    twin = caffe.Net(parse_net(NET), caffe.TEST)
+    twin.blobs["data"].data[...] = 1
+    twin.eager = False
+    gc.collect()
+    gc.disable()
+    try:
+        twin.forward()
+        ran = weakref.ref(list(twin._bindings.values())[-1].compiled.session)
+        gone = weakref.ref(twin)
+        top = twin.blobs["sum"]
+        del twin
+        assert gone() is None
+        assert top.data.any()  # a blob can still be asked for
+        del top
+        assert ran() is None
+    finally:
+        gc.enable()

@@ -10,8 +10,9 @@ import pytest
 
 from filterlab.surgery import cost
 from filterlab.surgery.cost import layer_work, macs
-from filterlab.surgery.forward import pieces, run_dense, run_dense_steps
+from filterlab.surgery.forward import run_dense, run_dense_steps
 from filterlab.surgery.heatmap import heatmap, heatmap_job
+from filterlab.surgery.pieces import pieces
 from filterlab.surgery.spatial import SpatialGraph
 from filterlab.surgery.transplant import Transplanted, transplant
 

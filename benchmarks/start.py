@@ -1,0 +1,125 @@
+"""From the start of the process to the first painted frame, beside a bare window of the libraries.
+
+    python -m benchmarks.start
+
+The bare window is PyQt5 with one picture in a pyqtgraph view, which no window with such a view can
+be faster than. Both are processes of their own, in turns; what counts is the median of the rounds'
+ratios. A frame counts when the painted widget's paint event has ended. Works without a display.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.record import Row, keep
+
+__all__ = ["main"]
+
+ROUNDS = 9
+AIM = 1.6
+
+#: Says when the first frame is painted, and ends the process.
+_WATCH = """
+import os, sys
+
+def watch(widget):
+    paint = widget.paintEvent
+    def painted(event):
+        paint(event)
+        os.write(1, b"painted\\n")
+        os._exit(0)
+    widget.paintEvent = painted
+"""
+
+BARE = (
+    _WATCH
+    + """
+os.environ["PYQTGRAPH_QT_LIB"] = "PyQt5"
+from PyQt5.QtWidgets import QApplication, QMainWindow
+import numpy as np
+import pyqtgraph as pg
+app = QApplication(["bare"])
+window = QMainWindow()
+view = pg.GraphicsView()
+view.setCentralItem(box := pg.ViewBox())
+box.addItem(pg.ImageItem(np.zeros((360, 480, 3), np.uint8)))
+window.setCentralWidget(view)
+window.resize(1280, 800)
+watch(view)
+window.show()
+app.exec_()
+"""
+)
+
+OURS = (
+    _WATCH
+    + """
+from filterlab.gui.app import Desk
+build = Desk._build
+
+def built(self):
+    window = build(self)
+    watch(window.current_tab.stage.views[0])
+    return window
+
+Desk._build = built
+from filterlab.gui.app import run_window
+run_window()
+"""
+)
+
+
+def _seconds(code: str, folder: str) -> float:
+    """From the start of a process to its first painted frame."""
+    environment = {**os.environ, "FILTERLAB_DATA": folder, "XDG_CONFIG_HOME": folder}
+    environment.setdefault("QT_QPA_PLATFORM", "offscreen")
+    start = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        cwd=Path(__file__).resolve().parent.parent,
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        taken = time.perf_counter() - start
+    if line != b"painted\n":
+        raise RuntimeError("the window was not painted")
+    return taken
+
+
+def main() -> int:
+    """Print the table."""
+    with tempfile.TemporaryDirectory(prefix="filterlab-bench-") as folder:
+        for code in (BARE, OURS):  # the disk's cache, and compiled modules
+            _seconds(code, folder)
+        pairs = [(_seconds(BARE, folder), _seconds(OURS, folder)) for _ in range(ROUNDS)]
+    bare, ours = (1000 * statistics.median(times) for times in zip(*pairs))
+    ratios = sorted(b / a for a, b in pairs)
+    keep(
+        "start",
+        [
+            Row("start to the first painted frame, bare PyQt5 and pyqtgraph", bare, "ms"),
+            Row("the same, FilterLab", ours, "ms"),
+            Row(
+                "FilterLab beside the bare window",
+                statistics.median(ratios),
+                "x",
+                ratios[ROUNDS // 4],
+                ratios[-1 - ROUNDS // 4],
+                AIM,
+            ),
+        ],
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
