@@ -24,6 +24,7 @@ from filterlab.gui.crash_log import CrashLog, report
 from filterlab.gui.ending import Ending, end_within
 from filterlab.gui.errors import one_sentence
 from filterlab.gui.i18n import tr
+from filterlab.gui.qt_texts import QtTexts
 from filterlab.gui.session_menu import SessionMenu, told_time
 from filterlab.gui.sessions import Left, Session, Sessions
 from filterlab.gui.settings import Settings
@@ -78,6 +79,7 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     app.setApplicationName("filterlab")
     app.setApplicationDisplayName("FilterLab")
     app.setDesktopFileName("org.filterlab.FilterLab")
+    app.installTranslator(QtTexts(app))
     font = app.font()
     # 13 pixels is what the layouts are drawn for. Without a desktop nobody has chosen a size.
     if font.pointSizeF() < 9.75 or app.platformName() == "offscreen":

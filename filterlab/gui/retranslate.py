@@ -29,6 +29,7 @@ from qtpy.QtWidgets import (
     QPlainTextEdit,
     QTabBar,
     QTableWidget,
+    QToolButton,
     QWidget,
 )
 
@@ -84,6 +85,9 @@ def change_language(name: str) -> None:
         # Qt passes it on to all that a window holds.
         if widget.isWindow():
             QCoreApplication.sendEvent(widget, QEvent(QEvent.LanguageChange))
+    for widget in widgets:
+        if isinstance(widget, QTabBar):
+            _name_scroll_buttons(widget)
     for where, put, again in made:
         # Qt has named a dialog's usual buttons as it does.
         if not sip.isdeleted(where) and isinstance(where.parent(), QDialogButtonBox):
@@ -123,8 +127,7 @@ def _entries(widget: QWidget) -> Iterator[Place]:
             yield widget, str(widget.tabToolTip(k)), partial(widget.setTabToolTip, k)
     elif isinstance(widget, QComboBox):
         for k in range(widget.count()):
-            if not widget.property("as_is"):
-                yield widget, str(widget.itemText(k)), partial(widget.setItemText, k)
+            yield widget, str(widget.itemText(k)), partial(widget.setItemText, k)
             tip = str(widget.itemData(k, Qt.ToolTipRole) or "")
             yield widget, tip, partial(_set_tip, widget, k)
     elif isinstance(widget, QListWidget):
@@ -135,6 +138,14 @@ def _entries(widget: QWidget) -> Iterator[Place]:
         for item in heads:
             if item is not None:
                 yield widget, str(item.text()), item.setText
+
+
+def _name_scroll_buttons(tabs: QTabBar) -> None:
+    """Qt names them when the tabs are made, and never again."""
+    for name in ("Scroll Left", "Scroll Right"):
+        button = tabs.findChild(QToolButton, f"{name.replace(' ', '')}Button")
+        if button is not None:
+            button.setAccessibleName(QCoreApplication.translate("QTabBar", name))
 
 
 def _set_tip(combo: QComboBox, index: int, text: str) -> None:

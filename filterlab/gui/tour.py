@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filterlab import paths
 from filterlab.errors import FilterLabError
 from filterlab.gui.tabs import TABS
 
@@ -98,7 +99,7 @@ def take_tour(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     _prepare_platform(scale)
-    from qtpy.QtCore import qInstallMessageHandler
+    from qtpy.QtCore import QCoreApplication, QEvent, qInstallMessageHandler
 
     from filterlab.gui.app import Desk, make_application
     from filterlab.gui.settings import Settings
@@ -130,11 +131,12 @@ def take_tour(
             )
 
     saved: list[Path] = []
-    before = os.environ.get("FILTERLAB_LANG")
-    os.environ["FILTERLAB_LANG"] = language
+    # The tour has a folder of its own: it must not show, or touch, what is the user's; models stay.
+    ours = {"FILTERLAB_LANG": language, "FILTERLAB_MODELS": str(paths.models_dir())}
+    before = {name: os.environ.get(name) for name in (*ours, "FILTERLAB_DATA")}
     try:
-        # The tour has settings of its own: it must not show, or touch, the user's session.
         with tempfile.TemporaryDirectory(prefix="filterlab-tour-") as own:
+            os.environ.update({**ours, "FILTERLAB_DATA": own})
             settings = Settings(Path(own))
             settings.set_text("theme", theme_name)
             desk = Desk(app, settings)
@@ -142,15 +144,17 @@ def take_tour(
                 _run_scenes(desk.window, wait, folder, only, saved, on_saved)
             finally:
                 desk.window.close()
+                desk.window.deleteLater()
+                QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
                 app.processEvents()
                 settings.sync()
     finally:
         sys.excepthook = hook
         qInstallMessageHandler(before_qt)
-        if before is None:
-            del os.environ["FILTERLAB_LANG"]
-        else:
-            os.environ["FILTERLAB_LANG"] = before
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
     return saved
 
 

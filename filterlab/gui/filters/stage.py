@@ -10,6 +10,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QWidget
 
 from filterlab.gui import theme
+from filterlab.gui.class_names import picture_title
 from filterlab.gui.filters.look import Frame, place
 from filterlab.gui.filters.raster import Raster
 from filterlab.gui.i18n import again, tr
@@ -197,7 +198,9 @@ class Stage(QObject):
 
     def name_input(self, picture: Picture) -> None:
         """What stands around the input, in the language in use."""
-        size, title = f"{picture.width} × {picture.height}", again(picture.title)
+        # Lessons and challenges call a sample by its short name.
+        title = again(picture_title(picture.title, picture.title))
+        size = f"{picture.width} × {picture.height}"
         self.titles[0].set_parts(tr("Input"), size)
         self.notes[0].set_text(title)
         self.notes[0].setToolTip(title)

@@ -75,11 +75,11 @@ class ViewPopover(Popover):
         self.scale_row = Segments(_scales("0 – 40 %"), self, tr("Scale"))
         self.scale_row.chosen.connect(lambda key: self.changed.emit("scale", key, False))
         self.colours_combo = QComboBox(self)
-        self.colours_combo.setProperty("as_is", True)  # names of colour maps
         self.colours_combo.setIconSize(QSize(96, 12))
         for name in COLORMAPS:
             safe = name in COLOUR_BLIND_SAFE
-            text = f"{name}  ✓" if safe else name
+            told = tr("grey") if name == "grey" else name  # the others are names
+            text = f"{told}  ✓" if safe else told
             self.colours_combo.addItem(_swatch(name), text, name)
             if safe:
                 told = tr("✓ Safe for the colour-blind: its lightness grows all the way")
