@@ -294,6 +294,8 @@ class MainWindow(QMainWindow):
         tab.opened.connect(self._on_opened)
         tab.menus_changed.connect(self._fill_menus)
         tab.scene_wanted.connect(self.show_scene)
+        tab.table_wanted.connect(self._on_table_wanted)
+        tab.layer_wanted.connect(self._on_layer_wanted)
 
     # Tabs
 
@@ -493,6 +495,21 @@ class MainWindow(QMainWindow):
         action = self.sender()
         if isinstance(action, QAction):
             self.open_paths([str(action.data())])
+
+    # Tabs that work on another's net
+
+    def _on_table_wanted(self, name: str) -> None:
+        tab = self.sender()
+        given = next((other.on_table() for other in self.tabs if other.name == name), None)
+        if isinstance(tab, Tab) and given is not None:
+            tab.put_on_table(given)
+
+    def _on_layer_wanted(self, layer: str) -> None:
+        tab = self.sender()
+        given = tab.on_table() if isinstance(tab, Tab) else None
+        if given is not None and any(other.name == "net" for other in self.tabs):
+            self.tab("net").put_on_table(given, layer)
+            self.show_tab("net")
 
     # What fills the whole window
 

@@ -17,10 +17,12 @@ from filterlab.gui.settings import Settings
 from filterlab.gui.stage.scene import Scene
 from filterlab.pictures import PICTURE_SUFFIXES
 from filterlab.workbench.filter_state import Applied
+from filterlab.workbench.heatmap_state import Shown
 from filterlab.workbench.lessons import Start
 from filterlab.workbench.project import ProjectPicture
+from filterlab.zoo.catalogue import Model
 
-__all__ = ["MODEL_SUFFIXES", "MenuItems", "ProjectPart", "Tab"]
+__all__ = ["MODEL_SUFFIXES", "MenuItems", "OnTable", "ProjectPart", "Tab"]
 
 MODEL_SUFFIXES = frozenset(".prototxt .pbtxt .caffemodel .h5 .hdf5".split())
 
@@ -49,6 +51,14 @@ class ProjectPart:
     steps: tuple[Applied, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class OnTable:
+    """The net and the picture that a tab works on, for another tab to work on, too."""
+
+    model: Model
+    shown: Shown | None
+
+
 class Tab(QWidget):
     """One tab of the window: it owns its model, its workers and its actions.
 
@@ -62,6 +72,8 @@ class Tab(QWidget):
     hint_changed() : what ``hint`` or ``as_code`` returns has changed
     scene_wanted(str) : show a scene in the place of the whole window, see :meth:`make_scene`
     happened(str) : something that a lesson may wait for, a key of ``workbench.facts.HAPPENINGS``
+    table_wanted(str) : show here what the tab of this key works on, see :meth:`put_on_table`
+    layer_wanted(str) : show a layer of the net that this tab works on in the tab that opens nets
     """
 
     message = Signal(str, str)
@@ -71,6 +83,8 @@ class Tab(QWidget):
     hint_changed = Signal()
     scene_wanted = Signal(str)
     happened = Signal(str)
+    table_wanted = Signal(str)
+    layer_wanted = Signal(str)
 
     #: The key under which the tab's state is kept.
     name: ClassVar[str] = ""
@@ -221,6 +235,15 @@ class Tab(QWidget):
         FilterLabError
             If its picture cannot be read; nothing has changed then.
         """
+
+    # Other tabs
+
+    def on_table(self) -> OnTable | None:
+        """The net and the picture that this tab works on; None for none."""
+        return None
+
+    def put_on_table(self, given: OnTable, layer: str = "") -> None:
+        """Work on a net and a picture, and show one of its layers."""
 
     # Work
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["TABS", "tab_classes"]
 
 #: Key and class of each tab.
-TABS = {"filters": "FiltersTab", "heatmap": "HeatmapTab"}
+TABS = {"filters": "FiltersTab", "heatmap": "HeatmapTab", "net": "NetTab"}
 
 
 def tab_classes() -> list[type[Tab]]:

@@ -48,7 +48,16 @@ from filterlab.surgery.sight import Sight, sight_of
 from filterlab.surgery.targets import net_files, spare_inputs
 from filterlab.surgery.tiles import channels_of
 from filterlab.surgery.transplant import Transplanted, check_prefix, feed
-from filterlab.surgery.units import UnitWeights, read_unit, unit_count, write_unit
+from filterlab.surgery.units import (
+    UnitWeights,
+    check_units,
+    index_text,
+    indices,
+    read_unit,
+    unit_count,
+    units_told,
+    write_unit,
+)
 from filterlab.surgery.why import (
     Deletion,
     Question,
@@ -87,11 +96,18 @@ class NetState:
         What was done, a text for each edit.
     code : tuple of str
         The pycaffe lines of each.
+    operations : tuple of Operation
+        The same to be done again; ``reset`` puts units of a layer back (all, if it names none).
     """
 
     units: Mapping[Key, UnitWeights] = field(default_factory=lambda: _NOTHING)
     edits: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    operations: tuple[Operation, ...] = ()
+
+    def layers(self) -> tuple[str, ...]:
+        """The layers that differ."""
+        return tuple(dict.fromkeys(layer for layer, _ in self.units))
 
 
 @dataclass(frozen=True)
@@ -226,6 +242,20 @@ class NetBench:
         """The classifier as it was read."""
         return self._before.source
 
+    @property
+    def transplanted(self) -> Transplanted:
+        """The net as it was read, with its fully convolutional double; ask it nothing."""
+        return self._before
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of the classifier's input."""
+        return tuple(self._before.rewritten.input_shape)
+
+    def unit(self, layer: str, unit: int, before: bool = False) -> UnitWeights:
+        """A unit's weights, and its bias where it has one, now or as they were read."""
+        return read_unit(self.original if before else self.net, layer, unit)
+
     def on_change(self, call: Callable[[int], object]) -> None:
         """Have ``call(revision)`` called after every change."""
         self._listeners.append(call)
@@ -271,6 +301,7 @@ class NetBench:
             MappingProxyType(self._without_same(units)),
             (*base.edits, told(operation)),
             (*base.code, code),
+            (*base.operations, operation),
         )
         return self._push(KINDS[operation.kind], new, code, merge)
 
@@ -308,21 +339,76 @@ class NetBench:
         """Add noise of a share of the layer's standard deviation."""
         return self.apply(Operation("noise", layer, tuple(units), float(share), seed))
 
-    def reset(self, layer: str | None = None) -> str:
-        """Put a layer's own weights back, or those of all layers."""
-        if layer is not None:
-            unit_count(self.net, layer)
-        kept = {k: v for k, v in self._state.units.items() if layer is not None and k[0] != layer}
-        name = _RESET_ALL if layer is None else _RESET
+    def reset(self, layer: str | None = None, units: Iterable[int] | None = None) -> str:
+        """Put a layer's own weights back, those of some of its units, or those of all layers."""
         if layer is None:
-            return self._push(name, NetState(), "", None)
-        told_ = Text("{layer} reset", layer=layer)
-        code = "\n".join(
-            f"net.params[{layer!r}][{i}].data[...] = original.params[{layer!r}][{i}].data"
-            for i in range(len(self.net.params[layer]))
+            return self._push(_RESET_ALL, NetState(), "", None)
+        wanted = range(unit_count(self.net, layer)) if units is None else units
+        some = () if units is None else check_units(self.net, layer, wanted)
+        gone = {(layer, unit) for unit in (some or wanted)}
+        kept = {key: values for key, values in self._state.units.items() if key not in gone}
+        if some:
+            told_ = Text("{layer}, {units} reset", layer=layer, units=units_told(some))
+            places = [
+                f"params[{layer!r}][{i}].data[{index_text(at)}]"
+                for unit in some
+                for i, at in enumerate(indices(self.net, layer, unit))
+            ]
+            code = "\n".join(f"net.{place} = original.{place}" for place in places)
+        else:
+            told_ = Text("{layer} reset", layer=layer)
+            code = "\n".join(
+                f"net.params[{layer!r}][{i}].data[...] = original.params[{layer!r}][{i}].data"
+                for i in range(len(self.net.params[layer]))
+            )
+        new = NetState(
+            MappingProxyType(kept),
+            (*self._state.edits, told_),
+            (*self._state.code, code),
+            (*self._state.operations, Operation("reset", layer, some)),
         )
-        edits, lines = (*self._state.edits, told_), (*self._state.code, code)
-        return self._push(name, NetState(MappingProxyType(kept), edits, lines), code, None)
+        return self._push(_RESET, new, code, None)
+
+    def seal(self) -> None:
+        """The next edit is a step of its own, whatever came before."""
+        self.journal.seal()
+
+    def factor(self, layer: str, unit: int) -> float | None:
+        """By what a unit's weights and bias are multiplied; 1 of one as it was, None for none."""
+        now = self._state.units.get((layer, unit))
+        return 1.0 if now is None else _factor(read_unit(self.original, layer, unit), now)
+
+    def repeat(self, operations: Iterable[Operation]) -> None:
+        """Do again what a state's ``operations`` say, as edits of their own.
+
+        Raises
+        ------
+        FilterLabError
+            At the first that this net does not allow; those before it are done.
+        """
+        for operation in operations:
+            if operation.kind == "reset":
+                self.reset(operation.layer or None, operation.units or None)
+            else:
+                self.apply(operation)
+
+    def chip(self, layer: str, unit: int) -> str:
+        """What became of a unit, in a few characters: ``× 0.5``, ``⇄ 9``, ``edited``; else empty.
+
+        Read from the weights, whatever edits led there: a factor of the unit's own, or another
+        unit's weights.
+        """
+        now = self._state.units.get((layer, unit))
+        if now is None:
+            return ""
+        first = read_unit(self.original, layer, unit)
+        factor = _factor(first, now)
+        if factor is not None:
+            return f"\N{MULTIPLICATION SIGN} {factor:.3g}".replace("-", "\N{MINUS SIGN}")
+        for other in range(unit_count(self.net, layer)):
+            if other != unit and _equal(read_unit(self.original, layer, other), now):
+                return f"\N{RIGHTWARDS ARROW OVER LEFTWARDS ARROW} {other}"
+        return Text("edited")
 
     def undo(self) -> str:
         """Take the last edit back; the weights are the very bytes from before it."""
@@ -347,9 +433,7 @@ class NetBench:
         return {
             key: arrays
             for key, arrays in units.items()
-            if any(
-                a.tobytes() != b.tobytes() for a, b in zip(arrays, read_unit(self.original, *key))
-            )
+            if not _equal(arrays, read_unit(self.original, *key))
         }
 
     def _push(self, name: str, new: NetState, code: str, merge: Hashable) -> str:
@@ -599,10 +683,25 @@ def _passes(t: Transplanted, data: Array) -> Job[tuple[Array, Array, float]]:
         yield Progress("run the net", share, 1.0)
 
 
+def _equal(one: UnitWeights, other: UnitWeights) -> bool:
+    return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
+
+
+def _factor(first: UnitWeights, now: UnitWeights) -> float | None:
+    """By what a unit's weights and bias were all multiplied; None if by no one factor."""
+    before = np.concatenate([a.reshape(-1) for a in first]).astype(np.float64)
+    after = np.concatenate([a.reshape(-1) for a in now]).astype(np.float64)
+    if not after.any():
+        return 0.0
+    at = int(np.abs(before).argmax())
+    factor = after[at] / before[at] if before[at] else 0.0
+    close = np.abs(after - factor * before) <= 1e-6 * np.abs(after).max()
+    # The weights are float32: what their quotient says beyond that is noise.
+    return float(f"{factor:.6g}") if factor and close.all() else None
+
+
 def _same(one: Mapping[Key, UnitWeights], other: Mapping[Key, UnitWeights]) -> bool:
-    return one.keys() == other.keys() and all(
-        a.tobytes() == b.tobytes() for key in one for a, b in zip(one[key], other[key], strict=True)
-    )
+    return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
 
 
 def _kept_bytes(edit: Edit[NetState]) -> int:

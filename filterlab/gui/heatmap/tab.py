@@ -33,7 +33,7 @@ from filterlab.gui.saying import Say
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.stage import scene as scenes_
-from filterlab.gui.tab import MODEL_SUFFIXES, MenuItems, ProjectPart, Tab
+from filterlab.gui.tab import MODEL_SUFFIXES, MenuItems, OnTable, ProjectPart, Tab
 from filterlab.pictures import COMPOSED, PICTURE_SUFFIXES, samples
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
@@ -709,6 +709,9 @@ class HeatmapTab(Tab):
         else:
             self.started = self.runs.awake = True
             self.pictures.open_file(str(paths[0]))
+
+    def on_table(self) -> OnTable:
+        return OnTable(self.bench.model, self.bench.shown)
 
     def taught_bench(self) -> HeatmapBench:
         return self.bench

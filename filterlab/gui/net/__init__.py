@@ -1,0 +1,1 @@
+"""The Net tab: every layer of a net, what its units answer, and surgery on any of them."""

@@ -1,0 +1,265 @@
+"""The class map before and after the edits, and their difference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QRect, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent, QPen
+from qtpy.QtWidgets import QCompleter, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from filterlab.gui import theme
+from filterlab.gui.i18n import tr
+from filterlab.gui.net import words
+from filterlab.gui.widgets.colours import lut
+from filterlab.gui.widgets.line import Line
+from filterlab.gui.widgets.row_combo import RowCombo
+from filterlab.workbench.net_study import MapsDrawing
+
+__all__ = ["ClassCombo", "MapPane", "MapsRow", "image_of"]
+
+_LEAST = 96
+
+
+def image_of(pixels: NDArray[Any]) -> QImage:
+    """(height, width, 3) uint8 as an image of its own memory."""
+    pixels = np.ascontiguousarray(pixels)
+    rows, cols = pixels.shape[:2]
+    return QImage(pixels.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
+
+
+class ClassCombo(RowCombo):
+    """All classes; type a part of a name or a number to find one.
+
+    Signals
+    -------
+    class_chosen(int)
+    """
+
+    class_chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setEditable(True)
+        self.setInsertPolicy(RowCombo.NoInsert)
+        self.setSizeAdjustPolicy(RowCombo.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(14)
+        self.setAccessibleName(tr("Class"))
+        completer = self.completer()
+        completer.setFilterMode(Qt.MatchContains)
+        completer.setCompletionMode(QCompleter.PopupCompletion)
+        completer.setCaseSensitivity(Qt.CaseInsensitive)
+        self.activated.connect(self._on_activated)
+        self.lineEdit().editingFinished.connect(self._put_back)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super(RowCombo, self).paintEvent(event)  # the line edit paints the name
+
+    def set_classes(self, names: list[str]) -> None:
+        """All names, by class."""
+        self.blockSignals(True)
+        self.clear()
+        self.addItems(names)
+        self.blockSignals(False)
+
+    def choose(self, index: int) -> None:
+        """Choose without signalling."""
+        self.blockSignals(True)
+        self.setCurrentIndex(index)
+        self.lineEdit().setCursorPosition(0)
+        self.blockSignals(False)
+
+    def _on_activated(self, index: int) -> None:
+        if index >= 0:
+            self.lineEdit().setCursorPosition(0)
+            self.class_chosen.emit(index)
+
+    def _put_back(self) -> None:
+        """What was typed and is no class leaves the one that is shown."""
+        if self.findText(self.currentText()) < 0:
+            self.lineEdit().setText(self.itemText(self.currentIndex()))
+            self.lineEdit().setCursorPosition(0)
+
+
+class MapPane(QWidget):
+    """A map on the picture, its name and best value, and its scale."""
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title = title
+        self._notes: tuple[str, ...] = ("",)
+        self._image: QImage | None = None
+        self._table: np.ndarray = lut("inferno")
+        self._ends = ("", "")
+        self.setMinimumWidth(120)
+        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
+
+    def set_title(self, title: str) -> None:
+        """The name of the map."""
+        self._title = title
+        self.update()
+
+    def set_map(
+        self,
+        image: QImage | None,
+        notes: tuple[str, ...],
+        table: np.ndarray,
+        ends: tuple[str, str],
+    ) -> None:
+        """The drawing, what is said of it (and shorter), the colours and their ends in words."""
+        self._image, self._notes, self._table, self._ends = image, notes, table, ends
+        self.setAccessibleName(f"{self._title}, {notes[0]}")
+        self.setToolTip(notes[0])
+        self.update()
+
+    def texts(self) -> tuple[str, str, tuple[str, str]]:
+        """Title, note, and the ends of the scale, where there is room."""
+        return self._title, self._notes[0], self._ends
+
+    def _fitting(self, metrics: QFontMetrics, room: int) -> str:
+        """The longest note that there is room for."""
+        for note in self._notes:
+            if metrics.horizontalAdvance(note) <= room:
+                return note
+        return ""
+
+    @property
+    def image(self) -> QImage | None:
+        """The drawing."""
+        return self._image
+
+    @property
+    def _line(self) -> int:
+        return theme.line_height(QFontMetrics(theme.font(12)))
+
+    def sizeHint(self) -> QSize:
+        return QSize(192, 128 + 2 * self._line + 6)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, round(_LEAST * theme.scale()) + 2 * self._line + 6)
+
+    def picture_rect(self) -> QRectF:
+        """Where the picture is painted."""
+        room = QRectF(0, 0, self.width(), max(8, self.height() - 2 * self._line - 6))
+        if self._image is None or not self._image.height():
+            return room
+        share = self._image.width() / self._image.height()
+        width = min(room.width(), room.height() * share)
+        return QRectF(0, 0, width, width / share)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours = theme.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.SmoothPixmapTransform)
+        place = self.picture_rect()
+        if self._image is None:
+            painter.fillRect(place, QColor(colours.well))
+        else:
+            painter.drawImage(place, self._image)
+        bold, small = theme.font(12, bold=True), theme.font(12)
+        line = self._line
+        y, width = round(place.bottom()) + 3, round(place.width())
+        row = QRect(0, y, width, line)
+        painter.setPen(QColor(colours.text))
+        painter.setFont(bold)
+        painter.drawText(row, Qt.AlignLeft | Qt.AlignVCenter, self._title)
+        used = QFontMetrics(bold).horizontalAdvance(self._title) + 6
+        painter.setFont(small)
+        painter.setPen(QColor(colours.muted))
+        note = self._fitting(QFontMetrics(small), width - used)
+        painter.drawText(row, Qt.AlignRight | Qt.AlignVCenter, note)
+        row.translate(0, line)
+        metrics = QFontMetrics(small)
+        low, high = (metrics.horizontalAdvance(text) for text in self._ends)
+        painter.setPen(QColor(colours.text))
+        painter.drawText(row, Qt.AlignLeft | Qt.AlignVCenter, self._ends[0])
+        painter.drawText(row, Qt.AlignRight | Qt.AlignVCenter, self._ends[1])
+        bar = QRectF(low + 6, row.center().y() - 3, max(8, width - low - high - 12), 7)
+        strip = np.ascontiguousarray(self._table)
+        image = QImage(strip.data, len(strip), 1, 3 * len(strip), QImage.Format_RGB888)
+        painter.drawImage(bar, image)
+        painter.setPen(QPen(QColor(colours.line), 1))
+        painter.drawRect(bar)
+        painter.end()
+
+
+class MapsRow(QWidget):
+    """Heading with the class, the three maps.
+
+    Signals
+    -------
+    class_chosen(int)
+    """
+
+    class_chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.heading = QLabel(tr("Class map"), self)
+        self.heading.setFont(theme.font(14, bold=True))
+        self.classes = ClassCombo(self)
+        self.classes.class_chosen.connect(self.class_chosen)
+        self.note = Line(self, "muted", align=Qt.AlignRight)
+        self.note.setFont(theme.font(12))
+        self.before = MapPane(tr("before"), self)
+        self.after = MapPane(tr("after"), self)
+        self.difference = MapPane(tr("after \N{MINUS SIGN} before"), self)
+        top = QHBoxLayout()
+        top.setContentsMargins(0, 0, 0, 0)
+        top.setSpacing(theme.STEP)
+        top.addWidget(self.heading)
+        top.addWidget(self.classes)
+        top.addWidget(self.note, 1)
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2 * theme.STEP)
+        for pane in self.panes():
+            row.addWidget(pane, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.STEP // 2)
+        layout.addLayout(top)
+        layout.addLayout(row, 1)
+
+    def panes(self) -> tuple[MapPane, MapPane, MapPane]:
+        """Before, after, difference."""
+        return self.before, self.after, self.difference
+
+    def show_drawing(self, drawing: MapsDrawing | None, probabilities: bool, method: str) -> None:
+        """Show the maps; None for none yet."""
+        if drawing is None:
+            for pane in self.panes():
+                pane.set_map(None, ("",), lut("inferno"), ("", ""))
+            self.note.set_text("")
+            return
+        rows, cols = drawing.grid
+        grid = tr("{cols} × {rows} cells").format(cols=cols, rows=rows)
+        what = tr("probability") if probabilities else tr("values of the net")
+        self.note.set_text(f"{grid}, {what}, {method}")
+        self.note.setToolTip(tr("Of the whole picture; the scores below are of its centre"))
+
+        def value(found: float) -> str:
+            return f"{100 * found:.0f} %" if probabilities else words.number(found)
+
+        ends = ("0", value(drawing.end))
+        best = tr("best cell {value}")
+        inferno = lut("inferno")
+        for pane, image, found in (
+            (self.before, drawing.before, drawing.best_before),
+            (self.after, drawing.after, drawing.best_after),
+        ):
+            notes = (best.format(value=value(found)), value(found))
+            pane.set_map(image_of(image), notes, inferno, ends)
+        change = 100 * drawing.most if probabilities else drawing.most
+        digits = 0 if abs(change) >= 10 else 1 if probabilities else 2
+        limit = words.number(abs(change), digits)
+        most = f"+{limit}" if change > 0 else f"\N{MINUS SIGN}{limit}"
+        if not change:
+            notes, ends = (tr("no change"), "0"), ("0", "0")
+        else:
+            ends = (f"\N{MINUS SIGN}{limit}", f"+{limit}")
+            told = tr("up to {n} points") if probabilities else tr("up to {n}")
+            notes = (told.format(n=most), most)
+        self.difference.set_map(image_of(drawing.difference), notes, lut("diverging"), ends)

@@ -1,0 +1,171 @@
+"""The class scores before and after the edits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from filterlab.gui import theme
+from filterlab.gui.i18n import tr
+from filterlab.gui.net import words
+from filterlab.workbench.net_study import ScoreRow
+
+__all__ = ["ScoreTable"]
+
+_ROW = 20
+_NUMBER, _BARS, _VALUE = 36, 96, 60
+
+
+class ScoreTable(QWidget):
+    """A row a class: number, name, before, after, change in points; a click shows its map.
+
+    Signals
+    -------
+    class_chosen(int)
+    """
+
+    class_chosen = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows: list[ScoreRow] = []
+        self._names: list[str] = []
+        self._wanted: int | None = None
+        self._hover = -1
+        self._note = ""
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.StrongFocus)
+        self.setAccessibleName(tr("Class scores"))
+        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Preferred)
+
+    def show_scores(
+        self, rows: Sequence[ScoreRow], names: Sequence[str], wanted: int | None
+    ) -> None:
+        """The rows with their classes' names; ``wanted`` is the class of the maps."""
+        self._rows, self._names, self._wanted = list(rows), list(names), wanted
+        self.setAccessibleDescription("; ".join(" ".join(row) for row in self.texts()))
+        self.setToolTip(tr("Of the picture's centre, as the classifier sees it"))
+        self.update()
+
+    def texts(self) -> list[tuple[str, str, str, str, str]]:
+        """What is painted: number, name, before, after, change."""
+        return [
+            (
+                str(row.index),
+                name,
+                words.percent(row.before),
+                words.percent(row.after),
+                words.points(row.points),
+            )
+            for row, name in zip(self._rows, self._names)
+        ]
+
+    @property
+    def _high(self) -> int:
+        return max(round(_ROW * theme.scale()), theme.line_height(self.fontMetrics()) + 2)
+
+    def sizeHint(self) -> QSize:
+        return QSize(608, 6 * self._high)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(300, 4 * self._high)
+
+    def row_rect(self, at: int) -> QRect:
+        """Where a row is painted."""
+        return QRect(0, (at + 1) * self._high, self.width(), self._high)
+
+    def _at(self, pos: QPoint) -> int:
+        at = pos.y() // self._high - 1
+        return at if 0 <= at < len(self._rows) else -1
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        at = self._at(event.pos())
+        if event.button() == Qt.LeftButton and at >= 0:
+            self.class_chosen.emit(self._rows[at].index)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        hover = self._at(event.pos())
+        if hover != self._hover:
+            self._hover = hover
+            self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hover = -1
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        by = {Qt.Key_Up: -1, Qt.Key_Down: 1}.get(event.key(), 0)
+        now = [row.index for row in self._rows]
+        if not by or not now:
+            super().keyPressEvent(event)
+            return
+        at = now.index(self._wanted) if self._wanted in now else -1
+        self.class_chosen.emit(now[min(len(now) - 1, max(0, at + by))])
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours, scale = theme.current(), theme.scale()
+        painter = QPainter(self)
+        width = self.width()
+        change = round(100 * scale)
+        name = max(0.3 * width, 132 * scale)
+        side = (width - change - name) / 2
+        left = [round(name), round(name + side)]
+        heading = QRect(0, 0, width, self._high)
+        painter.setFont(theme.font(14, bold=True))
+        painter.setPen(QColor(colours.text))
+        painter.drawText(heading, Qt.AlignLeft | Qt.AlignVCenter, tr("Class scores"))
+        painter.setFont(theme.font(12))
+        painter.setPen(QColor(colours.muted))
+        for x, text in zip(left, (tr("before"), tr("after"))):
+            painter.drawText(heading.adjusted(x, 0, 0, 0), Qt.AlignLeft | Qt.AlignVCenter, text)
+        painter.drawText(heading, Qt.AlignRight | Qt.AlignVCenter, tr("change, points"))
+        best = [
+            max((row.before for row in self._rows), default=0.0),
+            max((row.after for row in self._rows), default=0.0),
+        ]
+        longest = max(*best, 1e-9)
+        for at, (row, texts) in enumerate(zip(self._rows, self.texts())):
+            place = self.row_rect(at)
+            if row.index == self._wanted or at == self._hover:
+                tint = colours.selection if row.index == self._wanted else colours.hover
+                painter.fillRect(place, QColor(tint))
+            self._paint_row(painter, place, row, texts, left, side, best, longest)
+        painter.end()
+
+    def _paint_row(
+        self,
+        painter: QPainter,
+        place: QRect,
+        row: ScoreRow,
+        texts: tuple[str, str, str, str, str],
+        left: Sequence[int],
+        side: float,
+        best: Sequence[float],
+        longest: float,
+    ) -> None:
+        colours, scale = theme.current(), theme.scale()
+        middle = Qt.AlignVCenter
+        plain, bold = theme.font(13), theme.font(13, bold=True)
+        painter.setFont(plain)
+        painter.setPen(QColor(colours.muted))
+        painter.drawText(place, Qt.AlignLeft | middle, texts[0])
+        painter.setPen(QColor(colours.text))
+        name = place.adjusted(round(_NUMBER * scale), 0, left[0] - place.right() - 8, 0)
+        shown = QFontMetrics(plain).elidedText(texts[1], Qt.ElideRight, name.width())
+        painter.drawText(name, Qt.AlignLeft | middle, shown)
+        room = side - round((_VALUE + 12) * scale)
+        for k, value in enumerate((row.before, row.after)):
+            leads = value == best[k] and value > 0
+            bar = QRect(left[k], place.center().y() - 4, max(1, round(room * value / longest)), 9)
+            painter.fillRect(
+                bar,
+                QColor(colours.accent if leads else colours.muted).lighter(100 if leads else 140),
+            )
+            painter.setFont(bold if leads else plain)
+            cell = QRect(left[k], place.top(), round(side - 14 * scale), place.height())
+            painter.drawText(cell, Qt.AlignRight | middle, texts[2 + k])
+        painter.setFont(plain)
+        painter.drawText(place, Qt.AlignRight | middle, texts[4])

@@ -1,0 +1,58 @@
+"""The Net tab's scenes for ``filterlab tour``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from filterlab.gui.net.tab import NetTab
+from filterlab.workbench.heatmap_state import Source
+from filterlab.zoo import catalogue
+
+__all__ = ["scenes"]
+
+_LITE, _TABBY = "efficientnet-lite0", 281
+
+Wait = Callable[..., None]
+
+
+def scenes(window: Any, wait: Wait) -> Generator[str, None, None]:
+    """A unit of the stem taken out, layers deeper down, their weights."""
+    tab: NetTab = window.tab("net")
+
+    def settle(what: str) -> None:
+        wait(lambda: tab.settled, what)
+
+    def open_net(name: str) -> None:
+        tab.open_model(catalogue.get(name), Source(sample="chelsea"))
+        wait(
+            lambda: tab.study.model is not None and tab.study.model.name == name and tab.settled,
+            f"the net {name}",
+        )
+
+    wait(lambda: tab.study.bench is not None and tab.settled, "the first net")
+    if catalogue.get(_LITE).ready:
+        open_net(_LITE)
+        tab.study.look_at_layer("stem")
+        tab.study.choose([8])
+        wait(lambda: "stem" in tab.study.patches and tab.settled, "the best patches")
+        yield "a_unit_of_the_stem"
+        tab.study.want(_TABBY)
+        tab.study.operate("zero")
+        settle("the answers without it")
+        yield "without_unit_8"
+        tab.undo()
+        tab.study.look_at_layer("block5/expand")
+        tab.study.choose([3, 7])
+        settle("a block's layer")
+        tab.layers.list.set_current(tab.study.rows.index(tab.study.row))
+        yield "inside_a_block"
+    open_net("pocket")
+    tab.study.look_at_layer("conv1")
+    tab.study.set_view(side="weights", order="norm")
+    wait(lambda: "conv1" in tab.study.patches and tab.settled, "the kernels of conv1")
+    yield "kernels_by_their_norm"
+    tab.study.set_view(side="activity", order="net")
+    tab.study.look_at_layer("fc6")
+    settle("fc6")
+    yield "units_without_a_place"
