@@ -108,9 +108,10 @@ def left_over(text: str) -> str:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """All that widgets hold, and of what kind the widget is."""
+    """All that is in the windows on the screen, hidden parts too, and the kind of widget."""
     actions: dict[int, QAction] = {}
-    for widget in QApplication.allWidgets():
+    windows = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+    for widget in {w for top in windows for w in (top, *top.findChildren(QWidget))}:
         kind = type(widget).__name__
         for text in _of(widget):
             yield kind, text
