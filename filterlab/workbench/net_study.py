@@ -564,9 +564,9 @@ class NetStudy:
             self._tell("blob", "units")
 
     def look_at_layer(self, layer: str) -> None:
-        """Look at the blob that a layer leaves."""
+        """Look at the blob that a layer leaves, or at one of that name."""
         for row in self.rows:
-            if layer in row.layers and row.kind != "block":
+            if row.kind != "block" and (layer in row.layers or layer == row.blob):
                 self.look_at(row.blob)
 
     def choose(self, units: Iterable[int]) -> None:

@@ -65,6 +65,11 @@ class Slab:
     stride: tuple[int, int] | None = None
     sees: tuple[int, int] | None = None
 
+    @property
+    def opens(self) -> str:
+        """The layer of the classifier that it begins with; of the input its blob."""
+        return self.before or (self.layers[0] if self.layers else self.title)
+
 
 @dataclass
 class _Step:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
     QColor,
     QFont,
     QFontMetrics,
     QHelpEvent,
+    QMouseEvent,
     QPainter,
     QPainterPath,
     QPaintEvent,
@@ -71,10 +72,13 @@ class _Column:
 class _Slabs(QWidget):
     """Paints the slabs; as wide as there is room, in shorter forms where that is little."""
 
+    pressed = Signal(str)
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._slabs: list[Slab] = []
         self._columns: list[_Column] = []
+        self._hover: _Column | None = None
         self._low = False
         self._font = theme.font(12)
         self._bold = theme.font(12, bold=True)
@@ -165,12 +169,35 @@ class _Slabs(QWidget):
             return True
         return bool(super().event(event))
 
-    def tip_at(self, x: float) -> str:
-        """What is told of the slab at a place."""
+    def _column_at(self, x: float) -> _Column | None:
         for column in self._columns:
             if column.left - 4 <= x <= column.left + column.width + 4:
-                return told(column.slab)
-        return ""
+                return column
+        return None
+
+    def tip_at(self, x: float) -> str:
+        """What is told of the slab at a place."""
+        column = self._column_at(x)
+        return f"{told(column.slab)}\n{tr('click: see it in the Net tab')}" if column else ""
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        column = self._column_at(event.pos().x())
+        if column is not None and event.button() == Qt.LeftButton:
+            self.pressed.emit(column.slab.opens)
+        else:
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._set_hover(self._column_at(event.pos().x()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._set_hover(None)
+
+    def _set_hover(self, column: _Column | None) -> None:
+        if column is not self._hover:
+            self._hover = column
+            self.setCursor(Qt.ArrowCursor if column is None else Qt.PointingHandCursor)
+            self.update()
 
     # Painting
 
@@ -180,6 +207,12 @@ class _Slabs(QWidget):
         line = QFontMetrics(self._font).height()
         lines = 1 if self._low else 3
         base = float(self.height() - lines * line - 10)
+        hover = self._hover
+        if hover is not None and hover in self._columns:
+            place = QRectF(hover.left - 4, 2, hover.width + 8, self.height() - 4)
+            painter.setPen(Qt.NoPen)
+            painter.setBrush(QColor(theme.current().hover))
+            painter.drawRoundedRect(place, 4, 4)
         for k, column in enumerate(self._columns):
             self._paint_boxes(painter, column, base)
             if k + 1 < len(self._columns):
@@ -319,12 +352,20 @@ def told(slab: Slab) -> str:
 
 
 class NetStrip(QScrollArea):
-    """The slabs in a row; scrolls sideways only where not even their shortest form fits."""
+    """The slabs in a row; scrolls sideways only where not even their shortest form fits.
+
+    Signals
+    -------
+    pressed(str) : a slab, by the layer of the classifier that it begins with
+    """
+
+    pressed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.slabs: list[Slab] = []
         self._body = _Slabs(self)
+        self._body.pressed.connect(self.pressed)
         self.setWidget(self._body)
         self.setFrameShape(QFrame.NoFrame)
         self.setFocusPolicy(Qt.NoFocus)

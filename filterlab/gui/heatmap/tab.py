@@ -165,6 +165,7 @@ class HeatmapTab(Tab):
         self.popover.settled.connect(self.bench.seal)
         self.popover.reset_requested.connect(self._reset_look)
         self.popover.keep_requested.connect(self._keep_look)
+        self.strip.pressed.connect(self.layer_wanted)
         self.classes.chosen_changed.connect(self._on_classes)
         self.cells.changed.connect(self._on_cell)
         self.view.hovered.connect(self._on_hovered)

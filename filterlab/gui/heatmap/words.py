@@ -275,6 +275,7 @@ def help_html() -> str:
         (tr("Arrow keys"), tr("move the pinned cell; in the list, show the next class")),
         (tr("Delete"), tr("let the pinned cell go")),
         ("A", tr("classify the cell's window alone")),
+        (tr("Click on a layer below"), tr("see it in the Net tab")),
         (tr("Click on a class"), tr("show it; Ctrl adds it to the sum, Alt is the second colour")),
         ("Ctrl+O, Ctrl+V", tr("open or paste a picture")),
         (tr("PgUp, PgDn"), tr("the folder's previous and next picture")),

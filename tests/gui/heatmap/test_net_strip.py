@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 
 from filterlab.gui import theme
@@ -77,6 +78,7 @@ def test_tool_tips_tell_kernel_stride_and_field(strip: NetStrip) -> None:
         "kernel 6 × 6, stride 1",
         "gives 4096 × 9 × 14",
         "each value sees 355 × 355 px of the input",
+        "click: see it in the Net tab",
     ]
     assert "4 layers" in strip.tip(1)
     assert "fc6 → fc6-conv" in strip.accessibleDescription()
@@ -117,3 +119,20 @@ def test_a_sliding_pooling_leaves_a_ghost_and_an_arrow(strip: NetStrip) -> None:
     assert strip.shown_lines()[3] == ("pool, sliding", "7 × 7, stride 1", "256 × 14 × 19")
     assert strip._body._columns[3].boxes == plain + 30
     assert "saw everything at once" in strip.tip(3)
+
+
+def test_a_click_on_a_slab_names_the_layer_of_the_classifier(strip: NetStrip, qtbot: QtBot) -> None:
+    seen: list[str] = []
+    strip.pressed.connect(seen.append)
+    for column in strip._body._columns:
+        middle = QPoint(round(column.left + column.width / 2), strip.height() // 2)
+        qtbot.mouseClick(strip._body, Qt.RightButton, pos=middle)
+        qtbot.mouseMove(strip._body, middle)
+        assert strip._body.cursor().shape() == Qt.PointingHandCursor
+        qtbot.mouseClick(strip._body, Qt.LeftButton, pos=middle)
+    assert seen == ["data", "conv1", "conv3", "pool5", "fc6", "fc7", "fc8", "prob"]
+    beside = QPoint(round(strip._body._columns[0].left) - 8, strip.height() // 2)
+    qtbot.mouseMove(strip._body, beside)
+    assert strip._body.cursor().shape() == Qt.ArrowCursor
+    qtbot.mouseClick(strip._body, Qt.LeftButton, pos=beside)
+    assert len(seen) == 8
