@@ -273,7 +273,7 @@ def test_every_menu_item_and_its_dialog_is_chinese(
     qtbot.addWidget(window)
     window.show()
     tab = window.show_tab(name)
-    until(lambda: tab.settled)
+    until(lambda: tab.settled, timeout=60_000)
     pressed = 0
     for key, menu in window.menus.items():
         if key in ("lessons", "help") and name != next(iter(TABS)):
@@ -282,7 +282,7 @@ def test_every_menu_item_and_its_dialog_is_chinese(
             if _pressed(window, action):
                 action.trigger()
                 pressed += 1
-                until(lambda: tab.settled)
+                until(lambda: tab.settled, timeout=60_000)
                 assert not left_over(window.strip.text), window.strip.text
                 for other in QApplication.topLevelWidgets():
                     if isinstance(other, QDialog) and other.isVisible():
