@@ -32,6 +32,7 @@ _COMMANDS = (
     "info",
     "inspect",
     "ablate",
+    "why",
     "export",
     "tour",
     "desktop",

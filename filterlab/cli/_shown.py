@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from filterlab.cli import _model
 from filterlab.errors import FilterLabError
+from filterlab.progress import Progress
 
-__all__ = ["add_preparing", "model_of", "net_of", "picture_of", "preprocessing"]
+__all__ = [
+    "add_preparing",
+    "class_of",
+    "is_picture",
+    "model_of",
+    "net_of",
+    "no_more",
+    "picture_of",
+    "preprocessing",
+    "teller",
+]
 
 
 def add_preparing(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +78,27 @@ def net_of(model: Any) -> Any:
     net.copy_from(str(model.need_weights()))
     net.packing = "never"
     return net
+
+
+def class_of(labels: Any, text: str) -> int:
+    """The one class that a name or an index means; an index need not have a name."""
+    if text.isdecimal():
+        return int(text)
+    found = labels.select(text)
+    if len(found) != 1:
+        raise FilterLabError("{text!r} names {n} classes; give one", text=text, n=len(found))
+    return int(found[0])
+
+
+def teller() -> Callable[[Progress | None], None]:
+    """Tells of progress in one line of a terminal; given None, clears it."""
+
+    def tell(progress: Progress | None) -> None:
+        if sys.stderr.isatty():
+            told = "" if progress is None else f"{progress.step} {progress.message}".rstrip()
+            print(f"\r\x1b[K{told}", end="", file=sys.stderr)
+
+    return tell
 
 
 def picture_of(name: str) -> Any:

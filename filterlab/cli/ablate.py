@@ -157,28 +157,14 @@ def _edit(args: argparse.Namespace, model: Any, net: Any, judge: Any, image: str
 
 
 def _rank(args: argparse.Namespace, model: Any, net: Any, judge: Any, image: str) -> int:
-    import sys
-
-    from filterlab.progress import Progress, run_job
+    from filterlab.progress import run_job
     from filterlab.surgery.ablation import rank_job
 
     labels = model.labels
-    wanted = int(args.rank) if args.rank.isdecimal() else None
-    if wanted is None:
-        found = labels.select(args.rank)
-        if len(found) != 1:
-            raise FilterLabError(
-                "--rank {text!r} names {n} classes; give one", text=args.rank, n=len(found)
-            )
-        wanted = int(next(iter(found)))
-
-    def tell(progress: Progress) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\x1b[K{progress.message}", end="", file=sys.stderr)
-
+    wanted = _shown.class_of(labels, args.rank)
+    tell = _shown.teller()
     ranking = run_job(rank_job(net, judge, args.layer, wanted), tell)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+    tell(None)
     if args.json:
         print_json(
             {

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 from filterlab.cli import _shown
 from filterlab.cli._json import print_json
-from filterlab.cli._net_table import fit_json, print_fit, print_net, table_json
+from filterlab.cli._net_table import columns_of, fit_json, print_fit, print_net, table_json
 from filterlab.errors import FilterLabError
 from filterlab.surgery.choices import TILE_SCALES
 
 __all__ = ["add_parser", "run"]
+
+_SHOWN = 20  # units in the text; all are in the JSON
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,7 +27,8 @@ def add_parser(subparsers: Any) -> None:
         description="Lists a net's layers as 'filterlab info' does, with multiply-adds and, where "
         "the net can run, the measured time of each. A net that cannot run (a layer of unknown "
         "type, weights that are missing or of other shapes) is listed all the same, and what is "
-        "wrong is said below. --tiles writes what a layer makes of the picture's centre.",
+        "wrong is said below. --tiles writes what a layer makes of the picture's centre, --facts "
+        "and --patches tell of its units.",
     )
     parser.add_argument(
         "files",
@@ -40,7 +44,27 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--tiles", metavar="LAYER", help="write this layer's channels; takes IMAGE and --out"
     )
-    parser.add_argument("--out", metavar="DIR", help="where LAYER.png and LAYER.npy are written")
+    parser.add_argument(
+        "--facts",
+        metavar="LAYER",
+        help="tell of each unit of this layer the length and mean of its weights, zeros, dead ones "
+        "and twins; with IMAGE what it answers, too",
+    )
+    parser.add_argument(
+        "--patches",
+        metavar="LAYER",
+        help="write the nine patches that each unit of this layer answers to most; takes --out",
+    )
+    parser.add_argument(
+        "--pictures",
+        metavar="PATH",
+        help="a folder or a movie to look for patches in (the samples)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="where LAYER.png and LAYER.npy, LAYER-patches.png and LAYER-patches.json are written",
+    )
     parser.add_argument(
         "--tile-scale",
         choices=TILE_SCALES,
@@ -76,13 +100,18 @@ def run(args: argparse.Namespace) -> int:
     prototxt, weights, image = _sorted_files(args)
     if args.tiles is not None and (image is None or args.out is None):
         raise FilterLabError("--tiles takes a picture and --out DIR; give both")
+    if args.patches is not None and args.out is None:
+        raise FilterLabError("--patches takes --out DIR; give it")
+    if args.pictures is not None and args.patches is None:
+        raise FilterLabError("--pictures goes with --patches LAYER; give both")
     if args.model is not None:
         model = _shown.model_of(args, None, None)
         prototxt, weights = str(model.prototxt), str(model.need_weights())
     assert prototxt is not None
     table = net_table(read_net(prototxt))
-    if args.tiles is not None:
-        table.row(args.tiles)  # a wrong name is said before the work
+    for name in (args.tiles, args.facts, args.patches):
+        if name is not None:
+            table.row(name)  # a wrong name is said before the work
     fit = fit_of(table, weights) if weights else None
     net, reason = _net(prototxt, None if fit is not None and fit.differ else weights)
     if fit is not None and fit.differ:
@@ -101,6 +130,16 @@ def run(args: argparse.Namespace) -> int:
     }
     if fit is not None:
         told["weights_file"] = fit_json(fit)
+    if args.facts is not None:
+        if net is None or reason:
+            raise FilterLabError("no facts, because the net cannot run: {reason}", reason=reason)
+        if args.facts in missing:
+            raise FilterLabError(
+                "layer {name!r} has no weights in a file; give the file that has them",
+                name=args.facts,
+            )
+        facts = _Facts(net, args.facts, image is not None)
+        told["facts"] = facts.told()
     if args.json:
         print_json(told, indent=2)
     else:
@@ -117,10 +156,16 @@ def run(args: argparse.Namespace) -> int:
             print(f"\nno weights are given for {len(missing)} layers: they are as drawn")
         for why in table.problems or ([reason] if reason else []):
             print(f"\nit cannot run: {why}")
+        if args.facts is not None:
+            facts.print()
     if args.tiles is not None:
         if net is None or reason:
             raise FilterLabError("no tiles, because the net cannot run: {reason}", reason=reason)
         _write_tiles(args, net)
+    if args.patches is not None:
+        if net is None or reason:
+            raise FilterLabError("no patches, because the net cannot run: {reason}", reason=reason)
+        _write_patches(args, net, prototxt, weights)
     return 0
 
 
@@ -160,12 +205,15 @@ def _show(
         return
     from filterlab.surgery.own_input import own_input, picture_input, show
 
-    own = (prototxt, weights or prototxt) if args.model is None else (None, None)
-    model = _shown.model_of(args, *own)
+    prepared = _preparing(args, prototxt, weights)
     name = picture_input(net)
-    show(
-        net, own_input(_shown.picture_of(image), net.blobs[name].shape, _shown.preprocessing(model))
-    )
+    show(net, own_input(_shown.picture_of(image), net.blobs[name].shape, prepared))
+
+
+def _preparing(args: argparse.Namespace, prototxt: str, weights: str | None) -> Any:
+    """How pictures are prepared for the net."""
+    own = (prototxt, weights or prototxt) if args.model is None else (None, None)
+    return _shown.preprocessing(_shown.model_of(args, *own))
 
 
 def _timed(table: Any, net: Any, passes: int, reason: Any) -> tuple[Any, float | None, Any]:
@@ -180,6 +228,153 @@ def _timed(table: Any, net: Any, passes: int, reason: Any) -> tuple[Any, float |
     return table.timed(times.layers), times.whole, reason
 
 
+class _Facts:
+    """What a layer's weights say of its units and, where a picture is shown, what they answer."""
+
+    def __init__(self, net: Any, layer: str, shown: bool) -> None:
+        from filterlab.surgery.unit_facts import activity_facts, unit_facts
+
+        self.facts = unit_facts(net, layer)
+        self.activity = None
+        if shown and net.top_names[layer]:
+            net.forward()
+            self.activity = activity_facts(net.blobs[net.top_names[layer][0]].data)
+        self.twins: dict[int, list[int]] = {}
+        for one, other in self.facts.twins.tolist():
+            self.twins.setdefault(one, []).append(other)
+            self.twins.setdefault(other, []).append(one)
+
+    def told(self) -> dict[str, Any]:
+        """As plain data."""
+        f, a = self.facts, self.activity
+        units = []
+        for u in range(len(f.norm)):
+            unit: dict[str, Any] = {
+                "unit": u,
+                "norm": _finite(f.norm[u]),
+                "mean": _finite(f.mean[u]),
+                "zeros": float(f.zeros[u]),
+                "small": float(f.small[u]),
+                "dead": bool(f.dead[u]),
+                "twins": self.twins.get(u, []),
+            }
+            if f.bias is not None:
+                unit["bias"] = _finite(f.bias[u])
+            if a is not None:
+                unit["answers"] = {
+                    "mean": _finite(a.mean[u]),
+                    "peak": _finite(a.peak[u]),
+                    "cell": a.cell[u].tolist(),
+                    "active": float(a.active[u]),
+                    "dead": bool(a.dead[u]),
+                }
+            units.append(unit)
+        return {
+            "layer": f.layer,
+            "weights_of_a_unit": f.weights,
+            "zeros": f.sparsity,
+            "finite": f.finite,
+            "histogram": {"edges": f.edges.tolist(), "counts": f.counts.tolist()},
+            "units": units,
+        }
+
+    def print(self) -> None:
+        """As text: the strongest units, and what is odd."""
+        f, a = self.facts, self.activity
+        print(f"\n{f.layer}: {len(f.norm)} units of {f.weights} weights, {f.sparsity:.1%} zeros")
+        head = ["unit", "norm", "mean", *["bias"] * (f.bias is not None), "zeros", "small", "twins"]
+        rows = [head + ["answers: mean", "peak", "active"] * (a is not None)]
+        order = (-f.norm).argsort(kind="stable")
+        for u in order[:_SHOWN].tolist():
+            row = [str(u), f"{f.norm[u]:.4g}", f"{f.mean[u]:.3g}"]
+            if f.bias is not None:
+                row.append(f"{f.bias[u]:.4g}")
+            row += [f"{f.zeros[u]:.0%}", f"{f.small[u]:.0%}"]
+            row.append(", ".join(map(str, self.twins.get(u, [])[:4])))
+            if a is not None:
+                row += [f"{a.mean[u]:.4g}", f"{a.peak[u]:.4g}", f"{a.active[u]:.0%}"]
+            rows.append(row)
+        print("\n".join(columns_of(rows, right=[i for i in range(len(head) + 3) if i != 6])))
+        if len(order) > _SHOWN:
+            print(f"… and {len(order) - _SHOWN} more (--json lists all)")
+        dead = f.dead.nonzero()[0].tolist()
+        print(f"dead (all weights 0): {_listed(dead)}")
+        if a is not None and a.rectified:
+            print(f"nowhere above 0 on this picture: {_listed(a.dead.nonzero()[0].tolist())}")
+        pairs = [f"{one} and {other}" for one, other in f.twins.tolist()]
+        print(f"twins (cosine beyond 0.999 either way): {_listed(pairs)}")
+        if not f.finite:
+            print("some weights are NaN or infinite")
+
+
+def _finite(value: float) -> float | None:
+    """A number that JSON can hold."""
+    import math
+
+    return float(value) if math.isfinite(value) else None
+
+
+def _listed(things: list[Any]) -> str:
+    some = ", ".join(map(str, things[:_SHOWN]))
+    more = f" and {len(things) - _SHOWN} more" if len(things) > _SHOWN else ""
+    return some + more if things else "none"
+
+
+def _stem(layer: str) -> str:
+    """A layer's name as a file's."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in layer)
+
+
+def _write_patches(args: argparse.Namespace, net: Any, prototxt: str, weights: str | None) -> None:
+    from filterlab import paths
+    from filterlab.caffe.files import atomic_write
+    from filterlab.pictures import write_picture
+    from filterlab.pictures.shelf import SampleShelf, shelf_of
+    from filterlab.progress import run_job
+    from filterlab.surgery.patches import patch_sheet, patches_job
+
+    shelf = SampleShelf() if args.pictures is None else shelf_of(args.pictures)
+    tell = _shown.teller()
+    best = run_job(
+        patches_job(
+            net,
+            args.patches,
+            shelf,
+            _preparing(args, prototxt, weights),
+            folder=paths.cache_dir() / "patches",
+        ),
+        tell,
+    )
+    tell(None)
+    folder = Path(args.out)
+    os.makedirs(folder, exist_ok=True)
+    sheet, listed = (folder / f"{_stem(args.patches)}-patches.{end}" for end in ("png", "json"))
+    write_picture(sheet, patch_sheet(best))
+    told = {
+        "layer": best.layer,
+        "value_after": best.value_layer,
+        "input_size": list(best.input_size),
+        "pictures": best.looked,
+        "not_read": list(best.skipped),
+        "units": [
+            [
+                {"value": p.value, "picture": p.picture, "cell": list(p.cell), "box": list(p.box)}
+                for p in best.of(unit)
+            ]
+            for unit in range(best.units)
+        ],
+    }
+    with atomic_write(listed, "w") as stream:
+        json.dump(told, stream, indent=1, ensure_ascii=False)
+    if args.json:
+        return
+    print(
+        f"\n{best.layer}: the best patches of {best.units} units over {best.looked} pictures"
+        + (f"; {len(best.skipped)} could not be read" if best.skipped else "")
+    )
+    print(f"wrote {sheet}\nwrote {listed}")
+
+
 def _write_tiles(args: argparse.Namespace, net: Any) -> None:
     from filterlab.pictures import write_picture
     from filterlab.surgery.export import write_npy
@@ -192,7 +387,7 @@ def _write_tiles(args: argparse.Namespace, net: Any) -> None:
     if not tops:
         raise FilterLabError("layer {name!r} makes no blob; choose another", name=args.tiles)
     data = net.blobs[tops[0]].data
-    stem = "".join(c if c.isalnum() or c in "._-" else "-" for c in args.tiles)
+    stem = _stem(args.tiles)
     sheet = tile_sheet(data, args.tile_scale)
     write_picture(folder / f"{stem}.png", sheet)
     write_npy(folder / f"{stem}.npy", data)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from filterlab.caffe import Net
 from filterlab.errors import FilterLabError
-from filterlab.surgery.heatmap import Preprocessing, as_picture
+from filterlab.surgery.heatmap import Placement, Preprocessing, as_picture
 from filterlab.surgery.transplant import feed
 
-__all__ = ["centre_cut", "centre_of", "own_input", "picture_input", "show"]
+__all__ = ["centre_cut", "centre_of", "centre_placement", "own_input", "picture_input", "show"]
 
 Array = NDArray[np.float32]
 
@@ -23,6 +23,12 @@ def centre_of(picture: tuple[int, int], size: tuple[int, int]) -> tuple[int, int
     rows = min(h, max(1, round(w * size[0] / size[1])))
     cols = min(w, max(1, round(h * size[1] / size[0])))
     return (h - rows) // 2, (w - cols) // 2, rows, cols
+
+
+def centre_placement(picture: tuple[int, int], size: tuple[int, int]) -> Placement:
+    """Where an input of ``size`` that shows the centre lies on a picture of (height, width)."""
+    top, left, rows, cols = centre_of(picture, size)
+    return Placement(cols / size[1], rows / size[0], left, top)
 
 
 def centre_cut(picture: NDArray[Any], size: tuple[int, int]) -> Array:

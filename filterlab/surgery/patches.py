@@ -14,7 +14,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from filterlab.surgery.own_input import centre_cut, picture_input
 from filterlab.surgery.tiles import channels_of
 from filterlab.surgery.transplant import feed
 
-__all__ = ["BestPatches", "Patch", "inner_cells", "patches_job", "value_layer"]
+__all__ = ["BestPatches", "Patch", "inner_cells", "patch_sheet", "patches_job", "value_layer"]
 
 Bytes = NDArray[np.uint8]
 
@@ -46,6 +46,7 @@ KEPT_BYTES = 256 << 20
 _FORMAT = 1
 _CONTEXT = 32  # pixels that a patch shows at least
 _SUFFIX = ".npz"
+_GAP = 4  # pixels between patches on a sheet
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,13 @@ def _clipped(axis: Axis, cell: int, size: int) -> tuple[int, int]:
     return low, max(min(math.ceil(end), size), low + 1)
 
 
+def _side(field: float, size: int) -> int:
+    """How many pixels are cut out about a field, along an axis of ``size``."""
+    return min(size, max(2 * math.ceil(field), _CONTEXT))
+
+
 def _around(first: int, end: int, size: int) -> tuple[int, int]:
-    side = min(size, max(2 * (end - first), _CONTEXT))
+    side = _side(end - first, size)
     low = min(max((first + end - side) // 2, 0), size - side)
     return low, low + side
 
@@ -240,7 +246,7 @@ def patches_job(
     count : int
         Patches of a unit.
     per_picture : int
-        At most so many of one picture; they share less than half of what they see.
+        At most so many of one picture, at least half a cut-out apart in rows or in columns.
     folder : path, optional
         Where results are kept, under a digest of all that they depend on, and found again.
 
@@ -351,7 +357,7 @@ class _Search:
         """Of each unit the strongest cells of a picture, (units, per_picture), and their places."""
         units, rows, cols = channels.shape
         down, across = range(rows), range(cols)
-        apart = (rows, cols)  # cells nearer than that see mostly the same
+        apart = (rows, cols)  # cells nearer than that would show mostly the same
         if self.geometry is not None:
             y, x = self.geometry.y, self.geometry.x
             down = inner_cells(y, rows, self.size[0])
@@ -400,8 +406,44 @@ def _blank(layer: str, end: str, geometry: Geometry | None, size: tuple[int, int
 
 
 def _half(axis: Axis, size: int) -> int:
-    """Cells from one to the next that sees at most half of the same."""
-    return max(1, math.ceil(min(axis.field, size) / 2 / float(axis.jump)))
+    """Cells from one to the next whose cut-outs share at most half."""
+    return max(1, math.ceil(_side(axis.field, size) / 2 / float(axis.jump)))
+
+
+def patch_sheet(best: BestPatches, units: Sequence[int] | None = None, side: int = 64) -> Bytes:
+    """Patches as one picture: a row for each unit, the strongest at the left, white between them.
+
+    Each cut-out is drawn ``side`` pixels wide (its longer side), its field framed. All units if
+    none are given.
+
+    Returns
+    -------
+    ndarray (height, width, 3) uint8
+
+    Raises
+    ------
+    FilterLabError
+        If there is no such unit, or none at all.
+    """
+    import cv2
+
+    wanted = range(best.units) if units is None else units
+    count, step = best.values.shape[1], side + _GAP
+    if not len(wanted):
+        raise FilterLabError("there are no units to show; choose some")
+    sheet = np.full((len(wanted) * step - _GAP, count * step - _GAP, 3), 255, np.uint8)
+    for k, unit in enumerate(wanted):
+        for n, patch in enumerate(best.of(unit)):
+            height, width = patch.image.shape[:2]
+            zoom = side / max(height, width)
+            size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
+            how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_NEAREST
+            drawn = cv2.resize(np.ascontiguousarray(patch.image), size, interpolation=how)
+            if patch.box != patch.context:
+                x0, y0, x1, y1 = (round(v * zoom) for v in patch.inner)
+                cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), (255, 255, 255), 1)
+            sheet[k * step : k * step + size[1], n * step : n * step + size[0]] = drawn
+    return sheet
 
 
 # --- results kept on disk -----------------------------------------------------------------------

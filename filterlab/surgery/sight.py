@@ -8,7 +8,7 @@ from filterlab.caffe import Net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.geometry import Axis, Geometry, of_blob
 from filterlab.surgery.heatmap import Placement
-from filterlab.surgery.own_input import centre_of
+from filterlab.surgery.own_input import centre_placement
 
 __all__ = ["Sight", "sight_of"]
 
@@ -122,8 +122,6 @@ def sight_of(net: Net, blob: str, name: str, picture: tuple[int, int]) -> Sight:
         )
     shape = tuple(int(n) for n in net.blobs[name].shape)
     size = (shape[2], shape[3])
-    top, left, rows, cols = centre_of(picture, size)
-    placement = Placement(cols / size[1], rows / size[0], left, top)
     cells = (*(int(n) for n in net.blobs[blob].shape[2:4]), 1, 1)[:2]
     geometry = None
     try:
@@ -133,7 +131,7 @@ def sight_of(net: Net, blob: str, name: str, picture: tuple[int, int]) -> Sight:
     else:
         if found.y.jump and found.x.jump:
             geometry = found
-    return Sight(geometry, (cells[0], cells[1]), size, placement)
+    return Sight(geometry, (cells[0], cells[1]), size, centre_placement(picture, size))
 
 
 def _clipped(axis: Axis, cell: int, size: int) -> tuple[float, float]:

@@ -26,7 +26,7 @@ from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
 from filterlab.surgery.answers import Judge
 from filterlab.surgery.geometry import Geometry, of_blob
-from filterlab.surgery.heatmap import ClassMaps
+from filterlab.surgery.heatmap import ClassMaps, Placement
 from filterlab.surgery.own_input import picture_input
 from filterlab.surgery.transplant import feed, softmax
 
@@ -41,6 +41,7 @@ __all__ = [
     "laid",
     "occlusion_job",
     "places_blob",
+    "ranks",
 ]
 
 Array = NDArray[np.float32]
@@ -327,16 +328,47 @@ def _between(
     return np.moveaxis(made, -1, axis)
 
 
-def class_map(maps: ClassMaps, wanted: int) -> Reason:
-    """The dense map of a class as a reason, to be checked beside the others."""
+def class_map(
+    maps: ClassMaps,
+    wanted: int,
+    placement: Placement | None = None,
+    size: tuple[int, int] | None = None,
+) -> Reason:
+    """The dense map of a class as a reason, to be checked beside the others.
+
+    Parameters
+    ----------
+    maps : ClassMaps
+    wanted : int
+    placement : Placement, optional
+        Where the pixels of the input lie on the picture that the reason is wanted for, such as the
+        classifier's, which is shown the centre; that of the map's own input if not given.
+    size : (height, width), optional
+        Of that input.
+    """
     values = maps.values(wanted, "score")
     found = np.asarray(values, np.float64)
-    cells = maps.geometry
-    down = [cells.centre(i, 0)[1] for i in range(maps.rows)]
-    across = [cells.centre(0, j)[0] for j in range(maps.cols)]
-    found = _between(found, 0, down, maps.input_size)
-    found = _between(found, 1, across, maps.input_size)
+    cells, lies = maps.geometry, placement or maps.placement
+
+    def centre(i: int, j: int) -> tuple[float, float]:
+        return lies.back(*maps.placement.point(*cells.centre(i, j)))
+
+    down = [centre(i, 0)[1] for i in range(maps.rows)]
+    across = [centre(0, j)[0] for j in range(maps.cols)]
+    size = maps.input_size if size is None else size
+    found = _between(_between(found, 0, down, size), 1, across, size)
     return Reason("map", np.asarray(found, np.float32), values, Text("the class map"))
+
+
+def ranks(heat: Array) -> Array:
+    """A map on the one scale that maps of any kind share: 1 is greyed out first, 0 last.
+
+    Of equal values, the first in reading order goes first, as in :func:`deletion_job`.
+    """
+    order = np.argsort(-heat.reshape(-1), kind="stable")
+    found = np.empty(order.size, np.float32)
+    found[order] = np.linspace(1, 0, order.size, dtype=np.float32)
+    return found.reshape(heat.shape)
 
 
 def deletion_job(question: Question, heat: Array | None, steps: int = _STEPS) -> Job[Deletion]:

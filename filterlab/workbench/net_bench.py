@@ -40,9 +40,9 @@ from filterlab.surgery.ablation import (
 )
 from filterlab.surgery.answers import Answer, Judge
 from filterlab.surgery.forward import run_dense_steps
-from filterlab.surgery.heatmap import ClassMaps, Preprocessing, as_picture
+from filterlab.surgery.heatmap import ClassMaps, Placement, Preprocessing, as_picture
 from filterlab.surgery.methods import Plan, Request, map_job, plan
-from filterlab.surgery.own_input import own_input
+from filterlab.surgery.own_input import centre_placement, own_input
 from filterlab.surgery.patches import BestPatches, patches_job
 from filterlab.surgery.sight import Sight, sight_of
 from filterlab.surgery.targets import net_files, spare_inputs
@@ -62,6 +62,7 @@ from filterlab.surgery.why import (
     Deletion,
     Question,
     Reason,
+    class_map,
     deletion_job,
     grad_cam_job,
     gradient_job,
@@ -153,7 +154,7 @@ class MapPair:
 
 @dataclass(frozen=True)
 class Why:
-    """Three maps of what speaks for a class, each with its deletion check.
+    """Maps of what speaks for a class, each with its deletion check.
 
     Attributes
     ----------
@@ -161,15 +162,18 @@ class Why:
     cell : (int, int) or None
         Of the dense map; None for the picture's centre as a whole.
     reasons : tuple of (Reason, Deletion)
-        Occlusion, input gradient, Grad-CAM.
+        Occlusion, input gradient, Grad-CAM, and the dense map of the whole picture.
     drawn : Deletion
         Of squares in a drawn order, for comparison.
+    data : ndarray (1, channels, height, width) float32
+        The input that was asked about; the reasons lie on its pixels.
     """
 
     wanted: int
     cell: tuple[int, int] | None
     reasons: tuple[tuple[Reason, Deletion], ...]
     drawn: Deletion
+    data: Array
 
 
 class NetBench:
@@ -621,23 +625,32 @@ class NetBench:
         )
 
     def why_job(self, wanted: int, cell: tuple[int, int] | None = None) -> Job[Why]:
-        """Why the edited net says this class: three maps, and which finds the pixels that matter.
+        """Why the edited net says this class: four maps, and which finds the pixels that matter.
 
         Of a cell of the dense map (of the size that :meth:`maps_job` takes by itself) on the whole
         picture, or of the classifier on the picture's centre.
         """
         with self._moment():
+            picture, t = self._shown(), self._after
+            shape = (int(picture.shape[0]), int(picture.shape[1]))
             question = self._question(wanted, cell)
+            lies = Placement.resized if cell is not None else centre_placement
             found: list[tuple[Reason, Deletion]] = []
             jobs = (occlusion_job, gradient_job, grad_cam_job)
             for k, job in enumerate(jobs):
-                reason = yield from part(job(question), k / 4, (k + 0.8) / 4)
+                reason = yield from part(job(question), k / 5, (k + 0.8) / 5)
                 check = yield from part(
-                    deletion_job(question, reason.heat), (k + 0.8) / 4, (k + 1) / 4
+                    deletion_job(question, reason.heat), (k + 0.8) / 5, (k + 1) / 5
                 )
                 found.append((reason, check))
-            drawn = yield from part(deletion_job(question, None), 0.75, 1.0)
-            return Why(wanted, cell, tuple(found), drawn)
+            t.follow()
+            run = yield from part(
+                map_job(t, picture, plan(t, shape), self._preprocessing), 0.6, 0.7
+            )
+            dense = class_map(run.maps, wanted, lies(shape, question.size), question.size)
+            found.append((dense, (yield from part(deletion_job(question, dense.heat), 0.7, 0.8))))
+            drawn = yield from part(deletion_job(question, None), 0.8, 1.0)
+            return Why(wanted, cell, tuple(found), drawn, question.data)
 
     def _question(self, wanted: int, cell: tuple[int, int] | None) -> Question:
         t = self._after

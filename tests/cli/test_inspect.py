@@ -10,7 +10,7 @@ import pytest
 
 from filterlab import caffe
 from filterlab.cli import main
-from filterlab.pictures import read_picture, sample
+from filterlab.pictures import read_picture, sample, write_picture
 from filterlab.zoo import catalogue
 
 
@@ -86,6 +86,10 @@ def test_tiles_equal_the_blob(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["a", "--passes", "-1"], "--passes -1"),
         (["--model", "pocket", "--tiles", "conv1"], "--tiles takes a picture and --out"),
         (["--model", "pocket", "chelsea", "--tiles", "x", "--out", "y"], "has no layer 'x'"),
+        (["--model", "pocket", "--patches", "conv1"], "--patches takes --out DIR"),
+        (["--model", "pocket", "--pictures", "x"], "--pictures goes with --patches"),
+        (["--model", "pocket", "--facts", "x"], "has no layer 'x'"),
+        (["--model", "pocket", "--passes", "0", "--facts", "pool1"], "has no units"),
         (["nowhere.prototxt"], "nowhere.prototxt"),
         (["--model", "pocket", "nowhere.png"], "nowhere.png"),
     ],
@@ -97,3 +101,52 @@ def test_bad_arguments_end_in_one_line(
     captured = capsys.readouterr()
     assert message in captured.err
     assert len(captured.err.splitlines()) == 1
+
+
+def test_facts_of_units(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["inspect", "--model", "pocket", "chelsea", "--passes", "0", "--facts", "conv1"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["facts"]
+    model = catalogue.get("pocket")
+    net = caffe.Net(str(model.prototxt), str(model.need_weights()), caffe.TEST)
+    weights, bias = (blob.data for blob in net.params["conv1"])
+    assert found["weights_of_a_unit"] == weights[0].size
+    assert sum(found["histogram"]["counts"]) == weights.size
+    for unit, told in enumerate(found["units"]):
+        assert told["norm"] == pytest.approx(float(np.linalg.norm(weights[unit])), rel=1e-5)
+        assert told["bias"] == float(bias[unit])
+        assert told["answers"]["peak"] >= told["answers"]["mean"] >= 0
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    strongest = max(found["units"], key=lambda told: told["norm"])
+    row = next(line for line in out.splitlines() if line.split()[:1] == [str(strongest["unit"])])
+    assert row.split()[1] == f"{strongest['norm']:.4g}"
+    assert "dead (all weights 0): none" in out
+
+
+def test_facts_need_the_weights(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = str(shared / "goldens/nets/small_v2.prototxt")
+    assert main(["inspect", net, "--passes", "0", "--facts", "conv1"]) == 2
+    assert "layer 'conv1' has no weights in a file" in capsys.readouterr().err
+
+
+def test_best_patches(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    folder.mkdir()
+    for name in ("chelsea", "coffee"):
+        write_picture(folder / f"{name}.png", sample(name))
+    (folder / "broken.png").write_bytes(b"no picture")
+    command = ["inspect", "--model", "pocket", "--passes", "0", "--patches", "conv1"]
+    assert main([*command, "--pictures", str(folder), "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "over 2 pictures; 1 could not be read" in told
+    found = json.loads((out / "conv1-patches.json").read_text())
+    assert (found["pictures"], found["not_read"]) == (2, ["broken.png"])
+    net = caffe.Net(str(catalogue.get("pocket").prototxt), caffe.TEST)
+    assert len(found["units"]) == net.blobs["conv1"].shape[1]
+    for unit in found["units"]:
+        assert {patch["picture"] for patch in unit} == {"chelsea.png", "coffee.png"}
+        values = [patch["value"] for patch in unit]
+        assert values == sorted(values, reverse=True)
+    sheet = read_picture(out / "conv1-patches.png")
+    assert sheet.shape[:2] == (len(found["units"]) * 68 - 4, 9 * 68 - 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,13 @@ from filterlab.surgery import patches
 from filterlab.surgery.geometry import Axis, of_blob
 from filterlab.surgery.heatmap import Preprocessing
 from filterlab.surgery.own_input import own_input
-from filterlab.surgery.patches import BestPatches, inner_cells, patches_job, value_layer
+from filterlab.surgery.patches import (
+    BestPatches,
+    inner_cells,
+    patch_sheet,
+    patches_job,
+    value_layer,
+)
 
 PREPARED = Preprocessing((10.0, 20.0, 30.0), 255.0, "BGR", quick=True)
 
@@ -104,10 +111,10 @@ def _greedy(values: Any, rows: range, cols: range, apart: tuple[int, int], most:
 @pytest.mark.parametrize(
     ("layer", "inner", "apart"),
     [
-        # Field 5, jump 2, start -2: cells 1 to 18 of 20 lie inside; 2 cells on half is shared.
-        ("conv", range(1, 19), 2),
+        # Field 5, jump 2, start -2: cells 1 to 18 of 20 lie inside; half of 32 pixels is 8 cells.
+        ("conv", range(1, 19), 8),
         # Field 9, jump 4, start -4: cells 1 to 8 of 10.
-        ("deep", range(1, 9), 2),
+        ("deep", range(1, 9), 4),
     ],
 )
 @pytest.mark.parametrize("per_picture", [1, 2, 3])
@@ -183,6 +190,28 @@ def test_units_that_see_all_have_one_place_in_each_picture(net: Any) -> None:
     assert [p.picture for p in best.of(1)] == order
 
 
+def test_a_sheet_shows_each_units_patches_in_a_row(net: Any) -> None:
+    best = run_job(patches_job(net, "conv", Drawn(), PREPARED, 3))
+    sheet = patch_sheet(best, side=64)
+    assert sheet.shape == (6 * 68 - 4, 3 * 68 - 4, 3)
+    two = patch_sheet(best, [4, 1], side=64)
+    np.testing.assert_array_equal(two[:64], sheet[4 * 68 : 4 * 68 + 64])
+    np.testing.assert_array_equal(two[68:], sheet[68 : 68 + 64])
+    for n, patch in enumerate(best.of(2)):
+        drawn = sheet[2 * 68 : 2 * 68 + 64, n * 68 : n * 68 + 64]
+        x0, y0, x1, y1 = (2 * v for v in patch.inner)
+        for corner in ((y0, x0), (y0, x1 - 1), (y1 - 1, x0), (y1 - 1, x1 - 1)):
+            assert drawn[corner].tolist() == [255, 255, 255]
+        inside = np.s_[y0 + 2 : y1 - 2 : 2, x0 + 2 : x1 - 2 : 2]
+        cut = patch.image[patch.inner[1] + 1 : patch.inner[3] - 1]
+        np.testing.assert_array_equal(
+            drawn[inside], cut[:, patch.inner[0] + 1 : patch.inner[2] - 1]
+        )
+    assert (sheet[64:68] == 255).all()
+    with pytest.raises(FilterLabError, match="choose some"):
+        patch_sheet(best, [])
+
+
 def test_where_no_field_lies_inside_all_cells_count() -> None:
     assert inner_cells(Axis(5, 2, -2), 20, 40) == range(1, 19)
     assert inner_cells(Axis(4, 2, -1), 112, 224) == range(1, 111)
@@ -202,7 +231,7 @@ def test_only_what_is_in_use_is_kept(net: Any) -> None:
 def test_pictures_that_cannot_be_read_are_named(net: Any) -> None:
     best = run_job(patches_job(net, "conv", Drawn(3, broken=(1,)), PREPARED))
     assert (best.looked, best.skipped) == (2, ("p1",))
-    assert len(best.of(0)) == 4
+    assert {p.picture for p in best.of(0)} == {"p0", "p2"}
     with pytest.raises(FilterLabError, match="none of the 2 pictures"):
         run_job(patches_job(net, "conv", Drawn(2, broken=(0, 1)), PREPARED))
 
@@ -362,6 +391,11 @@ def test_samples_of_the_pocket_net(repo: Path) -> None:
     values = best.values
     assert (np.diff(values, axis=1) <= 0).all()
     for unit in range(best.units):
-        pictures = [patch.picture for patch in best.of(unit)]
+        found = best.of(unit)
+        pictures = [patch.picture for patch in found]
         assert len(pictures) == 9
+        for one, other in itertools.combinations(found, 2):
+            if one.picture == other.picture:
+                apart = [abs(a - b) for a, b in zip(one.box[:2], other.box[:2])]
+                assert max(apart) >= 16
         assert max(pictures.count(key) for key in pictures) <= 2

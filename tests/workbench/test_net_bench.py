@@ -185,7 +185,10 @@ def test_why_a_class_of_the_centre_and_of_a_cell(nets: Any, cell: Any) -> None:
     wanted = answer.best if cell is None else int(pair.before.prob[:, cell[0], cell[1]].argmax())
     seen: list[float] = []
     why = run_job(made.why_job(wanted, cell), lambda progress: seen.append(progress.fraction))
-    assert [reason.kind for reason, _ in why.reasons] == ["occlusion", "gradient", "grad-cam"]
+    kinds = [reason.kind for reason, _ in why.reasons]
+    assert kinds == ["occlusion", "gradient", "grad-cam", "map"]
+    for reason, _ in why.reasons:
+        assert reason.heat.shape == why.data.shape[2:]
     now = answer.prob[wanted] if cell is None else pair.before.prob[(wanted, *cell)]
     for reason, check in why.reasons:
         assert np.isfinite(reason.heat).all()
@@ -194,6 +197,20 @@ def test_why_a_class_of_the_centre_and_of_a_cell(nets: Any, cell: Any) -> None:
         assert 0 <= check.area <= 1
     assert seen == sorted(seen)
     assert len(seen) > 100
+    # The dense map is the one that maps_job gives, laid on the input that was asked about.
+    dense = why.reasons[3][0]
+    np.testing.assert_allclose(dense.raw, pair.after.score[wanted], atol=1e-4)
+    height, width = why.data.shape[2:]
+    for i, j in np.ndindex(dense.raw.shape):
+        x, y = pair.after.placement.point(*pair.after.geometry.centre(i, j))
+        if cell is None:  # columns 75 to 375 are shown
+            x, y = (x - 75) * width / 300, y * height / 300
+        else:
+            x, y = x * width / 451, y * height / 300
+        if 1 <= x < width - 1 and 1 <= y < height - 1:
+            near = dense.heat[int(y - 0.5) : int(y + 1.5), int(x - 0.5) : int(x + 1.5)]
+            spread = np.ptp(near) + 1e-4
+            assert abs(float(near.mean()) - dense.raw[i, j]) <= 2 * spread
 
 
 def test_what_was_before_is_computed_once_for_a_picture_and_a_size(bench: NetBench) -> None:
