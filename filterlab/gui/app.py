@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QAction, QApplication
 from filterlab.gui import i18n, theme
 from filterlab.gui.autosave import Autosave, State
 from filterlab.gui.crash_log import CrashLog, report
-from filterlab.gui.ending import Ending, end_within
+from filterlab.gui.ending import Ending, end_now, end_within
 from filterlab.gui.errors import one_sentence
 from filterlab.gui.i18n import tr
 from filterlab.gui.qt_texts import QtTexts
@@ -102,6 +102,8 @@ class Desk(QObject):
     ----------
     autosave : Autosave or None
         Keeps the session, once the window was opened.
+    by_signal : bool
+        Whether a signal ends the program.
     """
 
     def __init__(self, app: QApplication, settings: Settings | None = None) -> None:
@@ -110,6 +112,7 @@ class Desk(QObject):
         self.settings = settings or Settings()
         self.sessions = Sessions(self.settings.folder)
         self.autosave: Autosave | None = None
+        self.by_signal = False
         i18n.set_language(i18n.preferred_language(self.settings.text("language")))
         self._theme = preferred_theme(app, self.settings.text("theme"))
         self._dress()
@@ -205,6 +208,7 @@ class Desk(QObject):
     def end(self, signal_number: int) -> None:
         """Save, cancel what runs, and end within a second; the shell's status of a signal."""
         status = 128 + signal_number
+        self.by_signal = True
         end_within(_END_S, status)
         self.save()
         self.window.hide()
@@ -289,4 +293,6 @@ def run_window(picture: str | None = None) -> int:
     desk.close()
     ending.close()
     log.close()
+    if desk.by_signal:
+        end_now(status)
     return status

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 from qtpy.QtCore import QObject, QSocketNotifier, Signal
 
-__all__ = ["Ending", "end_within"]
+__all__ = ["Ending", "end_now", "end_within"]
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
@@ -81,3 +83,16 @@ def end_within(seconds: float, status: int) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def end_now(status: int) -> NoReturn:
+    """End the process, all being saved and closed.
+
+    To take down what the libraries hold would take most of the second that a logout grants.
+    """
+    with contextlib.suppress(Exception):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the terminal may be gone
+            stream.flush()
+    os._exit(status)
