@@ -12,8 +12,8 @@ fork of a process that has loaded the tests and run none (:mod:`warm_tests`).
 
 What is changed: comparisons (their limit and their sense), arithmetic, signs, ``and``/``or``,
 ``not``, numbers (by one; fractions doubled), ``True``/``False``, the first two arguments of a call
-or a pair exchanged, and min/max, floor/ceil, row/column and their like. Texts, annotations and the
-sizes that widgets ask for are left alone.
+or a pair exchanged, and min/max, floor/ceil, row/column and their like. Texts, annotations, the sizes
+that widgets ask for, gaps and the width of lines are left alone.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ _PRELOADED = (
 _MOST_SECONDS = 40.0
 _ANY_ORDER = frozenset({"min", "max", "minimum", "maximum", "gcd", "hypot"})
 _ROOM = frozenset({"sizeHint", "minimumSizeHint", "lay_out", "_lay_out", "heightForWidth"})
+#: Gaps and stretches, how wide lines are, and whether zip looks at lengths that are the same.
+_STYLE = frozenset(
+    {"setSpacing", "addSpacing", "addStretch", "setStretch", "addLayout", "addWidget", "QPen",
+     "setContentsMargins", "setFixedHeight", "setFixedWidth", "setFixedSize", "setMinimumWidth",
+     "setMinimumHeight", "setMaximumWidth", "setMaximumHeight", "setInterval", "setRenderHint"}
+)  # fmt: skip
 
 _COMPARED: dict[type[ast.cmpop], tuple[str, ...]] = {
     ast.Lt: ("<=", ">="), ast.LtE: ("<", ">"), ast.Gt: (">=", "<="), ast.GtE: (">", "<"),
@@ -276,6 +282,9 @@ class _Finder(ast.NodeVisitor):
         if isinstance(node.func, ast.Name) and node.func.id in ("tr", "TypeVar", "field"):
             return
         called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        if called in _STYLE:
+            return
+        node.keywords = [k for k in node.keywords if k.arg != "strict"]
         if called not in _ANY_ORDER:
             self._exchange(node.args, node)
         self.generic_visit(node)
@@ -595,7 +604,10 @@ def main() -> int:
     areas = {m: g["area"] for g in reversed(config["group"]) for m in g["modules"]}
     modules = list(dict.fromkeys(m for g in config["group"] for m in g["modules"]))
     if args.modules:
-        modules = [m for m in modules if any(p in m or p == areas[m] for p in args.modules)]
+        named = set(areas.values())
+        modules = [
+            m for m in modules if any(p == areas[m] if p in named else p in m for p in args.modules)
+        ]
     if args.part:
         number, count = map(int, args.part.split("/"))
         modules = modules[number - 1 :: count]
