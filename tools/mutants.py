@@ -12,7 +12,7 @@ fork of a process that has loaded the tests and run none (:mod:`warm_tests`).
 
 What is changed: comparisons (their limit and their sense), arithmetic, signs, ``and``/``or``,
 ``not``, numbers (by one; fractions doubled), ``True``/``False``, the first two arguments of a call
-or a pair exchanged, and min/max, floor/ceil, row/column and their like. Texts, annotations, the sizes
+or a pair exchanged, and min/max, floor/ceil, row/column and their like. Texts, annotations, sizes
 that widgets ask for, gaps and the width of lines are left alone.
 """
 

@@ -254,3 +254,29 @@ def test_the_pictures_of_each_time(nets) -> None:
         assert (still.later, still.softmax, still.laid) == (later, softmax, laid)
     assert story.still(99, 2.0).name == story.steps[-1]
     assert story.still(-1, -1.0).name == story.steps[0]
+
+
+@pytest.mark.parametrize("net", ["pocket", "mean"])
+def test_products_windows_and_tiles(nets, drawn_nets, net) -> None:
+    """A row's products are with the window's features, or with their means behind a pooling."""
+    if net == "pocket":
+        model = nets["pocket"]
+        files, ready = (model.prototxt, model.need_weights()), preprocessing_of(model)
+    else:
+        files, ready = drawn_nets("mean", MEAN_FC.replace("KIND", "AVE")), PLAIN
+    story, done, maps = told(*files, ready, picture((300, 400) if net == "pocket" else (64, 96)))
+    features = story.window_features.astype(np.float64)
+    if net == "mean":
+        features = features.mean(axis=(1, 2), keepdims=True)
+    found = story.products()
+    assert found.shape == story.kernel.shape
+    np.testing.assert_allclose(found, story.kernel * features, rtol=1e-4, atol=1e-6)
+    assert float(found.sum(dtype=np.float64)) + story.bias == pytest.approx(story.summed, rel=1e-4)
+    rows, cols = story.grid
+    for cell in ((0, 0), (1, 2), (rows - 1, cols - 1)):
+        assert story.tile(cell) == pytest.approx(maps.tile_on_picture(*cell))
+        assert story.window(cell) == pytest.approx(maps.window_on_picture(*cell))
+    one, right, below = (story.tile(cell) for cell in ((0, 0), (0, 1), (1, 0)))
+    assert right[0] == pytest.approx(one[2])
+    assert below[1] == pytest.approx(one[3])
+    assert (right[1], below[0]) == pytest.approx((one[1], one[0]))

@@ -106,6 +106,12 @@ def test_an_exported_session(bench: HeatmapBench, tmp_path: Path) -> None:
     assert seen[:3] == [(0, 3), (1, 3), (2, 3)]
     assert [pair for pair in seen[3:-1] if pair[1] == maps] == [(k, maps) for k in range(maps)]
     assert seen[-1] == (1, 1)
+    # What the window has computed already is computed again where it is not there.
+    run_job(notebook_job(recording, tmp_path / "a.py"))
+    first = (tmp_path / "a.py").read_bytes()
+    for other in (replace(recording, run=None), replace(recording, done=None, run=None)):
+        run_job(notebook_job(other, tmp_path / "a.py"))
+        assert (tmp_path / "a.py").read_bytes() == first
 
 
 def test_the_story_of_a_cast(nets: dict[str, Model], settle: Any) -> None:
