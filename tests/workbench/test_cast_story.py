@@ -264,7 +264,7 @@ def test_products_windows_and_tiles(nets, drawn_nets, net) -> None:
         files, ready = (model.prototxt, model.need_weights()), preprocessing_of(model)
     else:
         files, ready = drawn_nets("mean", MEAN_FC.replace("KIND", "AVE")), PLAIN
-    story, done, maps = told(*files, ready, picture((300, 400) if net == "pocket" else (64, 96)))
+    story, _, maps = told(*files, ready, picture((300, 400) if net == "pocket" else (64, 96)))
     features = story.window_features.astype(np.float64)
     if net == "mean":
         features = features.mean(axis=(1, 2), keepdims=True)
