@@ -15,6 +15,7 @@ import pytest
 import filterlab.caffe as caffe
 from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture, write_picture
+from filterlab.pictures.shelf import pictures_in
 from filterlab.progress import run_job
 from filterlab.surgery.legend import with_legend, with_names
 from filterlab.surgery.maps import FIRST, SECOND
@@ -34,7 +35,6 @@ from filterlab.workbench.heatmap_files import (
     map_values,
     net_job,
     overlay_job,
-    pictures_in,
     report_job,
 )
 from filterlab.workbench.heatmap_state import Look, Source
