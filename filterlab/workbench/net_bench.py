@@ -176,6 +176,15 @@ class Why:
     data: Array
 
 
+@dataclass(frozen=True)
+class _Reset:
+    """Units put back: what stays of the others, the pycaffe lines, and the same as an operation."""
+
+    kept: Mapping[Key, UnitWeights]
+    code: str
+    operation: Operation
+
+
 class NetBench:
     """A trained net on the table.
 
@@ -287,27 +296,47 @@ class NetBench:
         A merged edit starts from where the first of them did, so that a slider's positions do not
         add up.
         """
+        return self._apply(operation, self._base(merge), merge)
+
+    def _base(self, merge: Hashable) -> NetState:
+        """The state that an edit starts from."""
         last = self.journal.undo_edit
         merging = merge is not None and last is not None and last.merge == merge
-        base = last.old if merging and last is not None else self._state
-        if base is not self._state:
-            before = self._state
-            self._put(base)
-            try:
-                changed = computed(self.net, operation)
-                code = code_of(self.net, operation)
-            finally:
-                self._put(before)
-        else:
-            changed, code = computed(self.net, operation), code_of(self.net, operation)
-        units = {**base.units, **changed}
+        return last.old if merging and last is not None else self._state
+
+    def _apply(
+        self, operation: Operation, base: NetState, merge: Hashable, first: _Reset | None = None
+    ) -> str:
+        """Do an operation from a state on, after putting units back if ``first`` says so."""
+        start = base if first is None else replace(base, units=first.kept)
+        before = self._state
+        self._put(start)
+        try:
+            changed = computed(self.net, operation)
+            code = code_of(self.net, operation)
+        finally:
+            self._put(before)
+        done: tuple[Operation, ...] = (operation,)
+        if first is not None:
+            code, done = f"{first.code}\n{code}", (first.operation, operation)
         new = NetState(
-            MappingProxyType(self._without_same(units)),
+            MappingProxyType(self._without_same({**start.units, **changed})),
             (*base.edits, told(operation)),
             (*base.code, code),
-            (*base.operations, operation),
+            (*base.operations, *done),
         )
         return self._push(KINDS[operation.kind], new, code, merge)
+
+    def set_factor(
+        self, layer: str, units: Iterable[int], factor: float, live: bool = False
+    ) -> str:
+        """Let units be their own weights times a factor, whatever was done to them before."""
+        wanted = check_units(self.net, layer, units)
+        merge = ("factor", layer, wanted) if live else None
+        base = self._base(merge)
+        edited = any((layer, unit) in base.units for unit in wanted)
+        first = self._put_back(base, layer, wanted) if edited else None
+        return self._apply(Operation("scale", layer, wanted, float(factor)), base, merge, first)
 
     def zero(self, layer: str, units: Iterable[int]) -> str:
         """Set weights and bias of units to zero."""
@@ -347,12 +376,27 @@ class NetBench:
         """Put a layer's own weights back, those of some of its units, or those of all layers."""
         if layer is None:
             return self._push(_RESET_ALL, NetState(), "", None)
-        wanted = range(unit_count(self.net, layer)) if units is None else units
-        some = () if units is None else check_units(self.net, layer, wanted)
-        gone = {(layer, unit) for unit in (some or wanted)}
-        kept = {key: values for key, values in self._state.units.items() if key not in gone}
+        some = () if units is None else check_units(self.net, layer, units)
+        back = self._put_back(self._state, layer, some)
+        what = (
+            Text("{layer}, {units} reset", layer=layer, units=units_told(some))
+            if some
+            else (Text("{layer} reset", layer=layer))
+        )
+        new = NetState(
+            MappingProxyType(back.kept),
+            (*self._state.edits, what),
+            (*self._state.code, back.code),
+            (*self._state.operations, back.operation),
+        )
+        return self._push(_RESET, new, back.code, None)
+
+    def _put_back(self, base: NetState, layer: str, some: tuple[int, ...]) -> _Reset:
+        """What putting units of a layer back (all, if none are named) leaves of a state."""
+        units = some or range(unit_count(self.net, layer))
+        gone = {(layer, unit) for unit in units}
+        kept = {key: values for key, values in base.units.items() if key not in gone}
         if some:
-            told_ = Text("{layer}, {units} reset", layer=layer, units=units_told(some))
             places = [
                 f"params[{layer!r}][{i}].data[{index_text(at)}]"
                 for unit in some
@@ -360,18 +404,11 @@ class NetBench:
             ]
             code = "\n".join(f"net.{place} = original.{place}" for place in places)
         else:
-            told_ = Text("{layer} reset", layer=layer)
             code = "\n".join(
                 f"net.params[{layer!r}][{i}].data[...] = original.params[{layer!r}][{i}].data"
                 for i in range(len(self.net.params[layer]))
             )
-        new = NetState(
-            MappingProxyType(kept),
-            (*self._state.edits, told_),
-            (*self._state.code, code),
-            (*self._state.operations, Operation("reset", layer, some)),
-        )
-        return self._push(_RESET, new, code, None)
+        return _Reset(kept, code, Operation("reset", layer, some))
 
     def seal(self) -> None:
         """The next edit is a step of its own, whatever came before."""

@@ -682,8 +682,13 @@ class NetStudy:
         return bench.apply(Operation(kind, layer, units, float(value), count, kernel))
 
     def scale_units(self, factor: float, live: bool = False) -> str:
-        """Multiply the chosen units; ``live`` while a slider moves."""
+        """Let the chosen units be their own weights times a factor; ``live`` while a slider moves.
+
+        Units that are no multiple of what they were are multiplied as they are.
+        """
         bench, layer = self._on()
+        if all(bench.factor(layer, unit) is not None for unit in self.units):
+            return bench.set_factor(layer, self.units, factor, live)
         return bench.scale(layer, sorted(self.units), factor, live)
 
     def swap(self, other: int) -> str:

@@ -833,7 +833,7 @@ class NetTab(Tab):
             panel.about.set_text("")
             panel.peak.set_text("")
             panel.picture.show_image(None, None, tr(study.problem) if study.problem else "")
-            panel.spot.show_spot(None, None)
+            panel.spot.hide()
             panel.spot_title.setText("")
             return
         values, geometry = channels[unit], study.geometry
@@ -924,9 +924,10 @@ class NetTab(Tab):
         geometry, picture = self.study.geometry, self.study.input_picture()
         if geometry is None or picture is None:
             self.unit.picture.set_box(None)
-            self.unit.spot.show_spot(None, None)
+            self.unit.spot.hide()
             self.unit.spot_title.setText("")
             return
+        self.unit.spot.show()
         box = seen_box(geometry, *(place or self._peak))
         self.unit.picture.set_box(box)
         self.unit.spot.show_spot(*enlarged(picture, box))
