@@ -66,16 +66,23 @@ def preprocessing(model: Any) -> Any:
 
 
 def net_of(model: Any) -> Any:
-    """A model's net with its weights, phase TEST; the same answers whatever ran before."""
+    """A model's net with its weights, phase TEST; the same answers whatever ran before.
+
+    Raises
+    ------
+    FilterLabError, CaffeError
+        If the weights are none, or not this net's.
+    """
     from filterlab import caffe
     from filterlab.caffe.prototxt import read_net
+    from filterlab.surgery.doctor import fill_weights
     from filterlab.surgery.spatial import with_channels
 
     param = read_net(model.prototxt)
     if model.channels:
         param = with_channels(param, model.channels)
     net = caffe.Net(param if model.channels else str(model.prototxt), caffe.TEST)
-    net.copy_from(str(model.need_weights()))
+    fill_weights(net, str(model.need_weights()))
     net.packing = "never"
     return net
 
@@ -101,13 +108,13 @@ def teller() -> Callable[[Progress | None], None]:
     return tell
 
 
-def picture_of(name: str) -> Any:
+def picture_of(name: str, frame: int = 0) -> Any:
     """The picture of a file, or the sample of this name where there is no such file."""
     from filterlab.pictures import read_picture, sample, sample_names
 
     if not os.path.exists(name) and name in sample_names():
         return sample(name)
-    return read_picture(name)
+    return read_picture(name, frame=frame)
 
 
 def is_picture(name: str) -> bool:

@@ -26,7 +26,7 @@ from filterlab.surgery.heatmap import Preprocessing
 from filterlab.surgery.rewrite import ACTIVATIONS, Rewrite, ends_of, rewrite
 from filterlab.surgery.spatial import input_shapes, layers_for_test, with_channels
 
-__all__ = ["Findings", "Output", "Seen", "as_the_net_sees_it", "examine"]
+__all__ = ["Findings", "Output", "Seen", "as_the_net_sees_it", "examine", "fill_weights"]
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -208,7 +208,7 @@ def _examined(
             channels=channels,
         )
     if weights is not None:
-        _check_weights(net, os.fspath(weights))
+        fill_weights(net, os.fspath(weights))
     geometry = MapGeometry.of(param, plan.param, plan.output, plan.input)
     outputs = tuple(_output(blob, kind, blobs) for blob, kind in ends_of(param))
     values = int(blobs[plan.plain_score][1])
@@ -264,8 +264,14 @@ def _channels_of(param: Any, picture: str | None, weights: Mapping[str, Any]) ->
     return None
 
 
-def _check_weights(net: Any, weights: str) -> None:
-    """Refuse a file that has none of the net's weights, or weights of other shapes."""
+def fill_weights(net: Any, weights: str) -> None:
+    """Fill a net from a file; what the file lacks stays as it was drawn.
+
+    Raises
+    ------
+    FilterLabError, CaffeError
+        If it is no weights file, or has none of the net's weights, or weights of other shapes.
+    """
     found = read_weights(weights)
     if net.params and not set(net.params).intersection(found):
         raise FilterLabError(

@@ -211,3 +211,32 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "give PROTOTXT WEIGHTS --onnx FILE" in capsys.readouterr().err
     assert main(["export", *files, "--onnx", files[1]]) == 2
     assert "overwrite its own input" in capsys.readouterr().err
+
+
+_OTHER = """
+name: "other"
+layer { name: "data" type: "Input" top: "data"
+  input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } } }
+layer { name: "mine" type: "Convolution" bottom: "data" top: "mine"
+  convolution_param { num_output: 2 kernel_size: 3 } }
+"""
+
+
+@pytest.mark.parametrize("command", ["export", "ablate"])
+def test_weights_of_another_net_are_refused(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No layer in common: the net would be what was drawn at random."""
+    prototxt = tmp_path / "other.prototxt"
+    prototxt.write_text(_OTHER)
+    weights = str(catalogue.get("pocket").need_weights())
+    out = tmp_path / "other.onnx"
+    more = {
+        "export": ["--onnx", str(out)],
+        "ablate": ["chelsea", "--layer", "mine", "--unit", "0"],
+    }[command]
+    assert main([command, str(prototxt), weights, *more]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"filterlab: error: {weights}: none of the net's layers is in this")
+    assert error.count("\n") == 1
+    assert not out.exists()
