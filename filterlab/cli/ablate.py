@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from filterlab.cli import _shown
+from filterlab.cli._frame import add_frame, frame_of
 from filterlab.cli._json import print_json
 from filterlab.cli._net_table import columns_of
 from filterlab.errors import FilterLabError
@@ -45,6 +46,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--code", action="store_true", help="print the pycaffe lines as well")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_frame(parser)
     _shown.add_preparing(parser)
 
 
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     unit_count(net, args.layer)
     judge = Judge.of(net, model.output or None, model.activation or None)
     name = picture_input(net)
-    picture = _shown.picture_of(image)
+    picture = _shown.picture_of(image, frame_of(args))
     shape = (1, *net.blobs[name].shape[1:])
     show(net, own_input(picture, shape, _shown.preprocessing(model)), name)
     if args.rank is not None:

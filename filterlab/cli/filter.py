@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filterlab.cli._frame import add_frame, frame_of
 from filterlab.errors import FilterLabError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def add_parser(subparsers: Any) -> None:
         default="valid",
         help="only where the kernel fits (default), or zeros around the picture to keep its size",
     )
+    add_frame(parser)
     parser.add_argument("--stride", type=int, default=1, help="1 to 4 (default 1)")
     parser.add_argument("--dilation", type=int, default=1, help="1 to 3 (default 1)")
     parser.add_argument(
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         scale=float(args.range),
     )
     kernels, bias = _kernels(args.kernel), _biases(args.bias, len(args.kernel))
-    pixels = read_picture(args.image, grey=args.colour == "grey")
+    pixels = read_picture(args.image, grey=args.colour == "grey", frame=frame_of(args))
     snapshot = convolve.Snapshot(
         kernels, bias, settings, convolve.Picture(pixels, Path(args.image).name)
     )

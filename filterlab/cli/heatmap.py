@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from filterlab.cli import _model
+from filterlab.cli._frame import add_frame, frame_of
 from filterlab.cli._json import print_json
 from filterlab.errors import FilterLabError
 
@@ -44,6 +45,7 @@ def add_parser(subparsers: Any) -> None:
         help="a class by name or number, several to sum (281-285), a group (dogs); the best for "
         "the picture as a whole if left out, of several pictures each its own",
     )
+    add_frame(parser)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--size", type=int, metavar="N", help="longer side in pixels, shape kept")
     size.add_argument("--squash", type=int, metavar="N", help="squash to N x N pixels")
@@ -220,12 +222,13 @@ def _one(args: argparse.Namespace, path: Path) -> int:
     from filterlab.workbench import heatmap_files as files
     from filterlab.workbench.heatmap_state import Source
 
+    number = frame_of(args)
     model = _model.chosen(args)
     _spare_inputs(args, model)
     if args.wanted is not None and not model.numbered:
         _wanted(args, model.labels)  # a wrong name is said before the work
     bench = _bench(args, model)
-    bench.accept(run_job(bench.open_job(Source(path=str(path)))))
+    bench.accept(run_job(bench.open_job(Source(path=str(path), frame=number))))
     wanted = _wanted(args, bench.labels)
     bench.restore_request(_request(args))
     bench.accept(run_job(bench.map_job()))
@@ -263,6 +266,8 @@ def _folder(args: argparse.Namespace, pictures: list[Path]) -> int:
 
     if args.out is None:
         raise FilterLabError("for several pictures give --out FOLDER")
+    if args.frame != 1:
+        raise FilterLabError("--frame goes with one picture")
     if Path(args.out).suffix.lower() in PICTURE_SUFFIXES:
         raise FilterLabError("{out}: for several pictures --out is a folder, too", out=args.out)
     if args.compare or args.code or args.report or args.npy or args.csv or args.tiff:

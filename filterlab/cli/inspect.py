@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from filterlab.cli import _shown
+from filterlab.cli._frame import add_frame, frame_of
 from filterlab.cli._json import print_json
 from filterlab.cli._net_table import columns_of, fit_json, print_fit, print_net, table_json
 from filterlab.errors import FilterLabError
@@ -71,6 +72,7 @@ def add_parser(subparsers: Any) -> None:
         default="shared",
         help="one range for all tiles (shared)",
     )
+    add_frame(parser)
     _shown.add_preparing(parser)
 
 
@@ -207,7 +209,8 @@ def _show(
 
     prepared = _preparing(args, prototxt, weights)
     name = picture_input(net)
-    show(net, own_input(_shown.picture_of(image), net.blobs[name].shape, prepared))
+    picture = _shown.picture_of(image, frame_of(args))
+    show(net, own_input(picture, net.blobs[name].shape, prepared))
 
 
 def _preparing(args: argparse.Namespace, prototxt: str, weights: str | None) -> Any:

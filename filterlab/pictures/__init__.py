@@ -14,6 +14,7 @@ from .files import (
     encode_picture,
     exact_suffix,
     grey_of,
+    read_frame,
     read_picture,
     write_picture,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "exact_suffix",
     "grey_of",
     "pattern",
+    "read_frame",
     "read_picture",
     "sample",
     "sample_names",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
 from filterlab.caffe.quiet import quiet_opencv
 from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
-from filterlab.pictures.headers import Header, plain_png, read_header
+from filterlab.pictures.headers import Header, plain_png, read_header, with_page_first
 
 __all__ = [
     "LUMA",
@@ -32,6 +33,7 @@ __all__ = [
     "encode_picture",
     "exact_suffix",
     "grey_of",
+    "read_frame",
     "read_picture",
     "write_picture",
 ]
@@ -48,7 +50,9 @@ PICTURE_SUFFIXES = ".png .jpg .jpeg .tif .tiff .bmp .gif .webp .pgm .ppm .pbm .p
 LUMA = np.array(LUMINANCE)
 
 
-def read_picture(path: str | os.PathLike[str], grey: bool = False) -> NDArray[np.float32]:
+def read_picture(
+    path: str | os.PathLike[str], grey: bool = False, frame: int = 0
+) -> NDArray[np.float32]:
     """Read a picture file as float32, 0 to 1.
 
     Any path that the system can open works (OpenCV alone cannot read a Chinese path on Windows).
@@ -59,23 +63,35 @@ def read_picture(path: str | os.PathLike[str], grey: bool = False) -> NDArray[np
     Parameters
     ----------
     path : path
-        PNG, JPEG, TIFF, BMP, GIF (first picture), WebP, PGM/PPM, or ``.npy`` (never unpickled).
+        PNG, JPEG, TIFF, BMP, GIF, WebP (first picture), PGM/PPM, or ``.npy`` (never unpickled).
     grey : bool
         Give ``(height, width)``, by scikit-image's luma; else ``(height, width, 3)`` RGB.
+    frame : int
+        Which frame of a GIF (as it looks then, drawn over those before) or page of a TIFF, from 0.
 
     Raises
     ------
     FilterLabError
-        If the file cannot be read, is no picture, is cut off, or is too large.
+        If the file cannot be read, is no picture, is cut off, is too large, or has no such frame.
     """
+    return read_frame(path, frame, grey)[0]
+
+
+def read_frame(
+    path: str | os.PathLike[str], frame: int = 0, grey: bool = False
+) -> tuple[NDArray[np.float32], int]:
+    """As :func:`read_picture`; with it, how many frames of the file can be chosen (mostly 1)."""
     path = Path(path)
-    return decode_picture(_bytes_of(path), str(path), grey)
+    return _decoded(path, _bytes_of(path), grey, frame)
 
 
 def decode_picture(data: bytes, name: str, grey: bool = False) -> NDArray[np.float32]:
     """As :func:`read_picture`, of a file's bytes; ``name`` begins the error's sentence."""
-    path = Path(name)
-    pixels, blue_first = _stored(path, data)
+    return _decoded(Path(name), data, grey, 0)[0]
+
+
+def _decoded(path: Path, data: bytes, grey: bool, frame: int) -> tuple[NDArray[np.float32], int]:
+    pixels, blue_first, frames = _stored(path, data, frame)
     height, width = pixels.shape[:2]
     picture = np.empty((height, width) if grey else (height, width, 3), np.float32)
     # Block by block: the float picture is several times as large as what was decoded, and one
@@ -92,7 +108,7 @@ def decode_picture(data: bytes, name: str, grey: bool = False) -> NDArray[np.flo
             if grey:
                 values = grey_of(values)
             picture[part] = values[:, :, None] if values.ndim < picture.ndim else values
-    return picture
+    return picture, frames
 
 
 def grey_of(picture: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -249,26 +265,64 @@ def _check_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def _stored(path: Path, data: bytes) -> tuple[NDArray[Any], bool]:
-    """The pixels as the file has them, upright, mostly a view; and whether blue comes first."""
+def _stored(path: Path, data: bytes, frame: int) -> tuple[NDArray[Any], bool, int]:
+    """A frame's pixels as the file has them, upright, mostly a view.
+
+    With them, whether blue comes first, and the number of frames.
+    """
     if data.startswith(NPY_SIGNATURE):
-        return _npy(path, data), False
-    header = read_header(data)
+        _check_frame(path, frame, 1)
+        return _npy(path, data), False, 1
+    header = read_header(data, frame)
     if header is None:
         raise FilterLabError(
             "{path}: is not a picture that can be read here; choose a PNG, JPEG, TIFF, "
             "BMP, GIF, WebP, PGM, PPM or .npy file.",
             path=path,
         )
+    _check_frame(path, frame, header.frames)
     _check_size(path, header.width, header.height)
-    pixels = _imdecode(data) if header.complete else None
+    gif = header.format == "GIF"
+    pixels = None
+    if header.complete:
+        if header.format == "TIFF" and frame:
+            data = with_page_first(data, frame)
+        pixels = _gif_frame(data, frame) if gif else _imdecode(data)
     if pixels is None or pixels.size == 0:
         raise FilterLabError(
             "{path}: this {format} file is cut off or damaged; get a fresh copy of it.",
             path=path,
             format=header.format,
         )
-    return _upright(pixels, header), True
+    return _upright(pixels, header), not gif, header.frames
+
+
+def _check_frame(path: Path, frame: int, frames: int) -> None:
+    if not 0 <= frame < frames:
+        raise FilterLabError(
+            "{path}: there is no frame {number} in it; choose one from 1 to {count}.",
+            path=path,
+            number=frame + 1,
+            count=frames,
+        )
+
+
+def _gif_frame(data: bytes, frame: int) -> NDArray[Any] | None:
+    """A frame as it looks on the screen, RGB or RGBA; None if the file is damaged before it."""
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            # Its size has been looked at already.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
+                image.seek(frame)
+                pixels = np.asarray(image.convert("RGBA"))
+    except (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error):
+        return None
+    return pixels[:, :, :3] if (pixels[:, :, 3] == 255).all() else pixels
 
 
 def _imdecode(data: bytes) -> NDArray[Any] | None:

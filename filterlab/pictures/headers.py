@@ -12,7 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["Header", "plain_png", "read_header"]
+__all__ = ["MOST_FRAMES", "Header", "plain_png", "read_header", "with_page_first"]
+
+#: Frames of a file that can be chosen; further ones are passed over.
+MOST_FRAMES = 10_000
+#: A GIF's frames are drawn over each other: so many pixels, in all, on the way to the last.
+_MOST_DRAWN = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,13 @@ class Header:
     format : str
         ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"BMP"``, ``"GIF"``, ``"WebP"`` or ``"PNM"``.
     width, height : int
-        In pixels, as stored (before any EXIF turn).
+        In pixels, as stored (before any EXIF turn); of a TIFF those of the page asked for.
     orientation : int
         The EXIF orientation, 1 to 8; 1 where the file says nothing.
     complete : bool
         False where the file visibly ends too early or a checksum is wrong.
+    frames : int
+        Frames of a GIF, pages of a TIFF that can be chosen, at most :data:`MOST_FRAMES`; else 1.
     """
 
     format: str
@@ -36,18 +43,21 @@ class Header:
     height: int
     orientation: int = 1
     complete: bool = True
+    frames: int = 1
 
 
-def read_header(data: bytes) -> Header | None:
+def read_header(data: bytes, frame: int = 0) -> Header | None:
     """The header of a picture file, or None if the bytes are of no known format.
 
-    Raises nothing: a header that cannot be followed counts as not complete, of size 0.
+    ``frame``, from 0, is the page of a TIFF whose size is asked for; one that is not there
+    counts as the first. Raises nothing: a header that cannot be followed counts as not complete,
+    of size 0.
     """
     reader = next((read for magic, read in _READERS if data.startswith(magic)), None)
     if reader is None:
         return None
     try:
-        return reader(data)
+        return _tiff(data, frame) if reader is _tiff else reader(data)
     except (struct.error, IndexError, ValueError):
         return Header(reader.__name__.strip("_").upper(), 0, 0, complete=False)
 
@@ -134,7 +144,41 @@ def _bmp(data: bytes) -> Header:
 
 
 def _gif(data: bytes) -> Header:
-    return Header("GIF", *struct.unpack_from("<HH", data, 6))
+    """The screen, as large as frames that reach beyond it make it, and the whole frames."""
+    width, height = struct.unpack_from("<HH", data, 6)
+    frames, drawn = 0, 0
+    for left, top, wide, high in _gif_frames(data):
+        width, height = max(width, left + wide), max(height, top + high)
+        drawn += width * height
+        if frames and (frames == MOST_FRAMES or drawn > _MOST_DRAWN):
+            break
+        frames += 1
+    return Header("GIF", width, height, frames=max(1, frames))
+
+
+def _gif_frames(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Left, top, width and height of each frame that is there whole."""
+
+    def behind_table(at: int, flags: int) -> int:
+        return at + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+
+    at = behind_table(13, data[10])
+    while at < len(data) and data[at] in (0x21, 0x2C):
+        place = None
+        if data[at] == 0x2C:
+            if at + 10 > len(data):
+                return
+            *place, flags = struct.unpack_from("<HHHHB", data, at + 1)
+            at = behind_table(at + 10, flags) + 1
+        else:
+            at += 2
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        if at >= len(data):
+            return
+        at += 1
+        if place is not None:
+            yield place[0], place[1], place[2], place[3]
 
 
 def _webp(data: bytes) -> Header | None:
@@ -175,15 +219,46 @@ def _pnm(data: bytes) -> Header:
     return Header("PNM", numbers[0], numbers[1])
 
 
-def _tiff(data: bytes) -> Header:
-    tags = _tiff_tags(data)
+def _tiff(data: bytes, frame: int = 0) -> Header:
+    pages = list(_tiff_pages(data))
+    tags = _tiff_tags(data, pages[frame] if frame < len(pages) else None)
     width, height = tags.get(256, 0), tags.get(257, 0)
     # A tile is decoded whole, so one that is larger than its picture counts as the picture.
     tile = tags.get(322, 0) * tags.get(323, 0)
     if tile > max(width * height, _SMALL_TILE):
         width, height = max(width, tags[322]), max(height, tags[323])
     # The decoder turns a TIFF by its own tag 274, so that it counts as upright here.
-    return Header("TIFF", width, height, 1, width > 0 and height > 0)
+    return Header("TIFF", width, height, 1, width > 0 and height > 0, max(1, len(pages)))
+
+
+def _tiff_pages(data: bytes) -> Iterator[int]:
+    """Where each page's directory begins, of at most :data:`MOST_FRAMES`."""
+    order = _order(data)
+    (at,) = struct.unpack_from(order + "I", data, 4)
+    seen: set[int] = set()
+    while at >= 8 and at + 2 <= len(data) and at not in seen and len(seen) < MOST_FRAMES:
+        (count,) = struct.unpack_from(order + "H", data, at)
+        end = at + 2 + 12 * count
+        if not count or end > len(data):
+            return
+        yield at
+        seen.add(at)
+        # Some writers leave the last link out.
+        at = struct.unpack_from(order + "I", data, end)[0] if end + 4 <= len(data) else 0
+
+
+def with_page_first(data: bytes, frame: int) -> bytes:
+    """A TIFF whose first page is another one, counted from 0; the file's other bytes stay."""
+    pages = list(_tiff_pages(data))
+    return data[:4] + struct.pack(_order(data) + "I", pages[frame]) + data[8:]
+
+
+def _order(data: bytes) -> str:
+    """The byte order of a TIFF or an EXIF block, as :mod:`struct` has it."""
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None:
+        raise ValueError("no byte order")
+    return order
 
 
 def _orientation(exif: bytes) -> int:
@@ -195,16 +270,15 @@ def _orientation(exif: bytes) -> int:
     return value if 1 <= value <= 8 else 1
 
 
-def _tiff_tags(data: bytes) -> dict[int, int]:
-    """The single whole numbers of a TIFF's first directory.
+def _tiff_tags(data: bytes, at: int | None = None) -> dict[int, int]:
+    """The single whole numbers of a TIFF's directory, the first if no other place is given.
 
     Where a tag stands twice, decoders differ in which they take: the larger one counts. A tag of
     a size that is no such number counts as damage.
     """
-    order = {b"II": "<", b"MM": ">"}[data[:2]] if data[:2] in (b"II", b"MM") else ""
-    if not order:
-        raise ValueError("no byte order")
-    (at,) = struct.unpack_from(order + "I", data, 4)
+    order = _order(data)
+    if at is None:
+        (at,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, at)
     tags: dict[int, int] = {}
     for i in range(count):

@@ -71,7 +71,9 @@ class Picture:
     The array is copied, unless it is float32 and read-only already.
     """
 
-    __slots__ = ("_grey", "_lock", "_padded", "origin", "passing", "pixels", "title")
+    __slots__ = (
+        "_grey", "_lock", "_padded", "frame", "frames", "origin", "passing", "pixels", "title",
+    )  # fmt: skip
 
     def __init__(self, pixels: Any, title: str = "") -> None:
         array = np.asarray(pixels, dtype=np.float32, order="C")
@@ -89,6 +91,8 @@ class Picture:
         self.title = title
         #: What it can be read from again: ``file``, ``sample`` or ``pattern``, and path or name.
         self.origin = ("", "")
+        #: Which frame of that file it is, from 0, and how many can be chosen.
+        self.frame, self.frames = 0, 1
         #: One of a camera's many frames: every edit made over it keeps another one alive.
         self.passing = False
         self._grey: Floats | None = None

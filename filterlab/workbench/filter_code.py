@@ -87,6 +87,9 @@ def picture(state: BenchState) -> str:
         "each": "caffe.io.load_image(name).transpose(2, 0, 1)[:, np.newaxis]",
         "three": "caffe.io.load_image(name).transpose(2, 0, 1)[np.newaxis]",
     }["grey" if single(state) else state.settings.mode]
+    frame = state.picture.frame
+    if frame:
+        how += f"  # of the file's frame {frame}, counted from 0"
     return f"x = {how}\n{fed(state)}"
 
 

@@ -74,6 +74,7 @@ EDIT_NAMES = (
     Text("Choose model"),
     "Transplant",
     Text("Open picture"),
+    Text("Choose frame"),
     Text("Change size"),
     Text("Change picture's shape"),
     Text("Change density"),
@@ -406,6 +407,12 @@ class HeatmapBench:
         if self._state.shown is None and not self.journal.undo_edit:
             self._put(replace(self._state, shown=shown))
             return Text("Open picture")
+        old = self._state.shown
+        source = shown.source
+        if old is not None and source.path == old.source.path and source.frame != old.source.frame:
+            # From frame to frame of one file is one step.
+            merge = ("frame", source.path)
+            return self._commit(Text("Choose frame"), merge=merge, shown=shown, pins=())
         return self._commit(Text("Open picture"), shown=shown, pins=())
 
     def set_cells(self, cells: int, merge: bool = False) -> str:

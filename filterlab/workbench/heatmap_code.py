@@ -116,6 +116,12 @@ def _picture(
     source, (h, w) = shown.source, maps.input_size
     if opened is not None:
         lines = ["", *opened]
+    elif source.path and source.frame:
+        lines = [
+            "",
+            "from filterlab.pictures import read_picture",
+            f"image = read_picture({source.path!r}, frame={source.frame})  # counted from 0",
+        ]
     elif source.path:
         lines = ["", f"image = caffe.io.load_image({source.path!r})"]
     elif source.sample:

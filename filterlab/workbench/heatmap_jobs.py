@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
-from filterlab.pictures import read_picture, sample
+from filterlab.pictures import read_frame, sample
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.agreement import Agreement, agreement_job
 from filterlab.surgery.methods import MapRun, Request, map_job, plan
@@ -94,10 +94,11 @@ def read_source(source: Source, array: NDArray[Any] | None = None) -> Shown:
     FilterLabError
         If it cannot be read, or is empty.
     """
+    frames = 1
     if array is not None:
         picture = np.asarray(array, np.float32)
     elif source.path:
-        picture = read_picture(source.path)
+        picture, frames = read_frame(source.path, source.frame)
     elif source.sample:
         picture = sample(source.sample)
     else:
@@ -106,7 +107,7 @@ def read_source(source: Source, array: NDArray[Any] | None = None) -> Shown:
         )
     if picture.size == 0:
         raise FilterLabError("the picture {name} is empty; open another one", name=source.name)
-    return Shown(source, picture)
+    return Shown(source, picture, frames=frames)
 
 
 def open_of(source: Source, array: NDArray[Any] | None = None) -> Job[Outcome]:

@@ -57,11 +57,15 @@ _LARGEST_INDEX = 1 << 20
 
 @dataclass(frozen=True)
 class Source:
-    """Where a picture comes from: a file, a sample by name, or an array with a name (pasted)."""
+    """Where a picture comes from: a file, a sample by name, or an array with a name (pasted).
+
+    ``frame`` is that of a file with several, from 0.
+    """
 
     path: str = ""
     sample: str = ""
     array_name: str = ""
+    frame: int = 0
 
     @property
     def name(self) -> str:
@@ -78,11 +82,13 @@ class Shown:
     source : Source
     picture : float32 (height, width, 3) RGB or (height, width) grey, 0 to 1; never written to.
     passing : whether it is a frame of a camera or a video.
+    frames : how many frames of its file can be chosen.
     """
 
     source: Source
     picture: Array
     passing: bool = False
+    frames: int = 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -226,6 +232,7 @@ def to_session(state: HeatmapState, current: Source | None = None) -> dict[str, 
         "model": state.model.name,
         "path": source.path,
         "sample": source.sample,
+        "frame": source.frame,
         "request": asdict(state.request),
         "look": asdict(state.look),
         "chosen": list(state.chosen),
@@ -251,10 +258,11 @@ def from_session(session: Any, model: Model) -> tuple[HeatmapState, Source]:
         look=Look.from_state(given.get("look")),
         pins=_pins(given.get("pins")),
     )
-    path, sample = (given.get(key) for key in ("path", "sample"))
-    source = Source(
-        path if isinstance(path, str) else "", sample if isinstance(sample, str) else ""
+    path, sample = (
+        value if isinstance(value, str) else "" for value in map(given.get, ("path", "sample"))
     )
+    frame: Any = given.get("frame")
+    source = Source(path, sample, frame=frame if path and _index(frame) else 0)
     return state, source
 
 

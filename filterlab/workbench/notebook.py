@@ -159,11 +159,11 @@ class _Pictures:
         self.known.append(picture)
         return f"picture_{len(self.known) - 1}", True
 
-    def opened(self, pixels: NDArray[np.float32], origin: tuple[str, str]) -> str:
+    def opened(self, pixels: NDArray[np.float32], origin: tuple[str, str], frame: int = 0) -> str:
         """The expression that gives its pixels."""
         kind, name = origin
         if kind == "file":
-            return f"read_picture({name!r})"
+            return f"read_picture({name!r}{f', frame={frame}' if frame else ''})"
         if kind in ("sample", "pattern"):
             return f"{kind}({name!r})"
         file = f"picture-{len(self.files)}{exact_suffix(pixels)}"
@@ -282,7 +282,8 @@ def _filter_lines(old: BenchState | None, new: BenchState, pictures: _Pictures) 
     if unknown:  # before the net changes: it may be what that gave
         given = _applied(old, new) if old is not None else ""
         if not given:
-            given = pictures.opened(new.picture.pixels, new.picture.origin)
+            picture = new.picture
+            given = pictures.opened(picture.pixels, picture.origin, picture.frame)
         lines.append(f"{name} = {given}")
     everything = old is None or filter_code.rebuilt(old, new)
     settings = new.settings
@@ -382,5 +383,5 @@ def _heatmap_cells(recording: Recording, pictures: _Pictures) -> Job[list[_Cell]
 def _opened(pictures: _Pictures, shown: Shown) -> str:
     source = shown.source
     if source.path:
-        return pictures.opened(shown.picture, ("file", source.path))
+        return pictures.opened(shown.picture, ("file", source.path), source.frame)
     return pictures.opened(shown.picture, ("sample", source.sample) if source.sample else ("", ""))

@@ -192,7 +192,7 @@ def heatmap_part(state: heatmap_state.HeatmapState) -> dict[str, Any]:
     values = heatmap_state.to_session(state)
     request = {key: value for key, value in values["request"].items() if key != "size"}
     request["squash"] = request["squash"] is True
-    del values["path"], values["sample"]
+    del values["path"], values["sample"], values["frame"]
     return {**values, "request": request}
 
 

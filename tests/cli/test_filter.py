@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from filterlab.cli import main
 from filterlab.pictures import read_picture, write_picture
@@ -196,3 +197,21 @@ def test_a_wrong_parameter_is_told_with_the_right_ones(
     picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], spec: str, says: str
 ) -> None:
     assert says in _fails(capsys, str(picture), "--kernel", spec, "--out", str(tmp_path / "out"))
+
+
+def test_a_frame_of_a_gif(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Counted from 1, as the window counts."""
+    greys = RNG.integers(0, 16, (3, 20, 30), np.uint8) * 17
+    images = [Image.fromarray(grey) for grey in greys]
+    path = tmp_path / "a.gif"
+    images[0].save(path, save_all=True, append_images=images[1:])
+    command = [str(path), "--kernel", "identity:size=3", "--range", "1"]
+    for number, chosen in (("1", []), ("3", ["--frame", "3"])):
+        assert main(["filter", *command, *chosen, "--out", str(tmp_path / number)]) == 0
+        found = np.load(tmp_path / number / "filter_0.npy")
+        expected = greys[int(number) - 1, 1:-1, 1:-1] / np.float32(255)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    capsys.readouterr()
+    error = _fails(capsys, *command, "--frame", "4", "--out", str(tmp_path))
+    assert "there is no frame 4 in it; choose one from 1 to 3" in error
+    assert "counted from 1" in _fails(capsys, *command, "--frame", "0", "--out", str(tmp_path))

@@ -249,3 +249,31 @@ def test_an_own_net_with_other_classes_has_numbers_for_names(
     capsys.readouterr()
     assert main(["heatmap", cat, "--class", "thing 3", *labelled]) == 0
     assert json.loads(capsys.readouterr().out)["classes"] == [{"index": 3, "name": "thing 3"}]
+
+
+def test_a_page_of_a_tiff(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from PIL import Image
+
+    from filterlab.pictures import sample
+
+    pages = [np.zeros((240, 320, 3), np.uint8), (sample("chelsea") * 255 + 0.5).astype(np.uint8)]
+    images = [Image.fromarray(page) for page in pages]
+    images[0].save(tmp_path / "pages.tif", save_all=True, append_images=images[1:])
+    images[1].save(tmp_path / "alone.png")
+    maps = {}
+    for name, chosen in (("pages.tif", ["--frame", "2"]), ("alone.png", [])):
+        command = ["heatmap", str(tmp_path / name), "--model", "pocket", *chosen]
+        assert main([*command, "--npy", str(tmp_path / "map.npy")]) == 0
+        maps[name] = np.load(tmp_path / "map.npy")
+    np.testing.assert_array_equal(maps["pages.tif"], maps["alone.png"])
+    capsys.readouterr()
+    command = ["heatmap", str(tmp_path / "pages.tif"), "--model", "pocket", "--frame"]
+    for more, said in (
+        (["3", "--npy", str(tmp_path / "x.npy")], "there is no frame 3 in it"),
+        (["0", "--npy", str(tmp_path / "x.npy")], "frames are counted from 1"),
+        (["2", str(tmp_path / "alone.png"), "--out", str(tmp_path)], "goes with one picture"),
+    ):
+        assert main([*command, *more]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
