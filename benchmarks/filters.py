@@ -55,7 +55,7 @@ def _speed() -> None:
             values = np.linspace(-1, 1, 1000).tolist()
 
             def edit(bench: FilterBench = bench, values: list[float] = values) -> None:
-                bench.paint(0, 2, 2, values.pop())
+                bench.set_cell(0, 2, 2, values.pop())
                 bench.accept(convolve.preview(bench.snapshot()))
 
             edit()
@@ -132,7 +132,7 @@ def _memory(edits: int = 10_000) -> None:
     bench = FilterBench(np.random.default_rng(0).random((360, 480), dtype=np.float32))
     held = []
     for number in range(edits + 1):
-        bench.paint(number % 3, number % 3, number // 3 % 3, number % 100 / 50 - 1)
+        bench.set_cell(number % 3, number % 3, number // 3 % 3, number % 100 / 50 - 1)
         if number % 97 == 0:
             bench.set_size(3 + 2 * (number // 97 % 5))
         if number % 10 == 0:

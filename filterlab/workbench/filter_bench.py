@@ -11,7 +11,6 @@ import contextlib
 import os
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +98,7 @@ EDIT_NAMES = (
     Text("Start the lesson"),
     Text("Start the challenge"),
     Text("Open picture"),
+    Text("Choose frame"),
     Text("Draw on picture"),
     Text("Start anew"),
     *(name for name, _ in TRANSFORMS.values()),
@@ -434,44 +434,10 @@ class FilterBench:
         column: int,
         value: float,
         channel: int = 0,
-        symmetry: str = "none",
         name: str = Text("Set cell"),
     ) -> str:
-        """One cell, and its mirror images under ``symmetry`` (see transform.SYMMETRIES)."""
-        self._check(slot, channel)
-        cells = transform.mirror_cells(self.size_of(slot), row, column, symmetry)
-        return self.set_cells(slot, dict.fromkeys(cells, value), channel, name)
-
-    def paint(
-        self,
-        slot: int,
-        row: int,
-        column: int,
-        value: float,
-        channel: int = 0,
-        symmetry: str = "none",
-    ) -> str:
-        """As :meth:`set_cell`, named Paint; put a drag between :meth:`begin` and :meth:`end`."""
-        return self.set_cell(slot, row, column, value, channel, symmetry, Text("Paint"))
-
-    def nudge(
-        self,
-        slot: int,
-        row: int,
-        column: int,
-        delta: float,
-        channel: int = 0,
-        symmetry: str = "none",
-    ) -> str:
-        """A cell (and its mirror images) changed by ``delta``; turns of the wheel are one step."""
-        self._check(slot, channel)
-        cells = transform.mirror_cells(self.size_of(slot), row, column, symmetry)
-        kernel = self.kernel(slot, channel)
-        # In decimals, so that as many steps back as forth end where they began.
-        step = Decimal(f"{delta:.10g}")
-        values = {cell: float(Decimal(str(kernel[cell])) + step) for cell in cells}
-        merge = ("nudge", slot, channel, row, column)
-        return self.set_cells(slot, values, channel, Text("Nudge"), merge)
+        """One cell."""
+        return self.set_cells(slot, {(row, column): value}, channel, name)
 
     def set_cells(
         self,
@@ -479,9 +445,10 @@ class FilterBench:
         cells: Mapping[tuple[int, int], float],
         channel: int = 0,
         name: str = Text("Set cell"),
-        merge: Hashable = None,
     ) -> str:
         """Several cells of one grid: {(row, column): value}.
+
+        Put what a hand paints, or a wheel nudges, between :meth:`begin` and :meth:`end`.
 
         Raises
         ------
@@ -508,7 +475,7 @@ class FilterBench:
                 code.cell(slot, channel, row + top, column + left, value, self.divisor(slot))
             )
         state = self._state.with_filter(slot, values)
-        return self._commit(name, state, "\n".join(lines), slot, merge)
+        return self._commit(name, state, "\n".join(lines), slot)
 
     def set_kernel(
         self,
@@ -531,6 +498,35 @@ class FilterBench:
         FilterLabError
             If it is no kernel.
         """
+        state = self._with_kernel(slot, kernel, channel, grow, keep_size)
+        return self._commit(name, state, code.difference(self._state, state), slot)
+
+    def take(
+        self,
+        slot: int,
+        kernel: ArrayLike,
+        bias: float | None = None,
+        name: str = Text("Open kernel"),
+    ) -> str:
+        """A whole filter from elsewhere, to work as it does there: divided by nothing.
+
+        As :meth:`set_kernel`, in one step with the bias; that stays if none is given.
+        """
+        state = self._with_kernel(slot, kernel).with_divisor(slot, 1)
+        if bias is not None:
+            biases = state.bias.copy()
+            biases[slot] = _finite(bias)
+            state = state.with_bias(biases)
+        return self._commit(name, state, code.difference(self._state, state), slot)
+
+    def _with_kernel(
+        self,
+        slot: int,
+        kernel: ArrayLike,
+        channel: int | None = None,
+        grow: bool = True,
+        keep_size: bool = False,
+    ) -> BenchState:
         self._check(slot, channel or 0)
         values = _filter_values(kernel)
         size, theirs = self.size_of(slot), (int(values.shape[-2]), int(values.shape[-1]))
@@ -547,9 +543,7 @@ class FilterBench:
             filter_[channel] = resized[0]
         else:
             filter_ = on_channels(resized, self.channels)
-        state = state.with_filter(slot, filter_)
-        lines = code.difference(self._state, state)
-        return self._commit(name, state, lines, slot)
+        return state.with_filter(slot, filter_)
 
     def paste(
         self, slot: int, text: str, channel: int = 0, at: tuple[int, int] | None = None
@@ -657,7 +651,10 @@ class FilterBench:
     def apply_preset(
         self, slot: int, key: str, channel: int | None = None, **parameters: float
     ) -> str:
-        """A preset at the filter's size; moving one of its sliders goes on being one step."""
+        """A preset at the filter's size; moving one of its sliders goes on being one step.
+
+        A preset that is chosen anew is divided by nothing; a divisor set since stays.
+        """
         self._check(slot, channel or 0)
         preset = find_preset(key)
         kernel = preset.make(self.size_of(slot), **parameters)
@@ -672,6 +669,8 @@ class FilterBench:
         state = self._state.with_filter(slot, filter_)
         if channel is None or self.channels == 1:
             state = state.with_preset(slot, PresetChoice(preset.key, tuple(values.items())))
+            if not again and self.divisor(slot) != 1:
+                state = state.with_divisor(slot, 1)
         lines = f"# {preset.describe(values)}\n" + code.difference(self._state, state)
         name = Text("Change preset") if again else Text("Choose preset")
         return self._commit(
@@ -679,11 +678,8 @@ class FilterBench:
         )
 
     def apply_saved(self, slot: int, saved: SavedKernel) -> str:
-        """One of the user's own kernels with its bias, as one step."""
-        with self.group(Text("Take own kernel")):
-            changed = self.set_kernel(slot, saved.values, Text("Take own kernel"))
-            changed = self.set_bias(slot, saved.bias) or changed
-        return Text("Take own kernel") if changed else ""
+        """One of the user's own kernels with its bias, divided by nothing, as one step."""
+        return self.take(slot, saved.values, saved.bias, Text("Take own kernel"))
 
     def set_bias(self, slot: int, value: float) -> str:
         """The number added to every pixel of an output."""
@@ -703,12 +699,9 @@ class FilterBench:
             If it is 0 or not finite, or would make weights that are not finite.
         """
         self._check(slot, 0)
-        divisors = self._state.divisors.copy()
-        divisors[slot] = _finite(value)
-        if divisors[slot] == 0:
+        if _finite(value) == 0:
             raise FilterLabError("nothing can be divided by 0; type another divisor, such as 1")
-        divisors.flags.writeable = False
-        state = replace(self._state, divisors=divisors)
+        state = self._state.with_divisor(slot, value)
         if not np.isfinite(state.weights).all():
             raise FilterLabError(
                 "divided by {value:g} the cells would not be finite; type a larger divisor",
@@ -763,11 +756,7 @@ class FilterBench:
     def compose(self, first: int, second: int, target: int) -> str:
         """Put :meth:`composed` into a filter."""
         values, bias = self.composed(first, second)
-        with self.group(Text("Compose filters")):
-            changed = self.set_divisor(target, 1)
-            changed = self.set_kernel(target, values, Text("Compose filters")) or changed
-            changed = self.set_bias(target, bias) or changed
-        return Text("Compose filters") if changed else ""
+        return self.take(target, values, bias, Text("Compose filters"))
 
     # --- the net ------------------------------------------------------------------------------
 
@@ -841,8 +830,12 @@ class FilterBench:
         """Another input: float32 (H, W) or (H, W, 3) RGB, 0 to 1; ``steps`` led to it."""
         picture = pixels if isinstance(pixels, Picture) else Picture(pixels, title)
         stack = self._state.stack if name == "Draw on picture" else tuple(steps)
+        old, merge = self._state.picture, None
+        if picture.frames > 1 and picture.origin == old.origin and picture.frame != old.frame:
+            # From frame to frame of one file is one step.
+            name, merge = Text("Choose frame"), ("frame", picture.origin)
         state = replace(self._state, picture=picture, stack=stack)
-        return self._commit(name, state, code.picture(state))
+        return self._commit(name, state, code.picture(state), merge=merge)
 
     def show_frame(
         self, pixels: ArrayLike | Picture, title: str = "", steps: Sequence[Applied] = ()

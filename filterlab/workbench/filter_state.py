@@ -198,6 +198,11 @@ class BenchState:
     def with_bias(self, bias: Floats) -> BenchState:
         return replace(self, bias=_frozen(bias))
 
+    def with_divisor(self, slot: int, value: float) -> BenchState:
+        divisors = self.divisors.copy()
+        divisors[slot] = value
+        return replace(self, divisors=_frozen(divisors))
+
     def with_sizes(self, sizes: Sequence[Size]) -> BenchState:
         """Filters of other sizes: a preset is made anew there, other kernels stay centred."""
         if tuple(sizes) == self.sizes:

@@ -81,7 +81,7 @@ def small(name: str = "chelsea") -> Picture:
 def cells_and_bias(bench: FilterBench) -> None:
     bench.set_cell(0, 2, 2, 1 / 3)
     bench.set_bias(1, -0.25)
-    bench.nudge(2, 0, 0, 0.1)
+    bench.set_cell(2, 0, 0, 0.1, name="Nudge")
     bench.set_divisor(0, 9)
 
 
@@ -136,8 +136,8 @@ def presets_and_undo(bench: FilterBench) -> None:
     bench.swap(0, 1)
     bench.copy(1, 2)
     with bench.group("Paint"):
-        bench.paint(0, 0, 0, 1)
-        bench.paint(0, 0, 1, 1)
+        bench.set_cell(0, 0, 0, 1)
+        bench.set_cell(0, 0, 1, 1)
     bench.clear(2)
     bench.reset()
 

@@ -29,10 +29,9 @@ from filterlab.gui.i18n import Text, reason_of, tr
 from filterlab.gui.widgets.cell_editor import CellEditor
 from filterlab.gui.widgets.cells import cell_colour, format_cell, text_colour
 from filterlab.gui.widgets.kernel_paint import KernelPaint, span
+from filterlab.surgery.kernels.transform import mirror_cells
 
-__all__ = ["SYMMETRIES", "KernelGrid", "cell_colour", "format_cell", "text_colour"]
-
-SYMMETRIES = ("none", "horizontal", "vertical", "both", "rotational")
+__all__ = ["KernelGrid", "cell_colour", "format_cell", "text_colour"]
 
 _WHEEL_PAUSE_MS = 350
 _DIGIT_KEYS = set("0123456789-+.,/")
@@ -164,9 +163,8 @@ class KernelGrid(QWidget):
         self._step = float(step)
 
     def set_symmetry(self, symmetry: str) -> None:
-        """Paint mirrored cells too: one of :data:`SYMMETRIES`."""
-        if symmetry not in SYMMETRIES:
-            raise ValueError(f"no symmetry {symmetry!r}; one of {', '.join(SYMMETRIES)}")
+        """Paint mirrored cells too, as ``transform.mirror_cells`` has it."""
+        mirror_cells((1, 1), 0, 0, symmetry)  # raises if there is none of that name
         self._symmetry = symmetry
         self.update()
 
@@ -271,20 +269,7 @@ class KernelGrid(QWidget):
 
     def mirrored(self, row: int, column: int) -> set[tuple[int, int]]:
         """The cell and those that the symmetry draws with it."""
-        rows, columns = self._values.shape
-        down, across = rows - 1 - row, columns - 1 - column
-        cells = {(row, column)}
-        if self._symmetry in ("horizontal", "both"):
-            cells.add((row, across))
-        if self._symmetry in ("vertical", "both"):
-            cells.add((down, column))
-        if self._symmetry == "both":
-            cells.add((down, across))
-        if self._symmetry == "rotational":
-            cells.add((down, across))
-            if rows == columns:
-                cells |= {(column, down), (across, row)}
-        return cells
+        return set(mirror_cells(self._values.shape, row, column, self._symmetry))
 
     # Edits
 
