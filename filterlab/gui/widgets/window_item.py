@@ -7,7 +7,8 @@ from typing import Any
 import pyqtgraph as pg
 from qtpy.QtCore import QEasingCurve, QPointF, QRectF, Qt, QVariantAnimation
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF, QTransform
-from qtpy.QtWidgets import QApplication, QStyle
+
+from filterlab.gui import theme
 
 __all__ = ["GLIDE_MS", "WindowItem"]
 
@@ -73,8 +74,8 @@ class WindowItem(pg.GraphicsObject):
         Parameters
         ----------
         dilation : how far apart the cells lie that are looked at, in pixels.
-        glide : move there, and keep the outline of the place before; no motion if the system
-            asks for none.
+        glide : move there, and keep the outline of the place before; no motion if none is
+            wanted.
         """
         target = QRectF() if box is None else QRectF(QPointF(*box[:2]), QPointF(*box[2:]))
         if target == self._target and dilation == self._dilation:
@@ -85,8 +86,7 @@ class WindowItem(pg.GraphicsObject):
         glide = glide and not before.isEmpty() and before.size() == target.size()
         self._last = before if glide else QRectF()
         self.setVisible(not target.isEmpty())
-        style = QApplication.style()
-        if glide and style.styleHint(QStyle.SH_Widget_Animation_Duration) > 0:
+        if glide and not theme.reduced_motion():
             self._glide.setStartValue(before)
             self._glide.setEndValue(target)
             self._glide.start()
