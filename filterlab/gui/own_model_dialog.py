@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -27,6 +26,7 @@ from qtpy.QtWidgets import (
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.net_findings import Asked, Examined, NetFindings, examined
@@ -277,8 +277,8 @@ class OwnModelDialog(QDialog):
 
     def _pick(self, edit: QLineEdit, title: str, pattern: str) -> str:
         start = os.path.dirname(edit.text() or self.prototxt.text() or self.weights.text())
-        path, _ = QFileDialog.getOpenFileName(self, title, start, pattern)
-        return str(path)
+        path = open_path(self, "net", title, pattern, start)
+        return "" if path is None else str(path)
 
     def _pick_prototxt(self) -> None:
         path = self._pick(self.prototxt, tr("Prototxt (deploy)"), "Prototxt (*.prototxt *.pbtxt)")

@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QAction, QFileDialog, QMessageBox, QWidget
+from qtpy.QtWidgets import QAction, QMessageBox, QWidget
 
+from filterlab.gui.file_dialogs import keep_folder, open_path, save_path
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
-from filterlab.gui.saving import save_path
-from filterlab.gui.settings import Settings
 from filterlab.gui.tab import ProjectPart, Tab
 from filterlab.workbench.notebook import SUFFIXES, notebook_job, pictures_folder, record
 from filterlab.workbench.project import SUFFIX, Project, Task, read_job, write_job
 
 __all__ = ["ProjectCommands", "is_project"]
-
-_FOLDER = "project_folder"
 
 
 def is_project(path: Path) -> bool:
@@ -64,12 +61,11 @@ class ProjectCommands(QObject):
         self,
         tabs: Sequence[Tab],
         front: Callable[[str], str],
-        settings: Settings,
         window: QWidget,
     ) -> None:
         super().__init__(window)
         self._tabs = {tab.name: tab for tab in tabs}
-        self._front, self._settings, self._window = front, settings, window
+        self._front, self._window = front, window
         self.path: Path | None = None
         self.task: Task | None = None
         #: Of a session that was found again: unsaved whatever the tabs' new histories say.
@@ -116,12 +112,12 @@ class ProjectCommands(QObject):
 
     def choose(self) -> None:
         """Ask for a project and open it."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._window, tr("Open project"), self._settings.text(_FOLDER),
+        path = open_path(
+            self._window, "project", tr("Open project"),
             f"{tr('FilterLab projects')} (*{SUFFIX});;{tr('All files')} (*)",
         )  # fmt: skip
-        if path:
-            self.open(Path(path))
+        if path is not None:
+            self.open(path)
 
     def open(self, path: Path) -> None:
         """Open a project; nothing changes unless all of it can be read."""
@@ -188,9 +184,9 @@ class ProjectCommands(QObject):
 
     def save_as(self, go_on: Callable[[], object] | None = None) -> None:
         """Ask for a name and save."""
-        start = self.path or Path(self._settings.text(_FOLDER)) / f"{tr('project')}{SUFFIX}"
+        start = self.path or f"{tr('project')}{SUFFIX}"
         path = save_path(
-            self._window, tr("Save project as"), str(start),
+            self._window, "project", tr("Save project as"), str(start),
             f"{tr('FilterLab projects')} (*{SUFFIX})", endings=(SUFFIX,),
         )  # fmt: skip
         if path is not None:
@@ -230,8 +226,7 @@ class ProjectCommands(QObject):
         """Ask for a name and write the session as a notebook or a script."""
         start = self.path.stem if self.path is not None else tr("session")
         path = save_path(
-            self._window, tr("Export session as notebook"),
-            str(Path(self._settings.text(_FOLDER)) / f"{start}.ipynb"),
+            self._window, "project", tr("Export session as notebook"), f"{start}.ipynb",
             f"{tr('Jupyter notebooks')} (*.ipynb);;{tr('Python scripts')} (*.py)",
             endings=SUFFIXES,
         )  # fmt: skip
@@ -262,7 +257,7 @@ class ProjectCommands(QObject):
             for tab in self._tabs.values():
                 tab.mark_clean()
         if path is not None:
-            self._settings.set_text(_FOLDER, os.path.dirname(os.path.abspath(path)))
+            keep_folder("project", os.path.dirname(os.path.abspath(path)))
             self.opened.emit(str(path))
         self.changed.emit()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from qtpy.QtWidgets import QApplication
 
-from filterlab.gui import i18n
+from filterlab.gui import file_dialogs, i18n
 
 _spec = importlib.util.spec_from_file_location("gui_child", Path(__file__).with_name("child.py"))
 assert _spec is not None
@@ -25,6 +25,13 @@ def _english(qapp: QApplication) -> Iterator[None]:
     i18n.set_language("en")
     yield
     i18n.set_language("en")
+
+
+@pytest.fixture(autouse=True)
+def _no_folders() -> Iterator[None]:
+    """What a window's dialogs remember ends with the test."""
+    yield
+    file_dialogs.remember_in(None)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
     QDialog,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab.gui import theme
+from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.filters.input_panel import choice_box
 from filterlab.gui.filters.size_box import SIDES
 from filterlab.gui.i18n import tr
@@ -212,9 +212,9 @@ class LearnDialog(QDialog):
         self._open(False)
 
     def _open(self, before: bool) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, tr("Open picture"), "", self._filter)
-        if path:
-            self.open_picture(path, before)
+        path = open_path(self, "picture", tr("Open picture"), self._filter)
+        if path is not None:
+            self.open_picture(str(path), before)
 
     def open_picture(self, path: str, before: bool) -> None:
         """Read a picture file as the one before or after."""

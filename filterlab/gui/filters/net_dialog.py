@@ -9,7 +9,6 @@ from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
-    QFileDialog,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
@@ -23,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.model_texts import model_titles
@@ -166,14 +166,14 @@ class NetFiltersDialog(QDialog):
         self._read(self.layer_box.currentText())
 
     def _on_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("Open a net's weights"), "",
+        path = open_path(
+            self, "net", tr("Open a net's weights"),
             f"{tr('Nets')} (*.caffemodel *.h5 *.prototxt);;{tr('All files')} (*)",
         )  # fmt: skip
-        if not path:
+        if path is None:
             return
         try:
-            model = model_of_file(Path(path))
+            model = model_of_file(path)
         except EXPECTED as error:
             self.note.setText(one_sentence(error))
             return

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -23,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.file_dialogs import open_path, save_path
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.thumbs import kernel_icon
 from filterlab.surgery.kernels.library import KernelLibrary
@@ -200,15 +198,14 @@ class OwnKernelsDialog(QDialog):
             self.refresh()
 
     def _on_export(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, tr("Export my presets"), "kernels.json", "JSON (*.json)"
-        )
-        if path and self._try(self.library.export, path):
-            self.note.setText(tr("Written to {name}.").format(name=Path(path).name))
+        path = save_path(self, "kernel", tr("Export my presets"), "kernels.json", "JSON (*.json)")
+        if path is not None and self._try(self.library.export, path):
+            self.note.setText(tr("Written to {name}.").format(name=path.name))
 
     def _on_import(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("Import presets"), "", f"{tr('Kernels')} (*.json *.txt *.csv *.tsv *.npy)"
-        )
-        if path and self._try(self.library.import_file, path):
+        path = open_path(
+            self, "kernel", tr("Import presets"),
+            f"{tr('Kernels')} (*.json *.txt *.csv *.tsv *.npy)",
+        )  # fmt: skip
+        if path is not None and self._try(self.library.import_file, path):
             self.refresh()

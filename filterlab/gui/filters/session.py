@@ -75,7 +75,8 @@ def step_pictures(bench: FilterBench, source: Source | None) -> dict[str, Kept]:
 def _plain(source: Source) -> dict[str, Any]:
     if source.kind == "copy":
         return {"kind": "copy", "title": source.label}
-    return {"kind": source.kind, "name": source.name}
+    plain: dict[str, Any] = {"kind": source.kind, "name": source.name}
+    return {**plain, "frame": source.frame} if source.frame else plain
 
 
 def look_from(plain: Any) -> Look:
@@ -101,7 +102,9 @@ def source_from(state: dict[str, Any]) -> Source | None:
         return None
     kind, name, title = plain.get("kind"), plain.get("name"), plain.get("title")
     if kind in ("file", "sample", "pattern") and isinstance(name, str) and name:
-        return Source(str(kind), name, quiet=True)
+        frame = plain.get("frame", 0)
+        good = kind == "file" and type(frame) is int and frame >= 0
+        return Source(str(kind), name, quiet=True, frame=frame if good else 0)
     copies = state.get("pictures")
     copy = copies.get("input") if isinstance(copies, dict) else None
     if kind == "copy" and isinstance(copy, str):

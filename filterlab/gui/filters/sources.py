@@ -17,6 +17,7 @@ from filterlab.pictures import (
     PATTERNS,
     PICTURE_SUFFIXES,
     pattern,
+    read_frame,
     read_picture,
     sample,
     sample_names,
@@ -42,9 +43,9 @@ class KeptStep:
 class Source:
     """What to read: ``file`` with a path, ``sample`` or ``pattern`` with a name.
 
-    ``copy`` is a picture of the last session that is in no file of the user's: a path, and its
-    title as ``label``. ``quiet``: it becomes the input without an undo step, as at the start.
-    ``steps`` led to it.
+    ``frame``, from 0, is that of a file with several. ``copy`` is a picture of the last session
+    that is in no file of the user's: a path, and its title as ``label``. ``quiet``: it becomes the
+    input without an undo step, as at the start. ``steps`` led to it.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Source:
     quiet: bool = False
     label: str = ""
     steps: tuple[KeptStep, ...] = ()
+    frame: int = 0
 
     @property
     def title(self) -> str:
@@ -133,8 +135,9 @@ class Sources(QObject):
 
 def _read(source: Source) -> Job[tuple[Source, Picture, tuple[Applied, ...]]]:
     yield Progress("Reading the picture", 0, 2)
+    frames = 1
     if source.kind == "file":
-        pixels = read_picture(source.name)
+        pixels, frames = read_frame(source.name, source.frame)
     elif source.kind == "copy":
         pixels = _copy(source.name)
     elif source.kind == "sample":
@@ -145,6 +148,7 @@ def _read(source: Source) -> Job[tuple[Source, Picture, tuple[Applied, ...]]]:
     picture = _picture(pixels, source.title)
     if source.kind != "copy":
         picture.origin = (source.kind, source.name)
+        picture.frame, picture.frames = source.frame, frames
     _ = picture.grey
     steps: list[Applied] = []
     for kept in reversed(source.steps):

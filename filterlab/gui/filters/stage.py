@@ -16,6 +16,7 @@ from filterlab.gui.filters.raster import Raster
 from filterlab.gui.i18n import again, tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.widgets.colours import lut
+from filterlab.gui.widgets.frame_box import FrameBox
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.line import Line, Title
 from filterlab.gui.widgets.padding_item import PaddingItem
@@ -60,6 +61,7 @@ class Stage(QObject):
     clicked(int, float, float)
     view_chosen(int, str) : output and ``natural`` or ``signed``
     scale_chosen(str) : ``own`` or ``common``
+    frame_chosen(int) : another frame of the input's file, from 0
     """
 
     hovered = Signal(int, float, float)
@@ -67,6 +69,7 @@ class Stage(QObject):
     clicked = Signal(int, float, float)
     view_chosen = Signal(int, str)
     scale_chosen = Signal(str)
+    frame_chosen = Signal(int)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -106,6 +109,8 @@ class Stage(QObject):
         self.steps_button.setFont(theme.font(12))
         self.steps_button.setStyleSheet("padding: 1px 4px;")
         self.steps_button.hide()
+        self.frame_box = FrameBox(parent)
+        self.frame_box.chosen.connect(self.frame_chosen)
         self._scales_name = Line(parent, "muted", tr("Scales"))
         self._scales_name.setFont(theme.font(12))
         accent = theme.current().accent
@@ -141,6 +146,7 @@ class Stage(QObject):
                 head.addWidget(self.switches[column - 1])
             else:
                 head.addWidget(self.notes[0], 1)
+                head.addWidget(self.frame_box)
                 head.addWidget(self.steps_button)
             grid.addLayout(head, 0, column)
             grid.addWidget(self.views[column], 1, column)
@@ -163,7 +169,11 @@ class Stage(QObject):
     def in_tab_order(self) -> list[QWidget]:
         """What Tab goes through here: how the outputs are seen."""
         switches = [self.scale_switch, *self.switches]
-        return [self.steps_button, *(b for switch in switches for b in switch.buttons())]
+        return [
+            self.frame_box,
+            self.steps_button,
+            *(b for switch in switches for b in switch.buttons()),
+        ]
 
     def show_steps(self, count: int) -> None:
         """Say how many outputs have become the input."""
@@ -204,6 +214,7 @@ class Stage(QObject):
         self.titles[0].set_parts(tr("Input"), size)
         self.notes[0].set_text(title)
         self.notes[0].setToolTip(title)
+        self.frame_box.show_frame(picture.frame, picture.frames)
 
     def _on_input(self, made: tuple[Picture, str, np.ndarray]) -> None:
         self.show_input(*made)

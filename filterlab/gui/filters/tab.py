@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from filterlab.gui.camera_feed import CameraFeed
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.filters import session
 from filterlab.gui.filters.actions import FilterActions
 from filterlab.gui.filters.desk import Desk, Pictures, Sayings
@@ -70,6 +71,16 @@ def _is_picture(path: Path) -> bool:
     return len(shape) > 1 and max(shape[:2]) > MAX_SIDE
 
 
+def _source_of(picture: Picture) -> Source | None:
+    """What a picture was read from; None if it is in no file.
+
+    A copy of the last session's has no origin: it goes when another picture comes, and could not
+    be read again after an undo.
+    """
+    kind, name = picture.origin
+    return Source(kind, name, frame=picture.frame) if kind else None
+
+
 def _apply_job(snapshot: Snapshot, slot: int) -> Job[tuple[int, Outputs]]:
     outputs: Outputs = yield from convolve.compute_job(snapshot)
     return slot, outputs
@@ -86,7 +97,6 @@ class FiltersTab(Tab):
         self.desk = Desk(FilterBench(), say, self)
         self.library = KernelLibrary(settings.folder / "kernels.json")
         self._started = False
-        self._source: tuple[Picture, Source] | None = None
         #: What the last session's picture is read from, until another is opened: it may be on a
         #: disk that is not there today.
         self._waiting: Source | None = None
@@ -210,6 +220,7 @@ class FiltersTab(Tab):
         self.layout_ = FiltersLayout(self, self.stage, self.panel_, self.tool_bar, self.bottom)
         self.stage.view_chosen.connect(self._on_view)
         self.stage.scale_chosen.connect(self._on_scale)
+        self.stage.frame_chosen.connect(self.choose_frame)
         self.layout_.fill(self.editors)
         self.layout_.lower_changed.connect(self._on_lower)
 
@@ -478,9 +489,9 @@ class FiltersTab(Tab):
 
     def choose_picture(self) -> None:
         """Ask for a picture file and open it."""
-        path, _ = QFileDialog.getOpenFileName(self, tr("Open picture"), "", self.picture_filter())
-        if path:
-            self.open_source(Source("file", path))
+        path = open_path(self, "picture", tr("Open picture"), self.picture_filter())
+        if path is not None:
+            self.open_source(Source("file", str(path)))
 
     def open_source(self, source: Source) -> None:
         """Read a picture; it becomes the input when it is there."""
@@ -488,11 +499,18 @@ class FiltersTab(Tab):
         self.panel_.camera_button.setChecked(False)
         self.sources.open(source)
 
+    def choose_frame(self, frame: int) -> None:
+        """Another frame of the input's file, from 0."""
+        picture = self.bench.picture
+        if frame == picture.frame:
+            self.sources.cancel()
+        elif picture.origin[0] == "file":
+            self.open_source(Source("file", picture.origin[1], frame=frame))
+
     def turn(self, by: int) -> None:
         """The next or the previous picture of the folder, or of the samples."""
-        source = None
-        if self._source is not None and self._source[0] is self.bench.picture:
-            source = neighbour(self._source[1], by)
+        shown = _source_of(self.bench.picture)
+        source = neighbour(shown, by) if shown is not None else None
         self.open_source(source or Source("sample", "chelsea"))
 
     def _on_source_failed(self, sentence: str) -> None:
@@ -504,7 +522,9 @@ class FiltersTab(Tab):
                     "{name} is not in {folder} any more; open it again. The cat stands in for it."
                 ).format(name=path.name, folder=path.parent)
         self.show_error(sentence)
-        if not self.bench.picture.title:
+        if self.bench.picture.title:
+            self.stage.name_input(self.bench.picture)  # not the frame that was asked for
+        else:
             # The last session's picture is gone; there must be something to filter.
             self.sources.open(Source("sample", "chelsea", quiet=True))
 
@@ -519,8 +539,6 @@ class FiltersTab(Tab):
         except EXPECTED as error:
             self.show_error(one_sentence(error))
             return
-        # A copy goes when another picture comes, and could not be read again after an undo.
-        self._source = None if source.kind == "copy" else (picture, source)
         if source is self._waiting or not source.quiet:
             self._waiting = None
         if not source.quiet:
@@ -585,10 +603,10 @@ class FiltersTab(Tab):
 
     def _known_source(self) -> Source | None:
         """What the picture can be read from again; None if it is in no file."""
-        known = self._source if self._source and self._source[0] is self.bench.picture else None
+        known = _source_of(self.bench.picture)
         if self._waiting is not None and (known or not self.bench.picture.title):
             return self._waiting
-        return known[1] if known else None
+        return known
 
     def save_pictures(self) -> dict[str, Kept]:
         source, picture = self._known_source(), self.bench.picture
@@ -655,7 +673,12 @@ class FiltersTab(Tab):
         if source is not None and source.kind in ("sample", "pattern"):
             return ProjectPicture(source.kind, source.name)
         if picture.title:
-            return ProjectPicture("pixels", picture.title, picture.pixels)
+            title = picture.title
+            if picture.frames > 1:
+                title = tr("{name}, frame {n} of {count}").format(
+                    name=title, n=picture.frame + 1, count=picture.frames
+                )
+            return ProjectPicture("pixels", title, picture.pixels)
         if source is not None:  # it is yet to be read
             return ProjectPicture("pixels", source.title, file=Path(source.name))
         return None
@@ -678,7 +701,7 @@ class FiltersTab(Tab):
             picture = Picture(given.pixels, given.name or tr("picture"))
             begun = from_session(part.values, picture)
             bench.begin_with(replace(begun, stack=part.steps))
-            self._source = self._waiting = None
+            self._waiting = None
             self._adopt(bench)
             self._restore_ways(state)
         self.mark_clean()
@@ -700,14 +723,13 @@ class FiltersTab(Tab):
         for editor in self.editors:
             editor.grid.finish()
         self.bench.close_groups()
-        live = {"live": self.bench, "picture_source": self._source, "active": self.active}
+        live = {"live": self.bench, "active": self.active}
         more = {"waiting": self._waiting, "clean_look": self._clean_look}
         return {**self.save_state(), **live, **more}
 
     def take_over(self, state: dict[str, Any]) -> None:
         live = state["live"]
         self._started = bool(live.picture.title or live.undo_name or live.redo_name)
-        self._source = state["picture_source"]
         self._waiting = state["waiting"]
         self._clean_look = state["clean_look"]
         self.desk.active = state["active"]

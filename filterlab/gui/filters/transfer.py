@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QApplication, QDialog, QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QDialog, QWidget
 
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.file_dialogs import (
+    NET_ENDINGS,
+    net_prefix,
+    net_targets,
+    open_path,
+    save_path,
+)
 from filterlab.gui.filters.desk import Desk, Pictures
 from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.learn_dialog import LearnDialog
@@ -25,7 +32,6 @@ from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.i18n import Text, tr
 from filterlab.gui.jobs import JobRunner
-from filterlab.gui.saving import NET_ENDINGS, net_prefix, net_targets, save_path
 from filterlab.gui.tab import MODEL_SUFFIXES
 from filterlab.gui.widgets.colours import lut
 from filterlab.paths import model
@@ -86,14 +92,14 @@ class Transfer(QObject):
 
     def choose_kernel(self, slot: Any = None) -> None:
         """Ask for a kernel file and read it into a filter."""
-        path, _ = QFileDialog.getOpenFileName(
+        path = open_path(
             self._over,
+            "kernel",
             tr("Open kernel"),
-            "",
             f"{tr('Kernels')} ({_KERNEL_FILES});;{tr('All files')} (*)",
         )
-        if path:
-            self.open_kernel(Path(path), self._slot(slot))
+        if path is not None:
+            self.open_kernel(path, self._slot(slot))
 
     def open_kernel(self, path: Path, slot: int) -> None:
         """Read a kernel file into a filter, or a net of three filters into all."""
@@ -103,7 +109,7 @@ class Transfer(QObject):
         kernel = self._desk.attempt(read_kernel, path)
         if (
             kernel is not None
-            and self._desk.attempt(self._desk.bench.set_kernel, slot, kernel) is not None
+            and self._desk.attempt(self._desk.bench.take, slot, kernel) is not None
         ):
             self.opened.emit(str(path))
 
@@ -111,7 +117,7 @@ class Transfer(QObject):
         """Ask for a name and write a filter's kernel."""
         slot = self._slot(slot)
         path = save_path(
-            self._over, tr("Save kernel"), f"kernel_{slot}.txt",
+            self._over, "kernel", tr("Save kernel"), f"kernel_{slot}.txt",
             f"{tr('Text, ImageJ rows')} (*.txt);;CSV (*.csv);;TSV (*.tsv);;JSON (*.json);;"
             "numpy (*.npy);;G'MIC (*.gmic);;Python (*.py)",
         )  # fmt: skip
@@ -119,10 +125,10 @@ class Transfer(QObject):
             self.write_kernel(path, slot)
 
     def write_kernel(self, path: Path, slot: int) -> None:
-        """Write a filter's kernel."""
+        """Write a filter's kernel as it works: divided."""
         channel = self._editors[slot].channel
         try:
-            write_kernel(path, self._desk.bench.kernel(slot, channel))
+            write_kernel(path, self._desk.bench.weights(slot)[channel])
         except EXPECTED as error:
             self._desk.say.error(one_sentence(error), "")
         else:
@@ -132,12 +138,12 @@ class Transfer(QObject):
 
     def choose_filters(self) -> None:
         """Ask for a net of three filters and open it."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._over, tr("Open filters"), "",
+        path = open_path(
+            self._over, "net", tr("Open filters"),
             f"{tr('Nets of three filters')} (*.prototxt *.caffemodel);;{tr('All files')} (*)",
         )  # fmt: skip
-        if path:
-            self.open_filters(Path(path))
+        if path is not None:
+            self.open_filters(path)
 
     def open_filters(self, path: Path) -> None:
         """Take all three filters from a net, given by either of its two files."""
@@ -161,7 +167,7 @@ class Transfer(QObject):
         slot = int(dialog.property("slot"))
         bench = self._desk.bench
         saved = self._desk.attempt(
-            self._library.save, dialog.name, bench.filter(slot), dialog.category_name,
+            self._library.save, dialog.name, bench.weights(slot), dialog.category_name,
             bench.bias(slot),
         )  # fmt: skip
         if saved is not None:
@@ -218,11 +224,9 @@ class Transfer(QObject):
         dialog.open()
 
     def _on_net_filter(self, kernel: np.ndarray, bias: float) -> None:
-        bench, slot = self._desk.bench, self._desk.active
-        with bench.group("Take filter from net"):
-            self._desk.attempt(bench.set_divisor, slot, 1)
-            self._desk.attempt(bench.set_kernel, slot, kernel if len(kernel) == 3 else kernel[0])
-            self._desk.attempt(bench.set_bias, slot, bias)
+        values = kernel if len(kernel) == 3 else kernel[0]
+        bench, name = self._desk.bench, Text("Take filter from net")
+        self._desk.attempt(bench.take, self._desk.active, values, bias, name)
 
     # Learning
 
@@ -245,17 +249,15 @@ class Transfer(QObject):
         dialog.open()
 
     def _on_learned(self, found: Learned) -> None:
-        bench, slot = self._desk.bench, self._desk.active
-        with bench.group("Learn kernel"):
-            self._desk.attempt(bench.set_kernel, slot, found.kernel, "Learn kernel")
-            self._desk.attempt(bench.set_bias, slot, found.bias)
+        bench, name = self._desk.bench, Text("Learn kernel")
+        self._desk.attempt(bench.take, self._desk.active, found.kernel, found.bias, name)
 
     # Outputs and the net
 
     def choose_outputs(self) -> None:
         """Ask for a name and write the three outputs."""
         path = save_path(
-            self._over, tr("Save outputs"), "filter.png",
+            self._over, "save", tr("Save outputs"), "filter.png",
             f"{tr('As shown')} (*.png *.jpg *.webp);;{tr('Numbers, float32')} (*.npy *.tif)",
             output_targets,
         )  # fmt: skip
@@ -276,8 +278,8 @@ class Transfer(QObject):
     def choose_net(self) -> None:
         """Ask for a name and write prototxt and caffemodel."""
         path = save_path(
-            self._over, tr("Save the edited net"), "conv", f"{tr('Caffe nets')} (*.prototxt)",
-            net_targets, endings=NET_ENDINGS,
+            self._over, "net", tr("Save the edited net"), "conv",
+            f"{tr('Caffe nets')} (*.prototxt)", net_targets, endings=NET_ENDINGS,
         )  # fmt: skip
         if path is not None:
             self.save_net(net_prefix(path))

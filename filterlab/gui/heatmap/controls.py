@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
+from filterlab.gui.widgets.frame_box import FrameBox
 from filterlab.gui.widgets.row_combo import RowCombo
 
 __all__ = ["WIDE", "Controls"]
@@ -39,6 +40,7 @@ class Controls(QWidget):
     model_chosen(str) : a model of the list, by its key
     own_model_requested(), models_requested()
     open_requested(), picture_chosen(str), sample_chosen(str), camera_requested()
+    frame_chosen(int) : another frame of the picture's file, from 0
     cells_changed(int) : asked for; while the handle is dragged only ``cells_hovering(int)``
     density_chosen(str), method_chosen(str)
     """
@@ -50,6 +52,7 @@ class Controls(QWidget):
     picture_chosen = Signal(str)
     sample_chosen = Signal(str)
     camera_requested = Signal()
+    frame_chosen = Signal(int)
     cells_changed = Signal(int)
     cells_hovering = Signal(int)
     density_chosen = Signal(str)
@@ -76,6 +79,7 @@ class Controls(QWidget):
         row.addWidget(self._picture_label)
         for widget in (
             self.picture_combo,
+            self.frame_box,
             self.open_button,
             self.sample_button,
             self.camera_button,
@@ -92,6 +96,7 @@ class Controls(QWidget):
         for widget in (
             self.model_combo,
             self.picture_combo,
+            self.frame_box,
             self.open_button,
             self.sample_button,
             self.camera_button,
@@ -144,6 +149,8 @@ class Controls(QWidget):
         self.picture_combo.setMinimumContentsLength(3)
         self.picture_combo.activated.connect(self._on_picture)
         self._picture_label = self._label(tr("Picture"), self.picture_combo)
+        self.frame_box = FrameBox(self)
+        self.frame_box.chosen.connect(self.frame_chosen)
         self.open_button = self._button(tr("Open …"), "open")
         self.open_button.clicked.connect(self.open_requested)
         self.sample_button = self._button(tr("Sample"), "grid", menu=True)
@@ -221,6 +228,13 @@ class Controls(QWidget):
         combo.setToolTip(f"{name}   {combo.note}".strip())
         combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 3 * theme.STEP)
         combo.update()
+
+    def set_frame(self, frame: int, frames: int) -> None:
+        """Which frame, from 0, of so many the picture is."""
+        shown = self.frame_box.isVisibleTo(self)
+        self.frame_box.show_frame(frame, frames)
+        if shown != self.frame_box.isVisibleTo(self):
+            self._fit()
 
     def _on_picture(self, index: int) -> None:
         path = str(self.picture_combo.itemData(index) or "")
@@ -311,6 +325,7 @@ class Controls(QWidget):
         self._set_widths()
         for label in labels:
             label.show()
+        self.frame_box.set_short(bool(self._narrow))
         self.view_button.setToolButtonStyle(Qt.ToolButtonTextBesideIcon)
         self.view_button.setMinimumWidth(self.view_button.sizeHint().width())
 
@@ -318,6 +333,8 @@ class Controls(QWidget):
             self.layout().invalidate()
             return int(self.layout().minimumSize().width()) - self.width()
 
+        if over() > 0:
+            self.frame_box.set_short(True)
         if over() <= 0 or self.width() < 320:
             return
         for label in labels:

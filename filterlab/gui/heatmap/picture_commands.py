@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
+from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.heatmap.runs import Runs
 from filterlab.gui.i18n import tr
 from filterlab.gui.saying import Say
-from filterlab.gui.settings import Settings
 from filterlab.pictures import sample_names
 from filterlab.pictures.shelf import pictures_in
 from filterlab.workbench.heatmap_bench import HeatmapBench
@@ -47,14 +47,13 @@ class PictureCommands(QObject):
         self,
         bench: HeatmapBench,
         runs: Runs,
-        settings: Settings,
         say: Say,
         patterns: str,
         opened: Callable[[str], object],
         window: QWidget,
     ) -> None:
         super().__init__(window)
-        self._bench, self._runs, self._settings, self._say = bench, runs, settings, say
+        self._bench, self._runs, self._say = bench, runs, say
         self._patterns, self._opened, self._window = patterns, opened, window
         self._last_file = ""
 
@@ -82,24 +81,23 @@ class PictureCommands(QObject):
 
     def choose(self) -> None:
         """Ask for a picture and open it; a video is taken too."""
-        folder = self._settings.text("picture_folder")
-        path, _ = QFileDialog.getOpenFileName(
-            self._window, tr("Open picture"), folder, f"{self._patterns};;{_video_filter()}"
+        path = open_path(
+            self._window, "picture", tr("Open picture"), f"{self._patterns};;{_video_filter()}"
         )
-        if path:
-            self._settings.set_text("picture_folder", os.path.dirname(path))
-            self.open_file(path)
+        if path is not None:
+            self.open_file(str(path))
+
+    def choose_frame(self, frame: int) -> None:
+        """Another frame of the picture's file, from 0."""
+        shown = self._bench.shown
+        if shown is not None and shown.source.path and shown.source.frame != frame:
+            self.open(replace(shown.source, frame=frame))
 
     def choose_video(self) -> None:
         """Ask for a video and map its frames."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._window,
-            tr("Open video"),
-            self._settings.text("picture_folder"),
-            _video_filter(),
-        )
-        if path:
-            self.start_live(path)
+        path = open_path(self._window, "picture", tr("Open video"), _video_filter())
+        if path is not None:
+            self.start_live(str(path))
 
     def start_camera(self) -> None:
         """Map the frames of the first camera."""

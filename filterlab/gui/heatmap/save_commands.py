@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -12,15 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from filterlab.errors import FilterLabError
+from filterlab.gui.file_dialogs import (
+    NET_ENDINGS,
+    folder_path,
+    may_replace,
+    net_targets,
+    save_path,
+)
 from filterlab.gui.heatmap.folder_export import FolderExport
 from filterlab.gui.heatmap.runs import Runs
 from filterlab.gui.i18n import language, tr
-from filterlab.gui.saving import NET_ENDINGS, may_replace, net_targets, save_path
 from filterlab.gui.saying import Say
-from filterlab.gui.settings import Settings
 from filterlab.pictures.shelf import pictures_in
 from filterlab.progress import Job
 from filterlab.surgery.export import write_npy
@@ -60,27 +64,24 @@ class SaveCommands(QObject):
         bench: HeatmapBench,
         runs: Runs,
         export: FolderExport,
-        settings: Settings,
         say: Say,
         window: QWidget,
     ) -> None:
         super().__init__(window)
         self._bench, self._runs, self._export = bench, runs, export
-        self._settings, self._say, self._window = settings, say, window
+        self._say, self._window = say, window
 
     # Asking
 
-    def _ask(self, title: str, name: str, pattern: str, **rules: Any) -> Path | None:
+    def _ask(
+        self, title: str, name: str, pattern: str, kind: str = "save", **rules: Any
+    ) -> Path | None:
         """Where to save, but never onto the loaded net; ``rules`` are those of `save_path`."""
         done = self._bench.transplanted
         inputs = done.files if done is not None else ()
-        start = os.path.join(self._settings.text("save_folder"), name)
-        path = self._say.guard(
-            lambda: save_path(self._window, title, start, pattern, inputs=inputs, **rules)
+        return self._say.guard(
+            lambda: save_path(self._window, kind, title, name, pattern, inputs=inputs, **rules)
         )
-        if path is not None:
-            self._settings.set_text("save_folder", str(path.parent))
-        return path
 
     def _frame(self) -> Frame | None:
         return self._say.guard(self._bench.frame)
@@ -161,6 +162,7 @@ class SaveCommands(QObject):
             tr("Save transplanted net"),
             "full_conv.prototxt",
             "Prototxt + caffemodel (*.prototxt);;ONNX (*.onnx)",
+            "net",
             targets=_net_targets,
             endings=(*NET_ENDINGS, ".onnx"),
         )
@@ -182,25 +184,25 @@ class SaveCommands(QObject):
         bench = self._bench
         if self._frame() is None:
             return
-        source = QFileDialog.getExistingDirectory(self._window, tr("Folder of pictures"))
-        if not source:
+        source = folder_path(self._window, "picture", tr("Folder of pictures"))
+        if source is None:
             return
         found = self._say.guard(lambda: pictures_in(source))
         if found is None:
             return
-        out = QFileDialog.getExistingDirectory(self._window, tr("Folder for overlays and maps"))
-        if not out:
+        out = folder_path(self._window, "save", tr("Folder for overlays and maps"))
+        if out is None:
             return
         task = FolderTask(
             found,
-            Path(out),
+            out,
             bench.request,
             bench.state.chosen,
             bench.second,
             bench.look,
             words=file_words(),
         )
-        targets = heatmap_files.folder_targets(found, Path(out))
+        targets = heatmap_files.folder_targets(found, out)
         if may_replace(self._window, list(chain(*targets))):
             try:
                 self._export.start(task, bench.folder_job)

@@ -132,10 +132,10 @@ class HeatmapTab(Tab):
         self.runs = Runs(bench, self._quiet_runner(), self.stage.job, self)
         self.cells = Cells(bench, self.stage, panels.foot, self)
         self.pictures = PictureCommands(
-            bench, self.runs, self.settings, self.say, self.picture_filter(), self.opened.emit, self
+            bench, self.runs, self.say, self.picture_filter(), self.opened.emit, self
         )
         self.models = ModelCommands(bench, self.runs, self.say, self.controls.set_models, self)
-        self.saves = SaveCommands(bench, self.runs, self.export, self.settings, self.say, self)
+        self.saves = SaveCommands(bench, self.runs, self.export, self.say, self)
         self.experiments = Experiments(bench, self.runs, self.cells, self.saves, self.say, self)
         self.room = Room(bench, self.runs, self.models, self.say, lambda: self.drawing, self)
         self._connect()
@@ -155,6 +155,7 @@ class HeatmapTab(Tab):
         controls.picture_chosen.connect(pictures.open_file)
         controls.sample_chosen.connect(pictures.open_sample)
         controls.camera_requested.connect(pictures.start_camera)
+        controls.frame_chosen.connect(pictures.choose_frame)
         controls.cells_changed.connect(self._on_cells)
         controls.cells_hovering.connect(self._on_hovering_cells)
         controls.density_chosen.connect(self._on_density)
@@ -440,6 +441,7 @@ class HeatmapTab(Tab):
         others = [path for path in self.settings.recent if path != shown.source.path]
         others = [p for p in others if Path(p).suffix.lower() in PICTURE_SUFFIXES]
         self.controls.set_picture(name, shown.size, others)
+        self.controls.set_frame(shown.source.frame, shown.frames)
         self.stage.set_picture_size(shown.size)
 
     def _show_maps(self) -> None:
@@ -481,7 +483,7 @@ class HeatmapTab(Tab):
     def _show_strip(self) -> None:
         bench = self.bench
         done, maps = bench.transplanted, bench.maps
-        size = maps.input_size if maps is not None else None
+        size = maps.input_size if maps is not None else self._planned_size()
         key = (bench.model, id(done), size)
         if key == self._outlined:
             return
@@ -496,6 +498,15 @@ class HeatmapTab(Tab):
         except EXPECTED:
             slabs = []  # Transplant says what is wrong with it
         self.strip.set_slabs(slabs)
+
+    def _planned_size(self) -> tuple[int, int] | None:
+        """The net's input in the map to come, (height, width); None if none is due."""
+        if self.bench.transplanted is None or self.bench.shown is None:
+            return None
+        try:
+            return self.bench.plan().input_size
+        except EXPECTED:
+            return None  # the job says what is wrong with it
 
     def _show_choice(self) -> None:
         bench = self.bench
@@ -570,6 +581,8 @@ class HeatmapTab(Tab):
         found = bench.agreement
         if found is None:
             text = tr("Checked when the map is done") if bench.stale else ""
+            if self.runs.live:
+                text = tr("Checked when it is stopped")
             meter.tell("gauge", "", text)
             return
         points = found.mean_points(bench.classes)
@@ -598,6 +611,10 @@ class HeatmapTab(Tab):
 
     def _on_runs(self) -> None:
         self._show_result()
+        shown = self.bench.shown
+        if shown is not None and not self.runs.busy:
+            # Of a frame that could not be read, back to the one there is.
+            self.controls.set_frame(shown.source.frame, shown.frames)
         text, told, warn = words.grid_text(self.bench)
         if self.bench.transplanted is not None:
             self.controls.show_grid(text, "" if self.runs.busy else told, warn)
@@ -808,7 +825,12 @@ class HeatmapTab(Tab):
         if source.sample:
             return ProjectPicture("sample", source.sample)
         if shown is not None:
-            return ProjectPicture("pixels", source.name, shown.picture)
+            name = source.name
+            if shown.frames > 1:
+                name = tr("{name}, frame {n} of {count}").format(
+                    name=name, n=source.frame + 1, count=shown.frames
+                )
+            return ProjectPicture("pixels", name, shown.picture)
         if self._copy is None:
             return ProjectPicture("pixels", source.name, file=Path(source.path))
         if isinstance(self._copy, Path):
@@ -878,5 +900,5 @@ class HeatmapTab(Tab):
         self.drawer.shutdown()
 
 
-def _place(source: Source) -> dict[str, str]:
-    return {"path": source.path, "sample": source.sample}
+def _place(source: Source) -> dict[str, Any]:
+    return {"path": source.path, "sample": source.sample, "frame": source.frame}

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
@@ -21,6 +18,7 @@ from qtpy.QtWidgets import (
 from filterlab.caffe.files import atomic_write
 from filterlab.errors import FilterLabError
 from filterlab.gui.errors import one_sentence
+from filterlab.gui.file_dialogs import save_path
 from filterlab.gui.i18n import tr
 from filterlab.workbench.challenges import Answer, Challenge, class_list, to_csv
 
@@ -86,10 +84,9 @@ class ClassListDialog(QDialog):
         self.save_button.setEnabled(bool(self.ranked))
 
     def _save(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, tr("Save as CSV …"), "class.csv", "CSV (*.csv)")
-        if not name:
+        path = save_path(self, "save", tr("Save as CSV …"), "class.csv", "CSV (*.csv)")
+        if path is None:
             return
-        path = Path(name if Path(name).suffix else f"{name}.csv")
         try:
             # The mark at the beginning lets spreadsheets read names in any script.
             with atomic_write(path, "w", encoding="utf-8-sig") as file:

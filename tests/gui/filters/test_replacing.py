@@ -11,8 +11,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from filterlab.gui.file_dialogs import may_replace
 from filterlab.gui.filters.tab import FiltersTab
-from filterlab.gui.saving import may_replace
 
 Asked = list[tuple[str, str]]
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QFileDialog
 
 from filterlab.gui import i18n
 from filterlab.gui.lessons.panel import marked_up
@@ -520,9 +521,7 @@ def test_class_list_dialog(qtbot, tmp_path: Path, monkeypatch) -> None:
     assert 0 < float(shown[1][1].split()[0]) < 100
     assert "line 3" in dialog.problems.text()
     path = tmp_path / "class.csv"
-    monkeypatch.setattr(
-        class_list_dialog.QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), "")
-    )
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
     qtbot.mouseClick(dialog.save_button, Qt.LeftButton)
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     assert lines[0] == "name,match %,hints,kernel,bias"

@@ -1,7 +1,8 @@
-"""Asking where to save: the ending where none was typed, and once before files are replaced.
+"""Every file dialog: where it begins, the ending where none was typed, what would be replaced.
 
-A file dialog asks about the name as it was typed. What is written may be called otherwise (with
-an ending, a number), and may be more than one file; those are asked about here.
+For each kind of file the folder is remembered that was chosen last, across starts. A file dialog
+asks about the name as it was typed. What is written may be called otherwise (with an ending, a
+number), and may be more than one file; those are asked about here.
 """
 
 from __future__ import annotations
@@ -15,16 +16,91 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from filterlab.gui.i18n import tr
+from filterlab.gui.settings import Settings
 from filterlab.surgery.targets import net_files, spare_inputs
 
-__all__ = ["NET_ENDINGS", "may_replace", "net_prefix", "net_targets", "save_path"]
+__all__ = [
+    "KINDS",
+    "NET_ENDINGS",
+    "folder_for",
+    "folder_path",
+    "keep_folder",
+    "may_replace",
+    "net_prefix",
+    "net_targets",
+    "open_path",
+    "remember_in",
+    "save_path",
+]
+
+#: Kinds of files that have a folder of their own; ``save`` is what is computed and written.
+KINDS = ("picture", "kernel", "net", "project", "save")
 
 NET_ENDINGS = (".prototxt", ".caffemodel")
 _MOST_NAMED = 6
 
+_settings: Settings | None = None
+
+
+def remember_in(settings: Settings | None) -> None:
+    """Keep the folders among these settings from now on; with None nowhere."""
+    global _settings
+    _settings = settings
+
+
+def folder_for(kind: str) -> str:
+    """Where a dialog of one of :data:`KINDS` begins: where the last one ended.
+
+    If that folder is gone (renamed, on a stick), it is the nearest above it that is there; empty,
+    which leaves it to the system, if there is none or nothing is remembered.
+    """
+    kept = _settings.text(_key(kind)) if _settings is not None else ""
+    if not kept or not os.path.isabs(kept):
+        return ""
+    path = Path(kept)
+    # The root itself is no place of the user's.
+    above = (folder for folder in (path, *path.parents) if folder.parent != folder)
+    return next((str(folder) for folder in above if os.path.isdir(folder)), "")
+
+
+def keep_folder(kind: str, folder: str | os.PathLike[str]) -> None:
+    """Begin the next dialog of a kind in this folder."""
+    if _settings is not None:
+        _settings.set_text(_key(kind), os.path.abspath(folder))
+
+
+def _key(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"no kind of file {kind!r}; one of {', '.join(KINDS)}")
+    return f"{kind}_folder"
+
+
+def open_path(
+    parent: QWidget, kind: str, title: str, patterns: str, start: str = ""
+) -> Path | None:
+    """Ask for a file to open; None if none was chosen.
+
+    ``start`` is a folder that counts more than the remembered one.
+    """
+    path, _ = QFileDialog.getOpenFileName(parent, title, start or folder_for(kind), patterns)
+    if not path:
+        return None
+    keep_folder(kind, os.path.dirname(path))
+    return Path(path)
+
+
+def folder_path(parent: QWidget, kind: str, title: str) -> Path | None:
+    """Ask for a folder; None if none was chosen."""
+    folder = QFileDialog.getExistingDirectory(parent, title, folder_for(kind))
+    if not folder:
+        return None
+    keep_folder(kind, folder)
+    return Path(folder)
+
 
 def save_path(
     parent: QWidget,
+    kind: str,
     title: str,
     start: str,
     patterns: str,
@@ -37,8 +113,11 @@ def save_path(
 
     Parameters
     ----------
+    kind : str
+        One of :data:`KINDS`.
     start, patterns : str
-        The name proposed, and the file dialog's filters, ``"Text (*.txt);;CSV (*.csv)"``.
+        The name proposed, in the folder remembered unless it names one, and the file dialog's
+        filters, ``"Text (*.txt);;CSV (*.csv)"``.
     targets : callable, optional
         Every file that will be written under a name; the name itself if not given.
     endings : of str
@@ -51,13 +130,17 @@ def save_path(
     FilterLabError
         If one of ``inputs`` would be overwritten.
     """
-    typed, pattern = QFileDialog.getSaveFileName(parent, title, start, patterns)
+    begin = os.path.join(folder_for(kind), start)
+    typed, pattern = QFileDialog.getSaveFileName(parent, title, begin, patterns)
     if not typed:
         return None
     path = _with_ending(Path(typed), (pattern, Path(start).suffix, patterns), endings)
     files = [path] if targets is None else targets(path)
     spare_inputs(files, inputs)
-    return path if may_replace(parent, files, Path(typed)) else None
+    if not may_replace(parent, files, Path(typed)):
+        return None
+    keep_folder(kind, path.parent)
+    return path
 
 
 def _with_ending(path: Path, sources: Iterable[str], endings: Collection[str]) -> Path:
