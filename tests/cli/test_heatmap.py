@@ -256,8 +256,8 @@ def test_a_page_of_a_tiff(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
     from filterlab.pictures import sample
 
-    pages = [np.zeros((240, 320, 3), np.uint8), (sample("chelsea") * 255 + 0.5).astype(np.uint8)]
-    images = [Image.fromarray(page) for page in pages]
+    frames = [np.zeros((240, 320, 3), np.uint8), (sample("chelsea") * 255 + 0.5).astype(np.uint8)]
+    images = [Image.fromarray(frame) for frame in frames]
     images[0].save(tmp_path / "pages.tif", save_all=True, append_images=images[1:])
     images[1].save(tmp_path / "alone.png")
     maps = {}
@@ -267,13 +267,13 @@ def test_a_page_of_a_tiff(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         maps[name] = np.load(tmp_path / "map.npy")
     np.testing.assert_array_equal(maps["pages.tif"], maps["alone.png"])
     capsys.readouterr()
-    command = ["heatmap", str(tmp_path / "pages.tif"), "--model", "pocket", "--frame"]
-    for more, said in (
-        (["3", "--npy", str(tmp_path / "x.npy")], "there is no frame 3 in it"),
-        (["0", "--npy", str(tmp_path / "x.npy")], "frames are counted from 1"),
-        (["2", str(tmp_path / "alone.png"), "--out", str(tmp_path)], "goes with one picture"),
+    pages, alone = str(tmp_path / "pages.tif"), str(tmp_path / "alone.png")
+    for images, more, said in (
+        ([pages], ["3", "--npy", str(tmp_path / "x.npy")], "there is no frame 3 in it"),
+        ([pages], ["0", "--npy", str(tmp_path / "x.npy")], "frames are counted from 1"),
+        ([pages, alone], ["2", "--out", str(tmp_path)], "goes with one picture"),
     ):
-        assert main([*command, *more]) == 2
+        assert main(["heatmap", *images, "--model", "pocket", "--frame", *more]) == 2
         error = capsys.readouterr().err
         assert said in error
         assert error.count("\n") == 1

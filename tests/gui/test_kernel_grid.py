@@ -159,13 +159,13 @@ def test_a_double_click_edits_what_was_there(qtbot: QtBot, grid: KernelGrid) -> 
 
 
 def test_as_many_notches_back_as_forth_end_where_they_began(qtbot: QtBot, grid: KernelGrid) -> None:
-    for start in (0.0, 0.3):
+    for start in (0.0, 0.3, 0.0029690167866647243, -1 / 3, 1e-7):
         grid.set_values(np.full((5, 5), start))
         for notch in (1, -1):
             for _ in range(30):
                 wheel(grid, 1, 3, notch)
         assert grid.values()[1, 3] == np.float32(start)
-        assert not np.signbit(grid.values()[1, 3])
+        assert np.signbit(grid.values()[1, 3]) == (start < 0)
     grid.set_values(np.full((5, 5), -0.0))
     assert not np.signbit(grid.values()).any()
 

@@ -42,6 +42,9 @@ def shown_input(picture: Picture, mode: str) -> np.ndarray:
 #: Inputs up to so many pixels are coloured at once, larger ones by a worker.
 _AT_ONCE = 1 << 20
 
+#: Pixels of a column from which a frame's number has its words beside the picture's name.
+_ROOMY = 280
+
 #: How opaque what a paused walk has not built is shown, of 255.
 _FAINT = 72
 
@@ -333,6 +336,7 @@ class Stage(QObject):
 
     def arranged(self) -> None:
         """The columns have another width: what there is no room for moves or goes."""
+        self.frame_box.set_short(self.views[0].width() < _ROOMY * theme.scale())
         for slot, row in enumerate(self.scales):
             title, switch = self.titles[1 + slot], self.switches[slot]
             room = row.width() - title.sizeHint().width() - theme.STEP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QSizePolicy, QSpinBox, QWidget
 
 from filterlab.gui import theme
@@ -59,7 +60,19 @@ class FrameBox(QSpinBox):
         self.setFixedWidth(self.sizeHint().width())
 
     def _on_value(self, value: int) -> None:
+        self.lineEdit().setModified(False)
         self.chosen.emit(value - 1)
+
+    def event(self, event: QEvent) -> bool:
+        # Once what was typed is taken, undo is the window's.
+        if (
+            event.type() == QEvent.ShortcutOverride
+            and (event.matches(QKeySequence.Undo) or event.matches(QKeySequence.Redo))
+            and not self.lineEdit().isModified()
+        ):
+            event.ignore()
+            return False
+        return bool(super().event(event))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

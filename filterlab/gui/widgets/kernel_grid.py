@@ -112,6 +112,8 @@ class KernelGrid(QWidget):
         self._press: tuple[int, int] | None = None
         self._click_paints = False
         self._turned = 0
+        #: The cell that was nudged last, and its value with all its digits.
+        self._nudged: tuple[tuple[int, int], Decimal] | None = None
         self._selecting = False
         self._open = False
         self._parse: Callable[[str], float] = lambda text: float(text.replace(",", "."))
@@ -429,9 +431,14 @@ class KernelGrid(QWidget):
         self._begin(Text("Nudge"), self._turn)
         self._set_current(cell)
         self._wheel_pause.start()
-        # In decimals, from the shortest that reads back as the same float32: as many notches up
-        # as down end where they began.
-        value = Decimal(str(self._values[cell])) + amount
+        # In decimals, from the shortest that reads back as the same float32, and with the digits
+        # that a float32 loses on the way: as many notches up as down end where they began.
+        value = Decimal(str(self._values[cell]))
+        if self._nudged is not None and self._nudged[0] == cell:
+            exact = self._nudged[1]
+            value = exact if np.float32(float(exact)) == self._values[cell] else value
+        value += amount
+        self._nudged = cell, value
         self._apply(self.mirrored(*cell), float(value) + 0.0)
         self.finish()
 

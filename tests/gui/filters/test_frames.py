@@ -13,6 +13,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAction
 
 from filterlab.gui import i18n, retranslate
 from filterlab.gui.filters.tab import FiltersTab
@@ -73,6 +74,30 @@ def test_frames_are_chosen_beside_the_name(
     tab.undo()
     tab.undo()
     assert not box.isVisible()
+
+
+def test_undo_is_the_windows_once_a_frame_is_taken(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, file: Path, frames: np.ndarray
+) -> None:
+    undo = QAction("Undo", tab)
+    undo.setShortcut("Ctrl+Z")
+    undo.triggered.connect(tab.undo)
+    tab.addAction(undo)
+    tab.activateWindow()
+    tab.open_paths([file])
+    hands.settle()
+    box = tab.stage.frame_box
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key_Up)
+    shows(tab, hands, frames[1])
+    qtbot.keyClick(box, Qt.Key_Z, Qt.ControlModifier)
+    shows(tab, hands, frames[0])
+    # What is being typed is the field's own.
+    box.selectAll()
+    qtbot.keyClicks(box, "4")
+    qtbot.keyClick(box, Qt.Key_Z, Qt.ControlModifier)
+    assert box.text() == "frame 1 of 5"
+    assert tab.undo_text() == "Open picture"
 
 
 def test_another_picture_has_no_choice(
@@ -161,3 +186,16 @@ def test_it_is_told_in_chinese(tab: FiltersTab, hands: Any, file: Path) -> None:
     retranslate.change_language("zh_CN")
     assert tab.stage.frame_box.text() == i18n.tr("frame {n} of {count}").format(n=1, count=5)
     assert "frame" not in tab.stage.frame_box.text()
+
+
+@pytest.mark.parametrize(("width", "text"), [(1024, "1/5"), (1280, "frame 1 of 5")])
+def test_in_a_narrow_column_it_is_short(
+    tab: FiltersTab, hands: Any, file: Path, width: int, text: str
+) -> None:
+    tab.resize(width, 700)
+    tab.open_paths([file])
+    hands.settle()
+    box = tab.stage.frame_box
+    assert box.text() == text
+    assert box.width() >= box.sizeHint().width()
+    assert tab.stage.notes[0].width() > 60, "the name has room beside it"
