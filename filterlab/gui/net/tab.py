@@ -11,11 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage, QKeyEvent
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QInputDialog, QVBoxLayout, QWidget
 
 from filterlab.gui.camera_feed import CameraFeed
 from filterlab.gui.class_names import both_names, picture_title
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.file_dialogs import (
+    NET_ENDINGS,
+    folder_path,
+    net_prefix,
+    net_targets,
+    open_path,
+    save_path,
+)
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner, Latest
 from filterlab.gui.model_texts import model_about, model_title, model_titles, progress_texts
@@ -318,13 +326,9 @@ class NetTab(Tab):
         self.runner.start(lambda: picture_job(source), tr("Open picture"), take)
 
     def _choose_picture(self) -> None:
-        folder = self.settings.text("picture_folder")
-        path, _ = QFileDialog.getOpenFileName(
-            self, tr("Open picture"), folder, self.picture_filter()
-        )
-        if path:
-            self.settings.set_text("picture_folder", os.path.dirname(path))
-            self.open_picture(Source(path=path))
+        path = open_path(self, "picture", tr("Open picture"), self.picture_filter())
+        if path is not None:
+            self.open_picture(Source(path=str(path)))
 
     def _on_model(self, key: str) -> None:
         found = next((m for m in all_models() if m.name == key), None)
@@ -508,15 +512,23 @@ class NetTab(Tab):
         if bench is None or model is None:
             self.show_error(tr("There is no net to save yet."))
             return
-        path, _ = QFileDialog.getSaveFileName(
-            self,
-            tr("Save the edited net"),
-            f"{model.name}-edited.prototxt",
-            "Prototxt (*.prototxt)",
-        )
-        if not path:
+        try:
+            path = save_path(
+                self,
+                "net",
+                tr("Save the edited net"),
+                f"{model.name}-edited.prototxt",
+                "Prototxt (*.prototxt)",
+                net_targets,
+                endings=NET_ENDINGS,
+                inputs=(model.prototxt, model.weights_path),
+            )
+        except EXPECTED as error:
+            self.show_error(one_sentence(error))
             return
-        prefix = Path(path).with_suffix("") if path.endswith(".prototxt") else Path(path)
+        if path is None:
+            return
+        prefix = net_prefix(path)
 
         def job() -> Job[tuple[Path, Path]]:
             yield Progress("write the net", 0, 1, prefix.name)
@@ -898,12 +910,11 @@ class NetTab(Tab):
         if where == "samples":
             self.study.look_in(SampleShelf())
             return
-        folder = self.settings.text("picture_folder")
         if where == "folder":
-            path = QFileDialog.getExistingDirectory(self, tr("Folder of pictures"), folder)
+            path = folder_path(self, "picture", tr("Folder of pictures"))
         else:
-            path, _ = QFileDialog.getOpenFileName(self, tr("Open video"), folder)
-        if not path:
+            path = open_path(self, "picture", tr("Open video"), f"{tr('All files')} (*)")
+        if path is None:
             return
         try:
             shelf = FolderShelf(path) if where == "folder" else MovieShelf(path)
