@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from filterlab.cli import _shown
+from filterlab.cli._frame import add_frame, frame_of
 from filterlab.cli._json import print_json
 from filterlab.cli._net_table import columns_of
 from filterlab.errors import FilterLabError
@@ -44,6 +45,7 @@ def add_parser(subparsers: Any) -> None:
         "which the test greys the pixels out",
     )
     parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_frame(parser)
     _shown.add_preparing(parser)
 
 
@@ -78,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
     prototxt, weights, image, name = _sorted_files(args)
     cell = _cell(args.cell)
-    picture = _shown.picture_of(image)
+    picture = _shown.picture_of(image, frame_of(args))
     model = _shown.model_of(args, prototxt, weights)
     wanted = _shown.class_of(model.labels, name)  # a wrong name is said before the work
     tell = _shown.teller()
