@@ -116,6 +116,37 @@ def test_of_a_huge_array_the_part_that_is_seen_lies_at_its_place(qtbot: QtBot) -
             assert colour(10 + x, 20 + y) < 100, (x, y)
 
 
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 2999), (999, 0), (999, 2999), (500, 7)])
+def test_each_pixel_of_a_huge_array_is_where_it_lies(qtbot: QtBot, row: int, column: int) -> None:
+    """The very first and last rows and columns too, when they are zoomed in on."""
+    view = PictureView()
+    qtbot.addWidget(view)
+    view.resize(400, 300)
+    view.show()
+    array = np.zeros((1000, 3000), np.uint8)
+    array[row, column] = 255
+    raster = Raster(view)
+    raster.show(array, origin=(-3.0, 5.0), pixel=(2.0, 1.0))
+    QApplication.processEvents()
+    x, y = -3 + 2 * (column + 0.5), 5 + row + 0.5
+    view.set_view_rect(QRectF(x - 8, y - 6, 16, 12))
+    QApplication.processEvents()
+    image = view.grab().toImage()
+    ratio = image.width() / view.width()
+
+    def light(dx: float, dy: float) -> int:
+        at = view.to_widget(x + dx, y + dy)
+        return QColor(image.pixel(int(at.x() * ratio), int(at.y() * ratio))).lightness()
+
+    assert light(0, 0) > 240
+    assert light(0.9, 0.4) > 240
+    assert light(-0.9, -0.4) > 240
+    inside = [(2, 0), (-2, 0), (0, 1), (0, -1)]
+    for dx, dy in inside:
+        if 0 <= column + dx / 2 < 3000 and 0 <= row + dy < 1000:
+            assert light(dx, dy) < 30, (dx, dy)
+
+
 @pytest.mark.parametrize(
     ("value", "room", "text"),
     [(1 / 3, 8, "0.333333"), (1 / 3, 5, ".3333"), (-2.5, 4, "−2.5"), (0.004, 4, ".004"),
