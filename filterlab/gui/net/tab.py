@@ -31,6 +31,8 @@ from filterlab.gui.net import help, words
 from filterlab.gui.net.kernel_dialog import KernelDialog
 from filterlab.gui.net.panels import Panels
 from filterlab.gui.net.tile_grid import grey_image
+from filterlab.gui.net.windows import StudyWindows
+from filterlab.gui.saying import Say
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MODEL_SUFFIXES, MenuItems, OnTable, Tab
 from filterlab.gui.widgets.colours import lut
@@ -85,6 +87,7 @@ class NetTab(Tab):
         self._peak = (0, 0)
         self._unfound: set[str] = set()
         self._build()
+        self.windows = StudyWindows(self.study, Say(self.show_info, self.show_error), self)
         self._make_menus()
         self._list_models()
         self._unsubscribe = self.study.subscribe(self._on_change)
@@ -194,6 +197,12 @@ class NetTab(Tab):
                     "Ctrl+T",
                 ),
                 make(tr("Own model …"), lambda: self._choose_own()),
+                None,
+                make(
+                    tr("Layers before and after the transplant …"),
+                    self.windows.show_before_after,
+                    "Ctrl+L",
+                ),
             ),
         }
 
@@ -1077,6 +1086,7 @@ class NetTab(Tab):
 
     def shutdown(self) -> None:
         self._unsubscribe()
+        self.windows.shutdown()
         self.camera.shutdown()
         self.runner.shutdown()
         self.background.shutdown()

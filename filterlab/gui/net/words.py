@@ -10,6 +10,7 @@ from filterlab.surgery.net_rows import NetRow, Totals
 from filterlab.surgery.units import units_told
 
 __all__ = [
+    "TIMES",
     "blob_told",
     "counted",
     "field",
@@ -23,7 +24,7 @@ __all__ = [
     "units_title",
 ]
 
-_TIMES = "\N{MULTIPLICATION SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -49,7 +50,7 @@ def shape(given: Sequence[int] | None) -> str:
     """A blob's shape without the batch, as 32×112×112."""
     if given is None:
         return "?"
-    return _TIMES.join(map(str, given[1:] if len(given) > 1 else given))
+    return TIMES.join(map(str, given[1:] if len(given) > 1 else given))
 
 
 def milliseconds(seconds: float | None, unit: bool = False) -> str:
@@ -74,7 +75,7 @@ def field(geometry: Geometry | None) -> str:
     if geometry is None or not geometry.y.jump or not geometry.x.jump:
         return ""
     y, x = geometry.y, geometry.x
-    stride = f"{y.jump}" if y.jump == x.jump else f"{y.jump} {_TIMES} {x.jump}"
+    stride = f"{y.jump}" if y.jump == x.jump else f"{y.jump} {TIMES} {x.jump}"
     return tr("field {rows} × {cols}, stride {stride}").format(
         rows=y.field, cols=x.field, stride=stride
     )
@@ -82,7 +83,7 @@ def field(geometry: Geometry | None) -> str:
 
 def blob_told(row: NetRow) -> str:
     """What stands behind a blob's name above its tiles."""
-    told = f" {_TIMES} ".join(map(str, row.shape[1:])) if row.shape is not None else "?"
+    told = f" {TIMES} ".join(map(str, row.shape[1:])) if row.shape is not None else "?"
     where = field(row.geometry)
     return f"{told}, {where}" if where else told
 

@@ -1,0 +1,67 @@
+"""The windows that stand beside the Net tab, one of each kind."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QDialog, QWidget
+
+from filterlab.gui.i18n import tr
+from filterlab.gui.net.before_after_window import BeforeAfterWindow
+from filterlab.gui.saying import Say
+from filterlab.workbench.net_study import NetStudy
+
+__all__ = ["StudyWindows"]
+
+
+class StudyWindows(QObject):
+    """Opens them; those that are about a net go with it.
+
+    Parameters
+    ----------
+    window : QWidget
+        What they belong to.
+    """
+
+    def __init__(self, study: NetStudy, say: Say, window: QWidget) -> None:
+        super().__init__(window)
+        self._study, self._say, self._window = study, say, window
+        self.before_after: BeforeAfterWindow | None = None
+        self._unsubscribe = study.subscribe(self._on_change)
+
+    def _ready(self) -> bool:
+        if self._study.bench is not None:
+            return True
+        self._say.error(tr("No net is on the table; open one first."))
+        return False
+
+    def show_before_after(self) -> None:
+        """The layers of both nets side by side."""
+        if not self._ready():
+            return
+        if self.before_after is None:
+            assert self._study.bench is not None
+            self.before_after = BeforeAfterWindow(self._study.bench.transplanted, self._window)
+            self.before_after.layer_chosen.connect(self._study.look_at_layer)
+        _front(self.before_after)
+
+    def _on_change(self, kinds: frozenset[str]) -> None:
+        if "net" in kinds:
+            self._close()
+
+    def _close(self) -> None:
+        gone, self.before_after = self.before_after, None
+        if gone is not None:
+            gone.shutdown()
+            gone.close()
+            gone.deleteLater()
+
+    def shutdown(self) -> None:
+        """Close them and wait for what they do."""
+        self._unsubscribe()
+        self._close()
+
+
+def _front(dialog: QDialog) -> None:
+    dialog.show()
+    dialog.raise_()
+    dialog.activateWindow()
