@@ -21,6 +21,7 @@ MODULES = (
     "filters_tab",
     "heatmap_tab",
     "net_bench",
+    "net_tab",
     "video",
     "dense_area",
 )

@@ -114,16 +114,18 @@ def enlarged(picture: Array, box: Box) -> tuple[NDArray[np.uint8], Box]:
     Returns
     -------
     image : ndarray (side, side, 3) uint8
-        Pixel by pixel; black beyond the picture's edge.
+        Pixel by pixel, at most as large as the picture; black beyond its edge.
     box : Box
-        The field in it.
+        The field in it; it may reach beyond.
     """
     rgb = as_rgb(picture)
     height, width = rgb.shape[:2]
     x0, y0, x1, y1 = box
     field = max(x1 - x0, y1 - y0)
-    side = min(max(_LEAST, _CONTEXT * field), max(height, width, field))
+    side = min(max(_LEAST, _CONTEXT * field), max(height, width))
     left, top = (x0 + x1 - side) // 2, (y0 + y1 - side) // 2
+    if side == max(height, width):  # all of the picture
+        left, top = (width - side) // 2, (height - side) // 2
     image = np.zeros((side, side, 3), np.float32)
     ys, xs = (
         slice(max(0, top), min(height, top + side)),

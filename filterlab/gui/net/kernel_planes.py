@@ -18,7 +18,7 @@ __all__ = ["KernelPlanes", "planes_of"]
 
 Array = NDArray[np.float32]
 
-_CELL, _LEAST, _DIGITS_FROM = 29, 5, 26
+_CELL, _LEAST, _DIGITS_FROM = 29, 5, 22
 _GAP = 8
 _TABLE = 24  # columns of weights without a place
 

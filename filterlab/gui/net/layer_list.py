@@ -321,7 +321,7 @@ class LayerList(QAbstractScrollArea):
             bar = QRectF(right - round(_BAR * scale), place.center().y() - 3, width, 7)
             painter.fillRect(
                 bar,
-                QColor(colours.accent if chosen else colours.muted).lighter(100 if chosen else 140),
+                words.bar_colour(chosen),
             )
         right -= round((_BAR + 6) * scale)
         if shapes:

@@ -162,7 +162,7 @@ class ScoreTable(QWidget):
             bar = QRect(left[k], place.center().y() - 4, max(1, round(room * value / longest)), 9)
             painter.fillRect(
                 bar,
-                QColor(colours.accent if leads else colours.muted).lighter(100 if leads else 140),
+                words.bar_colour(leads),
             )
             painter.setFont(bold if leads else plain)
             cell = QRect(left[k], place.top(), round(side - 14 * scale), place.height())

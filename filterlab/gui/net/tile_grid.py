@@ -352,7 +352,7 @@ class TileGrid(QAbstractScrollArea):
             painter.setPen(QPen(QColor(colours.surface), 1))
             painter.drawRect(spot.adjusted(0, 0, -1, -1))
         painter.setPen(QPen(QColor(colours.line), 1))
-        painter.drawRect(place.adjusted(0, 0, -1, -1))
+        painter.drawRect(QRectF(place).adjusted(0.5, 0.5, -0.5, -0.5))
         self._paint_number(painter, unit, place)
         if chosen:
             painter.setPen(QPen(QColor(colours.accent), 3))

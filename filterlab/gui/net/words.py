@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qtpy.QtGui import QColor
+
+from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.surgery.geometry import Geometry
 from filterlab.surgery.net_rows import NetRow, Totals
@@ -11,6 +14,7 @@ from filterlab.surgery.units import units_told
 
 __all__ = [
     "TIMES",
+    "bar_colour",
     "blob_told",
     "counted",
     "field",
@@ -25,6 +29,13 @@ __all__ = [
 ]
 
 TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+def bar_colour(chosen: bool) -> QColor:
+    """The colour of a bar: the accent where it is chosen or leads, else faint."""
+    colour = QColor(theme.current().accent if chosen else theme.current().muted)
+    colour.setAlphaF(1.0 if chosen else 0.6)
+    return colour
 
 
 def number(value: float, digits: int = 2) -> str:
