@@ -85,7 +85,10 @@ def smoke_test() -> int:
             done = _run(place, *command)
             if done.returncode:
                 sys.exit(f"filterlab: the portable folder's {command[0]} failed: {done.stderr}")
-        say(f"its heatmap is {json.loads(done.stdout)['model']}'s")
+        model = json.loads(done.stdout)["model"]
+        if list(FOLDER.rglob("efficientnet*.pth")) and model != "efficientnet-lite0":
+            sys.exit(f"filterlab: the portable folder does not find its weights: {model}")
+        say(f"its heatmap is {model}'s")
         told = _run(place, "info", "gone.prototxt", language="zh_CN").stderr
         if "没有这个文件" not in told:
             sys.exit(f"filterlab: the portable folder does not speak Chinese: {told}")

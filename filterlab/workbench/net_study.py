@@ -280,6 +280,18 @@ class NetStudy:
         self._listeners.append(call)
         return lambda: self._listeners.remove(call)
 
+    def take_over(self, other: NetStudy) -> None:
+        """Go on with what another study has: net, edits, history, view. Drop the other."""
+        for name, value in vars(other).items():
+            if name != "_listeners":
+                setattr(self, name, value)
+        if self.bench is not None:
+            self.bench.on_change(self._on_weights)
+        self._tell(
+            "net", "times", "picture", "weights", "found", "blob", "units", "view", "class",
+            "patches",
+        )  # fmt: skip
+
     def _tell(self, *kinds: str) -> None:
         for call in tuple(self._listeners):
             call(frozenset(kinds))

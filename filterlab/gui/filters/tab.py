@@ -725,9 +725,14 @@ class FiltersTab(Tab):
         self.bench.close_groups()
         live = {"live": self.bench, "active": self.active}
         more = {"waiting": self._waiting, "clean_look": self._clean_look}
-        return {**self.save_state(), **live, **more}
+        asked = {
+            "asked": self.sources.asked if self.sources.busy else None,
+            "camera": self.camera.source if self.camera.running else None,
+        }
+        return {**self.save_state(), **live, **more, **asked}
 
     def take_over(self, state: dict[str, Any]) -> None:
+        self.sources.cancel()  # the sample that a window begins with
         live = state["live"]
         self._started = bool(live.picture.title or live.undo_name or live.redo_name)
         self._waiting = state["waiting"]
@@ -735,6 +740,11 @@ class FiltersTab(Tab):
         self.desk.active = state["active"]
         self._adopt(state["live"])
         self._restore_ways(state)
+        if state["asked"] is not None:
+            self.sources.open(state["asked"])
+        if state["camera"] is not None:
+            self.camera.source = state["camera"]
+            self.panel_.camera_button.setChecked(True)
 
     # Around it
 

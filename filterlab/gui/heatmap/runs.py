@@ -63,6 +63,7 @@ class Runs(QObject):
         self.runner = runner
         self._card = card
         self._kind = self._kind_next = ""
+        self._source: int | str = 0  # of what is live
         self._wanted: tuple[Any, ...] | None = None
         self._given_up: tuple[Any, ...] | None = None
         self._unchecked: tuple[Any, ...] | None = None
@@ -169,7 +170,7 @@ class Runs(QObject):
     def transplant(self) -> None:
         """Cast the chosen model; the map follows."""
         self._given_up = None
-        self._start(self._bench.transplant_job(), tr("Transplant"), self.accept, "asked")
+        self._start(self._bench.transplant_job(), tr("Transplant"), self.accept, "cast")
 
     def start_live(self, source: int | str) -> None:
         """Map frames of a camera (its number) or of a video until it is stopped.
@@ -181,6 +182,7 @@ class Runs(QObject):
         """
         self._playing = threading.Event()
         self._playing.set()
+        self._source = source
         job = self._bench.live_job(source, self._playing)
         title = tr("Camera") if isinstance(source, int) else tr("Video")
         self._start(job, title, lambda _: None, "live")
@@ -202,6 +204,18 @@ class Runs(QObject):
         self._card.cancelling()
         self.runner.cancel()
         return True
+
+    def rest(self) -> tuple[str, int | str]:
+        """What :meth:`go_on` goes on with in another window: the cast, or a live source."""
+        return (self._kind, self._source) if self._kind in ("cast", "live") else ("", 0)
+
+    def go_on(self, rest: tuple[str, int | str]) -> None:
+        """Begin again with what ended with another window."""
+        kind, source = rest
+        if kind == "cast":
+            self.transplant()
+        elif kind == "live":
+            self.start_live(source)
 
     def stop_live(self) -> None:
         """Stop the camera or video, if one runs."""

@@ -879,6 +879,7 @@ class HeatmapTab(Tab):
             "started": self.started,
             "current": self.cells.current,
             "export": self.export.rest(),
+            "runs": self.runs.rest(),
         }
 
     def take_over(self, state: dict[str, Any]) -> None:
@@ -892,6 +893,7 @@ class HeatmapTab(Tab):
         if state["export"] is not None:
             task, before = state["export"]
             self.export.start(task, self.bench.folder_job, before)
+        self.runs.go_on(state["runs"])
 
     def shutdown(self) -> None:
         self._unsubscribe()

@@ -1063,6 +1063,19 @@ class NetTab(Tab):
         if self.isVisible():
             self.activated()
 
+    def hand_over(self) -> dict[str, Any]:
+        live = {"live": self.study, "started": self.started, "waiting": self._waiting}
+        return {**live, "camera": self.camera.running}
+
+    def take_over(self, state: dict[str, Any]) -> None:
+        self.started, self._waiting = state["started"], state["waiting"]
+        self.study.take_over(state["live"])
+        if self.started and self.study.table is None:  # it was being read
+            self._begin()
+        if state["camera"]:
+            self.bar.camera_button.setChecked(True)
+            self._on_camera(True)
+
     @property
     def clean(self) -> bool:
         bench = self.study.bench

@@ -1,0 +1,133 @@
+"""Another theme or text size builds the window anew: nothing of the work is lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication
+
+from filterlab.gui import theme
+from filterlab.gui.app import Desk
+from filterlab.gui.settings import Settings
+
+
+@pytest.fixture
+def desk(qapp: QApplication, tmp_path: Path, until: Callable[..., None]) -> Iterator[Desk]:
+    """With an edited kernel, and a model that is chosen."""
+    made = Desk(qapp, Settings(tmp_path / "data"))
+    window = made.window
+    window.show()
+    filters = window.show_tab("filters")
+    until(lambda: filters.settled and filters.bench.picture.title)
+    filters.bench.set_cell(0, 1, 1, 0.5)
+    heatmap = window.show_tab("heatmap")
+    heatmap.models.choose("pocket")
+    until(lambda: heatmap.settled and heatmap.bench.shown is not None)
+    yield made
+    made.window.close()
+    made.close()
+    theme.apply(qapp, "light")
+
+
+@pytest.fixture
+def cast(desk: Desk, until: Callable[..., None]) -> Desk:
+    """The same with the model transplanted and its map on show."""
+    heatmap = desk.window.tab("heatmap")
+    heatmap.models.transplant()
+    until(lambda: heatmap.settled and heatmap.bench.run is not None)
+    return desk
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> str:
+    """Far more frames than a test looks at."""
+    path = str(tmp_path / "video.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"MJPG"), 30, (64, 48))
+    for number in range(2000):
+        writer.write(np.full((48, 64, 3), number % 200, np.uint8))
+    writer.release()
+    return path
+
+
+def _dark(desk: Desk, until: Callable[..., None]) -> None:
+    old = desk.window
+    old.set_theme("dark")
+    until(lambda: desk.window is not old)
+    assert theme.current().name == "dark"
+
+
+def test_work_and_its_history_stay(cast: Desk, until: Callable[..., None]) -> None:
+    desk, window = cast, cast.window
+    net = window.show_tab("net")
+    until(lambda: net.settled and net.study.bench is not None, timeout=60_000)
+    net.study.operate("zero")
+    until(lambda: net.settled, timeout=60_000)
+    window.show_warning("Something to read.")
+    benches = [window.tab("filters").bench, window.tab("net").study.bench]
+    steps = [(tab.undo_text(), len(tab.bench.journal)) for tab in window.tabs if tab.name != "net"]
+    names = [tab.undo_text() for tab in window.tabs]
+    view = window.tab("net").study.session()
+    _dark(desk, until)
+    window = desk.window
+    assert window.current_tab is window.tab("net")
+    assert [window.tab("filters").bench, window.tab("net").study.bench] == benches
+    assert [tab.undo_text() for tab in window.tabs] == names
+    assert all(names)
+    assert steps == [
+        (tab.undo_text(), len(tab.bench.journal)) for tab in window.tabs if tab.name != "net"
+    ]
+    assert window.tab("net").study.session() == view
+    assert (window.strip.text, window.strip.level) == ("Something to read.", "warning")
+    window.tab("net").undo()
+    until(lambda: all(tab.settled for tab in window.tabs), timeout=60_000)
+    assert window.tab("net").undo_text() == ""
+    assert window.tab("net").study.session()["edits"] == []
+
+
+def test_a_map_that_is_computed_is_computed(cast: Desk, until: Callable[..., None]) -> None:
+    desk, heatmap = cast, cast.window.tab("heatmap")
+    heatmap.bench.set_cells(30)
+    assert heatmap.runs.busy
+    _dark(desk, until)
+    heatmap = desk.window.tab("heatmap")
+    until(lambda: heatmap.settled, timeout=60_000)
+    assert max(heatmap.bench.run.plan.cells) >= 29
+
+
+def test_a_cast_that_runs_goes_on(desk: Desk, until: Callable[..., None]) -> None:
+    heatmap = desk.window.tab("heatmap")
+    heatmap.models.transplant()
+    assert heatmap.runs.busy
+    _dark(desk, until)
+    heatmap = desk.window.tab("heatmap")
+    until(lambda: heatmap.settled and heatmap.bench.transplanted is not None, timeout=60_000)
+
+
+def test_cameras_go_on(desk: Desk, until: Callable[..., None], video: str) -> None:
+    filters = desk.window.show_tab("filters")
+    filters.camera.source = video
+    filters.panel_.camera_button.click()
+    until(lambda: filters.bench.picture.passing)
+    _dark(desk, until)
+    filters = desk.window.tab("filters")
+    assert filters.panel_.camera_button.isChecked()
+    frames: list[object] = []
+    filters.camera.frame.connect(frames.append)
+    until(lambda: len(frames) > 1)
+    assert filters.bench.undo_name == "Set cell"
+    filters.panel_.camera_button.click()
+
+
+def test_a_video_of_the_heatmap_goes_on(cast: Desk, until: Callable[..., None], video: str) -> None:
+    desk, heatmap = cast, cast.window.tab("heatmap")
+    heatmap.pictures.start_live(video)
+    until(lambda: heatmap.runs.live and heatmap.bench.shown.passing)
+    _dark(desk, until)
+    heatmap = desk.window.tab("heatmap")
+    until(lambda: heatmap.runs.live)
+    heatmap.cancel()
+    until(lambda: not heatmap.runs.runner.running)
