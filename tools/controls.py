@@ -13,6 +13,7 @@ __all__ = ["reference"]
 _PICTURES = {
     "filters": ("filters.png", "The Filters tab at its start"),
     "heatmap": ("view.png", "The Heatmap tab with its View popover"),
+    "net": ("net.png", "The Net tab, a unit of the first layer set to zero"),
 }
 
 

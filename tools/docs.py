@@ -27,6 +27,7 @@ SCENES = {
     "filters_start": "filters.png",
     "filters_window_walking": "window_walking.png",
     "heatmap_the_view_popover": "view.png",
+    "net_without_unit_8": "net.png",
     "heatmap_two_cells_pinned": "pinned.png",
 }
 

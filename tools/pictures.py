@@ -15,6 +15,7 @@ TOP = Path(__file__).resolve().parent.parent
 PICTURES = {
     "filters_painted_and_pointed_at": "filters",
     "heatmap_a_cell_and_the_classifier": "heatmap",
+    "net_without_unit_8": "net",
 }
 
 

@@ -32,4 +32,4 @@ def help_html() -> str:
     rows = "".join(
         f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in keys
     )
-    return f"<h3>{tr('Net')}</h3><p>{about}</p><p>{scores}</p><table>{rows}</table>"
+    return f"<h2>{tr('Net')}</h2><p>{about}</p><p>{scores}</p><table>{rows}</table>"
