@@ -25,6 +25,7 @@ def help_html() -> str:
         ("Del", tr("set to zero, or back")),
         (tr("hold B"), tr("see everything as it was before the edits")),
         ("Ctrl+F", tr("search a layer")),
+        ("Ctrl+R", tr("rank the layer's units by what the class loses without each")),
         ("Ctrl+L", tr("the layers before and after the transplant, side by side")),
         (tr("click a chip"), tr("reset that unit")),
         ("Ctrl+Z", tr("undo: the very bytes of the weights come back")),

@@ -87,7 +87,8 @@ class NetTab(Tab):
         self._peak = (0, 0)
         self._unfound: set[str] = set()
         self._build()
-        self.windows = StudyWindows(self.study, Say(self.show_info, self.show_error), self)
+        say = Say(self.show_info, self.show_error)
+        self.windows = StudyWindows(self.study, self._class_name, say, self)
         self._make_menus()
         self._list_models()
         self._unsubscribe = self.study.subscribe(self._on_change)
@@ -198,6 +199,7 @@ class NetTab(Tab):
                 ),
                 make(tr("Own model …"), lambda: self._choose_own()),
                 None,
+                make(tr("Rank the units …"), self.windows.show_ranking, "Ctrl+R"),
                 make(
                     tr("Layers before and after the transplant …"),
                     self.windows.show_before_after,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QFont, QFontMetrics
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QPalette
 from qtpy.QtWidgets import QHeaderView, QTableView
 
 from filterlab.gui import theme
@@ -23,6 +23,10 @@ def calm(table: QTableView) -> None:
     table.setEditTriggers(QTableView.NoEditTriggers)
     table.setHorizontalScrollMode(QTableView.ScrollPerPixel)
     table.setTabKeyNavigation(False)
+    palette, colours = table.palette(), theme.current()
+    palette.setColor(QPalette.Highlight, QColor(colours.selection))
+    palette.setColor(QPalette.HighlightedText, QColor(colours.text))
+    table.setPalette(palette)
     down, across = table.verticalHeader(), table.horizontalHeader()
     down.hide()
     down.setSectionResizeMode(QHeaderView.Fixed)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QDialog, QWidget
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.net.before_after_window import BeforeAfterWindow
+from filterlab.gui.net.ranking_window import RankingWindow
 from filterlab.gui.saying import Say
 from filterlab.workbench.net_study import NetStudy
 
@@ -18,14 +21,19 @@ class StudyWindows(QObject):
 
     Parameters
     ----------
+    name_of : callable
+        Gives a class's name.
     window : QWidget
         What they belong to.
     """
 
-    def __init__(self, study: NetStudy, say: Say, window: QWidget) -> None:
+    def __init__(
+        self, study: NetStudy, name_of: Callable[[int], str], say: Say, window: QWidget
+    ) -> None:
         super().__init__(window)
-        self._study, self._say, self._window = study, say, window
+        self._study, self._name_of, self._say, self._window = study, name_of, say, window
         self.before_after: BeforeAfterWindow | None = None
+        self.ranking: RankingWindow | None = None
         self._unsubscribe = study.subscribe(self._on_change)
 
     def _ready(self) -> bool:
@@ -44,16 +52,27 @@ class StudyWindows(QObject):
             self.before_after.layer_chosen.connect(self._study.look_at_layer)
         _front(self.before_after)
 
+    def show_ranking(self) -> None:
+        """The units of the layer, by what the class loses without each."""
+        if not self._ready():
+            return
+        if self.ranking is None:
+            self.ranking = RankingWindow(self._study, self._name_of, self._window)
+            self.ranking.rank()
+        _front(self.ranking)
+
     def _on_change(self, kinds: frozenset[str]) -> None:
         if "net" in kinds:
             self._close()
 
     def _close(self) -> None:
-        gone, self.before_after = self.before_after, None
-        if gone is not None:
-            gone.shutdown()
-            gone.close()
-            gone.deleteLater()
+        gone = (self.before_after, self.ranking)
+        self.before_after = self.ranking = None
+        for dialog in gone:
+            if dialog is not None:
+                dialog.shutdown()
+                dialog.close()
+                dialog.deleteLater()
 
     def shutdown(self) -> None:
         """Close them and wait for what they do."""
