@@ -5,8 +5,6 @@ Single units hardly move a trained net; groups show more.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from filterlab.caffe import Net
@@ -57,7 +55,7 @@ def kmeans_groups(net: Net, layer: str, count: int, seed: int = 0) -> list[Group
     FilterLabError
         If there is no such layer, it has no units, or fewer than ``count`` that are not 0.
     """
-    from scipy.cluster.vq import kmeans2  # type: ignore[import-untyped]
+    import cv2
 
     values = unit_matrix(net, layer)
     norm = unit_strengths(net, layer)
@@ -69,10 +67,11 @@ def kmeans_groups(net: Net, layer: str, count: int, seed: int = 0) -> list[Group
             n=live.size,
             count=count,
         )
-    points = sketch_of(values, norm, live).astype(np.float64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # an empty cluster is left out below
-        _, label = kmeans2(points, count, minit="++", seed=seed)
+    points = sketch_of(values, norm, live)
+    cv2.setRNGSeed(seed)  # of this thread
+    until = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-6)
+    start = cv2.KMEANS_PP_CENTERS
+    label = cv2.kmeans(points, count, None, until, 4, start)[1].reshape(-1)
     groups = [live[label == k] for k in range(count)]
     return sorted(tuple(group.tolist()) for group in groups if group.size)
 
