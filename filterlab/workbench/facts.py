@@ -1,4 +1,4 @@
-"""What a lesson can see of the two benches: facts by name, and conditions on them.
+"""What a lesson can see of the three benches: facts by name, and conditions on them.
 
 A fact is a plain value (bool, number, text, list of them) or None where there is none yet, such as
 ``filters.sum.0`` or ``heatmap.classes``. A condition is data, read from a lesson's file:
@@ -25,6 +25,7 @@ from filterlab.surgery.kernels.transform import resize
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.filter_state import SLOTS
 from filterlab.workbench.heatmap_bench import HeatmapBench
+from filterlab.workbench.net_study import NetStudy
 
 __all__ = ["FACTS", "HAPPENINGS", "Condition", "Facts", "condition_from", "kernel_from"]
 
@@ -82,6 +83,23 @@ FACTS = {
     "heatmap.scale": "the colour scale",
     "heatmap.show": "what is shown: class, two, winner, entropy",
     "heatmap.difference": "mean difference of map and classifier in the check, in points",
+    "net.model": "the model's name in the catalogue",
+    "net.ready": "whether the net says something of a picture, and all of it is of now",
+    "net.layer": "the layer that is looked at, empty for one without units",
+    "net.units": "numbers of the chosen units, in order",
+    "net.zero": "numbers of the units of that layer that were set to zero",
+    "net.zeros": "how many these are",
+    "net.edited": "layers whose weights are not as they were read",
+    "net.order": "order of the tiles: net, mean, peak, cursor, norm",
+    "net.side": "activity or weights",
+    "net.class": "number of the class on show",
+    "net.best_before": "number of the best class of the picture's centre before the edits",
+    "net.best_after": "the same after them",
+    "net.before": "the shown class's probability before the edits, in percent, of the centre",
+    "net.after": "the same after them",
+    "net.map_before": "the best cell of the shown class's map before the edits, in percent",
+    "net.map_after": "the same after them",
+    "net.map_left": "share of the best cell that is left after the edits; 1 is all of it",
 }
 
 
@@ -141,6 +159,49 @@ def _heatmap_facts(bench: HeatmapBench) -> dict[str, Callable[[], Any]]:
     }
 
 
+def _net_facts(study: NetStudy) -> dict[str, Callable[[], Any]]:
+    def answers(read: Callable[[Any], Any]) -> Any:
+        found, bench = study.found.answers, study.bench
+        fresh = found is not None and bench is not None and found.revision == bench.revision
+        return read(found) if fresh else None
+
+    def maps(read: Callable[[float, float], Any]) -> Any:
+        pair, bench, wanted = study.found.maps, study.bench, study.wanted
+        if pair is None or bench is None or wanted is None or pair.revision != bench.revision:
+            return None
+        return read(*(100 * float(m.values(wanted).max()) for m in (pair.before, pair.after)))
+
+    def zero() -> list[int] | None:
+        bench, layer = study.bench, study.layer
+        if bench is None:
+            return None
+        units = sorted(unit for name, unit in bench.state.units if name == layer)
+        return [unit for unit in units if bench.factor(layer, unit) == 0]
+
+    def prob(answer: Any) -> float | None:
+        return None if study.wanted is None else 100 * float(answer.prob[study.wanted])
+
+    return {
+        "model": lambda: None if study.model is None else study.model.name,
+        "ready": lambda: study.ready and not study.stale,
+        "layer": lambda: study.layer,
+        "units": lambda: sorted(study.units),
+        "zero": zero,
+        "zeros": lambda: None if study.bench is None else len(zero() or ()),
+        "edited": lambda: None if study.bench is None else list(study.bench.state.layers()),
+        "order": lambda: study.order,
+        "side": lambda: study.side,
+        "class": lambda: study.wanted,
+        "best_before": lambda: answers(lambda found: found.before.best),
+        "best_after": lambda: answers(lambda found: found.after.best),
+        "before": lambda: answers(lambda found: prob(found.before)),
+        "after": lambda: answers(lambda found: prob(found.after)),
+        "map_before": lambda: maps(lambda before, after: before),
+        "map_after": lambda: maps(lambda before, after: after),
+        "map_left": lambda: maps(lambda before, after: after / before if before else None),
+    }
+
+
 class Facts:
     """The facts as they are now; a value is computed when it is asked for.
 
@@ -148,6 +209,7 @@ class Facts:
     ----------
     filters, heatmap : the benches; None where there is none.
     seen : names of :data:`HAPPENINGS` that happened since the step began.
+    net : what the Net tab looks at.
     """
 
     def __init__(
@@ -155,10 +217,12 @@ class Facts:
         filters: FilterBench | None = None,
         heatmap: HeatmapBench | None = None,
         seen: Sequence[str] = (),
+        net: NetStudy | None = None,
     ) -> None:
         self._rooms: dict[str, dict[str, Callable[[], Any]]] = {
             "filters": {} if filters is None else _filter_facts(filters),
             "heatmap": {} if heatmap is None else _heatmap_facts(heatmap),
+            "net": {} if net is None else _net_facts(net),
         }
         self._seen = frozenset(seen)
 

@@ -13,9 +13,13 @@ from scipy.ndimage import correlate
 
 from filterlab.errors import FilterLabError
 from filterlab.pictures import sample, write_picture
+from filterlab.progress import run_job
 from filterlab.surgery.kernels import as_kernel
 from filterlab.workbench import challenges, facts, lessons
 from filterlab.workbench.filter_bench import FilterBench
+from filterlab.workbench.heatmap_state import Source
+from filterlab.workbench.net_study import NetStudy, load_job, picture_job
+from filterlab.zoo.catalogue import Model
 
 HEAD = 'key = "k"\ntab = "filters"\ntitle = "T"\n'
 
@@ -446,3 +450,59 @@ def test_the_page_lists_every_fact_and_lesson(repo: Path) -> None:
         assert f"| {one.minutes} |" in page
     example = page.partition("```toml\n")[2].partition("```")[0]
     assert lessons.parse_lesson(example, "example").key == "darker"
+
+
+# --- facts of the Net tab -----------------------------------------------------------------------
+
+
+def test_facts_of_a_net_on_the_table(nets: dict[str, Model]) -> None:
+    study = NetStudy()
+    look = facts.Facts(net=study)
+    assert look("net.model") is None
+    assert look("net.ready") is False
+    assert look("net.zero") is None
+    assert look("net.map_left") is None
+    study.shown = run_job(picture_job(Source(sample="chelsea")))
+    study.accept_net(run_job(load_job(nets["small"])))
+    bench = study.bench
+    assert bench is not None
+    study.look_at_layer("conv1")
+    assert (look("net.model"), look("net.layer")) == ("small_v2", "conv1")
+    assert look("net.ready") is False
+    assert look("net.best_before") is None
+    study.accept(run_job(study.found_job()))
+    assert look("net.ready") is True
+    study.want(3)
+    found = study.found
+    assert found.answers is not None
+    assert found.maps is not None
+    before = found.maps.before.prob[3].max()
+    assert look("net.map_before") == look("net.map_after") == pytest.approx(100 * float(before))
+    assert look("net.before") == pytest.approx(100 * float(found.answers.before.prob[3]))
+    assert (look("net.map_left"), look("net.edited"), look("net.zeros")) == (1.0, [], 0)
+    study.choose([5, 2])
+    assert look("net.units") == [2, 5]
+    study.operate("zero")
+    bench.scale("conv1", [1], 0.5)
+    bench.zero("fc6", [0])
+    assert (look("net.zero"), look("net.zeros")) == ([2, 5], 2)
+    assert look("net.edited") == ["conv1", "fc6"]
+    # What was found before the edit is not told of now.
+    for name in ("ready", "best_before", "best_after", "after", "map_after", "map_left"):
+        assert not look(f"net.{name}")
+    study.accept(run_job(study.found_job()))
+    found = study.found
+    assert found.maps is not None
+    assert found.answers is not None
+    after = float(found.maps.after.prob[3].max())
+    assert look("net.map_left") == pytest.approx(after / float(before), rel=1e-4)
+    assert look("net.map_after") == pytest.approx(100 * after)
+    assert look("net.after") == pytest.approx(100 * float(found.answers.after.prob[3]))
+    assert look("net.best_after") == int(found.answers.after.prob.argmax())
+    assert look("net.best_before") == int(found.answers.before.prob.argmax())
+    study.set_view(order="peak", side="weights")
+    assert (look("net.order"), look("net.side"), look("net.class")) == ("peak", "weights", 3)
+    for name in (n for n in facts.FACTS if n.startswith("net.")):
+        assert look(name) is not None, name
+    study.look_at_layer("pool1")
+    assert (look("net.layer"), look("net.zero")) == ("", [])

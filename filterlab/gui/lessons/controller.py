@@ -315,7 +315,9 @@ class Lessons(QObject):
     def facts(self) -> Facts:
         """The facts as they are."""
         benches = {name: tab.taught_bench() for name, tab in self._tabs.items()}
-        return Facts(benches.get("filters"), benches.get("heatmap"), tuple(self._seen))
+        return Facts(
+            benches.get("filters"), benches.get("heatmap"), tuple(self._seen), benches.get("net")
+        )
 
     def look(self) -> None:
         """See whether the step in front is done, or how near a challenge's answer is."""

@@ -44,6 +44,7 @@ from filterlab.surgery.tiles import tile_range
 from filterlab.surgery.unit_facts import unit_facts
 from filterlab.surgery.unit_view import enlarged, place_at, seen_box, unit_view
 from filterlab.workbench.heatmap_state import Shown, Source
+from filterlab.workbench.lessons import Start
 from filterlab.workbench.net_study import (
     Found,
     Loaded,
@@ -1085,6 +1086,35 @@ class NetTab(Tab):
 
     def taught_bench(self) -> NetStudy:
         return self.study
+
+    def lockable(self) -> dict[str, QWidget]:
+        bar = self.bar
+        return {
+            "net.model": bar.model_combo,
+            "net.picture": bar.picture_combo,
+            "net.open": bar.open_button,
+            "net.camera": bar.camera_button,
+            "net.layers": self.layers,
+            "net.order": self.panels.order,
+            "net.surgery": self.surgery,
+        }
+
+    def start_lesson(self, start: Start, beside: Path | None) -> None:
+        """A net is read anew, so that it is as it was; without one, all edits are undone."""
+        self.started = True
+        self._waiting = {}
+        source = None
+        if start.sample is not None:
+            source = Source(sample=start.sample)
+        elif start.file is not None and beside is not None:
+            source = Source(path=str(beside.parent / start.file))
+        model = next((m for m in all_models() if m.name == start.model), None)
+        if model is not None:
+            self.open_model(model, source or self._missing_picture())
+            return
+        self._reset_all()
+        if source is not None:
+            self.open_picture(source)
 
     def cancel(self) -> bool:
         if self._swapping:

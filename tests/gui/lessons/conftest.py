@@ -1,4 +1,4 @@
-"""A whole window with both tabs, and hands for it."""
+"""A whole window with its tabs, and hands for it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class Pupil:
     @property
     def heatmap(self):
         return self.window.tab("heatmap")
+
+    @property
+    def net(self):
+        return self.window.tab("net")
 
     @property
     def panel(self) -> LessonPanel:

@@ -250,6 +250,76 @@ def test_tiger_cat(pupil) -> None:
     ended(pupil)
 
 
+def click_tile(pupil, unit: int, keys=Qt.NoModifier) -> None:
+    tiles = pupil.net.tiles
+    pupil.qtbot.mouseClick(tiles.viewport(), Qt.LeftButton, keys, tiles.tile_rect(unit).center())
+
+
+def click_layer(pupil, name: str) -> None:
+    rows, study = pupil.net.layers.list, pupil.net.study
+    index = next(k for k, row in enumerate(study.rows) if row.title == name)
+    rows.set_current(index)  # scrolls there
+    pupil.qtbot.mouseClick(rows.viewport(), Qt.LeftButton, pos=rows.row_rect(index).center())
+    assert study.row is study.rows[index]
+    pupil.until(lambda: study.channels() is not None)  # the tiles are there
+
+
+def zero(pupil) -> None:
+    pupil.qtbot.mouseClick(pupil.net.surgery.zero_button, Qt.LeftButton)
+
+
+def reset(pupil) -> None:
+    pupil.qtbot.mouseClick(pupil.net.bar.reset_button, Qt.LeftButton)
+
+
+def test_switch_off(pupil) -> None:
+    pupil.begin("switch-off")
+    study = pupil.net.study
+    pupil.until(lambda: study.model is not None and study.model.name == "efficientnet-lite0")
+    pupil.until(lambda: study.ready and not study.stale)
+    click_layer(pupil, "head")
+    click_tile(pupil, 8)
+    pupil.wrong()
+    click_layer(pupil, "stem")
+    click_tile(pupil, 8)
+    pupil.done()
+    click_tile(pupil, 9)
+    zero(pupil)
+    pupil.wrong()
+    pupil.qtbot.mouseClick(pupil.net.bar.undo_button, Qt.LeftButton)
+    click_tile(pupil, 8)
+    zero(pupil)
+    pupil.done()
+    click_tile(pupil, 0)
+    zero(pupil)
+    pupil.wrong()
+    reset(pupil)
+    click_tile(pupil, 0)
+    zero(pupil)
+    pupil.done()
+    click_layer(pupil, "head")
+    pupil.combo(pupil.net.panels.order, "mean")
+    pupil.wrong()
+    reset(pupil)
+    pupil.done()
+    first = [int(unit) for unit in study.sorted_units()[:12]]
+    for last in (4, 11):
+        click_tile(pupil, first[0])
+        click_tile(pupil, first[last], Qt.ShiftModifier)
+        zero(pupil)
+        pupil.wrong()
+        reset(pupil)
+    click_tile(pupil, first[0])
+    click_tile(pupil, first[9], Qt.ShiftModifier)
+    assert sorted(study.units) == sorted(first[:10])
+    zero(pupil)
+    pupil.done()
+    pupil.qtbot.mouseClick(pupil.net.bar.undo_button, Qt.LeftButton)
+    pupil.done()
+    pupil.answer()
+    ended(pupil)
+
+
 # --- the panel --------------------------------------------------------------------------------
 
 
