@@ -94,6 +94,19 @@ def test_a_video_is_taken_where_a_picture_is_asked_for(ready, until, video, monk
     until(lambda: not ready.runs.runner.running)
 
 
+def test_while_frames_run_it_is_said_when_they_are_checked(ready, until, video) -> None:
+    """No line of the result panel is empty, and none speaks of the picture before."""
+    until(lambda: ready.bench.agreement is not None)
+    assert "12 windows" in ready.result.meter.text
+    ready.open_paths([video])
+    until(lambda: ready.runs.live and ready.bench.shown.source.name == "square.avi")
+    assert ready.result.meter.text == "Checked when it is stopped"
+    assert ready.result.meter.isVisible()
+    ready.cancel()
+    until(lambda: not ready.runs.runner.running and ready.bench.agreement is not None)
+    assert "12 windows" in ready.result.meter.text
+
+
 def test_a_missing_camera_is_said(ready, settled, snapshot) -> None:
     before = snapshot(ready)
     ready.pictures.start_live(77)

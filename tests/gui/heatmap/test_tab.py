@@ -260,3 +260,27 @@ def test_models_of_one_title_are_told_apart_by_their_folder(tab, bright, tmp_pat
     shown = [combo.itemText(k) for k in range(combo.count())]
     assert "Same (one)" in shown
     assert "Same (two)" in shown
+
+
+def test_the_strip_has_the_shapes_of_the_map_to_come(tab, until, monkeypatch) -> None:
+    """While the first map runs, not the 1 x 1 that the net gives of one window."""
+    seen: list[list[tuple[int, ...]]] = []
+    show = tab.strip.set_slabs
+
+    def watched(slabs: list) -> None:
+        show(slabs)
+        if tab.bench.transplanted is not None:
+            seen.append([slab.forms[-1] for slab in slabs])
+
+    monkeypatch.setattr(tab.strip, "set_slabs", watched)
+    tab.models.transplant()
+    until(lambda: tab.settled and tab.bench.run is not None)
+    maps = tab.bench.maps
+    # 8 x 8 blocks of the input, then windows of 4 x 4 blocks.
+    rows, cols = maps.input_size
+    mean = (1, rows // 8, cols // 8)
+    cells = (3, rows // 8 - 3, cols // 8 - 3)
+    assert (maps.rows, maps.cols) == cells[1:]
+    assert seen
+    for forms in seen:
+        assert forms == [(3, rows, cols), mean, cells, cells]
