@@ -48,12 +48,13 @@ def test_a_frame_is_chosen_and_mapped(ready, until, file) -> None:
     assert box.isVisible()
     assert box.value() == 1
     assert near(ready, 0)
-    QTest.keyClick(box, Qt.Key_Up)
-    QTest.keyClick(box, Qt.Key_Up)
-    until(lambda: ready.settled and ready.bench.shown.source.frame == 2 and ready.bench.maps)
+    for frame in (1, 2):
+        QTest.keyClick(box, Qt.Key_Up)
+        until(lambda n=frame: ready.settled and ready.bench.shown.source.frame == n)
+        until(lambda: ready.settled and ready.bench.maps)
+        assert near(ready, frame)
     np.testing.assert_array_equal(ready.bench.shown.picture, read_picture(file, frame=2))
-    assert near(ready, 2)
-    assert ready.undo_text() == "Choose frame"
+    assert ready.undo_text() == "Choose frame", "both are one step"
     ready.undo()
     until(lambda: ready.settled and ready.bench.maps)
     assert (box.value(), near(ready, 0)) == (1, True)
