@@ -178,6 +178,12 @@ class MapsDrawing:
     grid: tuple[int, int]
 
 
+def _signed(points: float) -> str:
+    """A change in points with its sign; one that reads 0.0 has none."""
+    text = f"{points:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return text if float(f"{points:.1f}") else "0.0"
+
+
 def draw_maps(picture: Array, pair: MapPair, wanted: int, diverging: NDArray[Any]) -> MapsDrawing:
     """Draw a class's maps on a preview of the picture.
 
@@ -521,7 +527,7 @@ class NetStudy:
             "{edit}: the best class stays {name}, {points} points",
             edit=bench.state.edits[-1],
             name=named(before),
-            points=f"{change:+.1f}".replace("-", "\N{MINUS SIGN}"),
+            points=_signed(change),
         )
 
     # --- what is looked at --------------------------------------------------------------------

@@ -62,6 +62,7 @@ class ClassCombo(RowCombo):
         self.blockSignals(True)
         self.clear()
         self.addItems(names)
+        self.setCurrentIndex(-1)
         self.blockSignals(False)
 
     def choose(self, index: int) -> None:

@@ -38,6 +38,8 @@ _LEFT, _RIGHT = 240, 368
 _LEFT_NARROW, _RIGHT_NARROW = 200, 304
 #: From this width on the columns are as wide as drawn.
 _WIDE = 1200
+#: Under this height the code folds to its heading.
+_LOW = 680
 
 
 class Panels(QWidget):
@@ -193,6 +195,7 @@ class Panels(QWidget):
         super().resizeEvent(event)
         scale = theme.scale()
         narrow = self.width() < _WIDE * scale
+        self.surgery.code.set_folded(self.height() < _LOW * scale)
         left, right = (_LEFT_NARROW, _RIGHT_NARROW) if narrow else (_LEFT, _RIGHT)
         left, right = round(left * scale), round(right * scale)
         extra = max(0, self.width() - round(1280 * scale)) // 2
@@ -208,7 +211,8 @@ class Panels(QWidget):
 
     def _fit_unit(self, width: int) -> None:
         scale = theme.scale()
-        self.unit.fit(width, max(round(132 * scale), self.height() - round(500 * scale)))
+        # The patches beside it are as high in any window.
+        self.unit.fit(width, max(round(236 * scale), self.height() - round(500 * scale)))
 
     def _place_card(self) -> None:
         self.card.adjustSize()

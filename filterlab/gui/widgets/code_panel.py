@@ -82,6 +82,10 @@ class CodePanel(QWidget):
         if code != self._text.toPlainText():
             self._text.setPlainText(code)
 
+    def set_folded(self, folded: bool) -> None:
+        """Show the heading alone; the code can be copied all the same."""
+        self._text.setVisible(not folded)
+
     def code(self) -> str:
         """The code shown."""
         return str(self._text.toPlainText())
