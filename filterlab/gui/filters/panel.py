@@ -356,9 +356,7 @@ def window_sentences(
         int(columns[1] - columns[0]) if len(columns) > 1 else 1
     )  # fmt: skip
     if dilation > 1:
-        sentences.append(
-            tr("Dilation {d}: its cells look at every {d}th pixel.").format(d=dilation)
-        )
+        sentences.append(tr("Dilation {d}: its cells look at pixels {d} apart.").format(d=dilation))
     if stride > 1:
         sentences.append(tr("Stride {s}: the next window stands {s} pixels on.").format(s=stride))
     sentences.append(
@@ -382,15 +380,16 @@ def size_sentence(bench: FilterBench) -> str:
     lost = (height - rows, width - cols)
     numbers = {"kh": kh, "kw": kw, "w": width, "h": height, "cols": cols, "rows": rows}
     if bench.settings.stride > 1:
-        text = tr("A stride of {s} keeps every {s}th place: {w} × {h} becomes {cols} × {rows}.")
+        text = tr("A stride of {s} keeps one place in {s}: {w} × {h} becomes {cols} × {rows}.")
         return text.format(s=bench.settings.stride, **numbers)
     if lost == (0, 0) and bench.settings.pad == "valid":
         text = tr("A {kh} × {kw} kernel fits everywhere; the output keeps the size, {w} × {h}.")
         return text.format(**numbers)
     if lost == (0, 0):
-        return tr("Padded with zeros, the output keeps the picture's size, {w} × {h}.").format(
-            **numbers
-        )
+        text = tr("Padded with zeros, the output keeps the picture's size, {w} × {h}.")
+        if bench.settings.edge != "zero":
+            text = tr("Padded, the output keeps the picture's size, {w} × {h}.")
+        return text.format(**numbers)
     text = tr("A valid {kh} × {kw} convolution shrinks {w} × {h} to {cols} × {rows}.")
     if lost[0] == lost[1]:
         text = tr(
