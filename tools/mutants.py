@@ -49,7 +49,7 @@ _PRELOADED = (
     "h5py", "qtpy.QtWidgets", "pyqtgraph", "google.protobuf", "PIL.Image",
 )  # fmt: skip
 #: Of the tests that reach a line at most these seconds are run, the quickest first.
-_MOST_SECONDS = 40.0
+_MOST_SECONDS = 60.0
 _ANY_ORDER = frozenset({"min", "max", "minimum", "maximum", "gcd", "hypot"})
 _ROOM = frozenset({"sizeHint", "minimumSizeHint", "lay_out", "_lay_out", "heightForWidth"})
 #: Gaps and stretches, how wide lines are, and whether zip looks at lengths that are the same.
@@ -112,6 +112,7 @@ class _Finder(ast.NodeVisitor):
         self._body: tuple[int, int] | None = None  # of the function whose defaults are visited
         self._inside = False
         self._seen: Counter[str] = Counter()
+        self._unordered: set[ast.expr] = set()  # pairs that mean the same when exchanged
         self.found: list[Mutant] = []
 
     def _span(self, node: Any) -> tuple[int, int]:
@@ -227,7 +228,15 @@ class _Finder(ast.NodeVisitor):
         for left, operator, right in zip(lefts, node.ops, node.comparators):
             for new in _COMPARED[type(operator)]:
                 self._between(left, right, olds[type(operator)], new, node)
+            if isinstance(operator, (ast.In, ast.NotIn)) and isinstance(right, ast.Tuple):
+                self._unordered.add(right)
+            if isinstance(right, ast.Tuple) and _all_alike(right):
+                self._unordered |= {left, right}
         self.generic_visit(node)
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        for child in node.body:
+            self.visit(child)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         texts = isinstance(node.left, (ast.JoinedStr, ast.Constant)) and not isinstance(
@@ -284,13 +293,16 @@ class _Finder(ast.NodeVisitor):
         called = getattr(node.func, "id", getattr(node.func, "attr", ""))
         if called in _STYLE:
             return
+        if called == "isinstance":
+            self._unordered.add(node.args[-1])
         node.keywords = [k for k in node.keywords if k.arg != "strict"]
         if called not in _ANY_ORDER:
             self._exchange(node.args, node)
         self.generic_visit(node)
 
     def visit_Tuple(self, node: ast.Tuple) -> None:
-        if isinstance(node.ctx, ast.Load) and len(node.elts) == 2:
+        ordered = node not in self._unordered
+        if isinstance(node.ctx, ast.Load) and len(node.elts) == 2 and ordered:
             self._exchange(node.elts, node)
         self.generic_visit(node)
 
@@ -306,6 +318,11 @@ class _Finder(ast.NodeVisitor):
         between = self._source[one:two].decode()
         if "#" not in between:
             self._add(start, end, f"{second}{between}{first}", around)
+
+
+def _all_alike(pair: ast.Tuple) -> bool:
+    """Whether a pair is of one thing twice, as (0, 0)."""
+    return len({ast.dump(element) for element in pair.elts}) == 1
 
 
 def find(module: str, source: bytes) -> list[Mutant]:

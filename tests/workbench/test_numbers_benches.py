@@ -195,6 +195,39 @@ def test_scales_joined_are_drawn_as_the_bar_says(
     assert seen >= 3
 
 
+def test_eight_maps_are_kept_and_the_oldest_is_forgotten(bench: HeatmapBench) -> None:
+    """So that undo finds them again; one map more, and the first is computed anew."""
+
+    def settle() -> None:
+        while (job := bench.due_job()) is not None:
+            bench.accept(run_job(job))
+
+    first = bench.maps
+    for cells in range(4, 11):
+        bench.set_cells(cells)
+        settle()
+    for _ in range(7):
+        bench.undo()
+        assert not bench.stale
+    assert bench.maps is first
+    for _ in range(7):
+        bench.redo()
+    bench.set_cells(11)  # the eighth after the first, which was used longest ago but one
+    settle()
+    for _ in range(8):
+        bench.undo()
+    stale = bench.stale
+    for _ in range(8):
+        bench.redo()
+    bench.set_cells(12)
+    settle()
+    forgotten = 0
+    for _ in range(9):
+        bench.undo()
+        forgotten += bench.stale
+    assert stale or forgotten >= 1
+
+
 # --- what a session keeps -------------------------------------------------------------------------
 
 
@@ -301,6 +334,17 @@ def test_of_many_sizes_five_boxes_are_drawn_the_last_among_them(repo: Path) -> N
     assert slabs[0].forms == ((3, 256, 512),)
     assert slabs[-1].layers == ("fc",)
     assert slabs[-1].forms == ((2, 1, 1),)
+
+
+def test_what_sees_everything_has_no_kernel(nets: dict[str, Model]) -> None:
+    from filterlab.caffe.prototxt import read_net
+
+    slabs = {slab.title: slab for slab in outline(read_net(nets["pooled"].prototxt))}
+    assert (slabs["pool"].kernel, slabs["pool"].stride) == (None, None)
+    assert (slabs["conv"].kernel, slabs["conv"].stride) == ((5, 5), (4, 4))
+    assert slabs["score"].forms == ((5, 4, 4),)
+    assert slabs["conv"].sees == (5, 5)
+    assert slabs["score"].sees == (5 + 2 * 4, 5 + 2 * 4)
 
 
 # --- programs -------------------------------------------------------------------------------------

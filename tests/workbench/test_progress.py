@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,11 @@ def test_an_exported_session(bench: HeatmapBench, tmp_path: Path) -> None:
     assert seen[:3] == [(0, 3), (1, 3), (2, 3)]
     assert [pair for pair in seen[3:-1] if pair[1] == maps] == [(k, maps) for k in range(maps)]
     assert seen[-1] == (1, 1)
+    assert json.loads((tmp_path / "a.ipynb").read_text("utf-8"))["nbformat"] == 4
     # What the window has computed already is computed again where it is not there.
     run_job(notebook_job(recording, tmp_path / "a.py"))
     first = (tmp_path / "a.py").read_bytes()
+    assert first.startswith(b'"""FilterLab"""\n')
     for other in (replace(recording, run=None), replace(recording, done=None, run=None)):
         run_job(notebook_job(other, tmp_path / "a.py"))
         assert (tmp_path / "a.py").read_bytes() == first
