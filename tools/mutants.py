@@ -463,8 +463,13 @@ class Runner:
         process.join()
         return None
 
-    def reached(self, test: str, module: str) -> tuple[dict[str, list[str]], dict[str, float]]:
-        """By line, the tests of a file that reach it; and the seconds that each takes."""
+    def reached(
+        self, test: str, module: str, asked: str
+    ) -> tuple[dict[str, list[str]], dict[str, float]]:
+        """By line of a module, the tests of a file that reach it; and the seconds that each takes.
+
+        ``asked``: the module whose tests are asked, that file among them.
+        """
         where = self._folder / "reached" / f"{test.replace('/', '-')}.json"
         found = self._reached.get(test)
         if found is None and where.is_file():
@@ -479,7 +484,7 @@ class Runner:
             where.parent.mkdir(parents=True, exist_ok=True)
             out = self._folder.resolve() / f"recorded{self._part}.json"
             out.unlink(missing_ok=True)
-            warm = self._loaded(module)
+            warm = self._loaded(asked)
             if warm is None:
                 self._process(_record, (test, str(out)), 900)
             else:
@@ -501,7 +506,7 @@ class Runner:
         tests: dict[str, float] = {}
         for file in self.tests_of(mutant.module):
             for module, places in spans.items():
-                lines, seconds = self.reached(file, module)
+                lines, seconds = self.reached(file, module, mutant.module)
                 for first, last in places:
                     for line in range(first, last + 1):
                         tests |= {t: seconds.get(t, 1.0) for t in lines.get(str(line), ())}
@@ -509,11 +514,11 @@ class Runner:
             # Tests that read a constant themselves reach no line of the program by it.
             words = set(re.findall(r"\w+", (self.tree / file).read_text(encoding="utf-8")))
             if words & set(mutant.needs):
-                tests |= self.reached(file, mutant.module)[1]
+                tests |= self.reached(file, mutant.module, mutant.module)[1]
         if not tests and (mutant.needs or mutant.loading):
             # Nobody reads it by name: all who use the module at all.
             for file in self.tests_of(mutant.module):
-                lines, seconds = self.reached(file, mutant.module)
+                lines, seconds = self.reached(file, mutant.module, mutant.module)
                 for reaching in lines.values():
                     tests |= {t: seconds.get(t, 1.0) for t in reaching}
         ordered: dict[str, float] = {}

@@ -113,6 +113,8 @@ class _Plugin:
 
     def _record(self, session: Any, items: dict[str, Any], file: str, out: str) -> Any:
         chosen = [item for name, item in items.items() if name.split("::")[0] == file]
+        if not chosen:
+            return f"{file} was not loaded"
 
         def run(recorder: Recorder) -> int:
             return _run(session, chosen, recorder.during, stop=False)

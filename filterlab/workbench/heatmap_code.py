@@ -190,22 +190,22 @@ def _dense(done: Transplanted, maps: ClassMaps) -> list[str]:
 
 def _exact(done: Transplanted, maps: ClassMaps) -> list[str]:
     plan, g = done.rewritten, maps.geometry
-    x0, y0, x1, y1 = g.window(0, 0)
+    # Only a classifier of one window has exact maps, and its first lies in the corner.
+    high, wide = g.window_size
     _, _, right, bottom = g.window(maps.rows - 1, maps.cols - 1)
     h, w = maps.input_size
-    margins = ((0, 0), (0, 0), (max(-y0, 0), max(bottom - h, 0)), (max(-x0, 0), max(right - w, 0)))
+    margins = ((0, 0), (0, 0), (0, max(bottom - h, 0)), (0, max(right - w, 0)))
     sy, sx = g.jump
-    top, left = max(y0, 0), max(x0, 0)
     lines = [
         "",
         "# Each window cut out and classified by itself.",
         f"data = np.pad(data, {margins})",
-        f"net.blobs[{done.input!r}].reshape(1, {done.channels}, {y1 - y0}, {x1 - x0})",
+        f"net.blobs[{done.input!r}].reshape(1, {done.channels}, {high}, {wide})",
         f"prob = np.zeros(({maps.classes}, {maps.rows}, {maps.cols}), np.float32)",
         f"for i in range({maps.rows}):",
         f"    for j in range({maps.cols}):",
-        f"        y, x = {top} + {sy} * i, {left} + {sx} * j",
-        f"        window = data[:, :, y:y + {y1 - y0}, x:x + {x1 - x0}]",
+        f"        y, x = {sy} * i, {sx} * j",
+        f"        window = data[:, :, y:y + {high}, x:x + {wide}]",
         f"        net.forward({done.input}=window)",
         f"        answer = net.blobs[{plan.plain_output!r}].data[0].reshape(-1)",
     ]

@@ -365,3 +365,50 @@ def test_which_files_are_the_net_of_the_three_filters(tmp_path: Path) -> None:
         assert filters_net_among(paths) is None
     prototxt.unlink()
     assert filters_net_among([weights]) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "pad"),
+    [
+        ((3, 1), "kernel_h: 3 kernel_w: 1 pad_h: 1", "same"),
+        ((1, 5), "kernel_h: 1 kernel_w: 5 pad_w: 2", "same"),
+        ((3, 5), "kernel_h: 3 kernel_w: 5 pad_h: 1 pad_w: 2", "same"),
+        ((3, 5), "kernel_size: 3 kernel_size: 5 pad: 1 pad: 2", "same"),
+        ((5, 5), "kernel_size: 5 pad: 2", "same"),
+        ((5, 5), "kernel_size: 5", "valid"),
+        ((5, 5), "kernel_size: 5 dilation: 2 pad: 4", "same"),
+        ((3, 5), "kernel_h: 3 kernel_w: 5 stride_h: 2 stride_w: 2", "valid"),
+        ((3, 5), "kernel_h: 3 kernel_w: 5 pad_h: 2 pad_w: 1", ""),
+        ((5, 5), "kernel_size: 5 pad: 1", ""),
+        ((5, 5), "kernel_size: 5 stride_h: 1 stride_w: 2", ""),
+        ((5, 5), "kernel_size: 5 dilation: 1 dilation: 2", ""),
+        ((3, 5), "kernel_h: 5 kernel_w: 3", ""),
+    ],
+)
+def test_another_programs_net_in_either_way_of_writing(
+    tmp_path: Path, size: tuple[int, int], told: str, pad: str
+) -> None:
+    """One of two sides may be left out where it is 0; what the bench has not is refused."""
+    bench = FilterBench(PICTURE)
+    bench.set_size(size)
+    bench.set_kernel(0, np.arange(float(size[0] * size[1])).reshape(size))
+    bench.set_bias(2, 0.5)
+    prototxt, weights = bench.save_net(tmp_path / "a")
+    prototxt.write_text(
+        'name: "x" layer { name: "data" type: "Input" top: "data" input_param { shape {'
+        " dim: 1 dim: 1 dim: 40 dim: 50 } } } "
+        'layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"'
+        f" convolution_param {{ num_output: 3 {told} }} }}"
+    )
+    other = FilterBench(PICTURE)
+    if not pad:
+        with pytest.raises(FilterLabError):
+            other.open_net(prototxt, weights)
+        return
+    other.open_net(prototxt, weights)
+    assert other.settings.pad == pad
+    assert other.size == size
+    assert other.settings.dilation == (2 if "dilation" in told else 1)
+    assert other.settings.stride == (2 if "stride" in told else 1)
+    np.testing.assert_array_equal(other.state.weights, bench.state.weights)
+    assert (other.bias(1), other.bias(2)) == (0.0, 0.5)

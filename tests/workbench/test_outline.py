@@ -128,3 +128,35 @@ def test_a_net_of_one_layer() -> None:
         "convolution_param { num_output: 2 kernel_size: 3 } }"
     )
     assert [slab.forms for slab in outline(net)] == [((1, 8, 9),), ((2, 6, 7),)]
+
+
+def test_a_block_is_called_by_what_its_layers_share() -> None:
+    """A layer by its own name, two of a block by the block's, blocks from first to last."""
+    names = ["conv1_1", "conv1_2", "conv2_1", "conv3_1", "conv3_2"]
+    layers = "".join(
+        f'layer {{ name: "{name}" type: "Convolution" bottom: "b{k}" top: "b{k + 1}"\n'
+        "  convolution_param { num_output: 4 kernel_size: 3 pad: 1 } }\n"
+        for k, name in enumerate(names)
+    )
+    text = f"""name: "blocks"
+    layer {{ name: "data" type: "Input" top: "b0"
+      input_param {{ shape {{ dim: 1 dim: 3 dim: 16 dim: 20 }} }} }}
+    {layers}
+    layer {{ name: "fc" type: "InnerProduct" bottom: "b5" top: "fc"
+      inner_product_param {{ num_output: 2 }} }}
+    layer {{ name: "prob" type: "Softmax" bottom: "fc" top: "prob" }}
+    """
+    net = parse_net(text)
+    titles = [(slab.title, slab.kind) for slab in outline(net)]
+    assert titles == [
+        ("b0", "input"), ("conv1", "plain"), ("conv2_1", "plain"), ("conv3", "plain"),
+        ("fc", "waiting"), ("prob", "output"),
+    ]  # fmt: skip
+    few = outline(net, most=4)
+    assert [slab.title for slab in few] == ["b0", "conv1 – 3", "fc", "prob"]
+    assert few[1].layers == tuple(names)
+    assert few[1].forms == ((4, 16, 20),)
+    assert few[1].sees == (11, 11)
+    alone = next(slab for slab in outline(net) if slab.title == "conv2_1")
+    assert (alone.kernel, alone.stride) == ((3, 3), (1, 1))
+    assert next(slab for slab in outline(net) if slab.title == "conv1").kernel is None

@@ -454,6 +454,27 @@ def test_odd_json_is_refused(tmp_path: Path, text: bytes) -> None:
     refused(tmp_path, zipped([("project.json", text)]))
 
 
+@pytest.mark.parametrize("kind", ["lists", "tables", "both"])
+def test_values_within_each_other_are_read_to_a_depth_of_16(tmp_path: Path, kind: str) -> None:
+    """The manifest is the first, what is on show the second."""
+
+    def nested(levels: int) -> Any:
+        value: Any = 1
+        for level in range(levels):
+            listed = kind == "lists" or (kind == "both" and level % 2)
+            value = [value] if listed else {"a": value}
+        return value
+
+    for levels, good in ((14, True), (15, False)):
+        project = Project(view={"x": nested(levels)})
+        path = run_job(write_job(project, tmp_path / "deep.filterlab"))
+        if good:
+            assert run_job(read_job(path)).view == {"x": nested(levels)}
+        else:
+            with pytest.raises(FilterLabError, match=r"project\.json"):
+                run_job(read_job(path))
+
+
 def test_a_newer_format_says_so(tmp_path: Path, saved: Path) -> None:
     assert "newer" in refused(tmp_path, edited(saved, lambda v: v.update(version=2)))
 
