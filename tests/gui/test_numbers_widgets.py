@@ -425,6 +425,13 @@ def test_the_walk_goes_300_pixels_a_second_and_steps_by_one(qtbot: QtBot) -> Non
     assert walk.position == 0
     walk.advance(1 / 300 / 2)
     assert walk.position == 1, "parts of pixels add up"
+    for place, goes_on in ((1000, 0), (999, 999), (0, 0)):
+        walk.begin(1000, place)
+        walk.play()
+        assert walk.position == goes_on, "from the end it sets out anew"
+        assert walk.playing
+        walk.pause()
+    walk.stop()
 
 
 def test_numbers_that_are_none_have_their_own_colour() -> None:

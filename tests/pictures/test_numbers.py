@@ -55,7 +55,7 @@ def test_a_tiffs_larger_size_counts(order: str) -> None:
 @pytest.mark.parametrize(("told", "taken"), [(1, 1), (2, 2), (6, 6), (8, 8), (0, 1), (9, 1)])
 def test_a_jpegs_marks(order: str, told: int, taken: int) -> None:
     """Fill bytes, marks without a length, a turn in EXIF, and the larger of two frames."""
-    exif = b"Exif\0\0" + directory(order, (274, 3, 1, told))
+    exif = b"Exif\0\0" + directory(order, (274, 3, 1, told))[:-8]  # its last number at the end
 
     def block(mark: int, body: bytes) -> bytes:
         return struct.pack(">BBH", 0xFF, mark, len(body) + 2) + body
@@ -75,6 +75,8 @@ def test_a_jpegs_marks(order: str, told: int, taken: int) -> None:
     assert not cut.complete
     both = data + frame(0xC2, 100, 900) + scan + b"\xff\xd9"
     assert sized(both) == ("JPEG", 900, 200, taken)
+    frameless = read_header(b"\xff\xd8" + scan + b"\xff\xd9")
+    assert frameless is None or not frameless.complete
     ends = read_header(data + b"\xff\xd9" + bytes(9))
     assert ends is not None
     assert not ends.complete
@@ -170,6 +172,7 @@ def test_text_goes_from_large_to_small() -> None:
     lines = np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)
     assert 5 <= len(lines) <= 8
     heights = [len(line) for line in lines]
+    assert heights == sorted(heights, reverse=True)
     assert heights[0] > 2 * heights[-1]
     columns = np.flatnonzero((page < 0.5).any(axis=0))
     assert 5 <= columns[0] <= 20

@@ -432,3 +432,19 @@ def test_what_is_transparent_lies_on_white() -> None:
     np.testing.assert_array_equal(
         picture_of(opaque)[1, 2], np.array([200, 100, 50], np.float32) / np.float32(255)
     )
+
+
+def test_the_pin_shows_whether_a_pixel_stays(tab: FiltersTab, hands: Any) -> None:
+    hands.settle()
+    pointer, button = tab.pointer, tab.bottom.pin_button
+    rows, columns = tab.stage.frame.outputs.full_size
+    button.click()
+    assert pointer.pinned == (rows // 2, columns // 2), "nothing was pointed at: the middle"
+    assert button.isChecked()
+    assert tab.cancel()
+    assert (pointer.pinned, pointer.pointed, button.isChecked()) == (None, None, False)
+    pointer.pin((3, 4))
+    assert button.isChecked()
+    button.click()
+    assert (pointer.pinned, button.isChecked()) == (None, False)
+    assert not tab.cancel()
