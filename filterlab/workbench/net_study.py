@@ -29,7 +29,7 @@ from filterlab.surgery.methods import Request, plan
 from filterlab.surgery.net_rows import NetRow, net_rows
 from filterlab.surgery.net_table import NetTable, Times, net_table, times_job
 from filterlab.surgery.own_input import centre_cut
-from filterlab.surgery.patches import BestPatches, patches_job
+from filterlab.surgery.patches import BestPatches
 from filterlab.surgery.tiles import tile_range
 from filterlab.surgery.units import unit_count, unit_layers, unit_strengths
 from filterlab.workbench.heatmap_draw import preview
@@ -50,7 +50,6 @@ __all__ = [
     "draw_maps",
     "load_job",
     "operations_of",
-    "patches_of",
     "picture_job",
     "shelf_picture",
     "timing_job",
@@ -118,13 +117,6 @@ def timing_job(bench: NetBench) -> Job[Times]:
     """Measure the layers of the net as it was read."""
     times = yield from times_job(bench.original.snapshot(share_weights=True))
     return times
-
-
-def patches_of(bench: NetBench, model: Model, layer: str, shelf: Shelf) -> Job[BestPatches]:
-    """The best patches of a layer's units, of the net as it was read."""
-    net = bench.original.snapshot(share_weights=True)
-    best = yield from patches_job(net, layer, shelf, preprocessing_of(model))
-    return best
 
 
 @dataclass(frozen=True)

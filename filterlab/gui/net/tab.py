@@ -53,7 +53,6 @@ from filterlab.workbench.net_study import (
     draw_maps,
     load_job,
     operations_of,
-    patches_of,
     picture_job,
     shelf_picture,
     timing_job,
@@ -703,13 +702,13 @@ class NetTab(Tab):
             return
         if not self.isVisible():
             return
-        model, layer, shelf = study.model, study.layer, study.shelf
+        layer, shelf = study.layer, study.shelf
         if study.times is None:
             self.background.start(lambda: timing_job(bench), "times", study.accept_times)
         elif layer and layer not in study.patches and layer not in self._unfound:
             self._unfound.add(layer)  # one that cannot be found is not looked for again
             self.background.start(
-                lambda: patches_of(bench, model, layer, shelf), "patches", study.accept_patches
+                lambda: bench.patches_job(layer, shelf), "patches", study.accept_patches
             )
 
     def _on_background(self, progress: Progress, _: float | None) -> None:
