@@ -19,7 +19,16 @@ from .files import (
     write_picture,
 )
 from .patterns import PATTERNS, pattern
-from .samples import COMPOSED, Composed, Sample, composed, sample, sample_names, samples
+from .samples import (
+    COMPOSED,
+    Composed,
+    Sample,
+    composed,
+    sample,
+    sample_names,
+    sample_title,
+    samples,
+)
 
 __all__ = [
     "COMPOSED",
@@ -39,6 +48,7 @@ __all__ = [
     "read_picture",
     "sample",
     "sample_names",
+    "sample_title",
     "samples",
     "write_picture",
 ]

@@ -10,10 +10,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.pictures.files import read_picture
 
-__all__ = ["COMPOSED", "Composed", "Sample", "composed", "sample", "sample_names", "samples"]
+__all__ = [
+    "COMPOSED",
+    "Composed",
+    "Sample",
+    "composed",
+    "sample",
+    "sample_names",
+    "sample_title",
+    "samples",
+]
 
 #: The name under which the composed picture stands among the samples.
 COMPOSED = "composed"
@@ -72,6 +82,11 @@ def samples() -> tuple[Sample, ...]:
     if there >= {name for name, *_ in _PLACES}:
         there.add(COMPOSED)
     return tuple(s for s in _SAMPLES if s.name in there)
+
+
+def sample_title(name: str) -> str:
+    """What people call a sample, to be told in any language; empty if there is none of the name."""
+    return next((Text(s.title) for s in samples() if s.name == name), "")
 
 
 def sample_names() -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from filterlab.caffe import Net
 from filterlab.caffe.proto.caffe_pb2 import LayerParameter, NetParameter
+from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.surgery.spatial import SpatialGraph, layers_for_test
 
@@ -59,9 +60,16 @@ class Cost:
     macs: int
     seconds: float | None = None
 
+    @property
+    def text(self) -> str:
+        """For reading, in any language: ``about 46 ms, 350 MB``."""
+        memory = amount(self.bytes)
+        if self.seconds is None:
+            return memory
+        return Text("about {time}, {memory}", time=duration(self.seconds), memory=memory)
+
     def __str__(self) -> str:
-        time = "" if self.seconds is None else f"about {duration(self.seconds)}, "
-        return f"{time}{amount(self.bytes)}"
+        return str(self.text)
 
 
 def duration(seconds: float) -> str:

@@ -358,7 +358,7 @@ def heatmap_job(
     data = preprocessing.apply(picture, chosen, transplanted.channels)
     rows, cols = transplanted.geometry.cells(*chosen)
     message = Text(
-        "{size}, {cols}x{rows} cells, {memory}", size=text, cols=cols, rows=rows, memory=cost
+        "{size}, {cols}x{rows} cells, {memory}", size=text, cols=cols, rows=rows, memory=cost.text
     )
     yield Progress("run the net", 1, 10, message)
     steps = run_dense_steps(transplanted, data)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from filterlab.errors import FilterLabError
-from filterlab.pictures import LUMA
+from filterlab.pictures import LUMA, sample, sample_title
 from filterlab.surgery.convolve import Picture, Settings
 from filterlab.surgery.kernels import check_size
 from filterlab.surgery.kernels.analysis import output_size
@@ -26,6 +26,7 @@ __all__ = [
     "check_steps",
     "from_session",
     "on_channels",
+    "sample_picture",
     "start_state",
     "step_from_session",
     "step_to_session",
@@ -274,6 +275,22 @@ def with_mode(state: BenchState, mode: str) -> BenchState:
     if kernels is state.kernels:
         return replace(state, settings=settings)
     return replace(state, settings=settings, kernels=_frozen(kernels))
+
+
+def sample_picture(name: str) -> Picture:
+    """A sample as an input; its title is a text, to be told in any language.
+
+    Raises
+    ------
+    FilterLabError
+        If there is no sample of this name.
+    """
+    pixels = sample(name)
+    if pixels.base is None:
+        pixels.flags.writeable = False  # so that it is taken over without a copy
+    picture = Picture(pixels, sample_title(name))
+    picture.origin = ("sample", name)
+    return picture
 
 
 def start_state(picture: ArrayLike | None, title: str) -> BenchState:

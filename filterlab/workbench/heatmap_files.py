@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.caffe.errors import CaffeError
-from filterlab.caffe.text import reason_of
+from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
@@ -138,13 +138,13 @@ def caption(frame: Frame, words: Words = ENGLISH) -> tuple[str, str]:
         title = " ↔ ".join(pair)
     else:
         title = words.tr(SHOWS[show])
-    maps = frame.run.maps
+    maps, picture = frame.run.maps, frame.shown.source.title
     facts = words.tr("{model}, {method}, {cols} x {rows} cells, {picture}").format(
         model=frame.model.title,
         method=words.tr(frame.run.plan.method),
         cols=maps.cols,
         rows=maps.rows,
-        picture=frame.shown.source.name,
+        picture=words.tr(picture) if isinstance(picture, Text) else picture,
     )
     return title, facts
 

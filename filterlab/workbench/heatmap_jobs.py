@@ -112,7 +112,7 @@ def read_source(source: Source, array: NDArray[Any] | None = None) -> Shown:
 
 def open_of(source: Source, array: NDArray[Any] | None = None) -> Job[Outcome]:
     """Read a picture."""
-    yield Progress("read the picture", 0, 1, source.name)
+    yield Progress("read the picture", 0, 1, source.title)
     return Outcome(shown=read_source(source, array))
 
 
@@ -196,7 +196,7 @@ def live_of(
                 outcome = Outcome(model=model, shown=shown, run=run.run)
                 frames += 1
                 ms = round(1000 * run.run.seconds) if run.run is not None else 0
-                text = f"frame {number}, {ms} ms"
+                text = Text("frame {number}, {ms} ms", number=number, ms=ms)
                 live = Live(Text("map the frames"), 0, 0, text, outcome, preview(frame.picture))
                 yield live
                 while not live.taken.wait(0.05):

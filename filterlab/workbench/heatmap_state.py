@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.caffe.text import Text
+from filterlab.pictures import sample_title
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import Preprocessing
 from filterlab.surgery.methods import METHODS, Request
@@ -69,8 +70,13 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The name to show."""
+        """The file's name, the sample's key, or what the array is called."""
         return Path(self.path).name if self.path else self.sample or self.array_name
+
+    @property
+    def title(self) -> str:
+        """What is shown as its name: a sample's title is a text, to be told in any language."""
+        return ("" if self.path else sample_title(self.sample)) or self.name
 
 
 @dataclass(frozen=True, eq=False)

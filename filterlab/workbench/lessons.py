@@ -18,12 +18,13 @@ from filterlab import paths
 from filterlab.caffe.files import open_file
 from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
-from filterlab.pictures import read_picture, sample, sample_names
+from filterlab.pictures import read_picture, sample_names
+from filterlab.surgery.convolve import Picture
 from filterlab.surgery.kernels import Kernel, as_kernel
 from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.workbench.facts import Condition, Look, condition_from, kernel_from
 from filterlab.workbench.filter_bench import FilterBench
-from filterlab.workbench.filter_state import SLOTS
+from filterlab.workbench.filter_state import SLOTS, sample_picture
 from filterlab.zoo.toml import parse_toml
 
 __all__ = [
@@ -595,24 +596,24 @@ def start_filters(bench: FilterBench, start: Start, beside: Path | None = None) 
     FilterLabError
         If the picture cannot be read; nothing has changed then.
     """
-    pixels = None
+    picture: Picture | None = None
     if start.sample is not None:
-        pixels, title = sample(start.sample), start.sample
+        picture = sample_picture(start.sample)
     elif start.file is not None and beside is not None:
         place = beside.parent / start.file
         if place.is_symlink():
             raise FilterLabError(
                 "{name}: a lesson's picture is a file, not a link", name=place.name
             )
-        pixels, title = read_picture(place), start.file
+        picture = Picture(read_picture(place), start.file)
     kernels = [None if k is None else _kernel(k) for k in start.kernels]
     with bench.group("Start the lesson"):
         if kernels:
             bench.reset()
             if len({k.shape for k in kernels if k is not None}) > 1:
                 bench.set_linked(False)
-        if pixels is not None:
-            bench.set_picture(pixels, title)
+        if picture is not None:
+            bench.set_picture(picture)
         for setting in ("mode", "pad", "stride", "dilation"):
             value = getattr(start, setting)
             if value is not None:

@@ -16,7 +16,7 @@ from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.layout import FiltersLayout
 from filterlab.gui.filters.look import Look
 from filterlab.gui.filters.panel import BottomPanel
-from filterlab.gui.filters.sources import Source
+from filterlab.gui.filters.sources import Source, title_of
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
 from filterlab.gui.i18n import Text, tr
@@ -217,7 +217,7 @@ class FilterActions(QObject):
         self.step_back.setEnabled(bool(stack))
         self.steps_menu.clear()
         for count, step in enumerate(stack):
-            before = step.picture.title if not count else stack[count - 1].name
+            before = title_of(step.picture) if not count else stack[count - 1].name
             text = before if not count else f"{count}  {tr(before)}"
             self._add(self.steps_menu, text, self._back_to, count)
         if stack:
@@ -379,6 +379,7 @@ class FilterActions(QObject):
             action.triggered.connect(self._on_triggered)
         self._add(menu, tr("Fill with the brush"), self._fill, slot)
         self._add(menu, tr("Clear"), editor.clear)
+        self._add(menu, tr("Paste"), editor.paste_text)
         menu.addSeparator()
         for other in range(3):
             if other != slot:

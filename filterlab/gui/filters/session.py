@@ -11,7 +11,7 @@ import numpy as np
 from filterlab.errors import FilterLabError
 from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.look import COLOURS, SCALES, VIEWS, Look
-from filterlab.gui.filters.sources import KeptStep, Source
+from filterlab.gui.filters.sources import KeptStep, Source, title_of
 from filterlab.gui.sessions import Kept
 from filterlab.surgery.convolve import Picture
 from filterlab.workbench.filter_bench import SLOTS, FilterBench
@@ -39,7 +39,7 @@ def saved(
 ) -> dict[str, Any]:
     """The state; ``source`` is where the picture came from, None if it is in no file."""
     picture = bench.picture
-    copy = {"kind": "copy", "title": picture.title} if picture.title else None
+    copy = {"kind": "copy", "title": title_of(picture)} if picture.title else None
     return {
         "bench": bench.session(),
         "look": _listed(look),

@@ -11,7 +11,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from filterlab.errors import FilterLabError
-from filterlab.gui.i18n import tr
+from filterlab.gui.i18n import Text, again, tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.pictures import (
     PATTERNS,
@@ -21,13 +21,13 @@ from filterlab.pictures import (
     read_picture,
     sample,
     sample_names,
-    samples,
+    sample_title,
 )
 from filterlab.progress import Job, Progress
 from filterlab.surgery.convolve import Picture
 from filterlab.workbench.filter_state import Applied, check_steps, step_from_session
 
-__all__ = ["KeptStep", "Source", "Sources", "neighbour"]
+__all__ = ["KeptStep", "Source", "Sources", "neighbour", "title_of"]
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,15 @@ class Source:
         if self.kind == "file":
             return Path(self.name).name
         if self.kind == "sample":
-            return tr(next((s.title for s in samples() if s.name == self.name), self.name))
+            return tr(sample_title(self.name)) or self.name
         name = tr(self.name)
         return name[:1].upper() + name[1:]
+
+
+def title_of(picture: Picture) -> str:
+    """How a picture is called, in the language in use."""
+    title = picture.title
+    return tr(title) if isinstance(title, Text) else again(title)
 
 
 def neighbour(source: Source, by: int) -> Source | None:

@@ -29,6 +29,7 @@ from filterlab.gui.filters.output_files import (
     save_outputs_job,
 )
 from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
+from filterlab.gui.filters.sources import title_of
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.i18n import Text, tr
 from filterlab.gui.jobs import JobRunner
@@ -240,7 +241,7 @@ class Transfer(QObject):
                 for slot, data in enumerate(frame.outputs.data)
             ]
         dialog = LearnDialog(
-            bench.picture.pixels, bench.picture.title, outputs, bench.size,
+            bench.picture.pixels, title_of(bench.picture), outputs, bench.size,
             self._picture_filter, self._over,
         )  # fmt: skip
         dialog.setAttribute(Qt.WA_DeleteOnClose)

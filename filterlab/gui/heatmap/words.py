@@ -12,7 +12,6 @@ from filterlab.gui.class_names import (
     classes_name,
     numbers,
     percent,
-    picture_title,
     short_name,
 )
 from filterlab.gui.errors import one_sentence
@@ -53,7 +52,8 @@ _LONG = 10.0
 
 def source_title(source: Source) -> str:
     """A picture's name."""
-    return picture_title(source.name, "" if source.path else source.sample)
+    title = source.title
+    return tr(title) if isinstance(title, Text) else title
 
 
 # The caption
@@ -176,16 +176,9 @@ def grid_text(bench: HeatmapBench, cells: int | None = None) -> tuple[str, str, 
 def _told(planned: Plan) -> str:
     (h, w), (rows, cols) = planned.input_size, planned.cells
     text = tr("{cols} × {rows} cells, net input {w} × {h} px; {cost}").format(
-        cols=cols, rows=rows, w=w, h=h, cost=_cost_text(planned.cost)
+        cols=cols, rows=rows, w=w, h=h, cost=tr(planned.cost.text)
     )
     return f"{text}\n{tr(planned.note)}" if planned.note else text
-
-
-def _cost_text(cost: Cost) -> str:
-    memory = amount(cost.bytes)
-    if cost.seconds is None:
-        return memory
-    return tr("about {time}, {memory}").format(time=duration(cost.seconds), memory=memory)
 
 
 def _is_costly(cost: Cost) -> bool:

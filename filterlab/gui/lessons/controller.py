@@ -22,9 +22,9 @@ from filterlab.gui.lessons.class_list_dialog import ClassListDialog
 from filterlab.gui.lessons.hand_out_dialog import HandOutDialog
 from filterlab.gui.lessons.panel import WIDTH, LessonPanel, SidePanel
 from filterlab.gui.settings import Settings
-from filterlab.pictures import sample
 from filterlab.workbench.challenges import Challenge
 from filterlab.workbench.facts import Facts
+from filterlab.workbench.filter_state import sample_picture
 from filterlab.workbench.lessons import (
     Lesson,
     Progress,
@@ -357,7 +357,7 @@ class Lessons(QObject):
         bench = self._tabs["filters"].taught_bench()
         with bench.group("Start the challenge"):
             bench.reset()
-            bench.set_picture(sample(challenge.sample), challenge.sample)
+            bench.set_picture(sample_picture(challenge.sample))
             bench.set_pad("same")
             bench.set_kernel(0, [[0, 0, 0], [0, 1, 0], [0, 0, 0]])
 
