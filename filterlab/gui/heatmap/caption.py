@@ -67,6 +67,7 @@ class Caption(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setObjectName("names")
         self.title = Title()
         self.bar: Bar | None = None
         self.mark: float | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QPointF, QRect, QRectF, Qt, Signal
+from qtpy.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import (
     QColor,
     QFont,
@@ -30,6 +30,8 @@ from filterlab.gui.icons import icon
 __all__ = ["CellCard", "CellFacts", "paint_badge"]
 
 _MARGIN = 12
+#: Classes that a card names.
+_BEST = 5
 _CUT = 96
 Named = tuple[str, str, float]
 """A class in the language in use and in the other one, and its probability."""
@@ -63,8 +65,14 @@ class CellFacts:
         return tr("Cell ({i}, {j})").format(i=self.cell[0], j=self.cell[1])
 
 
-def paint_badge(painter: QPainter, centre: QPointF, number: int, radius: float = 10) -> None:
+def badge_radius() -> float:
+    """Of a pin's number, in pixels: it grows with the text."""
+    return 10 * theme.scale()
+
+
+def paint_badge(painter: QPainter, centre: QPointF, number: int) -> None:
     """A pin's number, white on dark, readable on any ground."""
+    radius = badge_radius()
     painter.setRenderHint(QPainter.Antialiasing)
     painter.setPen(QPen(QColor("#FFFFFF"), 2))
     painter.setBrush(QColor("#1B1D21"))
@@ -96,6 +104,7 @@ class CellCard(QWidget):
         self._facts: CellFacts | None = None
         self._with_cut = True
         self._folded = False
+        self._best = _BEST
         self._several = False
         self._ask_place = QRect()
         self._close = self._tool("close", tr("Unpin this cell"))
@@ -140,6 +149,21 @@ class CellCard(QWidget):
         self._place_tools()
         self.update()
 
+    def give_way(self) -> None:
+        """Be as high as there is room, with fewer classes, or folded where that is too little."""
+        self.setMinimumHeight(self.high(False, folded=True))
+        self.setMaximumHeight(self.high(False))
+        self.updateGeometry()
+        self._fold()
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), self.maximumHeight())
+
+    def _fold(self) -> None:
+        if not self._framed and self._facts is not None:
+            fitting = [n for n in range(1, _BEST + 1) if self.high(False, best=n) <= self.height()]
+            self._folded, self._best = not fitting, max(fitting, default=0)
+
     @property
     def facts(self) -> CellFacts | None:
         """What is shown."""
@@ -148,15 +172,18 @@ class CellCard(QWidget):
     def _line(self) -> int:
         return theme.line_height(QFontMetrics(theme.font(13)))
 
-    def high(self, with_cut: bool, folded: bool = False) -> int:
-        """How high it is with or without the cut-out, or folded to its title."""
+    def high(self, with_cut: bool, folded: bool = False, best: int = _BEST) -> int:
+        """How high it is with or without the cut-out, or folded to its title.
+
+        ``best``: with so many classes.
+        """
         line = self._line()
         if folded:
             return line + 2 * _MARGIN
         head = max(24, line) + 8
         window = max(_CUT, 4 * line) + 10 if with_cut else line + 4
         foot = 2 * line if with_cut else line
-        return 2 * _MARGIN + head + window + 5 * (line + self._gap(with_cut)) + 10 + foot
+        return 2 * _MARGIN + head + window + best * (line + self._gap(with_cut)) + 10 + foot
 
     def _gap(self, with_cut: bool) -> int:
         """Between the rows of the classes, their bars in it."""
@@ -172,6 +199,7 @@ class CellCard(QWidget):
                 button.move(right, y)
 
     def resizeEvent(self, event: object) -> None:
+        self._fold()
         self._place_tools()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -201,8 +229,9 @@ class CellCard(QWidget):
         head = max(24, line) if not self._folded else line
         x = left
         if facts.number:
-            paint_badge(painter, QPointF(left + 10, top + head / 2), facts.number)
-            x += 28
+            radius = badge_radius()
+            paint_badge(painter, QPointF(left + radius, top + head / 2), facts.number)
+            x += round(2 * radius) + 8
         self._write(painter, x, top, head, facts.title, theme.font(14, bold=True), colours.text)
         if self._folded and facts.best:
             width = QFontMetrics(theme.font(14, bold=True)).horizontalAdvance(facts.title)
@@ -216,7 +245,7 @@ class CellCard(QWidget):
             return
         top += head + 8
         top = self._paint_window(painter, facts, left, right, top, line)
-        for k, (own, other, share) in enumerate(facts.best[:5]):
+        for k, (own, other, share) in enumerate(facts.best[: self._best]):
             self._paint_best(painter, left, right, top, line, (own, other, share), k == 0)
             top += line + self._gap(self._with_cut)
         self._paint_alone(painter, facts, left, right, top, line)
@@ -314,7 +343,10 @@ class CellCard(QWidget):
             )
             return
         end = self._write(painter, left, top, line, tr("Window alone:") + " ", small, colours.muted)
-        self._write(painter, end, top, line, _alone(facts), small, colours.text, right - end)
+        told = _alone(facts)
+        if QFontMetrics(small).horizontalAdvance(told) > right - end:
+            told = _alone(facts, most=1)
+        self._write(painter, end, top, line, told, small, colours.text, right - end)
 
 
 def _window(facts: CellFacts) -> str:
@@ -322,7 +354,7 @@ def _window(facts: CellFacts) -> str:
     return f"x {x0} – {x1}, y {y0} – {y1} px"
 
 
-def _alone(facts: CellFacts, all_of_them: bool = False) -> str:
-    kept: Sequence[Named] = facts.alone if all_of_them else facts.alone[:2]
+def _alone(facts: CellFacts, all_of_them: bool = False, most: int = 2) -> str:
+    kept: Sequence[Named] = facts.alone if all_of_them else facts.alone[:most]
     told = ", ".join(f"{own} {percent(share)}" for own, _, share in kept)
     return tr("Classifier on this window alone:") + " " + told if all_of_them else told

@@ -196,7 +196,7 @@ class Cells(QObject):
         facts = self._stage.facts
         if crowded and facts:
             self._foot.set_facts(facts[0], with_cut=False, several=len(facts) > 1)
-            self._foot.setFixedHeight(self._foot.high(False))
+            self._foot.give_way()
         self._foot.setVisible(crowded and bool(facts))
 
     # Mouse and keys

@@ -46,6 +46,8 @@ __all__ = ["ClassList"]
 
 Classes = tuple[int, ...]
 
+#: Of a name that is cut, fewer characters than so many say nothing.
+_LEAST_CUT = 4
 _ROW, _THUMB = 48, QSize(48, 36)
 _MARGIN = 2 * theme.STEP
 
@@ -175,6 +177,8 @@ def _draw_name(
         painter.setFont(small)
         painter.setPen(QColor(colours.muted))
         rest = QFontMetrics(small).elidedText(other, Qt.ElideRight, room - used)
+        if rest != other and len(rest) < _LEAST_CUT:
+            return
         painter.drawText(
             QRect(left + used, place.top(), room - used, place.height()),
             Qt.AlignLeft | Qt.AlignVCenter,
@@ -235,10 +239,13 @@ class ClassList(QWidget):
         self.order.addItem(tr("by best cell"), "peak")
         self.order.addItem(tr("by mean"), "mean")
         self.order.setSizeAdjustPolicy(QComboBox.AdjustToContents)
+        # The style sheet's padding is more than the hint knows of.
+        self.order.setMinimumWidth(self.order.sizeHint().width() + 4)
         self.order.setToolTip(tr("Rank the classes by their best cell, or by the mean of all"))
         self.order.currentIndexChanged.connect(self._on_order)
         self._model = _Rows(self)
         self.view = _View(self)
+        self.view.viewport().setObjectName("names")
         self.view.setAccessibleName(tr("Classes"))
         self.view.setModel(self._model)
         self.view.setItemDelegate(_Painter(self))

@@ -140,11 +140,13 @@ class Controls(QWidget):
 
     def _build_model(self) -> None:
         self.model_combo = self._combo()
+        self.model_combo.setObjectName("models")
         self.model_combo.activated.connect(self._on_model)
         self._model_label = self._label(tr("Model"), self.model_combo)
 
     def _build_picture(self) -> None:
         self.picture_combo = RowCombo(self)
+        self.picture_combo.setObjectName("pictures")
         self.picture_combo.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
         self.picture_combo.setMinimumContentsLength(3)
         self.picture_combo.activated.connect(self._on_picture)
@@ -358,7 +360,7 @@ class Controls(QWidget):
 
     def _set_widths(self) -> None:
         for widget, wide, small in (
-            (self.model_combo, 164, 148),
+            (self.model_combo, 164, 152),
             (self.picture_combo, 148, 92),
             (self.cells_slider, 88, 60),
         ):
@@ -371,6 +373,7 @@ class Controls(QWidget):
             self._fit()
             return
         self._narrow = narrow
+        self.layout().setSpacing(6 if narrow else theme.STEP)
         metrics = self.cells_text.fontMetrics()
         self.cells_text.setMinimumWidth(metrics.horizontalAdvance("88 × 66") + 2)
         style = Qt.ToolButtonIconOnly if narrow else Qt.ToolButtonTextOnly
@@ -384,7 +387,7 @@ def _width_for(combo: QComboBox) -> int:
     words = [
         combo.fontMetrics().horizontalAdvance(combo.itemText(row)) for row in range(combo.count())
     ]
-    return max(words, default=0) + 40
+    return max(words, default=0) + 38
 
 
 def _offer(combo: QComboBox, offers: Sequence[tuple[str, str, str]], chosen: str) -> None:

@@ -148,7 +148,8 @@ class _Slabs(QWidget):
         if slab.kind == "sliding":
             title = tr("{name}, sliding").format(name=slab.title)
         if compact == _FORMS - 1:
-            title = QFontMetrics(self._bold).elidedText(title, Qt.ElideMiddle, _LONGEST)
+            longest = round(_LONGEST * theme.scale())
+            title = QFontMetrics(self._bold).elidedText(title, Qt.ElideMiddle, longest)
         if self._low:
             return (title,)
         cross = "×" if compact else " × "

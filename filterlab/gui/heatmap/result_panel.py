@@ -106,6 +106,7 @@ class ResultPanel(QWidget):
         self.meter.clicked.connect(self.check_requested)
         self.main_button = QPushButton(self)
         self.main_button.setProperty("primary", True)
+        self.main_button.setStyleSheet("padding: 2px 8px;")  # its height is set here
         self.main_button.clicked.connect(lambda: self.pressed.emit(self._what))
         self.save_button = QPushButton(tr("Save net …"), self)
         self.save_button.clicked.connect(self.save_requested)

@@ -26,8 +26,10 @@ __all__ = ["MessageStrip"]
 _NEWS_MS = 6000
 
 _HEIGHT = 24
-#: From this width there is room for a line of code beside the hint; and how wide it gets.
-_WITH_CODE, _CODE = 900, 520
+#: How wide a line of code beside the hint gets, in pixels at the usual text.
+_CODE = 520
+#: Of a line that is cut, fewer characters than so many say nothing; around it, in pixels.
+_LEAST_CODE, _AROUND = 24, 24
 
 
 class _CodeLine(QWidget):
@@ -36,10 +38,12 @@ class _CodeLine(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.whole = ""
+        self._room = 0
         self._name = QLabel(tr("The same in pycaffe"), self)
         self._name.setProperty("role", "muted")
         self._name.setFont(theme.font(12))
         self._line = QToolButton(self)
+        self._line.setObjectName("code")
         self._line.setProperty("flat", True)
         font = theme.code_font()
         font.setPointSizeF(theme.font(11).pointSizeF())
@@ -65,9 +69,22 @@ class _CodeLine(QWidget):
     def set_code(self, line: str, whole: str) -> None:
         """Show a line of all."""
         self.whole = whole
-        room = int(_CODE * theme.scale())
-        self._line.setText(self._line.fontMetrics().elidedText(line, Qt.ElideRight, room))
         self._line.setAccessibleName(line)
+        self.set_room(self._room)
+
+    def set_room(self, room: int) -> None:
+        """Take no more than this width, in pixels; the line is cut, or but a word opens all."""
+        self._room = room
+        line, metrics = self._line.accessibleName(), self._line.fontMetrics()
+        around = self._name.sizeHint().width() + self._copy.width() + _AROUND
+        around += metrics.horizontalAdvance("  ")  # as Qt has it beside a button's word
+        most = min(int(_CODE * theme.scale()), room - around)
+        text = metrics.elidedText(line, Qt.ElideRight, max(0, most))
+        says = text == line or len(text) >= _LEAST_CODE
+        text = text if says else "pycaffe"
+        self._name.setVisible(says)
+        if text != self._line.text():
+            self._line.setText(text)
 
     def _on_copy(self) -> None:
         QApplication.clipboard().setText(self.whole)
@@ -139,6 +156,7 @@ class MessageStrip(QWidget):
     def set_hint(self, text: str) -> None:
         """What to say while there is no message."""
         self._hint.set_text(text)
+        self._show(self.text)
 
     def set_code(self, line: str, whole: str) -> None:
         """The pycaffe line of what is shown, and all lines to copy; empty for none."""
@@ -172,8 +190,9 @@ class MessageStrip(QWidget):
         self._label.setVisible(bool(text))
         self._close.setVisible(bool(text))
         self._hint.setVisible(not text)
-        wide = self.width() >= _WITH_CODE * theme.scale()
-        self._code.setVisible(bool(self._code.whole) and not text and wide)
+        # The hint comes first.
+        self._code.set_room(self.width() - self._hint.natural_width() - 8 * theme.STEP)
+        self._code.setVisible(bool(self._code.whole) and not text)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
