@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filterlab.gui.i18n import ENGLISH, language, tr
+from filterlab.pictures import samples
 from filterlab.zoo.labels import Labels
 
-__all__ = ["both_names", "classes_name", "numbers", "percent", "short_name"]
+__all__ = ["both_names", "classes_name", "numbers", "percent", "picture_title", "short_name"]
 
 
 def percent(value: float) -> str:
@@ -51,3 +52,8 @@ def classes_name(labels: Labels, classes: Sequence[int]) -> tuple[str, str]:
             other = next((name for _, name in group.other), "")
             return (own, group.name) if own else (group.name, other)
     return tr("{numbers}, sum").format(numbers=numbers(classes)), ""
+
+
+def picture_title(name: str, sample: str = "") -> str:
+    """A picture's name: its file's, or the sample's title."""
+    return next((tr(known.title) for known in samples() if known.name == sample), name)

@@ -26,15 +26,19 @@ def _pixmap(svg: bytes, size: int) -> QPixmap:
     return pixmap
 
 
-def icon(name: str, size: int = 16) -> QIcon:
-    """An icon from ``resources/icons/<name>.svg``; ``currentColor`` in it follows the theme."""
+def icon(name: str, size: int = 16, on_accent: bool = True) -> QIcon:
+    """An icon from ``resources/icons/<name>.svg``; ``currentColor`` in it follows the theme.
+
+    ``on_accent``: a button that is pressed lies on the accent.
+    """
     svg = paths.resource("icons", f"{name}.svg").read_text(encoding="utf-8")
     colours = theme.current()
     result = QIcon(_pixmap(svg.replace("currentColor", colours.text).encode(), size))
     faint = svg.replace("currentColor", colours.muted).encode()
     result.addPixmap(_pixmap(faint, size), QIcon.Disabled)
-    on_accent = svg.replace("currentColor", colours.on_accent).encode()
-    result.addPixmap(_pixmap(on_accent, size), QIcon.Normal, QIcon.On)
+    if on_accent:
+        pressed = svg.replace("currentColor", colours.on_accent).encode()
+        result.addPixmap(_pixmap(pressed, size), QIcon.Normal, QIcon.On)
     return result
 
 

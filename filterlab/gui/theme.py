@@ -301,7 +301,10 @@ def _style_sheet(t: Theme) -> str:
     QToolButton[segment]:checked {{ background: {t.selection}; color: {t.accent_text};
         border-color: {t.line}; font-weight: bold; }}
     QToolButton[segment]:focus {{ border: 1px solid {t.accent}; }}
-    QToolButton::menu-indicator {{ image: none; }}
+    QPushButton[heading="true"] {{ background: transparent; border-color: transparent;
+        padding: 0; margin-left: -1px; text-align: left; font-weight: 600; }}
+    QPushButton[heading="true"]:focus {{ border-color: {t.accent}; }}
+    QToolButton::menu-indicator, QPushButton::menu-indicator {{ image: none; width: 0; }}
     QLineEdit, QPlainTextEdit, QTextEdit, QListView, QTreeView, QTableView {{
         background: {t.surface}; border: 1px solid {t.line}; border-radius: 5px; }}
     QLineEdit {{ padding: 4px 6px; }}

@@ -6,18 +6,28 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from qtpy.QtWidgets import QApplication
 
 from filterlab.gui import file_dialogs, i18n
 
-_spec = importlib.util.spec_from_file_location("gui_child", Path(__file__).with_name("child.py"))
-assert _spec is not None
-assert _spec.loader is not None
-_child = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = _child
-_spec.loader.exec_module(_child)
+
+def _module(name: str) -> ModuleType:
+    """A module that lies here and can also be run as a script."""
+    spec = importlib.util.spec_from_file_location(
+        f"gui_{name}", Path(__file__).with_name(f"{name}.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = made
+    spec.loader.exec_module(made)
+    return made
+
+
+_child = _module("child")
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +58,9 @@ def until(qtbot) -> Callable[[Callable[[], object]], None]:
         qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def painted(qapp: QApplication) -> ModuleType:
+    """What tells every text that a window paints."""
+    return _module("painted")

@@ -95,6 +95,9 @@ def test_what_does_not_fit_can_be_scrolled_to(
     until(lambda: window.height() == 330 and tab.settled)
     qapp.processEvents()
     panel, page = tab.panel_, window.pages.currentWidget()
+    assert panel.folded
+    panel.open_part(2)
+    qapp.processEvents()
     for field in (panel.dilation, tab.editors[2].grid):
         page.ensureWidgetVisible(field)
         qapp.processEvents()

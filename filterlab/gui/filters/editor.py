@@ -11,16 +11,16 @@ from qtpy.QtCore import QMimeData, QPoint, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QApplication,
+    QBoxLayout,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
+from filterlab.gui.filters.fields import GridFields
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.preset_bar import PresetBar
 from filterlab.gui.filters.size_box import SizeBox
@@ -38,12 +38,14 @@ __all__ = ["FilterEditor"]
 #: From so many changed cells on, an edit is written as a whole kernel.
 _MANY = 6
 
-#: Beside the grid, in pixels at the usual text.
-_SIDE = 72
 _GAP = 8
 
-#: The least height of the cells of a 5 x 5 grid together, in pixels.
-_LEAST_GRID = 150
+#: The least height of the cells of a grid together, of each of many, and from which on numbers
+#: are read with ease, in pixels; and what stands around the cells.
+_LEAST_GRID, _LEAST_CELL, _GOOD_CELL, _FRAME = 150, 20, 26, 8
+
+#: A kernel of so many cells a side needs the whole column.
+_LARGE = 9
 
 
 class FilterEditor(QWidget):
@@ -113,7 +115,6 @@ class FilterEditor(QWidget):
         self.divisor.edited.connect(self._on_divisor)
         for field in (self.bias, self.divisor):
             field.setButtonSymbols(NumberField.NoButtons)
-            field.setMinimumWidth(0)
             field.rejected.connect(self.failed)
         self.setAcceptDrops(True)
         self.sum_label = Line(self)
@@ -130,44 +131,54 @@ class FilterEditor(QWidget):
     # Building
 
     def _lay_out(self) -> None:
-        self._side = QWidget(self)
-        self._side.setFixedWidth(round(_SIDE * theme.scale()))
-        side = QVBoxLayout(self._side)
-        side.setContentsMargins(0, 0, 0, 4)
-        side.setSpacing(2)
-        for text, field in (
-            (tr("size"), self.size_box),
-            (tr("bias"), self.bias),
-            (tr("divisor"), self.divisor),
-        ):
-            name = QLabel(text, self._side)
-            name.setProperty("role", "muted")
-            name.setFont(theme.font(12))
-            name.setBuddy(field)
-            side.addWidget(name)
-            side.addWidget(field)
-            side.addStretch(1)
-        self._channel_box = QWidget(self._side)
+        self._channel_box = QWidget(self)
         channels = QHBoxLayout(self._channel_box)
         channels.setContentsMargins(0, 0, 0, 0)
         channels.setSpacing(0)
         for thumb in self.thumbs:
             channels.addWidget(thumb)
-        self._channel_box.hide()
-        side.addWidget(self._channel_box)
-        side.addWidget(self.sum_label)
-        middle = QHBoxLayout()
-        middle.setContentsMargins(0, 0, 0, 0)
-        middle.setSpacing(_GAP)
+        self.fields = GridFields(
+            [(tr("size"), self.size_box), (tr("bias"), self.bias), (tr("divisor"), self.divisor)],
+            self._channel_box, self.sum_label, self,
+        )  # fmt: skip
         self.grid.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
-        self.grid.setMinimumSize(64, _LEAST_GRID + 8)
-        middle.addWidget(self.grid, 1)
-        middle.addWidget(self._side, 0, Qt.AlignTop)
+        self._middle = QBoxLayout(QBoxLayout.LeftToRight)
+        self._middle.setContentsMargins(0, 0, 0, 0)
+        self._middle.setSpacing(_GAP)
+        self._middle.addWidget(self.grid, 1)
+        self._middle.addWidget(self.fields, 0, Qt.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(_GAP)
         layout.addWidget(self.presets)
-        layout.addLayout(middle, 1)
+        layout.addLayout(self._middle, 1)
+
+    # Room
+
+    @property
+    def _cells_high(self) -> int:
+        return int(self.grid.values().shape[0])
+
+    def wants_room(self, width: int) -> bool:
+        """Whether in a column of this width the cells need what stands beside them."""
+        left = width - self.fields.wide() - _GAP
+        return max(self.grid.values().shape) >= _LARGE or left < _LEAST_GRID
+
+    def set_beneath(self, beneath: bool, width: int) -> None:
+        """Put the fields beneath the grid, in a column of this width, or beside it."""
+        self.fields.arrange(self.fields.columns_in(width) if beneath else 1)
+        way = QBoxLayout.TopToBottom if beneath else QBoxLayout.LeftToRight
+        if self._middle.direction() != way:
+            self._middle.setDirection(way)
+            self._middle.setAlignment(self.fields, Qt.Alignment() if beneath else Qt.AlignTop)
+        room = width if beneath else width - self.fields.wide() - _GAP
+        least = max(_LEAST_GRID, _LEAST_CELL * self._cells_high) + _FRAME
+        self.grid.setMinimumSize(64, min(least, room))
+        self._fit_fields()
+
+    def enough(self, usual: int) -> int:
+        """The height from which this grid is large enough, in pixels, if ``usual`` is for most."""
+        return max(usual, _GOOD_CELL * self._cells_high + _FRAME)
 
     def height_of(self, width: int, most: int | None = None) -> int:
         """The height at which the grid of an editor of this width is a square, in pixels.
@@ -175,21 +186,29 @@ class FilterEditor(QWidget):
         ``most``: the grid needs be no higher than this.
         """
         above = int(self.presets.minimumSizeHint().height()) + _GAP
-        grid = width - self._side.width() - _GAP
+        high = int(self.fields.minimumSizeHint().height())
+        grid = width if self.fields.beneath else width - self.fields.wide() - _GAP
         grid = grid if most is None else min(grid, most)
-        return above + max(grid, int(self._side.minimumSizeHint().height()))
+        return above + (grid + _GAP + high if self.fields.beneath else max(grid, high))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        # What stands beside the cells goes along them, not beyond.
+        self._fit_fields()
+
+    def _fit_fields(self) -> None:
+        """What stands beside the cells goes along them, not beyond."""
+        least = self.fields.minimumSizeHint().height()
+        if self.fields.beneath:
+            self.fields.setFixedHeight(least)
+            return
         above = self.presets.height() + _GAP
-        cells = min(self.height() - above, self.width() - self._side.width() - _GAP)
-        self._side.setFixedHeight(max(cells, self._side.minimumSizeHint().height()))
+        cells = min(self.height() - above, self.width() - self.fields.wide() - _GAP)
+        self.fields.setFixedHeight(max(cells, least))
 
     def minimumSizeHint(self) -> QSize:
         above = int(self.presets.minimumSizeHint().height()) + _GAP
-        beside = int(self._side.minimumSizeHint().height())
-        return QSize(144, above + max(beside, self.grid.minimumHeight()))
+        high, grid = int(self.fields.minimumSizeHint().height()), self.grid.minimumHeight()
+        return QSize(144, above + (grid + _GAP + high if self.fields.beneath else max(high, grid)))
 
     def in_tab_order(self) -> list[QWidget]:
         """What Tab goes through: the preset with its parameters, the grid, what is beside it."""

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from qtpy.QtCore import QObject, QSize, Qt, QTimer, Signal
-from qtpy.QtWidgets import QGridLayout, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtCore import QObject, QRect, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QScrollArea,
+    QSplitter,
+    QSplitterHandle,
+    QVBoxLayout,
+    QWidget,
+)
 
 from filterlab.gui import theme
 from filterlab.gui.filters.editor import FilterEditor
@@ -20,18 +28,43 @@ __all__ = ["GUTTER", "FiltersLayout"]
 #: Around the tab and between its columns, in pixels.
 GUTTER = 2 * theme.STEP
 
-#: The least height of a picture, in pixels at the usual text.
+#: The least height of a picture, in pixels.
 _LEAST_PICTURE = 96
 
 #: Of the tab's height a picture takes at most the first share; it gives way down to the second,
 #: or to the third of what it could use.
 _MOST, _LEAST, _GIVES = 0.36, 0.24, 0.75
 
-#: Grids of this height, in pixels at the usual text, are large enough: pictures grow before them.
-_GRID = 212
+#: Grids of this height, in pixels, are large enough: pictures grow before them.
+_GRID = 168
+
+#: Width of the line in a splitter's handle, in pixels.
+_GRIP = 40
 
 #: A message must not make the lower panel flicker: it goes only where so many pixels are missing.
 _KEEPS = 24
+
+
+class _Grip(QSplitterHandle):
+    """A short line that says where to drag."""
+
+    def __init__(self, splitter: QSplitter) -> None:
+        super().__init__(Qt.Vertical, splitter)
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WA_Hover)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        colours = theme.current()
+        painter = QPainter(self)
+        line = QRect(0, 0, _GRIP, 3)
+        line.moveCenter(self.rect().center())
+        painter.fillRect(line, QColor(colours.accent if self.underMouse() else colours.line))
+        painter.end()
+
+
+class _Splitter(QSplitter):
+    def createHandle(self) -> QSplitterHandle:
+        return _Grip(self)
 
 
 class FiltersLayout(QObject):
@@ -72,7 +105,7 @@ class FiltersLayout(QObject):
         self._upper.setContentsMargins(GUTTER, theme.STEP, GUTTER, 0)
         self._grid.setContentsMargins(GUTTER, 0, GUTTER, 0)
         self._grid.setVerticalSpacing(0)
-        self.splitter = QSplitter(Qt.Vertical, whole)
+        self.splitter = _Splitter(Qt.Vertical, whole)
         for part in (self.pictures, self.middle, lower):
             self.splitter.addWidget(part)
         self.splitter.setHandleWidth(theme.STEP)
@@ -90,7 +123,7 @@ class FiltersLayout(QObject):
         self._editors = editors
         self._stage.lay_out(self._upper)
         self._upper.setRowStretch(1, 1)
-        self._upper.setRowMinimumHeight(1, self._least_picture)
+        self._upper.setRowMinimumHeight(1, _LEAST_PICTURE)
         self._grid.addWidget(self._panel, 0, 0, 3, 1)
         for slot, editor in enumerate(editors):
             self._grid.addWidget(editor, 0, 1 + slot)
@@ -115,13 +148,9 @@ class FiltersLayout(QObject):
     def _column(self, width: int) -> int:
         return max(1, (width - 5 * GUTTER) // 4)
 
-    @property
-    def _least_picture(self) -> int:
-        return round(_LEAST_PICTURE * theme.scale())
-
     def _frame(self) -> int:
         """What stands over and under the pictures, in pixels."""
-        return int(self._upper.minimumSize().height()) - self._least_picture
+        return int(self._upper.minimumSize().height()) - _LEAST_PICTURE
 
     def _least_middle(self) -> int:
         return int(self._grid.minimumSize().height())
@@ -130,13 +159,16 @@ class FiltersLayout(QObject):
         """Of the editors: their grids are squares as wide as the column lets them be."""
         if not self._editors:
             return 0
-        tall = self._editors[0].height_of(self._column(width), grid)
+        tall = max(
+            editor.height_of(self._column(width), None if grid is None else editor.enough(grid))
+            for editor in self._editors
+        )
         tools = int(self._tools.sizeHint().height())
         return max(self._least_middle(), tall + tools)
 
     def _full_picture(self, width: int, height: int) -> int:
         wide = round(self._stage.aspect * self._column(width))
-        return max(self._least_picture, min(wide, round(_MOST * height)))
+        return max(_LEAST_PICTURE, min(wide, round(_MOST * height)))
 
     # The lower panel
 
@@ -147,7 +179,9 @@ class FiltersLayout(QObject):
 
     def least_size(self) -> QSize:
         """What the tab takes at least; a lower panel that came by itself goes before that."""
-        height = self._frame() + self._least_picture + self._least_middle()
+        editors = max((e.minimumSizeHint().height() for e in self._editors), default=0)
+        middle = max(editors + self._tools.sizeHint().height(), self._panel.least_height())
+        height = self._frame() + _LEAST_PICTURE + middle
         height += self.splitter.handleWidth()
         if self.wanted:
             height += self.splitter.handleWidth() + self.lower.minimumSizeHint().height()
@@ -177,10 +211,17 @@ class FiltersLayout(QObject):
     def update(self) -> None:
         """Share the tab's height out anew."""
         width, height = self._whole.width(), self._whole.height()
+        column = self._column(width)
+        # All three alike, so that the grids stand on one line.
+        beneath = any(editor.wants_room(column) for editor in self._editors)
+        for editor in self._editors:
+            editor.set_beneath(beneath, column)
+        room = height - self._frame() - _LEAST_PICTURE - self.splitter.handleWidth()
+        self._panel.fit(column, room)
         handle, low = self.splitter.handleWidth(), self.lower.minimumSizeHint().height()
         frame, middle = self._frame(), self._least_middle()
         full = self._full_picture(width, height)
-        small = max(self._least_picture, min(full, round(max(_LEAST * height, _GIVES * full))))
+        small = max(_LEAST_PICTURE, min(full, round(max(_LEAST * height, _GIVES * full))))
         room = height - frame - middle - 2 * handle - low
         fits = room >= small - (_KEEPS if self.shown else 0)
         shown = fits if self.wanted is None else self.wanted
@@ -188,7 +229,7 @@ class FiltersLayout(QObject):
             self.lower.setVisible(shown)
             self.lower_changed.emit(shown)
         for editor in self._editors:
-            editor.setMaximumHeight(editor.height_of(self._column(width)))
+            editor.setMaximumHeight(editor.height_of(column))
         if self._by_hand:
             return
         low = low if shown else 0
@@ -196,17 +237,17 @@ class FiltersLayout(QObject):
         picture = min(full, room - middle)
         # Pictures give way until the grids are large enough; then they grow first.
         tall = self._most_middle(width)
-        enough = min(tall, self._most_middle(width, round(_GRID * theme.scale())))
+        enough = min(tall, self._most_middle(width, _GRID))
         if room - picture < enough:
             picture = max(min(picture, small), min(picture, room - enough))
-        picture = max(self._least_picture, picture)
+        picture = max(_LEAST_PICTURE, picture)
         grids = max(middle, min(tall, room - picture))
         spare = room - picture - grids
         if not shown:
             grids, spare = grids + spare, 0
         self.splitter.setSizes([frame + picture, grids, low + spare])
-        self._stage.arranged()
+        self._stage.arranged(self._column(self._whole.width()))
 
     def _on_moved(self, *_: int) -> None:
         self._by_hand = True
-        self._stage.arranged()
+        self._stage.arranged(self._column(self._whole.width()))

@@ -25,7 +25,6 @@ from filterlab.gui.filters.walk import SPEEDS
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.code_panel import CodePanel
-from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.product_view import ProductView
@@ -63,10 +62,8 @@ class BottomPanel(QWidget):
         self.channel = 0
         self.product = ProductView(self)
         self.product.setMinimumHeight(round(104 * theme.scale()))
-        self.where = ElidedLabel("", self)
+        self.where = Line(self, "heading")
         self.sentence = Wrapped(self)
-        self.where.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
-        self.where.setProperty("role", "heading")
         self.code = CodePanel(self)
         self.numbers = HistogramPage(self)
         self.kernels = KernelPage(self)
@@ -142,6 +139,7 @@ class BottomPanel(QWidget):
         self.pin_button = self._button(
             "pin", tr("Keep looking at this pixel (or click on a picture)"), True
         )
+        self.pin_button.setIcon(icon("pin", on_accent=False))
         self.play_button.setProperty("flat", False)
         walk = QHBoxLayout()
         walk.setSpacing(2)
@@ -186,6 +184,7 @@ class BottomPanel(QWidget):
         narrow = self.width() < 1180 * theme.scale()
         self.result.setFont(theme.font(15 if narrow else 22, bold=True))
         self.speed.setMaximumWidth(36 if narrow else 64)
+        self.switch.set_room((self.width() - 5 * 2 * theme.STEP) // 4)
 
     def sizeHint(self) -> QSize:
         return QSize(800, round(168 * theme.scale()))
@@ -278,10 +277,14 @@ class BottomPanel(QWidget):
             (explained.total - part) * divisor if several else None,
         )  # fmt: skip
         row, column = explained.output
-        self.where.setText(
+        self.where.set_text(
             tr("Filter {n} at row {row}, column {column}").format(
                 n=self.slot, row=row, column=column
-            )
+            ),
+            shorter=(
+                tr("Row {row}, column {column}").format(row=row, column=column),
+                f"{row}, {column}",
+            ),
         )
         stride = 1 if self.bench is None else self.bench.settings.stride
         self.sentence.set_sentences(window_sentences(explained, size, stride))
@@ -298,7 +301,7 @@ class BottomPanel(QWidget):
     def show_nothing(self, bench: FilterBench | None = None) -> None:
         """Nothing is pointed at."""
         self.product.clear()
-        self.where.setText("")
+        self.where.set_text("")
         self.sentence.set_sentences([size_sentence(bench)] if bench is not None else [])
         self.sum_line.set_text("")
         self.result.set_text("")

@@ -34,6 +34,12 @@ __all__ = ["PresetBar"]
 
 _SLIDER_STEPS = 200
 
+#: What long names are called in the field, where there is no room for them.
+_ABBREVIATED = {"log": "LoG", "dog": "DoG"}
+
+#: Around a preset's name in its button, icon included, in pixels.
+_AROUND_NAME = 40
+
 
 class _Knob(QWidget):
     """One parameter: a field, and a slider where there is room.
@@ -79,6 +85,12 @@ class _Knob(QWidget):
             layout.addWidget(self.field, 1)
         self._low, self._high = low, high
         self.show_value(parameter.default)
+
+    def need(self) -> int:
+        """The width at which its field is whole, in pixels."""
+        field = self.field
+        text = f"{field.prefix()}0.5{field.suffix()}"
+        return int(field.fontMetrics().horizontalAdvance(text)) + 30
 
     def _range(self) -> tuple[float, float]:
         """The slider's range: what makes a difference, within what is allowed."""
@@ -147,9 +159,10 @@ class PresetBar(QWidget):
         self.button.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
         self.button.setStyleSheet("QToolButton { text-align: left; padding: 4px 6px; }")
         self.button.setToolTip(tr("Choose a preset"))
-        self._name = ""
+        self._name = self._short = ""
         # Whatever script the name is in, the three grids stay on one line.
-        self.button.setFixedHeight(max(32, self.button.sizeHint().height()))
+        high = theme.line_height(self.button.fontMetrics()) + 14
+        self.button.setFixedHeight(max(32, high, self.button.sizeHint().height()))
         self.button.clicked.connect(self.open_popup)
         # The icon follows when the hand rests.
         self._icon_later = QTimer(self)
@@ -190,7 +203,7 @@ class PresetBar(QWidget):
             self.note.set_sentences([self._own_note()])
             return
         preset = PRESETS[choice.key]
-        self._set_button(tr(preset.title))
+        self._set_button(tr(preset.title), _ABBREVIATED.get(choice.key, ""))
         self._show_knobs(choice.key)
         values = choice.values
         for name, knob in [*self.knobs.items(), *self.sliders.items()]:
@@ -208,17 +221,37 @@ class PresetBar(QWidget):
         """The preset's name, uncut."""
         return self._name
 
-    def _set_button(self, text: str) -> None:
-        self._name = text
+    def _set_button(self, text: str, short: str = "") -> None:
+        self._name, self._short = text, short
         self.button.setAccessibleName(
             tr("Preset of filter {n}: {name}").format(n=self.slot, name=text)
         )
-        self._fit_button()
+        self._fit()
 
-    def _fit_button(self) -> None:
-        """The preset's name with a ▾, cut where there is no room; the tool tip has all of it."""
-        room = self.button.width() - 20 - 34
-        text = self.button.fontMetrics().elidedText(self._name, Qt.ElideRight, max(24, room))
+    def _fit(self) -> None:
+        """The name comes first; where there is no room for it, the number goes to the panel."""
+        metrics = self.button.fontMetrics()
+        shown, more = self._name, self.more.sizeHint().width() if self.knobs else 0
+        if metrics.horizontalAdvance(f"{shown} ▾") + _AROUND_NAME + more > self.width():
+            shown = self._short or shown
+        name = metrics.horizontalAdvance(f"{shown} ▾") + _AROUND_NAME
+        knob = next(iter(self.knobs.values()), None)
+        first = knob if knob is not None and knob.slider is None else None
+        number = 0 if first is None else first.need()
+        spacing = theme.STEP
+        if name + number + more + 2 * spacing > self.width():
+            spacing = theme.STEP // 2
+        fits = name + number + more + 2 * spacing <= self.width()
+        self._row.setSpacing(spacing)
+        if first is not None:
+            first.setVisible(fits)
+        room = self.width() - more - (spacing if more else 0)
+        if first is not None and fits:
+            room -= number + spacing
+        self.button.setMinimumWidth(min(name, room))
+        # Cut if there is no room even so; the tool tip of the presets has all of it.
+        wide = metrics.horizontalAdvance(shown) + 1
+        text = metrics.elidedText(shown, Qt.ElideRight, max(24, wide + min(0, room - name)))
         # A text set anew makes the whole window lay itself out, which a live edit has no time for.
         if f"{text} ▾" != self.button.text():
             self.button.setText(f"{text} ▾")
@@ -228,7 +261,7 @@ class PresetBar(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_button()
+        self._fit()
 
     def _own_note(self) -> str:
         rows, cols = self.bench.size_of(self.slot)
@@ -264,9 +297,13 @@ class PresetBar(QWidget):
                 rows.addWidget(slider)
                 self.sliders[parameter.name] = slider
                 self.knobs.setdefault(parameter.name, slider)
+        self._fit()
         for first, second in pairwise(self.in_tab_order()):
             QWidget.setTabOrder(first, second)
         self.note.setVisible(not parameters)
+        # A sentence needs more room than a number.
+        self._row.setStretch(0, 3 if parameters else 1)
+        self._row.setStretch(1, 2 if parameters else 1)
         self.more.setVisible(bool(parameters))
 
     def open_parameters(self) -> None:

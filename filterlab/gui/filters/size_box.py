@@ -41,7 +41,7 @@ class SizeBox(QComboBox):
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
         self.setToolTip(tr("Rows × columns; any can be typed: 7 × 3"))
         self.setStyleSheet("QComboBox { padding-left: 2px; padding-right: 0; }"
-                           "QComboBox::drop-down { width: 13px; }")  # fmt: skip
+                           "QComboBox::drop-down { width: 12px; }")  # fmt: skip
         self.activated.connect(self._on_activated)
         self.lineEdit().editingFinished.connect(self._on_typed)
 

@@ -11,6 +11,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from filterlab.errors import FilterLabError
+from filterlab.gui.class_names import picture_title
 from filterlab.gui.i18n import Text, again, tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.pictures import (
@@ -71,7 +72,10 @@ class Source:
 def title_of(picture: Picture) -> str:
     """How a picture is called, in the language in use."""
     title = picture.title
-    return tr(title) if isinstance(title, Text) else again(title)
+    if isinstance(title, Text):
+        return tr(title)
+    # Older sessions call a sample by its short name.
+    return again(picture_title(title, title))
 
 
 def neighbour(source: Source, by: int) -> Source | None:

@@ -10,10 +10,10 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QWidget
 
 from filterlab.gui import theme
-from filterlab.gui.class_names import picture_title
 from filterlab.gui.filters.look import Frame, place
 from filterlab.gui.filters.raster import Raster
-from filterlab.gui.i18n import again, tr
+from filterlab.gui.filters.sources import title_of
+from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.frame_box import FrameBox
@@ -84,6 +84,7 @@ class Stage(QObject):
         self.titles = [Title(parent) for _ in range(4)]
         title = Line(parent, "muted", align=Qt.AlignRight)
         title.setFont(theme.font(12))
+        title.setObjectName("picture")
         self.scales = [ScaleRow(parent) for _ in range(3)]
         #: The picture's name, and what is said of each output.
         self.notes = [title, *(row.note for row in self.scales)]
@@ -211,9 +212,7 @@ class Stage(QObject):
 
     def name_input(self, picture: Picture) -> None:
         """What stands around the input, in the language in use."""
-        # Lessons and challenges call a sample by its short name.
-        title = again(picture_title(picture.title, picture.title))
-        size = f"{picture.width} × {picture.height}"
+        size, title = f"{picture.width} × {picture.height}", title_of(picture)
         self.titles[0].set_parts(tr("Input"), size)
         self.notes[0].set_text(title)
         self.notes[0].setToolTip(title)
@@ -309,6 +308,7 @@ class Stage(QObject):
         moved = abs(before - stats.mean) > 5e-4
         if moved:
             mean = f"{tr('mean')} {_short(before)} → {_short(stats.mean)}"
+        least = f"{tr('mean')} {_short(stats.mean)}"
         if bad:
             text = tr("not finite: {count} of {all} pixels (NaN or ∞)").format(
                 count=bad, all=frame.outputs.data[slot].size
@@ -319,14 +319,14 @@ class Stage(QObject):
             )
         elif shown.view == "natural" and shown.clipped >= 0.0005:
             text = tr("{share} % clipped").format(share=_percent(shown.clipped))
-            shorter = (mean, text) if moved else (text,)
+            shorter = (mean, text, least) if moved else (text,)
             text = f"{mean}, {text}" if moved else f"{span}, {text}"
         elif moved:
-            text, shorter = f"{span}, {mean}", (mean,)
+            text, shorter = f"{span}, {mean}", (mean, least, "")
         elif size:
-            text, shorter = f"{span}  {size}", (f"{low}…{high}  {size}", span, f"{low}…{high}")
+            text, shorter = f"{span}  {size}", (f"{low}…{high}  {size}", span, f"{low}…{high}", "")
         else:
-            text, shorter = f"{span}, {mean}", (span, f"{low}…{high}")
+            text, shorter = f"{span}, {mean}", (span, f"{low}…{high}", "")
         label.set_text(text, "error" if bad else "muted", shorter)
         whole = tr("mean {mean}, least {low}, greatest {high}, standard deviation {std}").format(
             mean=short_number(stats.mean), low=short_number(stats.minimum),
@@ -334,16 +334,14 @@ class Stage(QObject):
         )  # fmt: skip
         label.setToolTip("\n".join(line for line in (text, size, whole) if line))
 
-    def arranged(self) -> None:
-        """The columns have another width: what there is no room for moves or goes."""
-        self.frame_box.set_short(self.views[0].width() < _ROOMY * theme.scale())
+    def arranged(self, column: int) -> None:
+        """The columns have this width, in pixels: what there is no room for moves or goes."""
+        self.frame_box.set_short(column < _ROOMY * theme.scale())
+        self.scale_switch.set_room(column - self._scales_name.natural_width() - theme.STEP)
         for slot, row in enumerate(self.scales):
             title, switch = self.titles[1 + slot], self.switches[slot]
-            room = row.width() - title.sizeHint().width() - theme.STEP
-            buttons = switch.buttons()
-            words = sum(b.fontMetrics().horizontalAdvance(b.text()) + 24 for b in buttons)
-            switch.set_tight(words > room)
-            row.bar.set_short(row.width() < 260 * theme.scale())
+            switch.set_room(column - title.minimumSizeHint().width() - theme.STEP)
+            row.bar.set_short(column < 260 * theme.scale())
             if self.frame is not None:
                 self._show_note(slot)
 

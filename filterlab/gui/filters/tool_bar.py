@@ -141,9 +141,10 @@ class ToolBar(QWidget):
         total = 0
         for key in keys:
             button = self.tools[key]
-            text = button.fontMetrics().horizontalAdvance(button.text())
+            # As Qt has it, with two spaces.
+            text = button.fontMetrics().horizontalAdvance(f"  {button.text()}")
             icons = 22 if style == Qt.ToolButtonTextBesideIcon and key != "more" else 0
-            total += text + icons + 18
+            total += text + icons + 12
         return total
 
     def in_tab_order(self) -> list[QWidget]:

@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor
 
 from filterlab.gui.widgets.colours import readable_on, signed_colour
 
-__all__ = ["cell_colour", "format_cell", "format_places", "text_colour"]
+__all__ = ["cell_colour", "format_cell", "format_least", "format_places", "text_colour"]
 
 _NOT_FINITE = QColor(0xC0, 0x8A, 0x00)
 
@@ -43,6 +43,11 @@ def format_places(value: float, places: int) -> str:
     sign = "\N{MINUS SIGN}" if value < 0 else ""
     text = text.lstrip("-")
     return sign + (text[1:] if text.startswith("0.") else text)
+
+
+def format_least(places: int) -> str:
+    """What stands for a number other than 0 of which no digit has room: ``.00``."""
+    return "." + "0" * max(1, places)
 
 
 def format_cell(value: float, fits: Callable[[str], bool]) -> str:

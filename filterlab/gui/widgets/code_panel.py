@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QRegularExpression, Qt
-from qtpy.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat
+from qtpy.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat, QTextOption
 from qtpy.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -63,7 +63,7 @@ class CodePanel(QWidget):
         self._text.setReadOnly(True)
         self._text.setAccessibleName(tr("The same in pycaffe"))
         self._text.setFont(theme.code_font())
-        self._text.setLineWrapMode(QPlainTextEdit.NoWrap)
+        self._text.setWordWrapMode(QTextOption.WrapAtWordBoundaryOrAnywhere)
         self._text.setTextInteractionFlags(Qt.TextSelectableByMouse | Qt.TextSelectableByKeyboard)
         self._highlighter = _Highlighter(self._text.document())
         top = QHBoxLayout()

@@ -8,18 +8,27 @@ import numpy as np
 from qtpy.QtCore import QPointF, QRect, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPalette, QPen
 
-from filterlab.gui.widgets.cells import cell_colour, format_cell, format_places, text_colour
+from filterlab.gui.widgets.cells import (
+    cell_colour,
+    format_cell,
+    format_least,
+    format_places,
+    text_colour,
+)
 
 __all__ = ["KernelPaint", "cell_font", "span"]
 
 _MARK = QColor(0xE0, 0x9F, 0x00)
 _KEPT = 4096
 
-#: Height of the digits as a share of a cell's, at most and, with many places, at least; pixels
-#: they stay from its sides, each.
-_SHARE, _SHARE_LEAST, _GAP = 0.4, 0.34, 2
+#: Height of the digits as a share of a cell's, at most and, with many places, at least; in small
+#: cells they are as large as the window's text if they can be half a cell.
+_SHARE, _SHARE_LEAST, _SHARE_SMALL, _TEXT = 0.4, 0.34, 0.5, 13
+#: Pixels that digits stay from the sides of their cells, each, and of cells under so many.
+#: Three places are worth it only where numbers stand clear of each other.
+_GAP, _SMALL_GAP, _SMALL, _GAP_OF_MOST = 2, 1, 32, 2.5
 #: The smallest digits, in pixels.
-_LEAST = 8
+_LEAST = 9
 _MOST_PLACES = 3
 
 #: Where a cell (row, column) lies.
@@ -38,7 +47,7 @@ def cell_font(font: QFont, values: Sequence[float], side: float) -> tuple[QFont,
     """
     made = QFont(font)
     numbers = set(values)
-    tallest = max(_LEAST, int(side * _SHARE))
+    tallest = max(_LEAST, int(side * _SHARE), min(_TEXT, int(side * _SHARE_SMALL)))
     for places in range(_MOST_PLACES, -1, -1):
         texts = {format_places(value, places) for value in numbers}
         # One place more is worth digits a little smaller, not much smaller.
@@ -46,9 +55,13 @@ def cell_font(font: QFont, values: Sequence[float], side: float) -> tuple[QFont,
         for pixels in range(tallest, least - 1, -1):
             made.setPixelSize(pixels)
             widest = max(map(QFontMetricsF(made).horizontalAdvance, texts), default=0.0)
-            if widest <= side - 2 * _GAP:
+            if widest <= side - 2 * (_gap(side) if places < _MOST_PLACES else _GAP_OF_MOST):
                 return made, places
     return made, 0
+
+
+def _gap(side: float) -> int:
+    return _GAP if side >= _SMALL else _SMALL_GAP
 
 
 class KernelPaint:
@@ -78,8 +91,10 @@ class KernelPaint:
         metrics = QFontMetricsF(font)
 
         def fits(text: str) -> bool:
-            return bool(metrics.horizontalAdvance(text) <= side - 2 * _GAP)
+            return bool(metrics.horizontalAdvance(text) <= side - 2 * _gap(side))
 
+        # Where others have digits, what is too small for one needs none of its own.
+        told = bool(format_places(limit, places))
         key = (side, font.pixelSize(), places, palette.window().color().rgb())
         if key != self._key or len(self._looks) > _KEPT:
             self._key, self._looks = key, {}
@@ -91,8 +106,10 @@ class KernelPaint:
                 if look is None:
                     colour = cell_colour(value, limit)
                     text = format_places(value, places)
-                    text = text if text and fits(text) else format_cell(value, fits)
                     ink = muted if value == 0 else text_colour(colour)
+                    if not text and told and abs(value) < 1:
+                        text, ink = format_least(places), muted
+                    text = text if text and fits(text) else format_cell(value, fits)
                     look = self._looks[value, limit] = colour, ink, text
                 colour, ink, text = look
                 cell = rect(row, column)

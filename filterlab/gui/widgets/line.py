@@ -57,6 +57,10 @@ class Line(QWidget):
                 return text
         return str(metrics.elidedText((self._text, *self._shorter)[-1], Qt.ElideRight, room))
 
+    def natural_width(self) -> int:
+        """The width at which it is whole, in pixels."""
+        return int(self.fontMetrics().horizontalAdvance(self._text)) + 1
+
     def sizeHint(self) -> QSize:
         return QSize(40, theme.line_height(self.fontMetrics()) + 2)
 
@@ -86,13 +90,11 @@ class Title(Line):
 
     def set_parts(self, name: str, rest: str = "") -> None:
         """Show a name and what belongs to it."""
+        other = name != self._name
         self._name, self._rest = name, rest
+        if other:
+            self.updateGeometry()
         self.set_text(f"{name}  {rest}" if rest else name)
-
-    def _short_name(self) -> str:
-        """The name's first letter with what follows the word: ``F 0``."""
-        first, _, rest = self._name.partition(" ")
-        return f"{first[:1]} {rest}" if rest else first[:1]
 
     def _name_width(self) -> int:
         return int(self.fontMetrics().horizontalAdvance(self._name))
@@ -104,17 +106,13 @@ class Title(Line):
         return self._name_width() + (theme.STEP + rest if rest else 0) <= self.width()
 
     def shown(self) -> str:
-        if self.whole:
-            return self._text
-        fits = self._name_width() <= self.width()
-        return self._name if fits else self._short_name()
+        return self._text if self.whole else self._name
 
     def sizeHint(self) -> QSize:
         return QSize(self._name_width() + 1, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        least = self.fontMetrics().horizontalAdvance(self._short_name())
-        return QSize(least + 1, self.sizeHint().height())
+        return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -23,6 +23,8 @@ _GAP = 28
 _CAPTION = 18
 #: Pixels that numbers stay from the sides of their cells.
 _ROOM = 2
+#: The smallest digits, in pixels; where there is no room for them the colours speak.
+_LEAST = 8
 
 
 class ProductView(QWidget):
@@ -101,17 +103,22 @@ class ProductView(QWidget):
             result=short_number(self._result),
         )
 
-    def captions(self) -> tuple[str, str, str]:
-        """What stands over the three grids."""
+    def captions(self) -> tuple[tuple[str, ...], ...]:
+        """What stands over the three grids, each with what is said where that is too long."""
         total = 0.0
         if self._patch is not None:
             total = float(np.sum(self._patch.astype(np.float64) * self._kernel))
-        last = tr("products, sum {sum}").format(sum=short_number(round(total, 4) + 0.0))
+        products = short_number(round(total, 4) + 0.0)
+        last = tr("products, sum {sum}").format(sum=products)
+        shorter: tuple[str, ...] = ()
         if self._others is not None:
-            last += tr(", other channels {others}").format(
-                others=short_number(round(self._others, 4) + 0.0)
+            others = short_number(round(self._others, 4) + 0.0)
+            last += tr(", other channels {others}").format(others=others)
+            shorter = (
+                tr("sum {sum}, others {others}").format(sum=products, others=others),
+                f"{products}, {others}",
             )
-        return tr("patch"), tr("kernel"), last
+        return (tr("patch"),), (tr("kernel"),), (last, *shorter)
 
     def _grid(
         self, painter: QPainter, area: QRectF, values: np.ndarray, limit: float, signed: bool
@@ -121,8 +128,8 @@ class ProductView(QWidget):
         wide, high = area.width() / columns, area.height() / rows
         high = min(high, wide)
         font, places = self._font_of(values, min(wide, 1.9 * high), high)
-        painter.setFont(font)
-        metrics = QFontMetricsF(font)
+        painter.setFont(font or self.font())
+        metrics = QFontMetricsF(painter.font())
 
         def fits(text: str) -> bool:
             return bool(metrics.horizontalAdvance(text) <= wide - 2)
@@ -143,6 +150,8 @@ class ProductView(QWidget):
                 painter.fillRect(cell, colour)
                 if padded:
                     painter.fillRect(cell, hatch)
+                if font is None:
+                    continue
                 text = format_places(value, places) or format_cell(value, fits)
                 painter.setPen(text_colour(colour))
                 painter.drawText(cell, Qt.AlignCenter, text if fits(text) else "")
@@ -154,20 +163,20 @@ class ProductView(QWidget):
             x = area.left() + column * wide
             painter.drawLine(QPointF(x, area.top()), QPointF(x, area.top() + rows * high))
 
-    def _font_of(self, values: np.ndarray, wide: float, high: float) -> tuple[QFont, int]:
-        """The largest font in which no number leaves its cell."""
+    def _font_of(self, values: np.ndarray, wide: float, high: float) -> tuple[QFont | None, int]:
+        """The largest font in which no number leaves its cell; None if none can be read."""
         font = QFont(self.font())
         numbers = set(values.ravel().tolist())
-        tallest = min(18, max(7, int(0.72 * high)))
+        tallest = min(18, int(0.8 * high))
         # Places first: smaller digits say more than fewer.
-        for places, least in ((3, 10), (2, 8), (1, 7), (0, 7)):
+        for places, least in ((3, 10), (2, _LEAST), (1, _LEAST), (0, _LEAST)):
             texts = {format_places(number, places) for number in numbers}
-            for pixels in range(tallest, min(least, tallest) - 1, -1):
+            for pixels in range(tallest, least - 1, -1):
                 font.setPixelSize(pixels)
                 widest = max(map(QFontMetricsF(font).horizontalAdvance, texts))
                 if widest <= wide - 2 * _ROOM:
                     return font, places
-        return font, 0
+        return None, 0
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -189,12 +198,14 @@ class ProductView(QWidget):
             (words[2], products, float(np.nan_to_num(np.abs(products)).max()), True),
         ]
         base = theme.font(12)
-        for index, (caption, values, limit, diverging) in enumerate(sides):
+        for index, (captions, values, limit, diverging) in enumerate(sides):
             left = index * (width + _GAP)
             painter.setFont(base)
             painter.setPen(self.palette().placeholderText().color())
             room = QRectF(left, 0, width, caption_height)
-            text = painter.fontMetrics().elidedText(caption, Qt.ElideRight, int(width))
+            metrics = painter.fontMetrics()
+            text = next((t for t in captions if metrics.horizontalAdvance(t) <= width), "")
+            text = text or metrics.elidedText(captions[-1], Qt.ElideRight, int(width))
             painter.drawText(room, Qt.AlignLeft | Qt.AlignTop, text)
             rows, columns = values.shape
             tall = min(height, rows * width / columns)

@@ -5,16 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QToolButton, QWidget
+from qtpy.QtGui import QFontMetrics, QKeyEvent
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAction,
+    QButtonGroup,
+    QHBoxLayout,
+    QMenu,
+    QToolButton,
+    QWidget,
+)
 
 from filterlab.gui import theme
 
 __all__ = ["Segments"]
 
 
+_MORE = " ▾"
+
+#: What a button is wider than its word, in pixels: as usual, and where there is little room.
+_PADDING, _LEAST_PADDING = 18, 8
+_ANY = 16_777_215
+
+
 class Segments(QWidget):
     """A row of joined buttons; arrow keys go along it, Tab comes to the chosen one.
+
+    Where there is no room for all (:meth:`set_room`) only the chosen one is seen, with a menu.
 
     Signals
     -------
@@ -30,6 +47,7 @@ class Segments(QWidget):
         self.setAccessibleName(name)
         self._group = QButtonGroup(self)
         self._keys: list[str] = []
+        self._folded = False
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(0)
@@ -57,13 +75,64 @@ class Segments(QWidget):
             button.installEventFilter(self)
             self._group.addButton(button, k)
             self._row.addWidget(button, 1)
+        self._show_fold()
         self.choose(before if before in self._keys else self._keys[0] if self._keys else "")
 
-    def set_tight(self, tight: bool) -> None:
-        """Bring the words closer together, so that they stay whole in a narrow place."""
+    def set_room(self, room: int) -> None:
+        """Fit into a width, in pixels: words come closer before all but the chosen one go."""
+        plain, bold = QFontMetrics(theme.font(12)), QFontMetrics(theme.font(12, bold=True))
+        texts = [self._word(button).replace("&", "") for button in self.buttons()]
+        wide = [plain.horizontalAdvance(text) for text in texts]
+        # The chosen one is bold, whichever that is.
+        more = [bold.horizontalAdvance(text) - plain.horizontalAdvance(text) for text in texts]
+        words = sum(wide) + max(more, default=0)
+        # Qt has two spaces beside a button's word.
+        around = _PADDING + plain.horizontalAdvance("  ")
+        tight = words + len(self._keys) * around > room
+        folded = words + len(self._keys) * _LEAST_PADDING > room
+        for button, text in zip(self.buttons(), texts):
+            least = bold.horizontalAdvance(text) + _LEAST_PADDING
+            button.setMinimumWidth(least if tight and not folded else 0)
+            button.setMaximumWidth(least if tight and not folded else _ANY)
         style = "QToolButton { padding-left: 2px; padding-right: 2px; }" if tight else ""
         if style != self.styleSheet():
             self.setStyleSheet(style)
+        if folded != self._folded:
+            self._folded = folded
+            self._show_fold()
+
+    @property
+    def folded(self) -> bool:
+        """Whether only the chosen one is seen."""
+        return self._folded
+
+    @staticmethod
+    def _word(button: QToolButton) -> str:
+        return str(button.text()).removesuffix(_MORE)
+
+    def _show_fold(self) -> None:
+        for button in self.buttons():
+            word, chosen = self._word(button), button.isChecked()
+            button.setText(word + _MORE if self._folded and chosen else word)
+            button.setVisible(chosen or not self._folded)
+
+    def _open_menu(self, under: QToolButton) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WA_DeleteOnClose)
+        for key, button in zip(self._keys, self.buttons()):
+            action = menu.addAction(self._word(button))
+            action.setCheckable(True)
+            action.setChecked(button.isChecked())
+            action.setData(key)
+        menu.triggered.connect(self._on_menu)
+        menu.popup(under.mapToGlobal(under.rect().bottomLeft()))
+
+    def _on_menu(self, action: QAction) -> None:
+        key = str(action.data())
+        if key != self.key:
+            self.choose(key)
+            self.button(key).setFocus(Qt.OtherFocusReason)
+            self.chosen.emit(key)
 
     @property
     def key(self) -> str:
@@ -88,9 +157,14 @@ class Segments(QWidget):
     def _mend_focus(self) -> None:
         for button in self.buttons():
             button.setFocusPolicy(Qt.TabFocus if button.isChecked() else Qt.NoFocus)
+        if self._folded:
+            self._show_fold()
 
     def _on_clicked(self, button: QAbstractButton) -> None:
         self._mend_focus()
+        if self._folded:
+            self._open_menu(button)
+            return
         self.chosen.emit(self._keys[self._group.id(button)])
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
