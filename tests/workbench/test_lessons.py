@@ -302,7 +302,7 @@ def test_a_start_is_one_undo_step(tmp_path: Path) -> None:
         'bias = [0.5]\npad = "same"\nstride = 2\n[[step]]\ntext = "x"'
     ).start
     lessons.start_filters(bench, start)
-    assert bench.picture.title == "camera"
+    assert bench.picture.title == "Cameraman"
     assert bench.size_of(0) == (7, 7)
     assert bench.size_of(1) == (1, 3)
     assert bench.preset(0).values["sigma"] == 2

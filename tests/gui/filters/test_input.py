@@ -14,12 +14,13 @@ from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
 from qtpy.QtGui import QDropEvent, QImage, QMouseEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from filterlab.gui import camera_feed
+from filterlab.gui import camera_feed, retranslate
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
 from filterlab.pictures import grey_of, pattern, sample, write_picture
 from filterlab.pictures.camera import Camera
+from filterlab.workbench.lessons import Start
 
 
 def test_samples_and_patterns_are_in_the_menu(tab: FiltersTab, hands: Any) -> None:
@@ -36,6 +37,33 @@ def test_samples_and_patterns_are_in_the_menu(tab: FiltersTab, hands: Any) -> No
     tab.undo()
     tab.undo()
     assert tab.bench.picture.title == "noise"
+
+
+def test_a_lessons_sample_has_its_title_in_the_language_in_use(
+    tab: FiltersTab, hands: Any, tmp_path: Path
+) -> None:
+    """Also where it was drawn on, as a step before the input, and after a restart."""
+    tab.start_lesson(Start(sample="brick"), None)
+    hands.settle()
+    assert tab.stage.notes[0].text() == "Brick wall"
+    retranslate.change_language("zh_CN")
+    try:
+        assert tab.stage.notes[0].text() == "砖墙"
+        kept = tab.save_state()
+        assert kept["source"] == {"kind": "sample", "name": "brick"}
+        tab.bench.draw_on_picture(20, 20, 4, 1.0)
+        hands.settle()
+        assert tab.stage.notes[0].text() == "砖墙"
+        tab.apply_and_go_on()
+        hands.settle()
+        assert tab.stage.notes[0].text() == "砖墙"
+        assert tab.actions_.steps_menu.actions()[0].text() == "砖墙"
+        tab.restore_state(kept)
+        hands.settle()
+        assert tab.stage.notes[0].text() == "砖墙"
+    finally:
+        retranslate.change_language("en")
+    assert tab.stage.notes[0].text() == "Brick wall"
 
 
 def test_the_tab_starts_with_a_sample(qtbot: QtBot, tmp_path: Path) -> None:

@@ -7,14 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
 from filterlab.gui.heatmap.account import account_html
 from filterlab.gui.heatmap.tab import HeatmapTab
+from filterlab.gui.model_texts import progress_texts
 from filterlab.gui.own_model_dialog import OwnModelDialog
 from filterlab.gui.settings import Settings
 from filterlab.pictures import read_picture
+from filterlab.progress import Progress
+from filterlab.surgery.heatmap import heatmap_job
+from filterlab.workbench.heatmap_state import Source
 from filterlab.zoo.own_models import remember
 
 #: What stays as it is: code, formats, names of settings and of layers, what stands in quotes.
@@ -90,6 +95,20 @@ def test_what_stands_around_the_picture(chinese: None, ready: HeatmapTab, settle
         *(ready.controls.density_combo.itemText(k) for k in range(2)),
     ):
         assert_chinese(known.sub("", text))
+
+
+def test_what_a_job_says_of_itself_is_chinese(chinese: None, ready: HeatmapTab) -> None:
+    """Of a run that was measured before: what it will cost, as the job's card shows it."""
+    done = ready.bench.transplanted
+    assert done is not None
+    steps = heatmap_job(done, np.zeros((96, 128, 3), np.float32), cells=13)
+    next(steps)
+    _, detail, _ = progress_texts(next(steps), "")
+    steps.close()
+    assert "约 " in detail
+    assert "about" not in detail
+    named = Progress("read the picture", 0, 1, Source(sample="brick").title)
+    assert progress_texts(named, "")[1] == "砖墙"
 
 
 def test_a_report_is_in_the_windows_language(
