@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from filterlab.errors import FilterLabError
-from filterlab.pictures import pattern, sample
+from filterlab.pictures import pattern, read_frame, sample
 from filterlab.progress import run_job
 from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Picture, Snapshot
@@ -161,6 +161,35 @@ def test_filters_come_out_as_they_were(do: Callable[[FilterBench], None], tmp_pa
         for one, two in zip(found, wanted):
             assert one.shape == two.shape
             np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5 * max(1, abs(two).max()))
+
+
+def test_the_frame_that_was_chosen_is_read(
+    nets: dict[str, Any], settle: Any, tmp_path: Path
+) -> None:
+    """A page of a file with several, in both tabs."""
+    pages = [(sample("chelsea")[k : k + 120, k : k + 160] * 255).astype(np.uint8) for k in (0, 90)]
+    path = tmp_path / "pages.tif"
+    images = [Image.fromarray(page) for page in pages]
+    images[0].save(path, save_all=True, append_images=images[1:])
+    filters = FilterBench(small().pixels, "cat")
+    for frame in (0, 1):
+        pixels, count = read_frame(path, frame)
+        picture = Picture(pixels, "pages.tif")
+        picture.origin, picture.frame, picture.frames = ("file", str(path)), frame, count
+        filters.set_picture(picture)
+    assert [edit.name for edit in filters.journal.done] == ["Open picture", "Choose frame"]
+    bench = HeatmapBench(nets["bright"])
+    bench.accept(run_job(bench.open_job(Source(path=str(path), frame=1))))
+    bench.accept(run_job(bench.transplant_job()))
+    settle(bench)
+    recording = record(filters, bench)
+    wanted = expected(recording)
+    assert abs(wanted[1] - wanted[2]).max() > 0.1, "the pages differ"
+    wanted.append(bench.run.maps.values(bench.classes))
+    for found in executed(recording, tmp_path):
+        assert len(found) == len(wanted)
+        for one, two in zip(found, wanted):
+            np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
 
 
 def heat_classes(bench: HeatmapBench) -> None:

@@ -163,6 +163,15 @@ def test_an_odd_frame_of_a_session_is_the_first(
     np.testing.assert_allclose(tab.bench.picture.grey, frames[0], atol=1e-6)
 
 
+def test_a_session_whose_file_has_fewer_frames_says_so(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, file: Path
+) -> None:
+    tab.restore_state({"source": {"kind": "file", "name": str(file), "frame": 9}})
+    qtbot.waitUntil(lambda: tab.settled and bool(tab.bench.picture.title), timeout=15000)
+    assert "no frame 10 in it; choose one from 1 to 5" in hands.errors[-1]
+    assert tab.bench.picture.origin == ("sample", "chelsea")
+
+
 def test_a_project_holds_the_frame_itself(
     tab: FiltersTab, hands: Any, file: Path, frames: np.ndarray, tmp_path: Path
 ) -> None:
