@@ -208,6 +208,8 @@ class Stage(QObject):
         self.rasters[0].show(
             shown, extent=QRectF(0, 0, picture.width, picture.height), values=values
         )
+        if not self.views[0].view_rect().intersects(self.views[0].extent):
+            self.fit()  # what was looked at closely lies beyond this picture
         self.name_input(picture)
 
     def name_input(self, picture: Picture) -> None:

@@ -258,6 +258,20 @@ def test_values_are_written_into_large_pixels(tab: FiltersTab, hands: Any) -> No
     assert before != after
 
 
+def test_a_smaller_picture_is_not_looked_past(tab: FiltersTab, hands: Any) -> None:
+    """Zoomed into the lower right, a picture that ends before it would show nothing."""
+    tab.set_picture(np.random.default_rng(1).random((300, 400), np.float32), "large")
+    hands.settle()
+    tab.stage.views[1].set_view_rect(QRectF(300, 200, 30, 20))
+    tab.set_picture(np.random.default_rng(2).random((290, 390), np.float32), "nearly as large")
+    hands.settle()
+    assert tab.stage.views[0].view_rect().width() < 60, "the place is kept where there is one"
+    tab.set_picture(np.random.default_rng(3).random((40, 50), np.float32), "small")
+    hands.settle()
+    for view in tab.stage.views:
+        assert view.view_rect().contains(view.extent)
+
+
 @pytest.mark.parametrize("width", [1024, 1280, 1920])
 def test_numbers_under_an_output_are_never_cut_in_two(
     tab: FiltersTab, hands: Any, width: int
