@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import filterlab.caffe as caffe
 from filterlab.errors import FilterLabError
 from filterlab.surgery import convolve
-from filterlab.surgery.convolve import Outputs
+from filterlab.surgery.convolve import Outputs, Picture
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.surgery.layer_filters import read_layer_filters
@@ -38,6 +38,8 @@ EDITS: list[tuple[str, Callable[[FilterBench], str]]] = [
     ("Clear", lambda b: b.clear(0)),
     ("Open kernel", lambda b: b.set_kernel(1, np.ones((7, 7)))),
     ("Learn kernel", lambda b: b.set_kernel(1, np.ones((3, 3)), "Learn kernel")),
+    ("Open kernel", lambda b: b.take(1, np.eye(3))),
+    ("Take filter from net", lambda b: b.take(1, np.eye(3), -0.5, "Take filter from net")),
     ("Fill", lambda b: b.transform(0, "fill", 0.25)),
     ("Negate", lambda b: b.transform(0, "negate")),
     ("Transpose", lambda b: b.transform(1, "transpose")),
@@ -694,3 +696,63 @@ def test_a_filter_over_three_channels_becomes_one_of_grey() -> None:
     luma = on_channels(grey, 3)
     np.testing.assert_allclose(luma.sum(axis=0), grey[0], rtol=1e-5)
     np.testing.assert_allclose(luma[0], 0.2125 * grey[0], rtol=1e-6)
+
+
+def test_a_filter_from_elsewhere_is_divided_by_nothing(bench: FilterBench) -> None:
+    bench.set_divisor(1, 4)
+    bench.set_bias(1, 0.5)
+    kernel = RNG.normal(size=(3, 5)).astype(np.float32)
+    edits = len(bench.journal)
+    assert bench.take(1, kernel) == "Open kernel"
+    assert len(bench.journal) == edits + 1, "one step"
+    np.testing.assert_array_equal(bench.weights(1)[0], kernel)
+    assert (bench.divisor(1), bench.bias(1)) == (1, 0.5)
+    assert bench.size_of(1) == (3, 5)
+    bench.undo()
+    assert bench.divisor(1) == 4
+    assert bench.take(1, kernel, -0.25, "Learn kernel") == "Learn kernel"
+    assert (bench.divisor(1), bench.bias(1)) == (1, -0.25)
+    assert "net.params['conv'][1].data[1] = -0.25" in bench.code
+    # What cannot be taken changes nothing, the divisor included.
+    bench.set_divisor(1, 4)
+    before = _key(bench)
+    for bad in (np.zeros((25, 25)), np.full((3, 3), np.nan)):
+        with pytest.raises(FilterLabError):
+            bench.take(1, bad)
+    with pytest.raises(FilterLabError, match="not a finite number"):
+        bench.take(1, kernel, float("inf"))
+    assert _key(bench) == before
+    assert bench.divisor(1) == 4
+
+
+def test_a_preset_chosen_anew_is_divided_by_nothing(bench: FilterBench) -> None:
+    bench.apply_preset(0, "gaussian")
+    bench.set_divisor(0, 9)
+    bench.apply_preset(0, "gaussian", sigma=1.5)
+    assert bench.divisor(0) == 9, "it was a Gaussian before: its slider moves"
+    bench.apply_preset(0, "box")
+    assert bench.divisor(0) == 1
+    assert bench.weights(0).sum() == pytest.approx(1)
+    bench.set_divisor(0, 2)
+    bench.apply_preset(0, "box")
+    assert bench.divisor(0) == 2
+
+
+def test_from_frame_to_frame_is_one_step(bench: FilterBench) -> None:
+    def frame(number: int, name: str = "a.gif") -> Picture:
+        made = Picture(PICTURE[number:], "a.gif")
+        made.origin, made.frame, made.frames = ("file", name), number, 5
+        return made
+
+    first = bench.picture
+    names = [bench.set_picture(frame(n)) for n in (0, 1, 4)]
+    assert names == ["Open picture", "Choose frame", "Choose frame"]
+    assert "frame 4, counted from 0" in bench.code
+    assert len(bench.journal) == 2
+    assert bench.undo() == "Choose frame"
+    assert (bench.picture.frame, bench.picture.height) == (0, 24)
+    assert bench.set_picture(frame(0)) == "Open picture", "the same frame, read anew"
+    assert bench.set_picture(frame(2, "b.gif")) == "Open picture", "of another file"
+    for _ in range(3):
+        bench.undo()
+    assert bench.picture is first
