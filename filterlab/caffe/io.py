@@ -19,6 +19,7 @@ from filterlab.caffe.blob import check_shape
 from filterlab.caffe.blobproto import read_blobproto, read_mean
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import open_file
+from filterlab.caffe.luminance import LUMINANCE
 from filterlab.caffe.messages import (
     array_to_blobproto,
     array_to_datum,
@@ -51,9 +52,6 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float32]
-
-# Rec. 709 luminance of red, green and blue, as scikit-image's rgb2gray.
-LUMINANCE = (0.2125, 0.7154, 0.0721)
 
 
 def __getattr__(name: str) -> Any:

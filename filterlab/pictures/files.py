@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.files import atomic_write, open_file
-from filterlab.caffe.io import LUMINANCE
+from filterlab.caffe.luminance import LUMINANCE
 from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
 from filterlab.caffe.quiet import quiet_opencv
 from filterlab.caffe.text import Text, reason_of

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 import filterlab.caffe as caffe
 from filterlab import paths
-from filterlab.caffe.prototxt import read_net
 from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
 from filterlab.pictures import grey_of
@@ -367,6 +366,8 @@ def net_parameter(
     size : (rows, columns) of the kernels
     input_shape : (batch, channels, H, W)
     """
+    from filterlab.caffe.prototxt import read_net
+
     net = read_net(paths.model("conv.prototxt"))
     data, conv = net.layer[0], net.layer[1]
     del data.input_param.shape[0].dim[:]

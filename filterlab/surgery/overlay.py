@@ -19,15 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.surgery.choices import COLORMAPS, MODES
-from filterlab.surgery.geometry import MapGeometry
-from filterlab.surgery.heatmap import Placement
+
+if TYPE_CHECKING:  # colours need no net
+    from filterlab.surgery.geometry import MapGeometry
+    from filterlab.surgery.heatmap import Placement
 
 __all__ = [
     "COLORMAPS",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,8 +24,10 @@ from filterlab.surgery.kernels.spec import parse_spec
 from filterlab.surgery.kernels.transform import resize
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.filter_state import SLOTS
-from filterlab.workbench.heatmap_bench import HeatmapBench
-from filterlab.workbench.net_study import NetStudy
+
+if TYPE_CHECKING:
+    from filterlab.workbench.heatmap_bench import HeatmapBench
+    from filterlab.workbench.net_study import NetStudy
 
 __all__ = ["FACTS", "HAPPENINGS", "Condition", "Facts", "condition_from", "kernel_from"]
 

@@ -20,9 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filterlab.caffe.caffemodel import read_weights
 from filterlab.caffe.files import open_file
-from filterlab.caffe.prototxt import format_net, read_net
 from filterlab.caffe.text import Text, joined
 from filterlab.errors import FilterLabError
 from filterlab.surgery.convolve import EDGES, Settings, net_parameter
@@ -54,6 +52,8 @@ _NOTED_SETTINGS = ("mode", "pad", "edge", "scale")
 
 def net_text(state: BenchState, input_shape: tuple[int, ...]) -> str:
     """The prototxt of the state's net, for an input of (batch, channels, H, W), with the note."""
+    from filterlab.caffe.prototxt import format_net
+
     session, settings = to_session(state), asdict(state.settings)
     note = {key: session[key] for key in _NOTED} | {key: settings[key] for key in _NOTED_SETTINGS}
     told = json.dumps(note, ensure_ascii=True, allow_nan=False)
@@ -167,6 +167,8 @@ def _note(prototxt: Path) -> dict[str, Any] | None:
 
 
 def _convolution(prototxt: Path) -> Any:
+    from filterlab.caffe.prototxt import read_net
+
     net = read_net(os.fspath(prototxt))
     layers = [layer for layer in net.layer if layer.type != "Input"]
     alone = len(layers) == 1 and layers[0].type == "Convolution"
@@ -184,6 +186,8 @@ def _convolution(prototxt: Path) -> Any:
 
 def _numbers(conv: Any, weights: Path) -> tuple[Floats, Floats]:
     """Weights (3, C, rows, columns) and bias (3,)."""
+    from filterlab.caffe.caffemodel import read_weights
+
     blobs = read_weights(weights, mapped=False, only=[conv.name]).get(conv.name)
     if not blobs:
         raise FilterLabError(

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +40,11 @@ from filterlab.pictures import (
 from filterlab.pictures.headers import read_header
 from filterlab.progress import Job, Progress
 from filterlab.surgery.convolve import Picture
-from filterlab.workbench import filter_state, heatmap_state
+from filterlab.workbench import filter_state
 from filterlab.workbench.lessons import MOST_BYTES, parse_lesson
-from filterlab.zoo.catalogue import default_model
+
+if TYPE_CHECKING:
+    from filterlab.workbench import heatmap_state
 
 __all__ = [
     "MOST_PIXELS",
@@ -189,6 +191,8 @@ class Project:
 
 def heatmap_part(state: heatmap_state.HeatmapState) -> dict[str, Any]:
     """What a project holds of the heatmap bench."""
+    from filterlab.workbench import heatmap_state
+
     values = heatmap_state.to_session(state)
     request = {key: value for key, value in values["request"].items() if key != "size"}
     request["squash"] = request["squash"] is True
@@ -599,6 +603,9 @@ def _check_heatmap(values: Mapping[str, Any]) -> None:
     """Exactly what the bench would have saved: nothing that it would pass over."""
     if not isinstance(values.get("model"), str):
         raise _Odd("heatmap.model")
+    from filterlab.workbench import heatmap_state
+    from filterlab.zoo.catalogue import default_model
+
     state, _ = heatmap_state.from_session(values, default_model())
     usual = {"path": "", "sample": ""} | heatmap_part(state)
     _only(values, set(usual) - {"path", "sample"}, "heatmap")

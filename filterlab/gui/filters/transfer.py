@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal
@@ -20,15 +20,12 @@ from filterlab.gui.file_dialogs import (
 )
 from filterlab.gui.filters.desk import Desk, Pictures
 from filterlab.gui.filters.editor import FilterEditor
-from filterlab.gui.filters.learn_dialog import LearnDialog
-from filterlab.gui.filters.net_dialog import NetFiltersDialog, model_of_file
 from filterlab.gui.filters.output_files import (
     image_of,
     output_targets,
     picture_of,
     save_outputs_job,
 )
-from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
 from filterlab.gui.filters.sources import title_of
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.i18n import Text, tr
@@ -36,14 +33,15 @@ from filterlab.gui.jobs import JobRunner
 from filterlab.gui.tab import MODEL_SUFFIXES
 from filterlab.gui.widgets.colours import lut
 from filterlab.paths import model
-from filterlab.surgery.kernels.learn import Learned
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.text import KERNEL_SUFFIXES, read_kernel, write_kernel
-from filterlab.surgery.layer_filters import files_of_net
 from filterlab.workbench.filter_net import untold
-from filterlab.zoo.catalogue import Model, last_used
-from filterlab.zoo.own_models import all_models
 
+if TYPE_CHECKING:
+    from filterlab.surgery.kernels.learn import Learned
+    from filterlab.zoo.catalogue import Model
+
+# Dialogs and readers of nets are imported when asked for: the first frame waits for none.
 __all__ = ["Transfer"]
 
 _KERNEL_FILES = " ".join(f"*{suffix}" for suffix in KERNEL_SUFFIXES)
@@ -148,6 +146,8 @@ class Transfer(QObject):
 
     def open_filters(self, path: Path) -> None:
         """Take all three filters from a net, given by either of its two files."""
+        from filterlab.surgery.layer_filters import files_of_net
+
         files = self._desk.attempt(files_of_net, path)
         if files is not None and self._desk.attempt(self._desk.bench.open_net, *files) is not None:
             self.opened.emit(str(files[0]))
@@ -156,6 +156,8 @@ class Transfer(QObject):
 
     def save_own(self, slot: int) -> None:
         """Ask for a name and keep a filter as a preset."""
+        from filterlab.gui.filters.own_dialog import SaveKernelDialog
+
         dialog = SaveKernelDialog(self._library, self._over)
         dialog.setAttribute(Qt.WA_DeleteOnClose)
         dialog.setProperty("slot", slot)
@@ -187,6 +189,8 @@ class Transfer(QObject):
 
     def show_own(self) -> None:
         """List the user's presets."""
+        from filterlab.gui.filters.own_dialog import OwnKernelsDialog
+
         dialog = OwnKernelsDialog(self._library, self._over)
         dialog.setAttribute(Qt.WA_DeleteOnClose)
         dialog.chosen.connect(self._on_own)
@@ -200,6 +204,8 @@ class Transfer(QObject):
 
     def choose_net_filters(self) -> None:
         """Offer the filters of the models there are on this machine."""
+        from filterlab.zoo.catalogue import last_used
+
         ready = self._ready()
         last = last_used()
         first = next((model for model in ready if model.name == last), ready[0])
@@ -207,6 +213,8 @@ class Transfer(QObject):
 
     def show_net_filters(self, path: Path) -> None:
         """Offer the filters of a net, given by either of its two files."""
+        from filterlab.gui.filters.net_dialog import model_of_file
+
         model = self._desk.attempt(model_of_file, path)
         if model is not None:
             ready = self._ready()
@@ -215,9 +223,13 @@ class Transfer(QObject):
 
     @staticmethod
     def _ready() -> list[Model]:
+        from filterlab.zoo.own_models import all_models
+
         return [model for model in all_models() if model.ready]
 
     def _offer(self, models: Sequence[Model], first: Model) -> None:
+        from filterlab.gui.filters.net_dialog import NetFiltersDialog
+
         dialog = NetFiltersDialog(models, first, self._over)
         dialog.setAttribute(Qt.WA_DeleteOnClose)
         dialog.chosen.connect(self._on_net_filter)
@@ -233,6 +245,8 @@ class Transfer(QObject):
 
     def show_learn(self) -> None:
         """Open the dialog that finds a kernel from before and after."""
+        from filterlab.gui.filters.learn_dialog import LearnDialog
+
         frame, bench = self._stage.frame, self._desk.bench
         outputs = []
         if frame is not None and frame.outputs.step == 1 and bench.settings.stride == 1:

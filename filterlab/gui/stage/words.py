@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.stage.paint import number
-from filterlab.workbench.cast_story import CastStill, CastStory
 from filterlab.workbench.convolution_story import Still
+
+if TYPE_CHECKING:
+    from filterlab.workbench.cast_story import CastStill, CastStory
 
 __all__ = [
     "cast_sentence",
