@@ -63,8 +63,8 @@ OURS = (
 from filterlab.gui.app import Desk
 build = Desk._build
 
-def built(self):
-    window = build(self)
+def built(self, *front):
+    window = build(self, *front)
     watch(window.current_tab.stage.views[0])
     return window
 

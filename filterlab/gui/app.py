@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from types import TracebackType
@@ -14,7 +15,7 @@ from typing import Any
 
 os.environ.setdefault("QT_API", "pyqt5")
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QEventLoop, QObject, Qt, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QAction, QApplication
 
@@ -28,11 +29,15 @@ from filterlab.gui.qt_texts import QtTexts
 from filterlab.gui.session_menu import SessionMenu, told_time
 from filterlab.gui.sessions import Left, Session, Sessions
 from filterlab.gui.settings import Settings
+from filterlab.gui.tabs import TABS
 
 __all__ = ["Desk", "make_application", "run_window"]
 
 #: After a signal, threads that are still at work are given up after so many seconds.
 _END_S = 0.5
+
+#: So long the first frame is waited for; a desktop may show the window on another screen, or not.
+_FIRST_FRAME_S = 0.5
 
 _MOST_NAMED = 6
 
@@ -106,7 +111,9 @@ class Desk(QObject):
         Whether a signal ends the program.
     """
 
-    def __init__(self, app: QApplication, settings: Settings | None = None) -> None:
+    def __init__(
+        self, app: QApplication, settings: Settings | None = None, window: bool = True
+    ) -> None:
         super().__init__()
         self.app = app
         self.settings = settings or Settings()
@@ -116,7 +123,7 @@ class Desk(QObject):
         i18n.set_language(i18n.preferred_language(self.settings.text("language")))
         self._theme = preferred_theme(app, self.settings.text("theme"))
         self._dress()
-        self.window = self._build()
+        self.window: Any = self._build() if window else None
 
     def _dress(self) -> None:
         """Theme, text size and motion as they are set."""
@@ -126,11 +133,11 @@ class Desk(QObject):
         motion = {"reduced": True, "full": False}
         theme.set_reduced_motion(motion.get(self.settings.text("motion")))
 
-    def _build(self) -> Any:
+    def _build(self, in_front: str = "") -> Any:
         # Imported late: it brings pyqtgraph, which must find our excepthook.
         from filterlab.gui.main_window import MainWindow
 
-        window = MainWindow(self.settings)
+        window = MainWindow(self.settings, in_front=in_front)
         window.rebuild_requested.connect(self._on_rebuild, Qt.QueuedConnection)
         window.closing.connect(self._on_closing)
         for text, slot in (
@@ -146,17 +153,38 @@ class Desk(QObject):
     # The session
 
     def open(self, picture: str | None = None) -> None:
-        """Show the window as it was left, and a picture in it."""
+        """Show the window as it was left, and a picture in it.
+
+        Where it is not built yet, the tab in front is shown first, and the rest is built then.
+        """
+        session = self.sessions.claim()
+        state = session.load()
+        if self.window is None:
+            front = state.get("current")
+            self.window = self._build(front if front in TABS else next(iter(TABS)))
+            self.window.restore_front(state)
         geometry = self.settings.data("geometry")
         if geometry is not None:
             self.window.restoreGeometry(geometry)
         # Also what is found again: it may be from a larger screen, which Qt does not look at.
         self.window.fit_into_screen()
-        session = self.sessions.claim()
-        self._restore(session)
+        self._show_first_frame()
+        self.window.complete()
+        self._restore(session, state)
         self.window.show()
         if picture is not None:
             self.window.open_paths([picture])
+
+    def _show_first_frame(self) -> None:
+        """Show a window that is not complete, and wait until it is painted."""
+        if self.window.whole:
+            return
+        self.window.show()
+        deadline = time.monotonic() + _FIRST_FRAME_S
+        handle = self.window.windowHandle()
+        while not handle.isExposed() and time.monotonic() < deadline:
+            self.app.processEvents(QEventLoop.ExcludeUserInputEvents, 20)
+        self.app.processEvents(QEventLoop.ExcludeUserInputEvents)
 
     def open_session(self, left: Left) -> None:
         """Go on with a session that was left behind; the present one is kept among those."""
@@ -166,10 +194,9 @@ class Desk(QObject):
             return
         if self.autosave is not None:
             self.autosave.finish()
-        self._restore(session)
+        self._restore(session, session.load())
 
-    def _restore(self, session: Session) -> None:
-        state = session.load()
+    def _restore(self, session: Session, state: dict[str, Any]) -> None:
         left_out = list(session.left_out)
         in_tabs = self.window.restore_state(state)
         if in_tabs:
@@ -258,7 +285,8 @@ class Desk(QObject):
 
     def show_error(self, sentence: str) -> None:
         """Show one sentence in the window."""
-        self.window.show_error(sentence)
+        if self.window is not None:
+            self.window.show_error(sentence)
 
 
 def _damage(settings: Settings, session: Session, in_tabs: Sequence[str]) -> str:
@@ -284,7 +312,7 @@ def run_window(picture: str | None = None) -> int:
     uncaught.install()
     app = make_application()
     log = CrashLog()
-    desk = Desk(app)
+    desk = Desk(app, window=False)
     ending = Ending()
     ending.asked.connect(desk.end)
     # Qt would close the windows at logout, which may yet be called off.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import importlib.metadata
 import logging
 import os
 import platform
@@ -121,6 +120,8 @@ def report(with_paths: bool = False, folder: Path | None = None) -> str:
 
 
 def _version(name: str) -> str:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

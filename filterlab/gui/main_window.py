@@ -31,17 +31,14 @@ from filterlab.gui.header import Header
 from filterlab.gui.help_window import HelpWindow, window_keys_html
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import app_icon
-from filterlab.gui.lessons.controller import Lessons
 from filterlab.gui.placing import fitted, margins
-from filterlab.gui.project_commands import ProjectCommands, is_project
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.stage.scene import Scene
 from filterlab.gui.tab import MenuItems, Tab
 from filterlab.gui.tab_actions import TabActions
-from filterlab.gui.tabs import tab_classes
+from filterlab.gui.tabs import TABS, TITLES, tab_class, tab_classes
 from filterlab.gui.widgets.message_strip import MessageStrip
-from filterlab.workbench.lessons import SUFFIX as LESSON_SUFFIX
 
 __all__ = ["MainWindow"]
 
@@ -79,6 +76,15 @@ class _Page(QScrollArea):
 class MainWindow(QMainWindow):
     """One window with a few tabs.
 
+    Parameters
+    ----------
+    settings : Settings, optional
+    tabs : classes, optional
+        In place of all of :data:`filterlab.gui.tabs.TABS`.
+    in_front : str
+        A tab's key: only the tabs up to that one are built, so that it can soon be shown, and the
+        rest by :meth:`complete`, which must follow before anything else is done.
+
     Signals
     -------
     rebuild_requested() : the theme or the text size has changed; see :mod:`filterlab.gui.app`
@@ -89,7 +95,10 @@ class MainWindow(QMainWindow):
     closing = Signal()
 
     def __init__(
-        self, settings: Settings | None = None, tabs: Sequence[type[Tab]] | None = None
+        self,
+        settings: Settings | None = None,
+        tabs: Sequence[type[Tab]] | None = None,
+        in_front: str = "",
     ) -> None:
         super().__init__()
         self.settings = settings or Settings()
@@ -136,10 +145,45 @@ class MainWindow(QMainWindow):
         self._message_of: Tab | None = None
 
         self.tabs: list[Tab] = []
+        #: Keys of tabs that :meth:`complete` is to build.
+        self._later: list[str] = []
+        self._whole = False
+        #: The tab whose state was restored before the others', and what of it was left out.
+        self._restored_first: tuple[Tab, list[str]] | None = None
         self._make_actions()
         self._make_menus()
+        if tabs is None and in_front in TABS:
+            keys = list(TABS)
+            at = keys.index(in_front)
+            self._later = keys[at + 1 :]
+            tabs = [tab_class(key) for key in keys[: at + 1]]
         for kind in tab_classes() if tabs is None else tabs:
             self._add_tab(kind(self.settings, self))
+            self.header.tabs.addTab(self.tabs[-1].title())
+        if self._later:
+            for key in self._later:
+                self.header.tabs.addTab(tr(TITLES[key]))
+            self.header.tabs.setCurrentIndex(len(self.tabs) - 1)
+            self._on_tab_changed(len(self.tabs) - 1)
+        else:
+            self.complete()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it is built."""
+        return self._whole
+
+    def complete(self) -> None:
+        """Build what a window that shows one tab first has not built yet."""
+        if self._whole:
+            return
+        self._whole = True
+        from filterlab.gui.lessons.controller import Lessons
+        from filterlab.gui.project_commands import ProjectCommands
+
+        for key in self._later:
+            self._add_tab(tab_class(key)(self.settings, self))
+        self._later = []
         self.lessons = Lessons(
             self._row,
             {tab.name: tab for tab in self.tabs},
@@ -161,7 +205,10 @@ class MainWindow(QMainWindow):
         self.projects.task_changed.connect(self.lessons.take_task)
         self.tab_actions = TabActions(self.header.tabs, titles, self)
         self.header.tabs.currentChanged.connect(self._on_tab_changed)
-        self._on_tab_changed(self.header.tabs.currentIndex())
+        if self._current is None:
+            self._on_tab_changed(self.header.tabs.currentIndex())
+        else:
+            self._fill_menus()
 
     def fit_into_screen(self) -> None:
         """No larger than the screen has room for, with its frame, and all of it on the screen."""
@@ -288,7 +335,6 @@ class MainWindow(QMainWindow):
     def _add_tab(self, tab: Tab) -> None:
         self.tabs.append(tab)
         self.pages.addWidget(_Page(tab))
-        self.header.tabs.addTab(tab.title())
         tab.message.connect(self._on_message)
         tab.hint_changed.connect(self._show_hint)
         tab.undo_changed.connect(self._update_undo)
@@ -338,7 +384,7 @@ class MainWindow(QMainWindow):
         mine: dict[str, MenuItems] = self._current.menu_actions() if self._current else {}
         around: dict[str, tuple[MenuItems, MenuItems]] = {
             "file": (
-                (*self.projects.actions, None),
+                (*(self.projects.actions if self._whole else ()), None),
                 (self._recent_menu, None, self.quit_action),
             ),
             "edit": ((self.undo_action, self.redo_action, None), ()),
@@ -348,7 +394,7 @@ class MainWindow(QMainWindow):
                     None,
                     *self._scene_actions(),
                     None,
-                    *self.tab_actions.all,
+                    *(self.tab_actions.all if self._whole else ()),
                     None,
                     self._language_menu,
                     self._theme_menu,
@@ -419,6 +465,9 @@ class MainWindow(QMainWindow):
         found = [Path(p) for p in paths]
         if not found:
             return False
+        from filterlab.gui.project_commands import is_project
+        from filterlab.workbench.lessons import SUFFIX as LESSON_SUFFIX
+
         if is_project(found[0]):
             self.projects.open(found[0])
             return True
@@ -702,13 +751,24 @@ class MainWindow(QMainWindow):
             for name, picture in tab.save_pictures().items()
         }
 
+    def restore_front(self, state: dict[str, Any]) -> None:
+        """Let the tab in front show a saved state before the others are built."""
+        tab, kept = self._current, state.get("tabs")
+        mine = kept.get(tab.name) if tab is not None and isinstance(kept, dict) else None
+        if tab is not None and isinstance(mine, dict):
+            self._restored_first = tab, [f"{tab.name}.{what}" for what in _restored(tab, mine)]
+
     def restore_state(self, state: dict[str, Any], live: bool = False) -> list[str]:
         """Show a saved state, or (``live``) go on with a window's that is being rebuilt.
 
         Returns what of a saved state could not be used, ``filters.look``.
         """
         kept, left_out = state.get("tabs"), []
+        first, self._restored_first = self._restored_first, None
         for tab in self.tabs:
+            if first is not None and tab is first[0]:
+                left_out += first[1]
+                continue
             mine = kept.get(tab.name) if isinstance(kept, dict) else None
             if live and isinstance(mine, dict):
                 tab.take_over(mine)

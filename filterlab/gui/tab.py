@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QAction, QMenu, QWidget
@@ -16,11 +16,13 @@ from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.stage.scene import Scene
 from filterlab.pictures import PICTURE_SUFFIXES
-from filterlab.workbench.filter_state import Applied
-from filterlab.workbench.heatmap_state import Shown
-from filterlab.workbench.lessons import Start
-from filterlab.workbench.project import ProjectPicture
-from filterlab.zoo.catalogue import Model
+
+if TYPE_CHECKING:
+    from filterlab.workbench.filter_state import Applied
+    from filterlab.workbench.heatmap_state import Shown
+    from filterlab.workbench.lessons import Start
+    from filterlab.workbench.project import ProjectPicture
+    from filterlab.zoo.catalogue import Model
 
 __all__ = ["MODEL_SUFFIXES", "MenuItems", "OnTable", "ProjectPart", "Tab"]
 

@@ -248,6 +248,25 @@ def test_random_walks_beside_the_eager_engine(seed: int) -> None:
     assert walk.worst < forward.TOLERANCE
 
 
+def test_what_a_sigmoid_has_made_small_was_rounded_when_it_was_large() -> None:
+    walk = forward.Walk(5)
+    walk.pair = walk.pairs[0]
+    net = walk.pair[1]
+    net.forward()
+    usual = walk.on_the_way()
+    assert usual >= max(float(np.abs(blob.data).max()) for blob in net.blobs.values())
+    small = np.ones((2, 2), np.float32)
+    walk.same(small, small + np.float32(5e-6), "a blob")
+    assert walk.large == 0
+    with pytest.raises(AssertionError, match="a blob differs"):
+        walk.same(small, small + np.float32(2e-3), "a blob")
+    walk.worst = 0
+    net.blobs["data"].data[...] *= 1e5  # the pair's other net is not asked
+    walk.same(small, small + np.float32(2e-3), "a blob")
+    assert walk.large == 2
+    assert walk.worst < forward.TOLERANCE
+
+
 def test_a_walk_notices_a_forward_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     from filterlab.caffe.deferred import Deferred
 

@@ -1,0 +1,118 @@
+"""The window shows its first frame before the rest of it is there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtWidgets import QApplication
+
+from filterlab.gui.app import Desk
+from filterlab.gui.i18n import tr
+from filterlab.gui.tabs import TABS, TITLES
+
+#: What takes long to import, and no first frame of the Filters tab needs.
+HEAVY = (
+    "filterlab.caffe.net",
+    "filterlab.surgery.heatmap",
+    "filterlab.workbench.heatmap_bench",
+    "filterlab.workbench.net_bench",
+    "google.protobuf",
+    "onnx",
+    "onnxruntime",
+    "scipy",
+    "skimage",
+)
+
+
+@pytest.fixture
+def desks(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``desks()`` gives a program that has not built its window; all are closed."""
+    monkeypatch.setenv("FILTERLAB_DATA", str(tmp_path))
+    made: list[Desk] = []
+
+    def make() -> Desk:
+        made.append(Desk(qapp, window=False))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        if desk.window is not None:
+            desk.close()
+            desk.window.close()
+            desk.window.deleteLater()
+
+
+def watch(desk: Desk) -> list[Any]:
+    """Fills with what the window was like when its first frame was painted."""
+    seen: list[Any] = []
+    show = desk._show_first_frame
+
+    def shown() -> None:
+        show()
+        window = desk.window
+        grabbed = window.grab().toImage()
+        across, down = range(0, grabbed.width(), 20), range(0, grabbed.height(), 20)
+        colours = {grabbed.pixel(x, y) for x in across for y in down}
+        seen.append((window.whole, [tab.name for tab in window.tabs], len(colours)))
+
+    desk._show_first_frame = shown  # type: ignore[method-assign]
+    return seen
+
+
+def test_the_tab_in_front_is_painted_before_the_others_are_built(desks: Any) -> None:
+    desk = desks()
+    seen = watch(desk)
+    desk.open()
+    assert seen[0][:2] == (False, ["filters"])
+    assert seen[0][2] > 10  # a picture, not an empty window
+    window = desk.window
+    assert window.whole
+    assert [tab.name for tab in window.tabs] == list(TABS)
+    bar = window.header.tabs
+    assert [bar.tabText(i) for i in range(bar.count())] == [tab.title() for tab in window.tabs]
+    assert window.current_tab is window.tab("filters")
+    texts = [action.text() for action in window.menus["file"].actions()]
+    assert any(tr("Save project") in text.replace("&", "") for text in texts)
+
+
+def test_a_session_is_found_again_in_its_own_tab(desks: Any) -> None:
+    first = desks()
+    first.open()
+    first.window.tab("filters").bench.set_cell(0, 0, 0, 0.75)
+    first.window.show_tab("heatmap")
+    first.close()
+    second = desks()
+    seen = watch(second)
+    second.open()
+    assert seen[0][:2] == (False, ["filters", "heatmap"])
+    window = second.window
+    assert window.current_tab is window.tab("heatmap")
+    assert window.tab("filters").bench.snapshot().kernels[0, 0, 0, 0] == pytest.approx(0.75)
+
+
+def test_what_is_shown_before_a_tab_is_built_is_its_title(desks: Any) -> None:
+    desk = desks()
+    desk.open()
+    assert {tab.name: tab.title() for tab in desk.window.tabs} == {
+        key: tr(title) for key, title in TITLES.items()
+    }
+
+
+def test_the_first_frame_needs_no_engine(tmp_path: Path) -> None:
+    code = (
+        "import sys, filterlab.gui.app, filterlab.gui.main_window, filterlab.gui.filters.tab\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "FILTERLAB_DATA": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"},
+    )
+    assert done.stdout.strip() == "[]"
