@@ -31,7 +31,7 @@ class ProjectCommands(QObject):
     Parameters
     ----------
     tabs : of Tab
-        Those named ``filters`` and ``heatmap`` are what a project holds.
+        Those named ``filters``, ``heatmap`` and ``net`` are what a project holds.
     front : callable
         The key of the tab in front, and (given a key) brings one to the front.
     window : QWidget
@@ -201,12 +201,12 @@ class ProjectCommands(QObject):
         """What all tabs hold now."""
         parts = {name: tab.project_part() for name, tab in self._tabs.items()}
         view: dict[str, Any] = {name: dict(part.view) for name, part in parts.items() if part.view}
-        values = {name: p.values for name, p in parts.items() if name in ("filters", "heatmap")}
+        values = {name: part.values for name, part in parts.items()}
         pictures = {name: part.picture for name, part in parts.items() if part.picture is not None}
         return Project(
             values.get("filters"), values.get("heatmap"), pictures,
             {"tab": self._front(""), **view}, self.task,
-            tuple(step for part in parts.values() for step in part.steps),
+            tuple(step for part in parts.values() for step in part.steps), values.get("net"),
         )  # fmt: skip
 
     def _save(self, path: Path, go_on: Callable[[], object] | None) -> None:

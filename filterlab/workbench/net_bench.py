@@ -85,7 +85,7 @@ EDIT_NAMES = (*KINDS.values(), _RESET, _RESET_ALL)
 _NOTHING: Mapping[Key, UnitWeights] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NetState:
     """What differs from the net as it was read.
 

@@ -315,6 +315,15 @@ class NetStudy:
             self.bench.on_change(self._on_weights)
         self._tell("net", "weights", "blob", "units", "class", "found")
 
+    def clear(self) -> None:
+        """Begin anew, with nothing on the table."""
+        self.model = self.table = self.bench = self.shown = self.times = None
+        self.rows, self.problem, self.patches = (), "", {}
+        self.found, self._request, self._cut, self._preview = Found(-1), None, None, None
+        self.blob, self.units, self.cursor, self._wanted = "", (), None, None
+        self.order, self.side, self.scale = "net", "activity", "shared"
+        self._tell("net", "picture", "weights", "blob", "units", "view", "class", "found")
+
     def _read_labels(self, model: Model) -> Labels:
         count = self.bench.transplanted.classes if self.bench is not None else 0
         try:

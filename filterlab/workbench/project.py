@@ -39,6 +39,7 @@ from filterlab.pictures import (
 )
 from filterlab.pictures.headers import read_header
 from filterlab.progress import Job, Progress
+from filterlab.surgery.choices import TILE_SCALES
 from filterlab.surgery.convolve import Picture
 from filterlab.workbench import filter_state
 from filterlab.workbench.lessons import MOST_BYTES, parse_lesson
@@ -56,6 +57,7 @@ __all__ = [
     "Task",
     "heatmap_part",
     "kept_steps",
+    "net_part",
     "read_job",
     "write_job",
 ]
@@ -77,7 +79,7 @@ _MOST_TEXT = 4096
 #: Applied steps that a project keeps; their pictures have :data:`MOST_PIXELS` together.
 MOST_STEPS = 16
 
-_PARTS = ("filters", "heatmap")
+_PARTS = ("filters", "heatmap", "net")
 _STEPS = tuple(f"step{number:02d}" for number in range(MOST_STEPS))
 _MANIFEST, _TASK, _LESSON = "project.json", "task.json", "task.lesson"
 _STEP_MEMBERS = frozenset(f"pictures/{step}{s}" for step in _STEPS for s in (".png", ".npy"))
@@ -91,6 +93,8 @@ _MEMBERS = {
 
 _END = 22  # bytes of a zip's end record, which has no comment
 _MANY_LOCKED = 100
+_MANY_EDITS = 10_000
+_NET = ("model", "blob", "units", "order", "side", "scale", "class", "edits")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,59}")
 
 
@@ -170,8 +174,11 @@ class Project:
     heatmap : mapping or None
         As ``heatmap_state.to_session`` gives it, without a path or sample: the model by name,
         size, classes, look, pins.
+    net : mapping or None
+        As ``NetStudy.session`` gives it, without a path or sample: the model by name, the edits,
+        what is looked at.
     pictures : mapping of str to ProjectPicture
-        By ``filters`` and ``heatmap``.
+        By ``filters``, ``heatmap`` and ``net``.
     view : mapping
         What is on show beside that: ``tab`` (the key of the one in front), and by tab plain
         values that the window knows.
@@ -187,6 +194,12 @@ class Project:
     view: Mapping[str, Any] = field(default_factory=dict)
     task: Task | None = None
     steps: tuple[filter_state.Applied, ...] = ()
+    net: Mapping[str, Any] | None = None
+
+
+def net_part(session: Mapping[str, Any]) -> dict[str, Any]:
+    """What a project holds of the net on the table, of its session."""
+    return {key: session[key] for key in _NET if key in session}
 
 
 def heatmap_part(state: heatmap_state.HeatmapState) -> dict[str, Any]:
@@ -383,6 +396,8 @@ def read_job(path: Path) -> Job[Project]:
             _check_filters(filters, pictures.get("filters"))
         if heatmap is not None:
             _check_heatmap(heatmap)
+        if (net := manifest.get("net")) is not None:
+            _check_net(net)
         task = _task(_object(members[_TASK], _TASK)) if _TASK in members else None
         if _LESSON in members:
             task = replace(task or Task(), lesson_text=_lesson(members[_LESSON]))
@@ -393,7 +408,7 @@ def read_job(path: Path) -> Job[Project]:
             name=path.name,
             what=odd,
         ) from None
-    return Project(filters, heatmap, pictures, view, task, steps)
+    return Project(filters, heatmap, pictures, view, task, steps, net)
 
 
 def _refuse(path: Path) -> NoReturn:
@@ -619,6 +634,29 @@ def _check_heatmap(values: Mapping[str, Any]) -> None:
             kept = {name: kept[name] for name in value}
         if given != kept or _kinds(given) != _kinds(kept):
             raise _Odd(f"heatmap.{key}")
+
+
+def _check_net(values: Mapping[str, Any]) -> None:
+    from filterlab.workbench.net_study import ORDERS, SIDES, operations_of
+
+    _only(values, set(_NET), "net")
+    texts = {"model": None, "blob": None, "order": ORDERS, "side": SIDES, "scale": TILE_SCALES}
+    for key, known in texts.items():
+        value = values.get(key)
+        if not isinstance(value, str) or len(value) > _MOST_TEXT:
+            raise _Odd(f"net.{key}")
+        if known is not None and value not in known:
+            raise _Odd(f"net.{key}")
+    units, wanted = values.get("units"), values.get("class")
+    if not isinstance(units, list) or not all(type(u) is int and u >= 0 for u in units):
+        raise _Odd("net.units")
+    if wanted is not None and (type(wanted) is not int or wanted < 0):
+        raise _Odd("net.class")
+    edits = values.get("edits")
+    if not isinstance(edits, list) or len(edits) > _MANY_EDITS:
+        raise _Odd("net.edits")
+    if len(operations_of(edits)) != len(edits):
+        raise _Odd("net.edits")
 
 
 def _kinds(value: Any) -> Any:

@@ -561,3 +561,29 @@ def test_the_start_is_a_project(tmp_path: Path) -> None:
     state = start_state(None, "")
     assert from_session(found.filters or {}, state.picture).same(state)
     assert os.path.getsize(path) < 3000
+
+
+_EDIT = {"kind": "zero", "layer": "conv1", "units": [3], "value": 0.0, "count": 0, "kernel": None}
+_NET = {
+    "model": "pocket", "blob": "conv1", "units": [3], "order": "net", "side": "activity",
+    "scale": "shared", "class": None,
+    "edits": [_EDIT],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", 3), ("blob", None), ("units", [-1]), ("units", [True]),
+        ("order", "sideways"), ("side", ""), ("scale", "own "), ("class", -2), ("class", 1.5),
+        ("edits", {}), ("edits", [{"kind": "zero"}]), ("edits", [{**_EDIT, "kind": "eval"}]),
+        ("edits", [{**_EDIT, "value": "1"}]), ("edits", [{**_EDIT, "kernel": ["a"]}]),
+    ],
+)  # fmt: skip
+def test_a_net_that_is_not_as_in_a_project_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    path = tmp_path / "odd.filterlab"
+    run_job(write_job(Project(net={**_NET, key: value}), path))
+    with pytest.raises(FilterLabError, match=f"“net.{key}” in it is not as in a project"):
+        run_job(read_job(path))
+    run_job(write_job(Project(net=_NET), path))
+    assert run_job(read_job(path)).net == _NET

@@ -34,7 +34,7 @@ from filterlab.gui.net.tile_grid import grey_image
 from filterlab.gui.net.windows import StudyWindows
 from filterlab.gui.saying import Say
 from filterlab.gui.settings import Settings
-from filterlab.gui.tab import MODEL_SUFFIXES, MenuItems, OnTable, Tab
+from filterlab.gui.tab import MODEL_SUFFIXES, MenuItems, OnTable, ProjectPart, Tab
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.thumbs import kernel_image
 from filterlab.pictures import PICTURE_SUFFIXES, samples
@@ -57,6 +57,7 @@ from filterlab.workbench.net_study import (
     shelf_picture,
     timing_job,
 )
+from filterlab.workbench.project import ProjectPicture, net_part
 from filterlab.zoo.catalogue import Model, default_model, last_used
 from filterlab.zoo.own_models import all_models
 
@@ -65,6 +66,8 @@ __all__ = ["NetTab"]
 Array = NDArray[np.float32]
 
 _SAMPLE = "chelsea"
+#: What of a session is of its net alone.
+_OF_ITS_NET = ("edits", "blob", "units", "class")
 
 
 class NetTab(Tab):
@@ -78,6 +81,7 @@ class NetTab(Tab):
         self.started = False
         #: What is to be shown when the net that is being read is there.
         self._waiting: dict[str, Any] = {}
+        self._given: Shown | None = None
         self._held: tuple[int, int] | None = None
         self._before = False
         self._swapping = False
@@ -246,7 +250,7 @@ class NetTab(Tab):
             if not self._waiting:
                 # What the Heatmap tab works on, unless it has nothing yet.
                 self.table_wanted.emit("heatmap")
-            if not self.runner.running and self.study.table is None:
+            if not self.runner.running and (self._waiting or self.study.table is None):
                 self._begin()
         self._ask()
 
@@ -254,9 +258,19 @@ class NetTab(Tab):
         self.camera.stop()
 
     def _begin(self) -> None:
-        known = self._waiting.get("model")
+        waiting = self._waiting
+        known = waiting.get("model")
         model = default_model(known if isinstance(known, str) and known else last_used())
-        self.open_model(model, self._source_of(self._waiting))
+        if known and model.name != known:
+            # What was done to one net says nothing of another.
+            self._waiting = {k: v for k, v in waiting.items() if k not in _OF_ITS_NET}
+            if waiting.get("edits"):
+                self.left_out.append("edits")
+                self.show_error(
+                    tr("{name} is not on this computer; its edits are left out.").format(name=known)
+                )
+        self.open_model(model, self._given or self._source_of(waiting))
+        self._given = None
 
     def put_on_table(self, given: OnTable, layer: str = "") -> None:
         self.started = True
@@ -272,12 +286,12 @@ class NetTab(Tab):
             self.study.show(given.shown)
         self.open_model(given.model, None if given.shown is not None else Source(sample=_SAMPLE))
 
-    def open_model(self, model: Model, source: Source | None = None) -> None:
+    def open_model(self, model: Model, source: Source | Shown | None = None) -> None:
         """Put a net on the table, and if one is given, open a picture along."""
 
         def job() -> Job[tuple[Loaded, Shown | None]]:
-            shown = None
-            if source is not None:
+            shown = source if isinstance(source, Shown) else None
+            if isinstance(source, Source):
                 try:
                     shown = yield from picture_job(source)
                 except (*EXPECTED,):
@@ -1077,6 +1091,44 @@ class NetTab(Tab):
         if state["camera"]:
             self.bar.camera_button.setChecked(True)
             self._on_camera(True)
+
+    # Projects
+
+    def project_part(self) -> ProjectPart:
+        if self.study.model is None and not self._waiting:
+            return ProjectPart(None, None, {})  # nobody has looked at it yet
+        return ProjectPart(net_part(self.save_state()), self._project_picture(), {})
+
+    def _project_picture(self) -> ProjectPicture:
+        shown = self.study.shown if not self._waiting else self._given
+        source = shown.source if shown is not None else self._source_of(self._waiting)
+        if source.sample:
+            return ProjectPicture("sample", source.sample)
+        if shown is not None:
+            return ProjectPicture("pixels", source.name, shown.picture)
+        return ProjectPicture("pixels", source.name, file=Path(source.path))
+
+    def show_project(self, part: ProjectPart) -> None:
+        self.camera.stop()
+        self.runner.cancel()
+        self._waiting, given = dict(part.values or {}), part.picture
+        self._given = None
+        if given is not None and given.pixels is not None:
+            self._given = Shown(Source(array_name=given.name or tr("picture")), given.pixels)
+        elif given is not None:
+            self._waiting["sample"] = given.name
+        self.study.clear()
+        self.started = False
+        if self.isVisible():
+            self.activated()
+
+    def project_mark(self) -> object:
+        bench = self.study.bench
+        return (None if bench is None else bench.state, self.study.model, self.study.shown)
+
+    def mark_clean(self) -> None:
+        if self.study.bench is not None:
+            self.study.bench.journal.mark_clean()
 
     @property
     def clean(self) -> bool:

@@ -17,10 +17,13 @@ from filterlab import caffe
 from filterlab.gui.net.kernel_dialog import KernelDialog
 from filterlab.gui.net.tab import NetTab
 from filterlab.gui.settings import Settings
+from filterlab.gui.tab import ProjectPart
 from filterlab.pictures import sample
+from filterlab.progress import run_job
 from filterlab.surgery.heatmap import heatmap
 from filterlab.surgery.transplant import transplant
-from filterlab.workbench.heatmap_state import Source
+from filterlab.workbench.heatmap_state import Shown, Source
+from filterlab.workbench.project import Project, read_job, write_job
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.labels import imagenet
 
@@ -598,6 +601,49 @@ def test_a_session_brings_edits_and_view_back(tab, make_tab, small, until, monke
     assert again.study.session() == tab.study.session()
     assert again.scores.texts() == tab.scores.texts()
     assert again.panels.order.currentData() == "peak"
+
+
+def test_a_project_brings_edits_and_picture_back(
+    tab, make_tab, small, tmp_path: Path, until, monkeypatch
+) -> None:
+    picture = np.random.default_rng(2).random((40, 60, 3)).astype(np.float32)
+    tab.study.show(Shown(Source(array_name="noise"), picture))
+    tab.study.choose([2, 5])
+    tab.study.operate("zero")
+    tab.study.replace_plane(1, np.eye(3))
+    tab.study.reset_units((5,))
+    until(lambda: tab.settled)
+    part = tab.project_part()
+    path = tmp_path / "work.filterlab"
+    run_job(write_job(Project(net=part.values, pictures={"net": part.picture}), path))
+    project = run_job(read_job(path))
+    again = make_tab()
+    monkeypatch.setattr("filterlab.gui.net.tab.default_model", lambda name: small)
+    again.show_project(ProjectPart(project.net, project.pictures["net"], {}))
+    until(lambda: again.study.bench is not None and again.settled)
+    assert _bytes(again.study.bench.net) == _bytes(tab.study.bench.net)
+    np.testing.assert_array_equal(again.study.shown.picture, picture)
+    assert again.scores.texts() == tab.scores.texts()
+    assert again.project_part().values == part.values
+    assert not again.clean
+    again.mark_clean()
+    assert again.clean
+    again.show_project(ProjectPart(None, None, {}))
+    until(lambda: again.study.bench is not None and again.settled)
+    assert again.bar.edits.text() == "no edits"
+    assert again.study.shown.source.sample == "chelsea"
+
+
+def test_edits_of_a_net_that_is_gone_are_left_out(make_tab, small, until, said) -> None:
+    tab = make_tab()
+    edits = [{"kind": "zero", "layer": "conv1", "units": [1], "value": 0.0, "count": 0,
+              "kernel": None}]  # fmt: skip
+    tab.restore_state({"model": "gone", "sample": "coffee", "blob": "conv1", "edits": edits})
+    until(lambda: tab.study.bench is not None and tab.settled)
+    assert said == [("error", "gone is not on this computer; its edits are left out.")]
+    assert tab.left_out == ["edits"]
+    assert tab.bar.edits.text() == "no edits"
+    assert tab.study.shown.source.sample == "coffee"
 
 
 @pytest.mark.parametrize(
