@@ -225,6 +225,22 @@ def test_three_grids_side_by_side_end_within_the_widget(qtbot: QtBot, heard: Any
                 for value, (text, _) in zip(values.ravel(), grid):
                     told = float(text.replace("\N{MINUS SIGN}", "-")) if text else 0.0
                     assert told == pytest.approx(value, abs=0.06)
+    # Lines between the cells, as long as the grid is wide and high.
+    view.set_product(np.ones((5, 3)), kernel, 0.0, 0.0)
+    found = pixels(view)
+    first = cells[0][1]
+    left, top = first.left(), first.top()
+    wide, high = 3 * first.width(), 5 * first.height()
+    light = found.min(axis=2) > 245
+    for row in range(6):
+        y = round(top + row * high / 5)
+        band = light[y - 1 : y + 2, round(left) + 2 : round(left + wide) - 2]
+        assert (~band).any(axis=0).mean() > 0.95
+    for column in range(4):
+        x = round(left + column * wide / 3)
+        band = light[round(top) + 2 : round(top + high) - 2, max(0, x - 1) : x + 2]
+        assert (~band).any(axis=1).mean() > 0.95
+    view.set_product(patch, kernel, 0.5, 1.25)
     assert view.captions()[2] == "products, sum " + f"{float((patch * kernel).sum()):.4g}"
 
 
@@ -262,7 +278,7 @@ def test_column_and_row_stand_at_their_product(qtbot: QtBot, heard: Any) -> None
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 0.5, 3.0, 9.0])
-def test_a_lying_bars_marker_points_at_its_value(qtbot: QtBot, value: float) -> None:
+def test_a_lying_bars_marker_points_at_its_value(qtbot: QtBot, heard: Any, value: float) -> None:
     bar = ScaleBar()
     qtbot.addWidget(bar)
     bar.resize(bar.sizeHint().width(), 24)
@@ -279,7 +295,11 @@ def test_a_lying_bars_marker_points_at_its_value(qtbot: QtBot, value: float) -> 
     for part in (0.1, 0.5, 0.9):
         wanted = lut("viridis")[int(255 * part)].astype(int)
         assert np.abs(row[int(begins + part * 82)] - wanted).max() < 12
-    assert bar.texts() == ("\N{MINUS SIGN}1", "3")
+    (low, first), (high, last) = heard(bar, "scale_bar")
+    assert (low, high) == ("\N{MINUS SIGN}1", "3") == bar.texts()
+    assert first.left() == 0
+    assert last.left() == pytest.approx(begins + 82 + 6)
+    assert last.width() == metrics.horizontalAdvance("3") + 1
     assert bar.levels() == (-1.0, 3.0)
 
 
@@ -299,6 +319,14 @@ def test_a_standing_bars_numbers_stand_beside_their_places(qtbot: QtBot, heard: 
         assert place.left() > 24.5
         assert place.right() == pytest.approx(80, abs=0.6)
         assert place.height() == line
+    found = pixels(bar)
+    for _, place in texts[1:-1]:
+        y = int(place.center().y())
+        near = found[y - 1 : y + 2]
+        ground = found[y, 40:44]
+        assert np.abs(near[:, 26:28] - found[y - 9, 26]).max() > 20, "a tick beside the bar"
+        assert np.abs(np.diff(near[:, 12:20].astype(int), axis=1)).max() < 3, "and none on it"
+        assert ground.shape == (4, 3)
     bar.set_levels(1e-3, 10.0, True)
     told = [text for text, _ in heard(bar, "colour_bar")]
     assert len(told) == 5
