@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QRectF
-from qtpy.QtGui import QColor, QImage, QPainter, QValidator
+from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QValidator
 from qtpy.QtWidgets import QWidget
 
+from filterlab.gui import theme
 from filterlab.gui.filters.look import Look, histogram, render
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.walk import Walk
-from filterlab.gui.widgets.cells import cell_colour, text_colour
+from filterlab.gui.widgets.cells import cell_colour, format_places, text_colour
 from filterlab.gui.widgets.colour_bar import ColourBar, nice_ticks
-from filterlab.gui.widgets.colours import lut
+from filterlab.gui.widgets.colours import lut, signed_colour
 from filterlab.gui.widgets.frequency_view import FrequencyView
 from filterlab.gui.widgets.histogram import Histogram
+from filterlab.gui.widgets.kernel_paint import cell_font
 from filterlab.gui.widgets.padding_item import PaddingItem
 from filterlab.gui.widgets.picture_view import PictureView
 from filterlab.gui.widgets.product_view import ProductView
@@ -242,6 +244,45 @@ def test_three_grids_side_by_side_end_within_the_widget(qtbot: QtBot, heard: Any
         assert (~band).any(axis=1).mean() > 0.95
     view.set_product(patch, kernel, 0.5, 1.25)
     assert view.captions()[2] == "products, sum " + f"{float((patch * kernel).sum()):.4g}"
+
+
+# Kernels
+
+
+def test_a_kernels_numbers_have_the_places_that_fit(qtbot: QtBot) -> None:
+    """Three in a large cell, fewer in small ones; none of them wider than its cell."""
+    values = [0.125, -0.0625, 1.0, 0.333333]
+    seen = []
+    for side in (16.0, 22.0, 28.0, 36.0, 48.0, 64.0, 140.0):
+        font, places = cell_font(theme.font(13), values, side)
+        texts = [format_places(v, places) for v in values]
+        metrics = QFontMetricsF(font)
+        wide = max(map(metrics.horizontalAdvance, texts))
+        assert wide <= side
+        if places or wide:
+            assert 7 <= font.pixelSize() <= max(14, 0.42 * side)
+        larger = QFont(font)
+        larger.setPixelSize(font.pixelSize() + 1)
+        fits = max(map(QFontMetricsF(larger).horizontalAdvance, texts)) <= side - 8
+        assert not fits or larger.pixelSize() > 0.35 * side, "as large as there is room"
+        seen.append(places)
+    assert seen == sorted(seen)
+    assert seen[-1] == 3
+    assert seen[0] < 2
+    assert [format_places(v, 3) for v in values] == [
+        ".125", "\N{MINUS SIGN}.062", "1", ".333",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("share", [-1.0, -0.5, -0.001, 0.0, 0.25, 0.9995, 1.0, 3.0, -3.0])
+def test_signed_colours_are_the_tables_middle_and_ends(share: float) -> None:
+    """0 is the middle of the table that pictures are coloured by, and colours go up to its ends."""
+    table = lut("diverging").astype(float)
+    at = (min(1.0, max(-1.0, share)) + 1) / 2 * 255
+    low, high = table[int(at)], table[min(255, int(at) + 1)]
+    found = np.array(signed_colour(share))
+    near = low + (at - int(at)) * (high - low)
+    np.testing.assert_allclose(found, near, atol=2.5)
 
 
 # Separable

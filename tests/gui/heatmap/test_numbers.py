@@ -39,6 +39,7 @@ def test_probabilities_for_reading(value: float, text: str) -> None:
     [
         ((7,), "7"), ((30, 7), "7, 30"), ((281, 283, 282), "281 – 283"), ((1, 2), "1, 2"),
         ((1, 2, 4), "1, 2, 4"), ((1, 3, 5, 7, 9, 11, 13), "1, 3, 5, 7, 9, 11 …"),
+        ((1, 3, 5, 7, 9, 11), "1, 3, 5, 7, 9, 11"),
     ],
 )  # fmt: skip
 def test_class_numbers_as_people_write_them(classes: tuple[int, ...], text: str) -> None:
