@@ -46,6 +46,7 @@ KEPT_BYTES = 256 << 20
 _FORMAT = 1
 _CONTEXT = 32  # pixels that a patch shows at least
 _SUFFIX = ".npz"
+_CHUNK = 1 << 23  # weights that are hashed in a step
 _GAP = 4  # pixels between patches on a sheet
 
 
@@ -312,7 +313,7 @@ def _geometry(net: Net, blob: str, name: str) -> Geometry | None:
         found = of_blob(net.param, blob, name)
     except FilterLabError:
         return None
-    return found if found.y.jump and found.x.jump else None
+    return found if found.y.jump else None
 
 
 class _Search:
@@ -461,8 +462,8 @@ def _digest(net: Net, end: str, told: str) -> Generator[Progress, None, str]:
     for name, row in net.params.items():
         for blob in row if name in used else ():
             values = np.ascontiguousarray(blob.data).reshape(-1)
-            for k in range(0, values.size, 1 << 23):
-                state.update(values[k : k + (1 << 23)].data)
+            for k in range(0, values.size, _CHUNK):
+                state.update(values[k : k + _CHUNK].data)
                 yield Progress(Text("look for kept results"), 0, 0)
     return state.hexdigest()
 

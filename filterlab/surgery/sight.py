@@ -129,7 +129,7 @@ def sight_of(net: Net, blob: str, name: str, picture: tuple[int, int]) -> Sight:
     except FilterLabError:
         pass  # it cannot be followed: each cell may see all
     else:
-        if found.y.jump and found.x.jump:
+        if found.y.jump:
             geometry = found
     return Sight(geometry, (cells[0], cells[1]), size, centre_placement(picture, size))
 

@@ -71,12 +71,9 @@ def transplant_rows(transplanted: Transplanted) -> tuple[PairRow, ...]:
     return tuple(pairs)
 
 
-def _key(row: NetRow, became: dict[str, str]) -> tuple[bool, str]:
+def _key(row: NetRow, became: dict[str, str]) -> str:
     """What a row is paired by: a block's key, or the name its first layer has in the double."""
-    if row.kind == "block":
-        return True, row.block
-    first = row.layers[0]
-    return False, became.get(first, first)
+    return row.block if row.kind == "block" else became.get(row.layers[0], row.layers[0])
 
 
 def _changes(

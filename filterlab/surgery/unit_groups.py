@@ -69,7 +69,7 @@ def kmeans_groups(net: Net, layer: str, count: int, seed: int = 0) -> list[Group
         )
     points = sketch_of(values, norm, live)
     cv2.setRNGSeed(seed)  # of this thread
-    until = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-6)
+    until = (cv2.TERM_CRITERIA_MAX_ITER, 100, 0.0)
     start = cv2.KMEANS_PP_CENTERS
     label = cv2.kmeans(points, count, None, until, 4, start)[1].reshape(-1)
     groups = [live[label == k] for k in range(count)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,9 @@ def test_a_context_is_of_one_size_and_within_the_picture(net: Any) -> None:
             assert 0 <= top < bottom <= 40
             assert left <= patch.box[0] < patch.box[2] <= right
             assert top <= patch.box[1] < patch.box[3] <= bottom
+    large = replace(best, input_size=(100, 120))
+    assert large.context((40, 45, 60, 55)) == (30, 34, 70, 66)
+    assert large.context((90, 0, 120, 40)) == (60, 0, 120, 80)
     assert best.context((10, 4, 30, 12)) == (0, 0, 40, 32)
     assert best.context((0, 0, 9, 9)) == (0, 0, 32, 32)
     assert best.context((31, 31, 40, 40)) == (8, 8, 40, 40)
@@ -234,6 +238,37 @@ def test_pictures_that_cannot_be_read_are_named(net: Any) -> None:
     assert {p.picture for p in best.of(0)} == {"p0", "p2"}
     with pytest.raises(FilterLabError, match="none of the 2 pictures"):
         run_job(patches_job(net, "conv", Drawn(2, broken=(0, 1)), PREPARED))
+
+
+class Grey(Drawn):
+    """The same without colours."""
+
+    def pictures(self) -> Iterator[tuple[str, Any]]:
+        for key, picture in super().pictures():
+            yield key, picture[:, :, 1]
+
+
+def test_grey_pictures_and_grey_nets(net: Any) -> None:
+    best = run_job(patches_job(net, "conv", Grey(), PREPARED))
+    values = _values(net, "conv", Grey())
+    assert best.pictures.shape[1:] == (40, 40, 3)
+    assert (best.pictures == best.pictures[:, :, :, :1]).all()
+    top = best.of(0)[0]
+    assert top.value == pytest.approx(float(values[top.picture][0][top.cell]), rel=1e-5)
+    one = caffe.Net(parse_net(NET.replace("dim: 3 dim: 40", "dim: 1 dim: 40")), caffe.TEST)
+    coloured = run_job(patches_job(one, "conv", Drawn(), PREPARED))
+    assert (coloured.pictures != coloured.pictures[:, :, :, :1]).any()
+    picture = next(iter(Drawn().pictures()))[1]
+    one.blobs["data"].reshape(1, 1, 40, 40)
+    one.blobs["data"].data[...] = own_input(picture, (1, 1, 40, 40), PREPARED)
+    one.forward(end="conv")
+    for patch in coloured.of(2):
+        if patch.picture == "p0":
+            value = float(one.blobs["conv"].data[0, 2][patch.cell])
+            assert patch.value == pytest.approx(value, rel=1e-4)
+            break
+    else:
+        pytest.fail("unit 2 answers to no place of the first picture")
 
 
 def test_the_net_is_left_alone_and_progress_is_told(net: Any) -> None:
