@@ -218,6 +218,17 @@ def test_a_job_goes_on_and_the_focus_stays(
     assert window.strip.text == ""
 
 
+def test_the_tool_bar_has_room_for_the_name_in_each_language(
+    begin: Callable[[], MainWindow],
+) -> None:
+    window = begin()
+    window.show_tab("filters")
+    name = window.tab("filters").tool_bar.name
+    for language in ("zh_CN", "en"):
+        window.set_language(language)
+        assert name.width() >= name.fontMetrics().horizontalAdvance(name.text())
+
+
 def test_menus_keep_a_letter_for_every_item(begin: Callable[[], MainWindow]) -> None:
     window = begin()
     for language in ("zh_CN", "en"):
