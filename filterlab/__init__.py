@@ -5,4 +5,4 @@ The package is a small house: :mod:`filterlab.caffe` (the engine) stands alone;
 :mod:`filterlab.gui` is the only room that knows Qt.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
