@@ -48,6 +48,7 @@ class Segments(QWidget):
         self._group = QButtonGroup(self)
         self._keys: list[str] = []
         self._folded = False
+        self._room = _ANY
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(0)
@@ -80,6 +81,7 @@ class Segments(QWidget):
 
     def set_room(self, room: int) -> None:
         """Fit into a width, in pixels: words come closer before all but the chosen one go."""
+        self._room = room
         plain, bold = QFontMetrics(theme.font(12)), QFontMetrics(theme.font(12, bold=True))
         texts = [self._word(button).replace("&", "") for button in self.buttons()]
         wide = [plain.horizontalAdvance(text) for text in texts]
@@ -100,6 +102,12 @@ class Segments(QWidget):
         if folded != self._folded:
             self._folded = folded
             self._show_fold()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Another language's words may fit, or not."""
+        super().changeEvent(event)
+        if event.type() == QEvent.LanguageChange and self._room != _ANY:
+            self.set_room(self._room)
 
     @property
     def folded(self) -> bool:
