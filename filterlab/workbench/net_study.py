@@ -48,6 +48,7 @@ __all__ = [
     "NetStudy",
     "ScoreRow",
     "draw_maps",
+    "fitted",
     "load_job",
     "operations_of",
     "picture_job",
@@ -728,10 +729,7 @@ class NetStudy:
 
     def preset(self, key: str, size: tuple[int, int]) -> Array:
         """A preset as a kernel of any size; one without a centre has zeros before an odd one."""
-        odd = tuple(max(1, n - (n + 1) % 2) for n in size)
-        made = np.zeros(size, np.float32)
-        made[size[0] - odd[0] :, size[1] - odd[1] :] = PRESETS[key].make(odd)
-        return made
+        return fitted(PRESETS[key].make([_odd(n) for n in size]), size)
 
     def reset_units(self, units: Iterable[int] | None = None) -> str:
         """Put units back as they were read; the chosen ones if none are given."""
@@ -779,6 +777,37 @@ class NetStudy:
         self.set_view(
             session.get("order"), session.get("side"), scale if scale in ("shared", "own") else None
         )
+
+
+def _odd(n: int) -> int:
+    """The largest odd number up to n."""
+    return max(1, n - (n + 1) % 2)
+
+
+def fitted(kernel: ArrayLike, size: tuple[int, int]) -> Array:
+    """A kernel about the centre of a larger one, zeros around it.
+
+    An even size has its centre where that of the odd one behind its first row or column is.
+
+    Raises
+    ------
+    FilterLabError
+        If the kernel is larger.
+    """
+    given = np.asarray(kernel, np.float32)
+    rows, cols = given.shape
+    if rows > size[0] or cols > size[1]:
+        raise FilterLabError(
+            "a kernel of {rows} x {cols} does not fit into one of {rows2} x {cols2}",
+            rows=rows,
+            cols=cols,
+            rows2=size[0],
+            cols2=size[1],
+        )
+    made = np.zeros(size, np.float32)
+    top, left = size[0] - (_odd(size[0]) + rows) // 2, size[1] - (_odd(size[1]) + cols) // 2
+    made[top : top + rows, left : left + cols] = given
+    return made
 
 
 def operations_of(edits: Any) -> tuple[Operation, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from qtpy.QtWidgets import (
+    QAction,
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
@@ -86,7 +87,7 @@ class SurgeryPanel(QWidget):
     -------
     zeroed(bool), factor_changed(float, bool) : the bool says whether a drag goes on
     factor_settled()
-    swap_toggled(bool), preset_chosen(str), edit_requested(), more_chosen(str)
+    swap_toggled(bool), preset_chosen(str), own_chosen(str), edit_requested(), more_chosen(str)
     """
 
     zeroed = Signal(bool)
@@ -94,6 +95,7 @@ class SurgeryPanel(QWidget):
     factor_settled = Signal()
     swap_toggled = Signal(bool)
     preset_chosen = Signal(str)
+    own_chosen = Signal(str)
     edit_requested = Signal()
     more_chosen = Signal(str)
 
@@ -114,7 +116,8 @@ class SurgeryPanel(QWidget):
         self.preset_button.setToolTip(tr("Put a preset in the place of the kernel"))
         self.preset_button.setPopupMode(QToolButton.InstantPopup)
         self.preset_menu = QMenu(self.preset_button)
-        self.preset_menu.triggered.connect(lambda a: self.preset_chosen.emit(str(a.data())))
+        self.preset_menu.triggered.connect(self._on_chosen)
+        self.own_menu = QMenu(tr("My kernels"), self.preset_button)
         self.preset_button.setMenu(self.preset_menu)
         self.edit_button = self._button(tr("Edit"), "draw")
         self.edit_button.setToolTip(tr("Draw the chosen plane of the kernel by hand"))
@@ -234,6 +237,22 @@ class SurgeryPanel(QWidget):
                     action = menu.addAction(kernel_icon(make(key, size)), tr(preset.title))
                     action.setData(key)
                     action.setToolTip(tr(preset.doc))
+        self.preset_menu.addMenu(self.own_menu)
+
+    def set_own(self, kernels: Sequence[tuple[str, np.ndarray]]) -> None:
+        """List the user's own kernels, by name, below the presets."""
+        self.own_menu.clear()
+        for name, values in kernels:
+            picture = kernel_icon(values if len(values) == 3 else values[0])
+            self.own_menu.addAction(picture, name.replace("&", "&&")).setData(f"own:{name}")
+        self.own_menu.menuAction().setVisible(bool(kernels))
+
+    def _on_chosen(self, action: QAction) -> None:
+        key = str(action.data())
+        if key.startswith("own:"):
+            self.own_chosen.emit(key[4:])
+        else:
+            self.preset_chosen.emit(key)
 
     def _on_scale(self) -> None:
         self.factor_box.setFocus(Qt.OtherFocusReason)

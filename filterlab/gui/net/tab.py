@@ -40,6 +40,7 @@ from filterlab.gui.widgets.thumbs import kernel_image
 from filterlab.pictures import PICTURE_SUFFIXES, samples
 from filterlab.pictures.shelf import FolderShelf, MovieShelf, SampleShelf
 from filterlab.progress import Job, Progress, run_job
+from filterlab.surgery.kernels.library import KernelLibrary, SavedKernel
 from filterlab.surgery.tiles import tile_range
 from filterlab.surgery.unit_facts import unit_facts
 from filterlab.surgery.unit_view import enlarged, place_at, seen_box, unit_view
@@ -51,6 +52,7 @@ from filterlab.workbench.net_study import (
     MapsDrawing,
     NetStudy,
     draw_maps,
+    fitted,
     load_job,
     operations_of,
     picture_job,
@@ -78,6 +80,7 @@ class NetTab(Tab):
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(settings, parent)
         self.study = NetStudy()
+        self.library = KernelLibrary(settings.folder / "kernels.json")
         self.started = False
         #: What is to be shown when the net that is being read is there.
         self._waiting: dict[str, Any] = {}
@@ -174,6 +177,8 @@ class NetTab(Tab):
         surgery.factor_settled.connect(self._on_settled)
         surgery.swap_toggled.connect(self._on_swap)
         surgery.preset_chosen.connect(self._on_preset)
+        surgery.preset_menu.aboutToShow.connect(self._list_own)
+        surgery.own_chosen.connect(self._on_own)
         surgery.edit_requested.connect(self._draw_kernel)
         surgery.more_chosen.connect(self._on_more)
 
@@ -469,6 +474,35 @@ class NetTab(Tab):
             return None
         plane = self.kernel.plane
         return (plane if plane >= 0 else None), found[0][max(0, plane)]
+
+    def _list_own(self) -> None:
+        """The user's own kernels as they are on disk now."""
+        self.surgery.set_own([(k.name, k.values) for k in self._own_kernels()])
+
+    def _on_own(self, name: str) -> None:
+        found = self._plane()
+        kernel = next((k for k in self._own_kernels() if k.name == name), None)
+        if found is None or kernel is None:
+            return
+        plane, values = found
+        size = (int(values.shape[0]), int(values.shape[1]))
+
+        def replace_by_own() -> str:
+            fits = [fitted(part, size) for part in kernel.values]
+            weights = self.study.weights(self.study.units[0])
+            if plane is None and weights is not None and len(weights[0]) == len(fits) == 3:
+                # A library's planes are red, green, blue.
+                return self.study.replace_plane(None, fits[::-1] if self._is_bgr() else fits)
+            return self.study.replace_plane(plane, fits[0])
+
+        self._edit(replace_by_own)
+
+    def _own_kernels(self) -> list[SavedKernel]:
+        try:
+            return self.library.all()
+        except EXPECTED as error:
+            self.show_error(one_sentence(error))
+            return []
 
     def _on_preset(self, key: str) -> None:
         found = self._plane()

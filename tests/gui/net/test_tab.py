@@ -23,6 +23,7 @@ from filterlab.progress import run_job
 from filterlab.surgery.heatmap import heatmap
 from filterlab.surgery.transplant import transplant
 from filterlab.workbench.heatmap_state import Shown, Source
+from filterlab.workbench.net_study import fitted
 from filterlab.workbench.project import Project, read_job, write_job
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.labels import imagenet
@@ -443,6 +444,31 @@ def test_the_other_operations(tab, small, monkeypatch, until) -> None:
     until(lambda: tab.settled)
 
 
+def test_kernels_of_ones_own(tab, small, until, said) -> None:
+    mine = np.arange(9, dtype=np.float32).reshape(3, 3)
+    colours = np.random.default_rng(1).random((3, 1, 3)).astype(np.float32)
+    tab.library.save("mine & yours", mine)
+    tab.library.save("colours", colours)
+    tab.library.save("large", np.ones((5, 5), np.float32))
+    tab.study.choose([2])
+    tab.surgery.preset_menu.aboutToShow.emit()
+    listed = {a.data(): a for a in tab.surgery.own_menu.actions()}
+    assert list(listed) == ["own:mine & yours", "own:colours", "own:large"]
+    tab.surgery.preset_menu.triggered.emit(listed["own:mine & yours"])
+    now = tab.study.bench.net.params["conv1"][0].data[2]
+    np.testing.assert_array_equal(now, [mine] * 3)
+    tab.surgery.preset_menu.triggered.emit(listed["own:colours"])
+    np.testing.assert_array_equal(now[:, 1], colours[:, 0])
+    assert not now[:, [0, 2]].any()
+    tab.surgery.preset_menu.triggered.emit(listed["own:large"])
+    assert said[-1] == ("error", "a kernel of 5 x 5 does not fit into one of 3 x 3")
+    np.testing.assert_array_equal(now[:, 1], colours[:, 0])
+    assert fitted([[1.0]], (4, 4)).tolist() == [
+        [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0],
+    ]  # fmt: skip
+    until(lambda: tab.settled)
+
+
 def test_a_plane_drawn_by_hand(tab, small, monkeypatch, until) -> None:
     weights = _plain(small).params["conv1"][0].data.copy()
     tab.study.choose([2])
@@ -542,15 +568,20 @@ def test_layers_sorted_and_searched(tab, qtbot) -> None:
     assert len(view.rows()) == 6
 
 
+def _two_or_three_figures(ms: float) -> str:
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}"
+
+
 def test_times_are_those_measured(tab) -> None:
     times = tab.study.times
     rows = tab.study.rows
     alone = [row for row in rows if row.kind != "block"]
     assert sum(row.seconds for row in alone) == pytest.approx(sum(times.layers))
-    assert tab.layers.total.text() == f"{1000 * sum(times.layers):.1f} ms"
+    whole = 1000 * sum(times.layers)
+    assert tab.layers.total.text() == (f"{whole:.0f} ms" if whole >= 100 else f"{whole:.1f} ms")
     conv1 = next(k for k, row in enumerate(rows) if row.layers[0] == "conv1")
     taken = 1000 * (times.layers[1] + times.layers[2])  # the ReLU works in its place
-    assert tab.layers.list.texts(conv1)[2] == (f"{taken:.1f}" if taken >= 10 else f"{taken:.2f}")
+    assert tab.layers.list.texts(conv1)[2] == _two_or_three_figures(taken)
 
 
 def test_a_net_that_cannot_run_is_drawn(make_tab, small, tmp_path: Path, until, said) -> None:
@@ -634,8 +665,11 @@ def test_a_project_brings_edits_and_picture_back(
     assert again.study.shown.source.sample == "chelsea"
 
 
-def test_edits_of_a_net_that_is_gone_are_left_out(make_tab, small, until, said) -> None:
+def test_edits_of_a_net_that_is_gone_are_left_out(
+    make_tab, small, until, said, monkeypatch
+) -> None:
     tab = make_tab()
+    monkeypatch.setattr("filterlab.gui.net.tab.default_model", lambda name: small)
     edits = [{"kind": "zero", "layer": "conv1", "units": [1], "value": 0.0, "count": 0,
               "kernel": None}]  # fmt: skip
     tab.restore_state({"model": "gone", "sample": "coffee", "blob": "conv1", "edits": edits})
