@@ -87,10 +87,12 @@ def test_a_project(tmp_path: Path) -> None:
     picture = ProjectPicture("pixels", "noise", bench.picture.pixels)
     project = Project(bench.session(), pictures={"filters": picture}, steps=bench.state.stack)
     path = tmp_path / "a.filterlab"
-    assert bar(write_job(project, path)) == [(0, 3), (1, 3), (1, 3), (1, 3), (2, 3)]
+    # Part by part (each tab's), the steps' pictures with the last of them, then the file.
+    parts = [(k, 4) for k in range(3)]
+    assert bar(write_job(project, path)) == [*parts, (2, 4), (2, 4), (3, 4)]
     assert bar(read_job(path)) == [(0, 3), (1, 3), (1, 3), (1, 3), (2, 3)]
     plain = replace(project, steps=())
-    assert bar(write_job(plain, path)) == [(0, 3), (1, 3), (2, 3)]
+    assert bar(write_job(plain, path)) == [*parts, (3, 4)]
     assert bar(read_job(path)) == [(0, 3), (1, 3), (2, 3)]
 
 
