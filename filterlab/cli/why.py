@@ -150,23 +150,14 @@ def _half(check: Any) -> str:
 
 
 def _write(folder: Path, why: Any, picture: Any) -> list[Path]:
-    import numpy as np
-
     from filterlab.pictures import write_picture
     from filterlab.surgery.export import write_npy
-    from filterlab.surgery.heatmap import resize
-    from filterlab.surgery.overlay import Layer, Style, compose
-    from filterlab.surgery.own_input import centre_cut
-    from filterlab.surgery.why import ranks
+    from filterlab.workbench.net_why import pictures_of
 
     os.makedirs(folder, exist_ok=True)
-    size = (int(why.data.shape[2]), int(why.data.shape[3]))
-    shown = resize(picture if why.cell is not None else centre_cut(picture, size), size)
-    written = []
+    drawn, written = pictures_of(why, picture), []
     for reason, _ in why.reasons:
-        layer = Layer(ranks(reason.heat), np.ones(size, np.float32))
         target = folder / f"{reason.kind}.png"
-        # The half that is greyed out last stays as it is.
-        write_picture(target, compose(shown, layer, Style(low=0.5)))
+        write_picture(target, drawn[reason.kind])
         written += [target, write_npy(folder / f"{reason.kind}.npy", reason.heat)]
     return written

@@ -661,45 +661,54 @@ class NetBench:
             folder=paths.cache_dir() / "patches",
         )
 
-    def why_job(self, wanted: int, cell: tuple[int, int] | None = None) -> Job[Why]:
+    def why_job(
+        self, wanted: int, cell: tuple[int, int] | None = None, request: Request | None = None
+    ) -> Job[Why]:
         """Why the edited net says this class: four maps, and which finds the pixels that matter.
 
-        Of a cell of the dense map (of the size that :meth:`maps_job` takes by itself) on the whole
-        picture, or of the classifier on the picture's centre.
+        Of a cell of the dense map, or of the classifier on the picture's centre. Once the dense map
+        is there it has a net of its own, so that this one may be edited and asked meanwhile.
+
+        Parameters
+        ----------
+        wanted : int
+            The class.
+        cell : (int, int), optional
+            Row and column in the map that :meth:`maps_job` gives for ``request``.
+        request : Request, optional
+            How the dense map is asked for.
         """
         with self._moment():
             picture, t = self._shown(), self._after
             shape = (int(picture.shape[0]), int(picture.shape[1]))
-            question = self._question(wanted, cell)
-            lies = Placement.resized if cell is not None else centre_placement
-            found: list[tuple[Reason, Deletion]] = []
-            jobs = (occlusion_job, gradient_job, grad_cam_job)
-            for k, job in enumerate(jobs):
-                reason = yield from part(job(question), k / 5, (k + 0.8) / 5)
-                check = yield from part(
-                    deletion_job(question, reason.heat), (k + 0.8) / 5, (k + 1) / 5
-                )
-                found.append((reason, check))
             t.follow()
-            run = yield from part(
-                map_job(t, picture, plan(t, shape), self._preprocessing), 0.6, 0.7
-            )
-            dense = class_map(run.maps, wanted, lies(shape, question.size), question.size)
-            found.append((dense, (yield from part(deletion_job(question, dense.heat), 0.7, 0.8))))
-            drawn = yield from part(deletion_job(question, None), 0.8, 1.0)
-            return Why(wanted, cell, tuple(found), drawn, question.data)
+            what = plan(t, shape, request)
+            question = self._question(wanted, cell, what.input_size)
+            run = yield from part(map_job(t, picture, what, self._preprocessing), 0.0, 0.1)
+        lies = Placement.resized if cell is not None else centre_placement
+        found: list[tuple[Reason, Deletion]] = []
+        jobs = (occlusion_job, gradient_job, grad_cam_job)
+        for k, job in enumerate(jobs):
+            start, end = 0.1 + 0.2 * k, 0.3 + 0.2 * k
+            reason = yield from part(job(question), start, end - 0.05)
+            check = yield from part(deletion_job(question, reason.heat), end - 0.05, end)
+            found.append((reason, check))
+        dense = class_map(run.maps, wanted, lies(shape, question.size), question.size)
+        found.append((dense, (yield from part(deletion_job(question, dense.heat), 0.7, 0.85))))
+        drawn = yield from part(deletion_job(question, None), 0.85, 1.0)
+        return Why(wanted, cell, tuple(found), drawn, question.data)
 
-    def _question(self, wanted: int, cell: tuple[int, int] | None) -> Question:
+    def _question(
+        self, wanted: int, cell: tuple[int, int] | None, size: tuple[int, int]
+    ) -> Question:
+        """The question, on weights of its own; of a cell, the picture is shown at a size."""
         t = self._after
         if cell is None:
-            return Question(t.source, self.judge, self._input(), wanted)
-        picture = self._shown()
-        t.follow()
-        size = plan(t, (int(picture.shape[0]), int(picture.shape[1]))).input_size
-        data = self._preprocessing.apply(picture, size, t.channels)
+            return Question(t.source.snapshot(), self.judge, self._input(), wanted)
+        data = self._preprocessing.apply(self._shown(), size, t.channels)
         # Of its own size, so that the map's cells are known before it is asked for one.
         feed(t.net, t.input, data)
-        return Question(t.net, Judge(t.output, t.score), data, wanted, cell)
+        return Question(t.net.snapshot(), Judge(t.output, t.score), data, wanted, cell)
 
     # --- saving -------------------------------------------------------------------------------
 

@@ -246,6 +246,8 @@ class NetStudy:
         What the net said last; perhaps of an earlier revision.
     blob : str. units : tuple of int. order, side, scale : str
         What is looked at.
+    cell : (int, int) or None
+        Row and column that are marked in the class maps.
     """
 
     def __init__(self) -> None:
@@ -263,6 +265,7 @@ class NetStudy:
         self.units: tuple[int, ...] = ()
         self.order, self.side, self.scale = "net", "activity", "shared"
         self.cursor: tuple[int, int] | None = None
+        self.cell: tuple[int, int] | None = None
         self._wanted: int | None = None
         self._listeners: list[Callable[[frozenset[str]], object]] = []
         self._labels: Labels = imagenet()
@@ -274,7 +277,7 @@ class NetStudy:
         """Have ``call(kinds)`` called after every change, until the result is called.
 
         Kinds are ``net``, ``times``, ``picture``, ``weights``, ``found``, ``blob``, ``units``,
-        ``view``, ``class``, ``patches``.
+        ``view``, ``class``, ``patches``, ``cell``.
         """
         self._listeners.append(call)
         return lambda: self._listeners.remove(call)
@@ -288,7 +291,7 @@ class NetStudy:
             self.bench.on_change(self._on_weights)
         self._tell(
             "net", "times", "picture", "weights", "found", "blob", "units", "view", "class",
-            "patches",
+            "patches", "cell",
         )  # fmt: skip
 
     def _tell(self, *kinds: str) -> None:
@@ -302,7 +305,7 @@ class NetStudy:
         self.model, self.table, self.bench = loaded.model, loaded.table, loaded.bench
         self.rows = net_rows(loaded.table)
         self.problem, self.times = loaded.problem, None
-        self.patches = {}
+        self.patches, self.cell = {}, None
         self.found, self._request, self._cut = Found(-1), None, None
         self._labels = self._read_labels(loaded.model)
         self._wanted = None
@@ -314,7 +317,7 @@ class NetStudy:
             if self.shown is not None:
                 self.bench.show(self.shown.picture)
             self.bench.on_change(self._on_weights)
-        self._tell("net", "weights", "blob", "units", "class", "found")
+        self._tell("net", "weights", "blob", "units", "class", "found", "cell")
 
     def clear(self) -> None:
         """Begin anew, with nothing on the table."""
@@ -350,7 +353,9 @@ class NetStudy:
             self._tell("times")
 
     def show(self, shown: Shown) -> None:
-        """Choose the picture."""
+        """Choose the picture; of another size, its maps have other cells."""
+        if self.shown is None or self.shown.size != shown.size:
+            self.mark_cell(None)
         self.shown = shown
         if self.bench is not None:
             self.bench.show(shown.picture)
@@ -491,6 +496,16 @@ class NetStudy:
         if index != self._wanted and 0 <= index < count:
             self._wanted = index
             self._tell("class")
+
+    def mark_cell(self, cell: tuple[int, int] | None) -> None:
+        """Mark a cell of the class maps (row, column), or none; one that is not there is none."""
+        pair = self.found.maps
+        rows, cols = (pair.after.rows, pair.after.cols) if pair is not None else (0, 0)
+        if cell is not None and not (0 <= cell[0] < rows and 0 <= cell[1] < cols):
+            cell = None
+        if cell != self.cell:
+            self.cell = cell
+            self._tell("cell")
 
     def scores(self, count: int = _SCORES) -> list[ScoreRow]:
         """The best classes before and after, the largest change first."""

@@ -213,6 +213,36 @@ def test_why_a_class_of_the_centre_and_of_a_cell(nets: Any, cell: Any) -> None:
             assert abs(float(near.mean()) - dense.raw[i, j]) <= 2 * spread
 
 
+def test_the_bench_is_edited_and_asked_while_it_is_found_out_why(nets: Any) -> None:
+    model = nets["small"]
+    made = NetBench(transplant(model.prototxt, model.weights_path))
+    made.show(sample("chelsea"))
+    request = Request(cells=4, method=made.transplanted.quick_method)
+    pair = run_job(made.maps_job(request))
+    rows, cols = pair.before.rows, pair.before.cols
+    cell = (rows - 1, cols - 1)
+    calm = run_job(made.why_job(1, cell, request))
+    assert calm.drawn.probs[0] == pytest.approx(pair.before.prob[(1, *cell)], abs=1e-5)
+    with pytest.raises(FilterLabError, match=f"has no cell .{rows}, 0."):
+        run_job(made.why_job(1, (rows, 0), request))
+    job = made.why_job(1, cell, request)
+    while next(job).fraction < 0.2:
+        pass
+    assert not made._asking.locked()
+    layer = next(iter(made.net.params))
+    made.prune(layer, 1)
+    edited = run_job(made.answers_job())
+    assert np.abs(edited.after.prob - edited.before.prob).max() > 1e-4
+    while True:
+        try:
+            next(job)
+        except StopIteration as end:
+            why = end.value
+            break
+    for (_, one), (_, other) in zip(calm.reasons, why.reasons):
+        np.testing.assert_allclose(one.probs, other.probs, atol=1e-6)
+
+
 def test_what_was_before_is_computed_once_for_a_picture_and_a_size(bench: NetBench) -> None:
     one = run_job(bench.maps_job(Request(cells=4)))
     bench.prune("conv5", 6)

@@ -25,6 +25,8 @@ def help_html() -> str:
         ("Del", tr("set to zero, or back")),
         (tr("hold B"), tr("see everything as it was before the edits")),
         ("Ctrl+F", tr("search a layer")),
+        (tr("click the map after"), tr("mark a cell; a double click asks why this class here")),
+        ("Ctrl+E", tr("why this class here: four maps, and which finds what matters")),
         ("Ctrl+R", tr("rank the layer's units by what the class loses without each")),
         ("Ctrl+L", tr("the layers before and after the transplant, side by side")),
         (tr("click a chip"), tr("reset that unit")),

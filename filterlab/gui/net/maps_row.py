@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent, QPen
+from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QCompleter, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
@@ -16,6 +16,7 @@ from filterlab.gui.net import words
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.row_combo import RowCombo
+from filterlab.surgery.heatmap import ClassMaps
 from filterlab.workbench.net_study import MapsDrawing
 
 __all__ = ["ClassCombo", "MapPane", "MapsRow", "image_of"]
@@ -85,11 +86,23 @@ class ClassCombo(RowCombo):
 
 
 class MapPane(QWidget):
-    """A map on the picture, its name and best value, and its scale."""
+    """A map on the picture, its name and best value, and its scale.
+
+    Signals
+    -------
+    pressed(int, int), asked(int, int) : a cell by row and column; the second with a double click
+    """
+
+    pressed = Signal(int, int)
+    asked = Signal(int, int)
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title = title
+        self._tiles: tuple[float, float, float, float] | None = None
+        self._grid = (0, 0)
+        self._marked: tuple[int, int] | None = None
+        self._hint = ""
         self._notes: tuple[str, ...] = ("",)
         self._image: QImage | None = None
         self._table: np.ndarray = lut("inferno")
@@ -112,8 +125,67 @@ class MapPane(QWidget):
         """The drawing, what is said of it (and shorter), the colours and their ends in words."""
         self._image, self._notes, self._table, self._ends = image, notes, table, ends
         self.setAccessibleName(f"{self._title}, {notes[0]}")
-        self.setToolTip(notes[0])
+        self._show_tip()
         self.update()
+
+    def _show_tip(self) -> None:
+        self.setToolTip("\n".join(filter(None, (self._notes[0], self._hint))))
+
+    def set_cells(
+        self, tiles: tuple[float, float, float, float] | None, grid: tuple[int, int], hint: str
+    ) -> None:
+        """Where the cells lie: a box in shares of the picture, rows and columns; None for nowhere.
+
+        ``hint`` says what a click does.
+        """
+        self._tiles, self._grid = tiles, grid
+        self._hint = hint if tiles is not None else ""
+        self.setMouseTracking(tiles is not None)
+        self._show_tip()
+        self.update()
+
+    def mark(self, cell: tuple[int, int] | None) -> None:
+        """Frame a cell, or none."""
+        if cell != self._marked:
+            self._marked = cell
+            self.update()
+
+    @property
+    def marked(self) -> tuple[int, int] | None:
+        """The framed cell."""
+        return self._marked
+
+    def cell_rect(self, cell: tuple[int, int]) -> QRectF:
+        """Where a cell is painted."""
+        place, (rows, cols) = self.picture_rect(), self._grid
+        x0, y0, x1, y1 = self._tiles or (0.0, 0.0, 1.0, 1.0)
+        wide, high = (x1 - x0) / cols * place.width(), (y1 - y0) / rows * place.height()
+        left, top = place.left() + x0 * place.width(), place.top() + y0 * place.height()
+        return QRectF(left + cell[1] * wide, top + cell[0] * high, wide, high)
+
+    def cell_at(self, pos: QPoint) -> tuple[int, int] | None:
+        """The cell under a point; None where there is none."""
+        place, (rows, cols) = self.picture_rect(), self._grid
+        if self._tiles is None or self._image is None or not place.contains(QPointF(pos)):
+            return None
+        x0, y0, x1, y1 = self._tiles
+        x, y = (pos.x() + 0.5) / place.width(), (pos.y() + 0.5) / place.height()
+        row, col = int((y - y0) / (y1 - y0) * rows // 1), int((x - x0) / (x1 - x0) * cols // 1)
+        return (row, col) if 0 <= row < rows and 0 <= col < cols else None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.pos())
+        if cell is not None and event.button() == Qt.LeftButton:
+            self.pressed.emit(*cell)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.pos())
+        if cell is not None and event.button() == Qt.LeftButton:
+            self.asked.emit(*cell)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        on = self.cell_at(event.pos()) is not None
+        self.setCursor(Qt.PointingHandCursor if on else Qt.ArrowCursor)
 
     def texts(self) -> tuple[str, str, tuple[str, str]]:
         """Title, note, and the ends of the scale, where there is room."""
@@ -159,6 +231,11 @@ class MapPane(QWidget):
             painter.fillRect(place, QColor(colours.well))
         else:
             painter.drawImage(place, self._image)
+            if self._marked is not None and self._tiles is not None:
+                frame = self.cell_rect(self._marked)
+                for colour, width in ((colours.surface, 4.0), (colours.accent, 2.0)):
+                    painter.setPen(QPen(QColor(colour), width))
+                    painter.drawRect(frame)
         bold, small = theme.font(12, bold=True), theme.font(12)
         line = self._line
         y, width = round(place.bottom()) + 3, round(place.width())
@@ -192,9 +269,12 @@ class MapsRow(QWidget):
     Signals
     -------
     class_chosen(int)
+    cell_pressed(int, int), cell_asked(int, int) : a cell of the map after the edits
     """
 
     class_chosen = Signal(int)
+    cell_pressed = Signal(int, int)
+    cell_asked = Signal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -207,6 +287,8 @@ class MapsRow(QWidget):
         self.before = MapPane(tr("before"), self)
         self.after = MapPane(tr("after"), self)
         self.difference = MapPane(tr("after \N{MINUS SIGN} before"), self)
+        self.after.pressed.connect(self.cell_pressed)
+        self.after.asked.connect(self.cell_asked)
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(theme.STEP)
@@ -227,6 +309,17 @@ class MapsRow(QWidget):
     def panes(self) -> tuple[MapPane, MapPane, MapPane]:
         """Before, after, difference."""
         return self.before, self.after, self.difference
+
+    def show_cells(self, maps: ClassMaps | None, marked: tuple[int, int] | None) -> None:
+        """Where the cells lie, and which is framed; a click chooses one in the map after."""
+        hint = tr("Click: mark the cell. Double click: why this class here?")
+        tiles = None
+        if maps is not None:
+            height, width = maps.picture_size
+            x0, y0, x1, y1 = maps.tiles_on_picture()
+            tiles = (x0 / width, y0 / height, x1 / width, y1 / height)
+        self.after.set_cells(tiles, (maps.rows, maps.cols) if maps is not None else (0, 0), hint)
+        self.after.mark(marked)
 
     def show_drawing(self, drawing: MapsDrawing | None, probabilities: bool, method: str) -> None:
         """Show the maps; None for none yet."""

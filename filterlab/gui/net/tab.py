@@ -163,6 +163,8 @@ class NetTab(Tab):
         self.tiles.pointed.connect(self.study.point)
         self.tiles.chip_pressed.connect(lambda unit: self._edit(self.study.reset_units, (unit,)))
         self.maps.class_chosen.connect(self.study.want)
+        self.maps.cell_pressed.connect(self._on_cell)
+        self.maps.cell_asked.connect(self._on_cell_asked)
         self.scores.class_chosen.connect(self.study.want)
         picture = self.unit.picture
         picture.hovered.connect(self._on_picture_hovered)
@@ -208,6 +210,7 @@ class NetTab(Tab):
                 ),
                 make(tr("Own model …"), lambda: self._choose_own()),
                 None,
+                make(tr("Why this class here? …"), self.windows.show_why, "Ctrl+E"),
                 make(tr("Rank the units …"), self.windows.show_ranking, "Ctrl+R"),
                 make(
                     tr("Layers before and after the transplant …"),
@@ -600,6 +603,19 @@ class NetTab(Tab):
 
         self.runner.start(job, tr("Save the edited net"), said)
 
+    # A cell of the maps
+
+    def _on_cell(self, *cell: int) -> None:
+        self.study.mark_cell(None if cell == self.study.cell else (cell[0], cell[1]))
+
+    def _on_cell_asked(self, *cell: int) -> None:
+        self.study.mark_cell((cell[0], cell[1]))
+        self.windows.show_why()
+
+    def _show_cells(self) -> None:
+        pair = self.study.found.maps
+        self.maps.show_cells(pair.after if pair is not None else None, self.study.cell)
+
     # The field on the picture
 
     def _on_picture_hovered(self, x: float, y: float) -> None:
@@ -691,6 +707,8 @@ class NetTab(Tab):
         if kinds & {"found", "class", "net"}:
             self._show_scores()
             self._draw()
+        if kinds & {"net", "found", "cell"}:
+            self._show_cells()
         if kinds & {"net", "picture", "weights", "blob"}:
             self._ask()
         if kinds & {"blob", "patches"}:
@@ -799,6 +817,7 @@ class NetTab(Tab):
         self._show_edits()
         self._show_scores()
         self._show_maps()
+        self._show_cells()
         self.hint_changed.emit()
         self.undo_changed.emit()
 

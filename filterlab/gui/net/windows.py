@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QDialog, QWidget
 from filterlab.gui.i18n import tr
 from filterlab.gui.net.before_after_window import BeforeAfterWindow
 from filterlab.gui.net.ranking_window import RankingWindow
+from filterlab.gui.net.why_window import WhyWindow
 from filterlab.gui.saying import Say
 from filterlab.workbench.net_study import NetStudy
 
@@ -34,6 +35,7 @@ class StudyWindows(QObject):
         self._study, self._name_of, self._say, self._window = study, name_of, say, window
         self.before_after: BeforeAfterWindow | None = None
         self.ranking: RankingWindow | None = None
+        self.why: WhyWindow | None = None
         self._unsubscribe = study.subscribe(self._on_change)
 
     def _ready(self) -> bool:
@@ -61,13 +63,21 @@ class StudyWindows(QObject):
             self.ranking.rank()
         _front(self.ranking)
 
+    def show_why(self) -> None:
+        """What speaks for the class, of the picture's centre or of the marked cell."""
+        if not self._ready():
+            return
+        if self.why is None:
+            self.why = WhyWindow(self._study, self._name_of, self._window)
+        _front(self.why)
+
     def _on_change(self, kinds: frozenset[str]) -> None:
         if "net" in kinds:
             self._close()
 
     def _close(self) -> None:
-        gone = (self.before_after, self.ranking)
-        self.before_after = self.ranking = None
+        gone = (self.before_after, self.ranking, self.why)
+        self.before_after = self.ranking = self.why = None
         for dialog in gone:
             if dialog is not None:
                 dialog.shutdown()
