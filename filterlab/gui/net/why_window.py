@@ -467,7 +467,8 @@ class WhyWindow(QDialog):
     def _list_places(self) -> None:
         items = [(tr("picture's centre"), "centre")]
         if self._study.cell is not None:
-            items.append((self._where(self._study.cell), "cell"))
+            row, col = self._study.cell
+            items.append((tr("cell {row}, {col}").format(row=row, col=col), "cell"))
         self.place.set_items(items)
 
     def _tell(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QFontMetrics
 from qtpy.QtWidgets import QFileDialog
 
 from filterlab import caffe
@@ -190,6 +190,10 @@ def test_another_cell_or_class_is_asked_about_at_once_an_edit_on_demand(
     study.mark_cell((0, 1))
     until(lambda: window.shown.why.cell == (0, 1) and not window.runner.running)
     assert not window.ask_button.isEnabled()
+    for button in window.place.buttons():
+        text = QFontMetrics(button.font()).horizontalAdvance(button.text())
+        assert text + 12 <= button.width(), "clipped"
+    assert window.place.button("cell").text() == "cell 0, 1"
     centre_button = window.place.button("centre")
     centre_button.click()
     until(lambda: window.shown.why.cell is None and not window.runner.running)
