@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from qtpy.QtWidgets import QAbstractScrollArea, QWidget
+from qtpy.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.cells import cell_colour, format_places, text_colour
+from filterlab.gui.widgets.painted_scroll import PaintedScroll
 
 __all__ = ["KernelPlanes", "planes_of"]
 
@@ -41,7 +42,7 @@ def planes_of(weights: Array) -> Array:
     return padded.reshape(1, rows, cols)
 
 
-class KernelPlanes(QAbstractScrollArea):
+class KernelPlanes(PaintedScroll):
     """Signals: ``chosen(int)``, a plane; ``edit_requested(int)``, a double click on one."""
 
     chosen = Signal(int)
@@ -49,12 +50,7 @@ class KernelPlanes(QAbstractScrollArea):
     hovered = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFrameShape(QAbstractScrollArea.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.viewport().setAutoFillBackground(False)
-        self.viewport().setMouseTracking(True)
-        self.setAccessibleName(tr("Kernel"))
+        super().__init__(tr("Kernel"), parent)
         self._planes: Array = np.zeros((0, 1, 1), np.float32)
         self._names: list[str] = []
         self._chosen = -1
@@ -117,10 +113,7 @@ class KernelPlanes(QAbstractScrollArea):
         side, across = self._layout()
         count, rows, _ = self._planes.shape
         high = -(-count // across) * (rows * side + _GAP + self._below) - _GAP
-        bar, page = self.verticalScrollBar(), self.viewport().height()
-        bar.setRange(0, max(0, high - page))
-        bar.setPageStep(page)
-        bar.setSingleStep(rows * side + _GAP)
+        self.set_length(high, rows * side + _GAP)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -19,7 +19,6 @@ from qtpy.QtGui import (
     QResizeEvent,
 )
 from qtpy.QtWidgets import (
-    QAbstractScrollArea,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -34,6 +33,7 @@ from filterlab.gui import theme
 from filterlab.gui.i18n import Text, tr
 from filterlab.gui.icons import icon
 from filterlab.gui.net import words
+from filterlab.gui.widgets.painted_scroll import PaintedScroll
 from filterlab.gui.widgets.search_field import SearchField
 from filterlab.surgery.net_rows import Lanes, NetRow, lanes_of, totals
 
@@ -55,7 +55,7 @@ _BAR, _MS = 26, 34
 _SHAPES_FROM = 224
 
 
-class LayerList(QAbstractScrollArea):
+class LayerList(PaintedScroll):
     """The rows, painted.
 
     Signals
@@ -68,13 +68,7 @@ class LayerList(QAbstractScrollArea):
     hovered = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFrameShape(QAbstractScrollArea.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.viewport().setAutoFillBackground(False)
-        self.viewport().setMouseTracking(True)
-        self.setFocusPolicy(Qt.StrongFocus)
-        self.setAccessibleName(tr("Layers"))
+        super().__init__(tr("Layers"), parent)
         self._rows: tuple[NetRow, ...] = ()
         self._lanes: tuple[Lanes | None, ...] = ()
         self._closed: set[str] = set()
@@ -170,10 +164,7 @@ class LayerList(QAbstractScrollArea):
         return max(round(_ROW * theme.scale()), theme.line_height(self.fontMetrics()) + 4)
 
     def _set_range(self) -> None:
-        bar, page = self.verticalScrollBar(), self.viewport().height()
-        bar.setRange(0, max(0, len(self._shown) * self._high - page))
-        bar.setPageStep(page)
-        bar.setSingleStep(self._high)
+        self.set_length(len(self._shown) * self._high, self._high)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -196,9 +187,7 @@ class LayerList(QAbstractScrollArea):
         return self._place(self._shown.index(index))
 
     def _scroll_to(self, at: int) -> None:
-        bar = self.verticalScrollBar()
-        top, bottom = at * self._high, (at + 1) * self._high - self.viewport().height()
-        bar.setValue(min(top, max(bottom, bar.value())))
+        self.bring_into_sight(at * self._high, (at + 1) * self._high)
 
     # What the user does
 

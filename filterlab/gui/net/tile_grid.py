@@ -19,10 +19,11 @@ from qtpy.QtGui import (
     QPixmap,
     QResizeEvent,
 )
-from qtpy.QtWidgets import QAbstractScrollArea, QWidget
+from qtpy.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.painted_scroll import PaintedScroll
 
 __all__ = ["TileGrid", "columns_for", "grey_image"]
 
@@ -57,7 +58,7 @@ def grey_image(channel: Array, low: float, high: float) -> QImage:
     return QImage(grey.data, cols, rows, cols, QImage.Format_Grayscale8).copy()
 
 
-class TileGrid(QAbstractScrollArea):
+class TileGrid(PaintedScroll):
     """Tiles of a blob's channels, or of a layer's kernels.
 
     A click chooses a unit, with Ctrl more of them, with Shift all between; arrows move. A click on
@@ -77,13 +78,7 @@ class TileGrid(QAbstractScrollArea):
     chip_pressed = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setFrameShape(QAbstractScrollArea.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.viewport().setAutoFillBackground(False)
-        self.viewport().setMouseTracking(True)
-        self.setFocusPolicy(Qt.StrongFocus)
-        self.setAccessibleName(tr("Units"))
+        super().__init__(tr("Units"), parent)
         self._count = 0
         self._shape = (1, 1)
         self._image: Callable[[int], QImage | None] = lambda _: None
@@ -205,10 +200,7 @@ class TileGrid(QAbstractScrollArea):
     def _set_range(self) -> None:
         columns, _, high = self._grid()
         rows = -(-self._count // columns)
-        bar, page = self.verticalScrollBar(), self.viewport().height()
-        bar.setRange(0, max(0, rows * high - self._gap - page))
-        bar.setPageStep(page)
-        bar.setSingleStep(high)
+        self.set_length(rows * high - self._gap, high)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -225,9 +217,8 @@ class TileGrid(QAbstractScrollArea):
 
     def _scroll_to(self, position: int) -> None:
         columns, _, high = self._grid()
-        row, bar = position // columns, self.verticalScrollBar()
-        bottom = (row + 1) * high - self._gap - self.viewport().height()
-        bar.setValue(min(row * high, max(bottom, bar.value())))
+        row = position // columns
+        self.bring_into_sight(row * high, (row + 1) * high - self._gap)
 
     # What the user does
 
