@@ -1,4 +1,4 @@
-"""Project files: what both tabs hold, in one zip that is safe to open from strangers.
+"""Project files: what the tabs hold, in one zip that is safe to open from strangers.
 
 The format stands in ``docs/project_file.md``. Nothing is unpickled, executed or unpacked to disk,
 and a project names no file outside itself: its pictures are in it, or are samples and patterns by
