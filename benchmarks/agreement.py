@@ -77,7 +77,7 @@ def main() -> None:
             if windows_refused(t):
                 continue
             whole = agreement(t, run.maps, most=10_000, seconds=1e9)
-            some = agreement(t, run.maps, classes=(282,))
+            some = agreement(t, run.maps)
             what = f"{name}, {method}{'*' if method == default else ''}"
             print(f"{what:34}{_told(whole)}  {took:6.2f}  {made.cells[1]}x{made.cells[0]} cells")
             print(f"{f'  on {len(some.cells)} windows':34}{_told(some)}  {some.seconds:6.2f}")

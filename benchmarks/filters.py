@@ -81,7 +81,7 @@ def _beside_opencv(rounds: int = 9) -> list[Row]:
         bench.set_size(5)
         for slot in range(3):
             for row in range(5):
-                bench.paint(slot, row, row, float(rng.standard_normal()))
+                bench.set_cell(slot, row, row, float(rng.standard_normal()))
         snapshot = bench.snapshot()
         kernels = [np.ascontiguousarray(k[0]) for k in snapshot.kernels]
         net = caffe.Net(

@@ -128,7 +128,6 @@ def main() -> int:
     from filterlab.gui.heatmap.tab import HeatmapTab
     from filterlab.gui.settings import Settings
     from filterlab.progress import run_job
-    from filterlab.surgery.methods import Request
     from filterlab.zoo.catalogue import get
     from filterlab.zoo.getting import prepare_job
 
@@ -145,18 +144,20 @@ def main() -> int:
         tab = HeatmapTab(Settings(folder))
         tab.resize(1280, 740)
         tab.show()
-        tab.open_sample("chelsea")
-        tab.list_models(model.name)
-        tab.transplant()
 
         def settle() -> None:
             while not tab.settled:
                 app.processEvents()
                 time.sleep(0.001)
 
+        tab.pictures.open_sample("chelsea")
         settle()
-        tab.bench.restore_request(Request(squash=True, cells=8))
-        tab.run_map()
+        if tab.bench.model.name != model.name:
+            tab.models.choose(model.name)
+        tab.models.transplant()
+        settle()
+        tab.bench.set_squash(True)
+        tab.bench.set_cells(8)
         settle()
         times = _in_window(film, tab, app)
         parts = _parts(film, tab)
