@@ -60,6 +60,12 @@ BLOCKS = (16, 8, 4, 32)
 KEEP_WEIGHTS = ("ConvMulFusion", "ConvAddFusion", "ConvBNFusion")
 
 
+#: Transformers of ONNX Runtime that join a convolution with the addition behind it even where its
+#: own values are to be read (seen in 1.32), so that no session can be made. A session that fails is
+#: tried again without them.
+DEVOURS_OUTPUTS = ("ConvAddActivationFusion",)
+
+
 class Layout(NamedTuple):
     """An input of the packed model, and how a weight is laid out in it.
 

@@ -20,7 +20,15 @@ from filterlab.caffe.derived import Derived, Prepared, affine_of, folded
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.convolution import Convolution
-from filterlab.caffe.packing import KEEP_WEIGHTS, MOST_VALUES, Layout, pack, works, worth_packing
+from filterlab.caffe.packing import (
+    DEVOURS_OUTPUTS,
+    KEEP_WEIGHTS,
+    MOST_VALUES,
+    Layout,
+    pack,
+    works,
+    worth_packing,
+)
 from filterlab.caffe.runtime import load_runtime
 from filterlab.caffe.text import Text
 from filterlab.caffe.topology import Topology
@@ -435,22 +443,29 @@ def make_session(
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     if optimized:
         options.optimized_model_filepath = optimized
-    try:
-        return onnxruntime.InferenceSession(
-            model,
-            options,
-            disabled_optimizers=list(KEEP_WEIGHTS) if optimized else None,
-            providers=[
-                (name, {"device_id": str(number)})
-                if name in ("CUDAExecutionProvider", "DmlExecutionProvider")
-                else name
-                for name, number in providers
-            ],
-        )
-    except Exception as err:  # ONNX Runtime raises many types
-        raise CaffeError(
-            "ONNX Runtime cannot run this net: {reason}", reason=_first_line(err)
-        ) from None
+    left_out = list(KEEP_WEIGHTS) if optimized else []
+    wanted = [
+        (name, {"device_id": str(number)})
+        if name in ("CUDAExecutionProvider", "DmlExecutionProvider")
+        else name
+        for name, number in providers
+    ]
+    failed: Exception | None = None
+    for more in ([], list(DEVOURS_OUTPUTS)):
+        if failed is not None and not optimize:
+            break
+        try:
+            return onnxruntime.InferenceSession(
+                model,
+                options,
+                disabled_optimizers=[*left_out, *more] or None,
+                providers=wanted,
+                # From a processor there is nothing to fall back to, and it would be said on stdout.
+                enable_fallback=int(len(wanted) > 1),
+            )
+        except Exception as err:  # ONNX Runtime raises many types
+            failed = failed or err
+    raise CaffeError("ONNX Runtime cannot run this net: {reason}", reason=_first_line(failed))
 
 
 @cache
@@ -498,7 +513,7 @@ def what_failed(err: Exception) -> str:
     )
 
 
-def _first_line(err: Exception) -> str:
+def _first_line(err: Exception | None) -> str:
     return str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
 
 
