@@ -4,7 +4,7 @@
 
 EfficientNet-Lite0, or the pocket net where its weights are not here, on the tabby sample: an edit
 with its undo, the scores after it, the class map of 8 x 8 cells after it, a unit of a ranking, and
-an occluding patch.
+an occluding patch; and the facts of a layer of 4096 x 9216 weights beside a copy of them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+import numpy as np
+
+from filterlab.caffe import Net
+from filterlab.caffe.prototxt import parse_net
 from filterlab.errors import FilterLabError
 from filterlab.pictures import sample
 from filterlab.progress import run_job
 from filterlab.surgery.methods import Request
 from filterlab.surgery.transplant import transplant
+from filterlab.surgery.unit_facts import unit_facts
 from filterlab.surgery.why import Question, occlusion_job
 from filterlab.workbench.heatmap_state import preprocessing_of
 from filterlab.workbench.net_bench import NetBench
@@ -28,6 +33,11 @@ from filterlab.zoo.getting import prepare_job
 __all__ = ["main"]
 
 _REPEATS = 9
+_FC6 = """
+layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 9216 } } }
+layer { name: "fc6" type: "InnerProduct" bottom: "data" top: "fc6"
+  inner_product_param { num_output: 4096 } }
+"""
 
 
 def _seconds(call: Callable[[], Any], repeats: int = _REPEATS) -> float:
@@ -93,6 +103,18 @@ def main() -> None:
     print(f"{model.title}, {sample('chelsea').shape[1]}x{sample('chelsea').shape[0]}")
     for what, seconds in rows:
         print(f"{what:44} {seconds * 1000:8.2f} ms  {seconds / base:6.2f} passes")
+    _facts()
+
+
+def _facts() -> None:
+    """The facts of fc6 of CaffeNet, all of its units compared with all."""
+    net = Net(parse_net(_FC6))
+    weights = net.params["fc6"][0].data
+    weights[...] = np.random.default_rng(0).standard_normal(weights.shape, np.float32)
+    copied = _seconds(lambda: weights.copy(), 3)
+    told = _seconds(lambda: unit_facts(net, "fc6"), 3)
+    what = "facts of 4096 x 9216 weights"
+    print(f"{what:44} {told * 1000:8.2f} ms  {told / copied:6.2f} copies of them")
 
 
 if __name__ == "__main__":

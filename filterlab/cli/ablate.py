@@ -44,6 +44,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--scale", type=float, metavar="S", help="multiply the units by this instead of 0"
     )
+    parser.add_argument(
+        "--groups",
+        metavar="HOW",
+        help="with --rank, take out groups: twins, kmeans:N (N groups of like weights), or "
+        "strongest:N (N at a time, the longest weights first)",
+    )
     parser.add_argument("--code", action="store_true", help="print the pycaffe lines as well")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     add_frame(parser)
@@ -65,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     if args.scale is not None and (args.unit is None or not math.isfinite(args.scale)):
         raise FilterLabError("--scale goes with --unit and takes a finite number")
+    if args.groups is not None and args.rank is None:
+        raise FilterLabError("--groups goes with --rank CLASS; give both")
     prototxt, weights, image = _sorted_files(args)
     from filterlab.surgery.answers import Judge
     from filterlab.surgery.own_input import own_input, picture_input, show
@@ -158,16 +166,46 @@ def _edit(args: argparse.Namespace, model: Any, net: Any, judge: Any, image: str
     return 0
 
 
+def _groups(net: Any, layer: str, how: str) -> Any:
+    """The groups that ``--groups`` asks for."""
+    from filterlab.surgery.unit_groups import kmeans_groups, strength_groups, twin_groups
+
+    kind, _, number = how.partition(":")
+    if how == "twins":
+        found = twin_groups(net, layer)
+        if not found:
+            raise FilterLabError("layer {name!r} has no twins; take other groups", name=layer)
+        return found
+    if kind in ("kmeans", "strongest") and number.isdecimal():
+        make = kmeans_groups if kind == "kmeans" else strength_groups
+        return make(net, layer, int(number))
+    raise FilterLabError("--groups {how!r}: take twins, kmeans:N or strongest:N", how=how)
+
+
 def _rank(args: argparse.Namespace, model: Any, net: Any, judge: Any, image: str) -> int:
     from filterlab.progress import run_job
-    from filterlab.surgery.ablation import rank_job
+    from filterlab.surgery.ablation import group_rank_job, rank_job
 
     labels = model.labels
     wanted = _shown.class_of(labels, args.rank)
     tell = _shown.teller()
-    ranking = run_job(rank_job(net, judge, args.layer, wanted), tell)
+    if args.groups is None:
+        job = rank_job(net, judge, args.layer, wanted)
+    else:
+        job = group_rank_job(net, judge, args.layer, _groups(net, args.layer, args.groups), wanted)
+    ranking = run_job(job, tell)
     tell(None)
+    grouped = args.groups is not None
     if args.json:
+        rows = [
+            {
+                **({"units": list(ranking.groups[k])} if grouped else {"unit": int(k)}),
+                "score_loss": float(ranking.score_loss[k]),
+                "points": float(ranking.points[k]),
+                "best_without": int(ranking.best[k]),
+            }
+            for k in ranking.order
+        ]
         print_json(
             {
                 "image": image,
@@ -176,31 +214,29 @@ def _rank(args: argparse.Namespace, model: Any, net: Any, judge: Any, image: str
                 "class": {"index": wanted, "name": labels[wanted].english},
                 "before": float(ranking.before.prob[wanted]),
                 "score_before": float(ranking.before.score[wanted]),
-                "units": [
-                    {
-                        "unit": int(u),
-                        "score_loss": float(ranking.score_loss[u]),
-                        "points": float(ranking.points[u]),
-                        "best_without": int(ranking.best[u]),
-                    }
-                    for u in ranking.order
-                ],
+                "groups" if grouped else "units": rows,
             }
         )
         return 0
+    what = "group of units" if grouped else "unit"
     print(
         f"{_title(labels, wanted)}: {ranking.before.prob[wanted]:.1%}, score "
-        f"{ranking.before.score[wanted]:.4g}; without each unit of {args.layer!r} by itself\n"
+        f"{ranking.before.score[wanted]:.4g}; without each {what} of {args.layer!r} by itself\n"
     )
-    table = [["unit", "score loses", "points", "best class without it"]]
-    for u in ranking.order[:_SHOWN]:
-        best = _title(labels, int(ranking.best[u]))
-        table.append([str(u), f"{ranking.score_loss[u]:+.4g}", f"{ranking.points[u]:+.1f}", best])
+    head = ["size", "score loses", "points", "best class without it", "units"]
+    table = [head if grouped else ["unit", *head[1:4]]]
+    for k in ranking.order[:_SHOWN]:
+        units = ranking.groups[k]
+        best = _title(labels, int(ranking.best[k]))
+        row = [f"{ranking.score_loss[k]:+.4g}", f"{ranking.points[k]:+.1f}", best]
+        named = ", ".join(map(str, units[:8])) + (" …" if len(units) > 8 else "")
+        table.append([str(len(units)), *row, named] if grouped else [str(units[0]), *row])
     print("\n".join(columns_of(table, right=range(3))))
     same = int((ranking.best == ranking.before.score.argmax()).sum())
     more = len(ranking.order) - _SHOWN
     print(
         (f"… and {more} more (--json lists all)\n" if more > 0 else "")
-        + f"\n{same} of {len(ranking.order)} units leave the best class as it is"
+        + f"\n{same} of {len(ranking.order)} {'groups' if grouped else 'units'} leave the best "
+        "class as it is"
     )
     return 0

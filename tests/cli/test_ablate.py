@@ -70,9 +70,44 @@ def test_ranking(pocket: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"of {len(losses)} units leave the best class as it is" in out
 
 
+def test_groups_are_ranked(pocket: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["ablate", "--model", "pocket", "chelsea", "--layer", "conv2", "--rank", "0"]
+    assert main([*command, "--groups", "strongest:10", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["groups"]
+    net = pocket.snapshot()
+    net.forward()
+    before = float(net.blobs["fc8"].data[0, 0])
+    kernels = net.params["conv2"][0].data
+    norms = np.linalg.norm(kernels.reshape(len(kernels), -1), axis=1)
+    strongest = sorted(np.argsort(-norms)[:10].tolist())
+    assert strongest in [group["units"] for group in found]
+    assert sorted(u for group in found for u in group["units"]) == list(range(len(norms)))
+    losses = [group["score_loss"] for group in found]
+    assert losses == sorted(losses, reverse=True)
+    kept = [blob.data.copy() for blob in net.params["conv2"]]
+    for group in found[:2]:
+        for blob, values in zip(net.params["conv2"], kept):
+            blob.data[...] = values
+            blob.data[group["units"]] = 0
+        net.forward()
+        loss = before - float(net.blobs["fc8"].data[0, 0])
+        assert group["score_loss"] == pytest.approx(loss, abs=1e-3)
+    assert main([*command, "--groups", "kmeans:4"]) == 0
+    out = capsys.readouterr().out
+    assert "without each group of units of 'conv2'" in out
+    sizes = [int(line.split()[0]) for line in out.splitlines()[3:7]]
+    assert sum(sizes) == len(norms)
+    assert "of 4 groups leave the best class as it is" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["chelsea", "--rank", "0", "--groups", "colour"], "take twins, kmeans:N or strongest:N"),
+        (["chelsea", "--rank", "0", "--groups", "kmeans:x"], "take twins, kmeans:N"),
+        (["chelsea", "--rank", "0", "--groups", "kmeans:999"], "not 999"),
+        (["chelsea", "--rank", "0", "--groups", "twins"], "'conv1' has no twins"),
+        (["chelsea", "--unit", "0", "--groups", "twins"], "--groups goes with --rank"),
         (["--unit", "1"], "too little is given; give --model NAME IMAGE"),
         (["chelsea", "more", "--unit", "1"], "do not know what 'more' is for"),
         (["chelsea", "--unit", "9999"], "has no unit 9999"),
