@@ -60,6 +60,7 @@ class PairModel(QAbstractTableModel):
         super().__init__(parent)
         self._all, self._shapes = list(rows), shapes
         self._rows = list(rows)
+        self._told: dict[int, tuple[str, ...]] = {}
         self._bold = QFont(theme.font(13))
         self._bold.setBold(True)
 
@@ -67,7 +68,13 @@ class PairModel(QAbstractTableModel):
         """Only the rows that the transplant changed, or all."""
         self.beginResetModel()
         self._rows = [row for row in self._all if row.kind or not on]
+        self._told.clear()
         self.endResetModel()
+
+    def retell(self) -> None:
+        """Say everything in the language in use."""
+        self._told.clear()
+        self.headerDataChanged.emit(Qt.Horizontal, 0, len(_HEADS) - 1)
 
     def row(self, at: int) -> PairRow:
         """A row that is shown."""
@@ -114,11 +121,15 @@ class PairModel(QAbstractTableModel):
 
     def texts(self, at: int) -> tuple[str, ...]:
         """What stands in a row that is shown."""
-        pair = self._rows[at]
-        sides = [
-            self._side(row, shapes) for row, shapes in zip((pair.before, pair.after), self._shapes)
-        ]
-        return (*sides[0], self._done(pair), *sides[1])
+        found = self._told.get(at)
+        if found is None:
+            pair = self._rows[at]
+            before, after = (
+                self._side(row, shapes)
+                for row, shapes in zip((pair.before, pair.after), self._shapes)
+            )
+            found = self._told[at] = (*before, self._done(pair), *after)
+        return found
 
     @staticmethod
     def _done(pair: PairRow) -> str:
@@ -242,7 +253,7 @@ class BeforeAfterWindow(QDialog):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.LanguageChange and self.model is not None:
-            self.model.headerDataChanged.emit(Qt.Horizontal, 0, len(_HEADS) - 1)
+            self.model.retell()
             self._tell()
             self.table.viewport().update()
 

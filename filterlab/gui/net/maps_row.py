@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import (
+    QColor,
+    QFontMetrics,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from qtpy.QtWidgets import QCompleter, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
@@ -90,7 +99,8 @@ class MapPane(QWidget):
 
     Signals
     -------
-    pressed(int, int), asked(int, int) : a cell by row and column; the second with a double click
+    pressed(int, int) : a cell by row and column, with a click or the arrow keys
+    asked(int, int) : one, with a double click or Return
     """
 
     pressed = Signal(int, int)
@@ -140,6 +150,7 @@ class MapPane(QWidget):
         """
         self._tiles, self._grid = tiles, grid
         self._hint = hint if tiles is not None else ""
+        self.setFocusPolicy(Qt.NoFocus if tiles is None else Qt.TabFocus)
         self.setMouseTracking(tiles is not None)
         self._show_tip()
         self.update()
@@ -182,6 +193,23 @@ class MapPane(QWidget):
         cell = self.cell_at(event.pos())
         if cell is not None and event.button() == Qt.LeftButton:
             self.asked.emit(*cell)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps = {
+            Qt.Key_Left: (0, -1), Qt.Key_Right: (0, 1), Qt.Key_Up: (-1, 0), Qt.Key_Down: (1, 0),
+        }  # fmt: skip
+        (rows, cols), cell = self._grid, self._marked
+        if event.key() in steps and self._tiles is not None and not event.modifiers():
+            # The first key marks the middle, the others go on from there.
+            row, col = cell if cell is not None else (rows // 2, cols // 2)
+            down, across = steps[event.key()] if cell is not None else (0, 0)
+            to = (min(rows - 1, max(0, row + down)), min(cols - 1, max(0, col + across)))
+            if to != cell:
+                self.pressed.emit(*to)
+        elif event.key() in (Qt.Key_Return, Qt.Key_Enter) and cell is not None:
+            self.asked.emit(*cell)
+        else:
+            super().keyPressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         on = self.cell_at(event.pos()) is not None
@@ -236,6 +264,9 @@ class MapPane(QWidget):
                 for colour, width in ((colours.surface, 4.0), (colours.accent, 2.0)):
                     painter.setPen(QPen(QColor(colour), width))
                     painter.drawRect(frame)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(colours.accent), 1))
+            painter.drawRect(place.adjusted(0.5, 0.5, -0.5, -0.5))
         bold, small = theme.font(12, bold=True), theme.font(12)
         line = self._line
         y, width = round(place.bottom()) + 3, round(place.width())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
+from qtpy.QtWidgets import QWidget
+
 from filterlab.gui.net.tab import NetTab
 from filterlab.workbench.heatmap_state import Source
 from filterlab.zoo import catalogue
@@ -56,3 +58,37 @@ def scenes(window: Any, wait: Wait) -> Generator[str, None, None]:
     tab.study.look_at_layer("fc6")
     settle("fc6")
     yield "units_without_a_place"
+    yield from _windows(window, tab, wait)
+
+
+def _windows(window: Any, tab: NetTab, wait: Wait) -> Generator[str, None, None]:
+    """The windows beside the tab."""
+    tab.study.look_at_layer("conv2")
+    wait(lambda: tab.settled, "conv2")
+    tab.windows.show_ranking()
+    ranking = tab.windows.ranking
+    assert ranking is not None
+    wait(lambda: ranking.model is not None and tab.settled, "the ranking")
+    _centre(window, ranking)
+    yield "units_ranked"
+    ranking.close()
+    tab.windows.show_before_after()
+    layers = tab.windows.before_after
+    assert layers is not None
+    wait(lambda: layers.model is not None, "the layers of both nets")
+    _centre(window, layers)
+    yield "before_and_after_the_transplant"
+    layers.close()
+    tab.study.mark_cell((2, 4))
+    tab.windows.show_why()
+    why = tab.windows.why
+    assert why is not None
+    wait(lambda: why.shown is not None, "why this class here")
+    _centre(window, why)
+    yield "why_this_class_here"
+    why.close()
+    tab.study.mark_cell(None)
+
+
+def _centre(window: Any, dialog: QWidget) -> None:
+    dialog.move(window.geometry().center() - dialog.rect().center())

@@ -179,6 +179,22 @@ def test_a_click_in_the_map_marks_a_cell_and_a_double_click_asks(
     assert window.shown.tile == pytest.approx(tile)
 
 
+def test_arrow_keys_mark_a_cell_and_return_asks(tab: NetTab, qtbot: QtBot, until: Until) -> None:
+    maps, pane = tab.study.found.maps.after, tab.maps.after
+    assert pane.focusPolicy() == Qt.TabFocus
+    seen = []
+    for key in (Qt.Key_Up, Qt.Key_Up, Qt.Key_Right, *[Qt.Key_Left] * 30, Qt.Key_Down):
+        qtbot.keyClick(pane, key)
+        seen.append(tab.study.cell)
+    row, col = maps.rows // 2, maps.cols // 2
+    assert seen[:4] == [(row, col), (row - 1, col), (row - 1, col + 1), (row - 1, col)]
+    assert seen[-2:] == [(row - 1, 0), (row, 0)]
+    qtbot.keyClick(pane, Qt.Key_Return)
+    window = tab.windows.why
+    until(lambda: window.shown is not None and not window.runner.running)
+    assert window.shown.why.cell == (row, 0)
+
+
 def test_another_cell_or_class_is_asked_about_at_once_an_edit_on_demand(
     tab: NetTab, window: WhyWindow, until: Until
 ) -> None:
