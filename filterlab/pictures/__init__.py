@@ -15,6 +15,7 @@ from .files import (
     exact_suffix,
     grey_of,
     read_frame,
+    read_frame_job,
     read_picture,
     write_picture,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "grey_of",
     "pattern",
     "read_frame",
+    "read_frame_job",
     "read_picture",
     "sample",
     "sample_names",

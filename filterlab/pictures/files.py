@@ -10,8 +10,10 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +26,9 @@ from filterlab.caffe.quiet import quiet_opencv
 from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.pictures.headers import Header, plain_png, read_header, with_page_first
+from filterlab.progress import Job, Progress, run_job
+
+T = TypeVar("T")
 
 __all__ = [
     "LUMA",
@@ -34,6 +39,7 @@ __all__ = [
     "exact_suffix",
     "grey_of",
     "read_frame",
+    "read_frame_job",
     "read_picture",
     "write_picture",
 ]
@@ -81,17 +87,26 @@ def read_frame(
     path: str | os.PathLike[str], frame: int = 0, grey: bool = False
 ) -> tuple[NDArray[np.float32], int]:
     """As :func:`read_picture`; with it, how many frames of the file can be chosen (mostly 1)."""
+    return run_job(read_frame_job(path, frame, grey))
+
+
+def read_frame_job(
+    path: str | os.PathLike[str], frame: int = 0, grey: bool = False
+) -> Job[tuple[NDArray[np.float32], int]]:
+    """As :func:`read_frame`; far on in a GIF there are many frames to be drawn on the way."""
     path = Path(path)
-    return _decoded(path, _bytes_of(path), grey, frame)
+    return (yield from _decode_job(path, _bytes_of(path), grey, frame))
 
 
 def decode_picture(data: bytes, name: str, grey: bool = False) -> NDArray[np.float32]:
     """As :func:`read_picture`, of a file's bytes; ``name`` begins the error's sentence."""
-    return _decoded(Path(name), data, grey, 0)[0]
+    return run_job(_decode_job(Path(name), data, grey, 0))[0]
 
 
-def _decoded(path: Path, data: bytes, grey: bool, frame: int) -> tuple[NDArray[np.float32], int]:
-    pixels, blue_first, frames = _stored(path, data, frame)
+def _decode_job(
+    path: Path, data: bytes, grey: bool, frame: int
+) -> Job[tuple[NDArray[np.float32], int]]:
+    pixels, blue_first, frames = yield from _stored(path, data, frame)
     height, width = pixels.shape[:2]
     picture = np.empty((height, width) if grey else (height, width, 3), np.float32)
     # Block by block: the float picture is several times as large as what was decoded, and one
@@ -265,7 +280,7 @@ def _check_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def _stored(path: Path, data: bytes, frame: int) -> tuple[NDArray[Any], bool, int]:
+def _stored(path: Path, data: bytes, frame: int) -> Job[tuple[NDArray[Any], bool, int]]:
     """A frame's pixels as the file has them, upright, mostly a view.
 
     With them, whether blue comes first, and the number of frames.
@@ -287,7 +302,7 @@ def _stored(path: Path, data: bytes, frame: int) -> tuple[NDArray[Any], bool, in
     if header.complete:
         if header.format == "TIFF" and frame:
             data = with_page_first(data, frame)
-        pixels = _gif_frame(data, frame) if gif else _imdecode(data)
+        pixels = (yield from _gif_frame(path, data, frame)) if gif else _imdecode(data)
     if pixels is None or pixels.size == 0:
         raise FilterLabError(
             "{path}: this {format} file is cut off or damaged; get a fresh copy of it.",
@@ -307,22 +322,33 @@ def _check_frame(path: Path, frame: int, frames: int) -> None:
         )
 
 
-def _gif_frame(data: bytes, frame: int) -> NDArray[Any] | None:
+def _gif_frame(path: Path, data: bytes, frame: int) -> Job[NDArray[Any] | None]:
     """A frame as it looks on the screen, RGB or RGBA; None if the file is damaged before it."""
+    from PIL import Image
+
+    try:
+        with _unwarned(lambda: Image.open(io.BytesIO(data), formats=["GIF"])) as image:
+            for number in range(frame + 1):
+                yield Progress("read the picture", number, frame + 1, path.name)
+                _unwarned(partial(image.seek, number))
+            pixels = np.asarray(image.convert("RGBA"))
+    except (
+        OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error,
+        Image.DecompressionBombError,
+    ):  # fmt: skip
+        return None
+    return pixels[:, :, :3] if (pixels[:, :, 3] == 255).all() else pixels
+
+
+def _unwarned(do: Callable[[], T]) -> T:
+    """Without Pillow's warning of large pictures: the size has been looked at already."""
     import warnings
 
     from PIL import Image
 
-    try:
-        with warnings.catch_warnings():
-            # Its size has been looked at already.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
-                image.seek(frame)
-                pixels = np.asarray(image.convert("RGBA"))
-    except (OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error):
-        return None
-    return pixels[:, :, :3] if (pixels[:, :, 3] == 255).all() else pixels
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return do()
 
 
 def _imdecode(data: bytes) -> NDArray[Any] | None:

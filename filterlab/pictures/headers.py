@@ -153,7 +153,7 @@ def _gif(data: bytes) -> Header:
         if frames and (frames == MOST_FRAMES or drawn > _MOST_DRAWN):
             break
         frames += 1
-    return Header("GIF", width, height, frames=max(1, frames))
+    return Header("GIF", width, height, complete=frames > 0, frames=max(1, frames))
 
 
 def _gif_frames(data: bytes) -> Iterator[tuple[int, int, int, int]]:

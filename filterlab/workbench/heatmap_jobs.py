@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
-from filterlab.pictures import read_frame, sample
+from filterlab.pictures import read_frame_job, sample
 from filterlab.progress import Job, Progress, run_job
 from filterlab.surgery.agreement import Agreement, agreement_job
 from filterlab.surgery.methods import MapRun, Request, map_job, plan
@@ -34,6 +34,7 @@ __all__ = [
     "open_of",
     "part",
     "read_source",
+    "read_source_job",
     "transplant_of",
 ]
 
@@ -87,6 +88,11 @@ def part(job: Job[Any], low: float, high: float) -> Generator[Progress, None, An
 
 
 def read_source(source: Source, array: NDArray[Any] | None = None) -> Shown:
+    """As :func:`read_source_job`, at once."""
+    return run_job(read_source_job(source, array))
+
+
+def read_source_job(source: Source, array: NDArray[Any] | None = None) -> Job[Shown]:
     """The picture of a source; ``array`` is that of a pasted one.
 
     Raises
@@ -98,7 +104,7 @@ def read_source(source: Source, array: NDArray[Any] | None = None) -> Shown:
     if array is not None:
         picture = np.asarray(array, np.float32)
     elif source.path:
-        picture, frames = read_frame(source.path, source.frame)
+        picture, frames = yield from read_frame_job(source.path, source.frame)
     elif source.sample:
         picture = sample(source.sample)
     else:
@@ -113,7 +119,7 @@ def read_source(source: Source, array: NDArray[Any] | None = None) -> Shown:
 def open_of(source: Source, array: NDArray[Any] | None = None) -> Job[Outcome]:
     """Read a picture."""
     yield Progress("read the picture", 0, 1, source.title)
-    return Outcome(shown=read_source(source, array))
+    return Outcome(shown=(yield from read_source_job(source, array)))
 
 
 def transplant_of(model: Model, net_key: Key) -> Job[Outcome]:

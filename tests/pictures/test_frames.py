@@ -12,8 +12,9 @@ import tifffile
 from PIL import Image
 
 from filterlab.errors import FilterLabError
-from filterlab.pictures import headers, read_frame, read_picture
+from filterlab.pictures import headers, read_frame, read_frame_job, read_picture
 from filterlab.pictures.headers import read_header
+from filterlab.progress import run_job
 
 RNG = np.random.default_rng(12)
 
@@ -115,6 +116,14 @@ def test_a_cut_off_gif_has_the_frames_that_are_whole(tmp_path: Path) -> None:
     assert read_frame(tmp_path / "a.gif", 1)[1] == 2
 
 
+def test_a_gif_without_one_whole_frame_is_cut_off(tmp_path: Path) -> None:
+    data = gif(levels(1))
+    for end in (20, len(data) // 2, len(data) - 3):
+        (tmp_path / "a.gif").write_bytes(data[:end])
+        with pytest.raises(FilterLabError, match="cut off or damaged"):
+            read_picture(tmp_path / "a.gif")
+
+
 def test_a_damaged_frame_is_said(tmp_path: Path) -> None:
     """A page whose pixels lie beyond the end of the file; the others are read all the same."""
     path = tmp_path / "a.tif"
@@ -131,6 +140,21 @@ def test_a_damaged_frame_is_said(tmp_path: Path) -> None:
     assert read_frame(path, 2)[0].shape == (18, 23, 3)
     with pytest.raises(FilterLabError, match="cut off or damaged"):
         read_frame(path, 1)
+
+
+def test_reading_far_on_can_be_stopped(tmp_path: Path) -> None:
+    """Each frame on the way is a step."""
+    frames = levels(9)
+    (tmp_path / "a.gif").write_bytes(gif(frames))
+    told: list[float] = []
+    picture, _ = run_job(
+        read_frame_job(tmp_path / "a.gif", 8), lambda progress: told.append(progress.fraction)
+    )
+    np.testing.assert_allclose(picture, frames[8] / 255.0, atol=1e-6)
+    assert told == [n / 9 for n in range(9)]
+    job = read_frame_job(tmp_path / "a.gif", 8)
+    next(job)
+    job.close()
 
 
 # Limits: the file is a stranger's

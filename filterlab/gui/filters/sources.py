@@ -18,7 +18,7 @@ from filterlab.pictures import (
     PATTERNS,
     PICTURE_SUFFIXES,
     pattern,
-    read_frame,
+    read_frame_job,
     read_picture,
     sample,
     sample_names,
@@ -147,7 +147,7 @@ def _read(source: Source) -> Job[tuple[Source, Picture, tuple[Applied, ...]]]:
     yield Progress("Reading the picture", 0, 2)
     frames = 1
     if source.kind == "file":
-        pixels, frames = read_frame(source.name, source.frame)
+        pixels, frames = yield from read_frame_job(source.name, source.frame)
     elif source.kind == "copy":
         pixels = _copy(source.name)
     elif source.kind == "sample":
