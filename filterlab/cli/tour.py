@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
     parser.add_argument("--scale", type=float, default=1.0, help="pixels per pixel (default 1)")
+    parser.add_argument("--size", default="1280x800", metavar="WxH", help="of the window")
     parser.add_argument("--lang", metavar="CODE", default="en", help="language, such as zh_CN")
     parser.add_argument(
         "--theme",
@@ -39,6 +41,11 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; returns the exit status."""
     if not 0.5 <= args.scale <= 4:
         raise FilterLabError("--scale is {scale:g}; take one from 0.5 to 4", scale=args.scale)
+    size = re.fullmatch(r"(\d{3,4})x(\d{3,4})", args.size)
+    if size is None:
+        raise FilterLabError(
+            "--size is {size!r}; take width x height in pixels, such as 1024x768", size=args.size
+        )
     from filterlab import languages
     from filterlab.gui.tour import take_tour
 
@@ -48,5 +55,6 @@ def run(args: argparse.Namespace) -> int:
             code=args.lang,
             known=", ".join(languages.LANGUAGES),
         )
-    take_tour(args.out, args.scale, args.lang, args.theme, args.only, on_saved=_say)
+    wanted = int(size[1]), int(size[2])
+    take_tour(args.out, args.scale, args.lang, args.theme, args.only, _say, wanted)
     return 0

@@ -72,6 +72,7 @@ def take_tour(
     theme_name: str = "light",
     only: str = "",
     on_saved: Callable[[Path], object] | None = None,
+    size: tuple[int, int] = SIZE,
 ) -> list[Path]:
     """Drive the window through all scenes and save a numbered PNG of each.
 
@@ -85,6 +86,8 @@ def take_tour(
         ``"en"`` or ``"zh"``; ``"light"`` or ``"dark"``.
     only : str
         The key of one tab whose scenes are taken; all if empty.
+    size : tuple of int
+        Width and height of the window, in its pixels.
 
     Raises
     ------
@@ -141,6 +144,7 @@ def take_tour(
             settings.set_text("theme", theme_name)
             desk = Desk(app, settings)
             try:
+                desk.window.resize(*size)
                 _run_scenes(desk.window, wait, folder, only, saved, on_saved)
             finally:
                 desk.window.close()
@@ -186,7 +190,6 @@ def _run_scenes(
     saved: list[Path],
     on_saved: Callable[[Path], object] | None,
 ) -> None:
-    window.resize(*SIZE)
     window.show()
     wait(window.isVisible, "the window")
     for module in scene_modules():

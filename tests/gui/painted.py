@@ -412,6 +412,11 @@ def _filters(tab: Any) -> Iterator[str]:
     yield "start"
     tab.pointer.pin((131, 223))
     yield "a pixel"
+    for page in ("numbers", "kernels"):
+        tab.bottom.show_page(page)
+        settle(lambda: tab.settled, page)
+        yield page
+    tab.bottom.show_page("cursor")
     for slot, key in enumerate(("gaussian", "gabor", "log")):
         tab.bench.set_size((11, 11), slot)
         tab.editors[slot].presets.choose(key)

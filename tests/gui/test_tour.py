@@ -30,7 +30,7 @@ def tour(repo: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_tour_of_the_heatmap_tab(repo, tmp_path) -> None:
     out = tmp_path / "图片"
-    done = tour(repo, "--out", str(out), "--only", "heatmap")
+    done = tour(repo, "--out", str(out), "--only", "heatmap", "--size", "1280x720")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     pictures = sorted(out.glob("*.png"))
@@ -38,13 +38,20 @@ def test_tour_of_the_heatmap_tab(repo, tmp_path) -> None:
     assert len(pictures) >= (15 if catalogue.get("pocket").ready else 1)
     for path in pictures:
         picture = read_picture(path)
-        assert picture.shape == (800, 1280, 3)
+        assert picture.shape == (720, 1280, 3)
         assert len(np.unique((picture * 255).astype(np.uint8))) > 50, f"{path.name} is blank"
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--scale", "9"], ["--lang", "fr"], ["--only", "no"], ["--out", "/proc/nowhere/at/all"], []],
+    [
+        ["--scale", "9"],
+        ["--size", "large"],
+        ["--lang", "fr"],
+        ["--only", "no"],
+        ["--out", "/proc/nowhere/at/all"],
+        [],
+    ],
 )
 def test_wrong_use_is_one_line_and_status_2(repo, tmp_path, wrong) -> None:
     arguments = wrong if "--out" in wrong or not wrong else [*wrong, "--out", str(tmp_path)]

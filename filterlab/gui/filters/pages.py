@@ -20,8 +20,13 @@ from filterlab.workbench.filter_bench import FilterBench, Report
 __all__ = ["HistogramPage", "KernelPage"]
 
 
-def _number(value: float) -> str:
-    return short_number(float(f"{value:.3g}"))
+def _number(value: float, digits: int = 3) -> str:
+    return short_number(float(f"{value:.{digits}g}"))
+
+
+def _near(text: str) -> str:
+    """A text whose parts stand closer to each other."""
+    return "  ".join(part for part in text.split("   ") if part)
 
 
 class HistogramPage(QWidget):
@@ -43,6 +48,7 @@ class HistogramPage(QWidget):
             part.addWidget(heading)
             part.addWidget(chart, 1)
             for line in lines:
+                line.setFont(theme.font(12))
                 part.addWidget(line)
             layout.addLayout(part, 1)
             self.charts.append(chart)
@@ -55,29 +61,39 @@ class HistogramPage(QWidget):
         """
         for slot, (shown, report) in enumerate(zip(frame.shown, reports)):
             self.charts[slot].set_counts(*histogram(shown))
-            now, lines = report.now, self.lines[slot]
-            lines[0].set_text(
-                tr("mean {mean}   std {std}").format(
-                    mean=_number(round(now.mean, 5)), std=_number(now.std)
-                )
-            )
-            lines[1].set_text(
-                tr("min {low}   max {high}").format(
-                    low=_number(now.minimum), high=_number(now.maximum)
-                )
-            )
-            if now.not_finite:
-                text = tr("{count} pixels are not finite (NaN or ∞)").format(count=now.not_finite)
-                lines[2].set_text(text, "error")
-            elif report.before is None or abs(report.before.mean - now.mean) < 5e-5:
-                lines[2].set_text("", "muted")
-            else:
-                lines[2].set_text(
-                    tr("mean before {before}, now {now}").format(
-                        before=_number(report.before.mean), now=_number(now.mean)
-                    ),
-                    "muted",
-                )
+            lines = self.lines[slot]
+            for line, (texts, role) in zip(lines, histogram_lines(report)):
+                line.set_text(texts[0], role, texts[1:])
+                line.setToolTip(texts[0])
+
+
+def histogram_lines(report: Report) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """An output's numbers, line by line, each in shorter forms for narrow columns, and its role."""
+    now, before = report.now, report.before
+
+    def spread(digits: int) -> str:
+        return tr("mean {mean}   std {std}").format(
+            mean=_number(round(now.mean, 5), digits), std=_number(now.std, digits)
+        )
+
+    def span(digits: int) -> str:
+        return tr("min {low}   max {high}").format(
+            low=_number(now.minimum, digits), high=_number(now.maximum, digits)
+        )
+
+    moved: tuple[tuple[str, ...], str] = ("",), "muted"
+    if now.not_finite:
+        count = tr("{count} pixels are not finite (NaN or ∞)").format(count=now.not_finite)
+        moved = (count, tr("not finite")), "error"
+    elif before is not None and abs(before.mean - now.mean) >= 5e-5:
+        values = _number(before.mean), _number(now.mean)
+        told = tr("mean before {before}, now {now}").format(before=values[0], now=values[1])
+        moved = (told, f"{tr('mean')} {values[0]} → {values[1]}", " → ".join(values)), "muted"
+    return (
+        ((spread(3), _near(spread(2))), "text"),
+        ((span(3), _near(span(2))), "muted"),
+        moved,
+    )
 
 
 _SYMMETRIES = {
@@ -92,14 +108,21 @@ _SYMMETRIES = {
 }
 
 
-def facts_lines(facts: Facts) -> tuple[str, str]:
-    """A kernel's numbers and its symmetry, in words."""
-    numbers = tr("sum {sum}   norm {norm}   rank {rank}").format(
-        sum=_number(round(facts.total, 7)), norm=_number(facts.norm), rank=facts.rank
-    )
+def facts_lines(facts: Facts) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A kernel's numbers and its symmetry, in words, each with shorter forms."""
+
+    def numbers(digits: int) -> str:
+        return tr("sum {sum}   norm {norm}   rank {rank}").format(
+            sum=_number(round(facts.total, 7), digits), norm=_number(facts.norm, digits),
+            rank=facts.rank,
+        )  # fmt: skip
+
+    effect = tr(facts.effect)
     names = [tr(_SYMMETRIES.get(name, name)) for name in facts.symmetries]
     symmetric = tr("symmetric: {names}").format(names=", ".join(names)) if names else ""
-    return numbers, f"{tr(facts.effect)}; {symmetric or tr('no symmetry')}"
+    whole = f"{effect}; {symmetric or tr('no symmetry')}"
+    least = f"Σ {_number(round(facts.total, 7))}"
+    return (numbers(3), _near(numbers(2)), least), (whole, effect)
 
 
 class KernelPage(QWidget):
@@ -119,6 +142,8 @@ class KernelPage(QWidget):
             part.setSpacing(4)
             frequency, separable = FrequencyView(self), SeparableView(self)
             lines = [Line(self), Line(self, "muted")]
+            for line in lines:
+                line.setFont(theme.font(12))
             part.addWidget(frequency, 0, 0)
             part.addWidget(separable, 0, 1)
             part.addWidget(lines[0], 1, 0, 1, 2)
@@ -148,6 +173,6 @@ class KernelPage(QWidget):
                 )
             self.separable[slot].set_vectors(facts.vectors, text)
             self.separable[slot].setToolTip(text)
-            for line, words in zip(self.lines[slot], facts_lines(facts)):
-                line.set_text(words)
-                line.setToolTip(words)
+            for line, texts in zip(self.lines[slot], facts_lines(facts)):
+                line.set_text(texts[0], shorter=texts[1:])
+                line.setToolTip(texts[0])

@@ -30,6 +30,8 @@ _GAP, _SMALL_GAP, _SMALL, _GAP_OF_MOST = 2, 1, 32, 2.5
 #: The smallest digits, in pixels.
 _LEAST = 9
 _MOST_PLACES = 3
+#: Characters of a number that has no places to show, such as −3e38.
+_SHORT = 5
 
 #: Where a cell (row, column) lies.
 Rects = Callable[[int, int], QRect]
@@ -49,7 +51,7 @@ def cell_font(font: QFont, values: Sequence[float], side: float) -> tuple[QFont,
     numbers = set(values)
     tallest = max(_LEAST, int(side * _SHARE), min(_TEXT, int(side * _SHARE_SMALL)))
     for places in range(_MOST_PLACES, -1, -1):
-        texts = {format_places(value, places) for value in numbers}
+        texts = {_text_of(value, places, numbers) for value in numbers}
         # One place more is worth digits a little smaller, not much smaller.
         least = max(_LEAST, int(side * _SHARE_LEAST)) if places > 1 else _LEAST
         for pixels in range(tallest, least - 1, -1):
@@ -58,6 +60,16 @@ def cell_font(font: QFont, values: Sequence[float], side: float) -> tuple[QFont,
             if widest <= side - 2 * (_gap(side) if places < _MOST_PLACES else _GAP_OF_MOST):
                 return made, places
     return made, 0
+
+
+def _text_of(value: float, places: int, numbers: set[float]) -> str:
+    """What must have room for a number among others."""
+    text = format_places(value, places)
+    if text:
+        return text
+    if abs(value) < 1 and any(format_places(other, places) for other in numbers if other):
+        return format_least(places)
+    return format_cell(value, lambda short: len(short) <= _SHORT)
 
 
 def _gap(side: float) -> int:
@@ -94,7 +106,7 @@ class KernelPaint:
             return bool(metrics.horizontalAdvance(text) <= side - 2 * _gap(side))
 
         # Where others have digits, what is too small for one needs none of its own.
-        told = bool(format_places(limit, places))
+        told = bool(limit and format_places(limit, places))
         key = (side, font.pixelSize(), places, palette.window().color().rgb())
         if key != self._key or len(self._looks) > _KEPT:
             self._key, self._looks = key, {}

@@ -91,9 +91,12 @@ class Segments(QWidget):
         # Qt has two spaces beside a button's word.
         around = _PADDING + plain.horizontalAdvance("  ")
         tight = words + len(self._keys) * around > room
-        folded = words + len(self._keys) * _LEAST_PADDING > room
-        for button, text in zip(self.buttons(), texts):
-            least = bold.horizontalAdvance(text) + _LEAST_PADDING
+        marks = sum("&" in self._word(button) for button in self.buttons())
+        least = len(self._keys) * _LEAST_PADDING + marks * bold.horizontalAdvance("&")
+        folded = words + least > room
+        for button in self.buttons():
+            # A tool button takes a mnemonic's & for a character where it has little room.
+            least = bold.horizontalAdvance(self._word(button)) + _LEAST_PADDING
             button.setMinimumWidth(least if tight and not folded else 0)
             button.setMaximumWidth(least if tight and not folded else _ANY)
         style = "QToolButton { padding-left: 2px; padding-right: 2px; }" if tight else ""
