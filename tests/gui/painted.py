@@ -57,7 +57,7 @@ LARGE = 1.2
 _HIGH = frozenset(["11 x 11", "three channels"])
 
 #: What was cut ends so; texts of ours have a space there, and numbers follow each other.
-_SHORT = re.compile(r"(?<=[^ \d])…|…(?=$| ▾)")
+_SHORT = re.compile(r"(?<![ \d])…|…(?=$| ▾)")
 
 #: The smallest digits in a cell, in pixels.
 LEAST_DIGITS = 9
@@ -365,7 +365,7 @@ def may_go(widget: QWidget) -> bool:
 def _told_of(widget: QWidget) -> bool:
     """Whether it belongs to what the tab says how to bring back, or what opens at a click."""
     window, holder = widget.window(), widget.parentWidget()
-    tab = window.current_tab
+    tab = getattr(window, "current_tab", None)
     if isinstance(tab, FiltersTab):
         bottom = tab.bottom
         if bottom.isAncestorOf(widget) and not bottom.isVisible():
