@@ -29,6 +29,7 @@ TWINS = 0.999
 """Units whose weights have a cosine beyond this are twins."""
 
 _ROWS = 256  # units in a step: a layer of 4096 x 9216 is never copied whole
+_COMPARED = 1024  # units that are compared with all behind them in a step
 _SKETCH = 128  # directions in which candidates for twins are compared first
 
 
@@ -132,8 +133,8 @@ def unit_facts(net: Net, layer: str, bins: int = 61) -> LayerFacts:
     )
 
 
-def _steps(count: int) -> list[slice]:
-    return [slice(k, min(k + _ROWS, count)) for k in range(0, count, _ROWS)]
+def _steps(count: int, rows: int = _ROWS) -> list[slice]:
+    return [slice(k, min(k + rows, count)) for k in range(0, count, rows)]
 
 
 # --- twins --------------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ def _near(
     half = np.einsum("ij,ij->i", sketch, sketch) / 2
     limit = np.float32(1 - TWINS + 1e-5)
     pairs, cosines = [], []
-    for rows in _steps(units.size):
+    for rows in _steps(units.size, _COMPARED):
         # Of each unit those behind it.
         dots = sketch[rows] @ sketch[rows.start :].T
         np.abs(dots, out=dots)
