@@ -58,7 +58,8 @@ def test_the_menu_changes_the_whole_window_and_is_remembered(qapp, until) -> Non
     window = desk.window
     assert theme.text_size() == "room"
     assert _items(window._text_menu)["room"].isChecked()
-    assert window.header.height() > 1.5 * high, "the tabs have a row of their own"
+    # Three tabs have a row of their own on a screen of 800 pixels at any size.
+    assert window.header.height() > 1.25 * high
     assert window.header.tabs.y() > 0
     assert desk.settings.text("text_size") == "room"
     # A text painted by a widget of ours, and one painted by Qt.
