@@ -18,7 +18,7 @@ from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.filters.walk import Walk
 from filterlab.gui.widgets.cells import cell_colour, format_places, text_colour
 from filterlab.gui.widgets.colour_bar import ColourBar, nice_ticks
-from filterlab.gui.widgets.colours import lut, signed_colour
+from filterlab.gui.widgets.colours import TABLES, lut, signed_colour
 from filterlab.gui.widgets.frequency_view import FrequencyView
 from filterlab.gui.widgets.histogram import Histogram
 from filterlab.gui.widgets.kernel_paint import cell_font
@@ -28,6 +28,7 @@ from filterlab.gui.widgets.product_view import ProductView
 from filterlab.gui.widgets.scale_bar import ScaleBar
 from filterlab.gui.widgets.separable_view import SeparableView
 from filterlab.surgery.convolve import Outputs, stats_of
+from filterlab.surgery.overlay import colormap
 
 
 def pixels(widget: QWidget) -> np.ndarray:
@@ -283,6 +284,15 @@ def test_signed_colours_are_the_tables_middle_and_ends(share: float) -> None:
     found = np.array(signed_colour(share))
     near = low + (at - int(at)) * (high - low)
     np.testing.assert_allclose(found, near, atol=2.5)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "diverging"])
+def test_tables_are_the_maps_colours_to_their_ends(name: str) -> None:
+    """White is white: 255, and not a level more or less."""
+    wanted = np.rint(255 * np.asarray(colormap(name), np.float64))
+    np.testing.assert_array_equal(lut(name), wanted)
+    if name == "grey":
+        assert (lut(name)[[0, 128, 255]] == [[0], [128], [255]]).all()
 
 
 # Separable
