@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -476,6 +477,25 @@ def test_what_is_saved_of_a_net(bench: HeatmapBench, tmp_path: Path) -> None:
         made = run_job(net_job(done, folder / name))
         assert {path.name for path in folder.iterdir()} == files
         assert made.name in files
+
+
+@pytest.mark.parametrize("scale", ["log", "unit", "score"])
+def test_a_reports_bar_goes_from_its_low_end_to_its_high_one(
+    frame: Frame, tmp_path: Path, scale: str
+) -> None:
+    """The middle is half way, of a logarithmic scale the root of both ends."""
+    frame = replace(frame, look=replace(frame.look, scale=scale))
+    run_job(report_job(frame, tmp_path / "r.html"))
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    ends = re.search(r'class="ends"><span>(.*?)</span><span>(.*?)</span><span>(.*?)</span>', page)
+    assert ends is not None
+    low, middle, high = (float(text.replace("\N{MINUS SIGN}", "-")) for text in ends.groups())
+    values = frame.run.maps.score[1]
+    wanted = {"log": (1e-6, 1.0), "unit": (0.0, 1.0),
+              "score": (float(values.min()), float(values.max()))}[scale]  # fmt: skip
+    assert (low, high) == pytest.approx(wanted, rel=0.01, abs=1e-9)
+    half = math.sqrt(wanted[0] * wanted[1]) if scale == "log" else sum(wanted) / 2
+    assert middle == pytest.approx(half, rel=0.02, abs=0.02)
 
 
 def test_what_is_saved_of_a_map(frame: Frame) -> None:
