@@ -223,15 +223,14 @@ def test_a_frame_beyond_the_screen_counts(tmp_path: Path) -> None:
 def test_damaged_bytes_are_one_sentence(tmp_path: Path) -> None:
     """Whatever byte is wrong: a picture of the file's, or one sentence."""
     path = tmp_path / "a"
-    many = (gif(levels(3, 6, 7)), pages((2, 2), (1, 2), (2, 1)))
-    for data in many:
-        for at in range(len(data)):
-            for value in (0, 255, data[at] ^ 0x81):
-                path.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
-                for frame in (0, 2):
-                    said = str(path)
-                    try:
-                        assert read_frame(path, frame)[0].shape[2] == 3
-                    except FilterLabError as error:
-                        said = str(error)
-                    assert said.startswith(str(path))
+    for data in (gif(levels(3, 6, 7)), pages((2, 2), (1, 2), (2, 1))):
+        for at in range(0, len(data), 2):
+            value = (0, 255, data[at] ^ 0x81)[at // 2 % 3]
+            path.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])
+            for frame in (0, 2):
+                said = str(path)
+                try:
+                    assert read_frame(path, frame)[0].shape[2] == 3
+                except FilterLabError as error:
+                    said = str(error)
+                assert said.startswith(str(path))
