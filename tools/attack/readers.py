@@ -564,6 +564,7 @@ def _pictures() -> Good:
     put("steps.jpg", colour.convert("L"), "JPEG", progressive=True)
     put("a.tif", colour, "TIFF")
     put("packed.tif", colour, "TIFF", compression="tiff_lzw")
+    put("pages.tif", colour, "TIFF", save_all=True, append_images=[colour.rotate(180)])
     put("float.tif", Image.fromarray(rng.random((6, 7), np.float32)), "TIFF")
     put("a.bmp", colour, "BMP")
     put("a.gif", colour.convert("P"), "GIF")
@@ -577,9 +578,11 @@ def _pictures() -> Good:
 
 
 def _read_picture(path: Path) -> None:
-    from filterlab.pictures import read_picture
+    from filterlab.pictures import read_frame
 
-    picture = read_picture(path)
+    picture, frames = read_frame(path)
+    if frames > 1:
+        picture, _ = read_frame(path, frames - 1)
     if not np.isfinite(picture).all():
         raise AssertionError("values that are not finite")
 
