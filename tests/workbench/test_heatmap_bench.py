@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from filterlab.errors import FilterLabError
-from filterlab.progress import run_job
+from filterlab.progress import Progress, run_job
 from filterlab.surgery.methods import Request
 from filterlab.surgery.shift_and_stitch import PartialMaps
 from filterlab.workbench.heatmap_bench import EDIT_NAMES, HeatmapBench
@@ -253,6 +253,20 @@ def test_a_frame_is_picture_map_and_list_at_once(bench: HeatmapBench, tmp_path: 
     job.close()
     assert len(bench.journal) == steps
     assert not bench.stale
+
+
+def test_a_film_without_frames_is_over(bench: HeatmapBench, tmp_path: Path) -> None:
+    """It does not begin anew again and again."""
+    import cv2
+
+    path = tmp_path / "film.avi"
+    cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (96, 64)).release()
+    before = bench.state
+    seen: list[Progress] = []
+    outcome = run_job(bench.live_job(str(path)), seen.append)
+    assert (outcome.shown, outcome.run) == (None, None)
+    assert not any(isinstance(progress, Live) for progress in seen)
+    assert bench.state is before
 
 
 def test_a_paused_video_stands_still(bench: HeatmapBench, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from filterlab.workbench.heatmap_bench import HeatmapBench
 from filterlab.workbench.heatmap_draw import LOG_LOW, Scene, draw
 from filterlab.workbench.heatmap_jobs import Live, Outcome
 from filterlab.workbench.heatmap_state import Look, Source, from_session, to_session
+from filterlab.workbench.notebook import show
 from filterlab.workbench.outline import outline
 from filterlab.zoo.catalogue import Model
 
@@ -75,9 +76,9 @@ def test_a_class_that_another_net_lacks_is_not_shown(bench: HeatmapBench) -> Non
 
 
 def test_to_choose_a_class_shows_it(bench: HeatmapBench) -> None:
-    for show, after in (("winner", "class"), ("entropy", "class"), ("two", "two"),
+    for what, after in (("winner", "class"), ("entropy", "class"), ("two", "two"),
                         ("class", "class")):  # fmt: skip
-        bench.set_look(show=show)
+        bench.set_look(show=what)
         bench.choose((0,) if bench.classes != (0,) else (1,))
         assert bench.look.show == after
 
@@ -490,3 +491,38 @@ def test_how_near_a_flat_target_is_told_by_the_picture() -> None:
     assert challenges.output(np.full((2, 2, 3), 0.5, np.float32), zeros + 2, 1.0) == (
         pytest.approx(np.full((2, 2), 2.0))
     )
+
+
+# --- pictures in a notebook -----------------------------------------------------------------------
+
+
+def test_what_a_notebook_shows_of_an_array() -> None:
+    """Black is 0 and white the largest; where there is less than 0, that is the grey between."""
+    image = np.asarray(show(np.array([[0.0, 2.0], [1.0, 0.5]])))
+    assert image.shape == (96, 96, 3), "each cell is to be seen"
+    corners = image[[24, 24, 72, 72], [24, 72, 24, 72]]
+    assert corners[:, 0].tolist() == [0, 255, 128, 64]
+    assert (corners == corners[:, :1]).all()
+    signed = np.asarray(show(np.array([[-1.0, 2.0], [0.0, 1.0]])))
+    assert signed[[24, 24, 72, 72], [24, 72, 24, 72], 0].tolist() == [64, 255, 128, 191]
+    assert not np.asarray(show(np.zeros((100, 3)))).any()
+
+
+def test_what_a_notebook_shows_of_a_blob() -> None:
+    """The N side by side, eight white columns between; a batch of three is red, green and blue."""
+    blob = np.zeros((3, 2, 100, 20), np.float32)
+    blob[0, 0], blob[1, 0], blob[2, 0] = 4, 2, 1
+    blob[2, 1] = 3
+    image = np.asarray(show(blob))
+    assert image.shape == (100, 20 + 8 + 20, 3)
+    assert image[50, 10].tolist() == [255, 128, 64]
+    assert (image[:, 20:28] == 255).all()
+    assert image[50, 40].tolist() == [0, 0, 255]
+    wide = np.tile(np.arange(641.0), (97, 1))
+    image = np.asarray(show(wide))
+    assert image.shape == (3 * 33, 3 * 214, 3), (
+        "every third column and row, then three times as large"
+    )
+    grey = np.asarray(show(np.full((1, 1, 120, 40), np.nan)))
+    assert grey.shape == (120, 40, 3)
+    assert not grey.any()
