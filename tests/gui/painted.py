@@ -38,8 +38,9 @@ from filterlab.gui.filters.tool_bar import ToolBar
 from filterlab.gui.heatmap.cell_cards import CellCard
 from filterlab.gui.heatmap.controls import Controls
 from filterlab.gui.heatmap.tab import HeatmapTab
+from filterlab.gui.widgets.code_panel import CodePanel
 from filterlab.gui.widgets.kernel_grid import KernelGrid
-from filterlab.gui.widgets.scale_bar import ScaleRow
+from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.segments import Segments
 from filterlab.gui.widgets.wrapped import Wrapped
 
@@ -355,8 +356,12 @@ def may_go(widget: QWidget) -> bool:
     holder = widget.parentWidget()
     if isinstance(holder, Segments) and holder.folded and holder.isVisible():
         return True  # in the menu of the one that is seen
-    if isinstance(widget, Wrapped):
+    if isinstance(widget, Wrapped) or (isinstance(widget, Line) and not widget.shown()):
         return bool(widget.toolTip())
+    for panel in widget.window().findChildren(CodePanel):
+        # Folded to its heading, with the button that copies the code.
+        if panel.isAncestorOf(widget) and panel.heading.isVisible():
+            return True
     if isinstance(widget, QAbstractButton) and widget.isVisible():
         return not widget.icon().isNull() and bool(widget.toolTip())
     return _told_of(widget)
@@ -377,7 +382,6 @@ def _told_of(widget: QWidget) -> bool:
         bars = [bar for bar in tab.findChildren(PresetBar) if bar.isAncestorOf(widget)]
         if bars:  # a number of a preset, in the panel of all
             return isinstance(widget, QLineEdit) and bars[0].more.isVisible()
-        return isinstance(holder, ScaleRow) and bool(widget.toolTip())  # and in Histograms
     if isinstance(tab, HeatmapTab):
         if isinstance(widget, CellCard):  # one of them is at the foot of the classes
             return bool(tab.panels.foot.isVisible())

@@ -44,8 +44,10 @@ class Bar(QWidget):
         super().__init__(parent)
         self._key = ""
         self.model_combo = self._combo(tr("Model"))
+        self.model_combo.setObjectName("models")
         self.model_combo.activated.connect(self._on_model)
         self.picture_combo = self._combo(tr("Picture"))
+        self.picture_combo.setObjectName("pictures")
         self.picture_combo.activated.connect(self._on_picture)
         self.open_button = self._button(tr("Open …"), "open")
         self.open_button.clicked.connect(self.open_requested)

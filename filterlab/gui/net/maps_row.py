@@ -362,8 +362,10 @@ class MapsRow(QWidget):
         rows, cols = drawing.grid
         grid = tr("{cols} × {rows} cells").format(cols=cols, rows=rows)
         what = tr("probability") if probabilities else tr("values of the net")
-        self.note.set_text(f"{grid}, {what}, {method}")
-        self.note.setToolTip(tr("Of the whole picture; the scores below are of its centre"))
+        whole = f"{grid}, {what}, {method}"
+        self.note.set_text(whole, shorter=(f"{grid}, {what}", grid, ""))
+        where = tr("Of the whole picture; the scores below are of its centre")
+        self.note.setToolTip(f"{whole}\n{where}")
 
         def value(found: float) -> str:
             return f"{100 * found:.0f} %" if probabilities else words.number(found)

@@ -99,6 +99,8 @@ class Panels(QWidget):
         self.order.setToolTip(tr("Order of the tiles"))
         for key, text in ORDERS.items():
             self.order.addItem(tr("order: {how}").format(how=tr(text)), key)
+        # The style sheet's padding is more than the hint knows of.
+        self.order.setMinimumWidth(self.order.sizeHint().width() + 4)
         self.side = Segments([(tr(text), key) for key, text in SIDES.items()], self, tr("Shown"))
 
     def _build_kernel(self) -> None:
@@ -175,7 +177,9 @@ class Panels(QWidget):
             QFontMetrics(self.blob_name.font()).elidedText(name, Qt.ElideMiddle, 220)
         )
         self.blob_name.setToolTip(name)
-        self.blob_about.set_text(words.blob_told(row) if row is not None else "")
+        told = words.blob_told(row) if row is not None else ("",)
+        self.blob_about.set_text(told[0], shorter=told[1:])
+        self.blob_about.setToolTip(told[0])
         self.side.setEnabled(editable)
 
     def show_view(self, order: str, side: str, editable: bool) -> None:

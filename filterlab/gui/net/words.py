@@ -92,11 +92,11 @@ def field(geometry: Geometry | None) -> str:
     )
 
 
-def blob_told(row: NetRow) -> str:
-    """What stands behind a blob's name above its tiles."""
+def blob_told(row: NetRow) -> tuple[str, ...]:
+    """What stands behind a blob's name above its tiles, and shorter where there is less room."""
     told = f" {TIMES} ".join(map(str, row.shape[1:])) if row.shape is not None else "?"
     where = field(row.geometry)
-    return f"{told}, {where}" if where else told
+    return (f"{told}, {where}", told, "") if where else (told, "")
 
 
 def row_told(row: NetRow) -> str:
