@@ -122,7 +122,7 @@ def sight_of(net: Net, blob: str, name: str, picture: tuple[int, int]) -> Sight:
         )
     shape = tuple(int(n) for n in net.blobs[name].shape)
     size = (shape[2], shape[3])
-    cells = (*(int(n) for n in net.blobs[blob].shape[2:4]), 1, 1)[:2]
+    cells = (*(int(n) for n in net.blobs[blob].shape[2:]), 1, 1)
     geometry = None
     try:
         found = of_blob(net.param, blob, name)

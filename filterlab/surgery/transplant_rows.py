@@ -58,7 +58,7 @@ def transplant_rows(transplanted: Transplanted) -> tuple[PairRow, ...]:
     old = [_key(row, became) for row in before]
     new = [_key(row, {}) for row in after]
     pairs: list[PairRow] = []
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, old, new)
     for kind, i, i_end, j, j_end in matcher.get_opcodes():
         if kind == "equal":
             pairs += [

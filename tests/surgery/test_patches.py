@@ -212,6 +212,15 @@ def test_a_sheet_shows_each_units_patches_in_a_row(net: Any) -> None:
             drawn[inside], cut[:, patch.inner[0] + 1 : patch.inner[2] - 1]
         )
     assert (sheet[64:68] == 255).all()
+    # Reduced, a pixel is the mean of those that it stands for.
+    small = patch_sheet(best, [0], side=16)
+    first = best.of(0)[0]
+    mean = first.image.reshape(16, 2, 16, 2, 3).mean(axis=(1, 3))
+    framed = np.zeros((16, 16), bool)
+    x0, y0, x1, y1 = first.inner
+    framed[max(0, y0 // 2 - 1) : y1 // 2 + 2, max(0, x0 // 2 - 1) : x1 // 2 + 2] = True
+    assert framed.sum() < 64
+    assert np.abs(small[:16, :16] - mean)[~framed].max() <= 1
     with pytest.raises(FilterLabError, match="choose some"):
         patch_sheet(best, [])
 

@@ -46,6 +46,7 @@ def test_units_of_like_direction_come_together(net: Any, rng: Any) -> None:
     expected = [tuple(range(k, 20, 4)) for k in range(4)]
     assert kmeans_groups(net, "fc", 4, seed=1) == expected
     assert kmeans_groups(net, "fc", 1) == [tuple(range(20))]
+    assert kmeans_groups(net, "fc", 20) == [(unit,) for unit in range(20)]
     data[2] = 0
     groups = kmeans_groups(net, "fc", 3, seed=5)
     assert sorted(u for group in groups for u in group) == [u for u in range(20) if u != 2]
@@ -61,5 +62,6 @@ def test_units_of_like_strength(net: Any) -> None:
     assert groups == [
         tuple(range(14, 20)), tuple(range(8, 14)), tuple(range(2, 8)), (0, 1),
     ]  # fmt: skip
+    assert strength_groups(net, "fc", 1) == [(unit,) for unit in range(19, -1, -1)]
     with pytest.raises(FilterLabError, match="1 unit or more"):
         strength_groups(net, "fc", 0)
