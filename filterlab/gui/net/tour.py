@@ -76,6 +76,7 @@ def _windows(window: Any, tab: NetTab, wait: Wait) -> Generator[str, None, None]
     layers = tab.windows.before_after
     assert layers is not None
     wait(lambda: layers.model is not None, "the layers of both nets")
+    layers.resize(1040, 560)  # the tour's screen is smaller than its window
     _centre(window, layers)
     yield "before_and_after_the_transplant"
     layers.close()

@@ -167,7 +167,8 @@ class CurvePlot(QWidget):
         self._curve: Deletion | None = None
         self._drawn: Deletion | None = None
         self._end, self._best = 1.0, False
-        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
+        self.setMaximumHeight(2 * self.sizeHint().height())
 
     def show_curve(
         self, curve: Deletion | None, drawn: Deletion | None, end: float, best: bool
@@ -320,6 +321,7 @@ class WhyWindow(QDialog):
         grid.setHorizontalSpacing(2 * theme.STEP)
         grid.setVerticalSpacing(theme.STEP // 2)
         grid.setRowStretch(1, 100)
+        grid.setRowStretch(3, 20)
         grid.setRowStretch(5, 1)  # what a wide picture leaves
         self.titles: dict[str, QLabel] = {}
         self.pictures: dict[str, _Picture] = {}
