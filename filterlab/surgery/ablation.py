@@ -216,6 +216,7 @@ def code_of(net: Net, operation: Operation) -> str:
             lines.append(f"# all but the {op.count} with the largest norm")
         factor = {"scale": op.value, "negate": -1}.get(op.kind, 0)
         sign = "*= " if factor else "= "
+        factor = factor or 0  # no -0.0
         lines += [f"{every(u, name)} {sign}{factor!r}" for u in units for name in names]
     elif op.kind == "swap":
         a, b = sorted(op.units)

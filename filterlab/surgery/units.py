@@ -38,6 +38,8 @@ Array = NDArray[np.float32]
 UnitWeights = tuple[Array, ...]
 """A unit's weights, and its bias where it has one; copies that nobody writes to."""
 
+_ROWS = 256  # units in a step: a layer of 4096 x 9216 is never copied whole
+
 Index = tuple[int | slice | EllipsisType, ...]
 
 
@@ -200,12 +202,9 @@ def input_groups(net: Net, name: str) -> NDArray[np.intp]:
 
 def unit_strengths(net: Net, name: str) -> NDArray[np.float64]:
     """The Euclidean norm of each unit's weights, without the bias; (units,)."""
-    return np.array(
-        [
-            np.linalg.norm(np.asarray(read_unit(net, name, unit)[0], np.float64))
-            for unit in range(unit_count(net, name))
-        ]
-    )
+    matrix = unit_matrix(net, name)
+    rows = (matrix[k : k + _ROWS].astype(np.float64) for k in range(0, len(matrix), _ROWS))
+    return np.concatenate([np.linalg.norm(part, axis=1) for part in rows])
 
 
 def units_told(units: tuple[int, ...]) -> str:

@@ -93,19 +93,23 @@ class Journal(Generic[T]):
         if self._clean is not None and self._clean > len(self._done):
             self._clean = None
         self._undone.clear()
-        last = self._done[-1] if self._done else None
-        if (
-            last is not None
-            and not self._sealed
-            and edit.merge is not None
-            and last.merge == edit.merge
-            and self._clean != len(self._done)
-        ):
-            self._done[-1] = replace(edit, old=last.old)
+        if self.joins(edit.merge):
+            self._done[-1] = replace(edit, old=self._done[-1].old)
         else:
             self._done.append(edit)
         self._sealed = False
         self._forget()
+
+    def joins(self, merge: Hashable) -> bool:
+        """Whether an edit with this key would be one step with the last one."""
+        last = self._done[-1] if self._done else None
+        return (
+            last is not None
+            and not self._sealed
+            and merge is not None
+            and last.merge == merge
+            and self._clean != len(self._done)
+        )
 
     def seal(self) -> None:
         """End the merging of like edits: the next one is a step of its own."""

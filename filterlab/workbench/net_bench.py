@@ -55,6 +55,8 @@ from filterlab.surgery.units import (
     indices,
     read_unit,
     unit_count,
+    unit_matrix,
+    unit_strengths,
     units_told,
     write_unit,
 )
@@ -211,9 +213,7 @@ class NetBench:
         source = transplanted.source
         self._before = transplanted
         # Edits are written here; it shares the weights of layers that nobody has edited yet.
-        shares = any(row for row in source.params.values()) and not source._topology.shared
-        self._net = source.snapshot(share_weights=shares)
-        self._own: set[str] = set() if shares else set(source.params)
+        self._net, self._own = self._twin()
         # The jobs' nets: one asks at a time, and brings the weights up to the state it began with.
         self._asking = threading.Lock()
         self._after = transplanted.separate()
@@ -229,6 +229,8 @@ class NetBench:
         self._picture: Array | None = None
         self._revision = 0
         self._listeners: list[Callable[[int], object]] = []
+        # The units' lengths as they were read, by layer.
+        self._strengths: dict[str, NDArray[np.float64]] = {}
         # What the net as it was read says, kept for the picture: a slider asks again and again.
         self._fed: tuple[Array, Array] | None = None
         self._first: tuple[Array, Answer] | None = None
@@ -269,9 +271,25 @@ class NetBench:
         """A unit's weights, and its bias where it has one, now or as they were read."""
         return read_unit(self.original if before else self.net, layer, unit)
 
-    def on_change(self, call: Callable[[int], object]) -> None:
-        """Have ``call(revision)`` called after every change."""
+    def on_change(self, call: Callable[[int], object]) -> Callable[[], None]:
+        """Have ``call(revision)`` called after every change, until the result is called."""
         self._listeners.append(call)
+        return lambda: self._listeners.remove(call)
+
+    def strengths(self, layer: str) -> NDArray[np.float64]:
+        """The Euclidean norm of each unit's weights now, without the bias; (units,)."""
+        if layer not in self._strengths:
+            self._strengths[layer] = unit_strengths(self.original, layer)
+        found = self._strengths[layer].copy()
+        for (name, unit), arrays in self._state.units.items():
+            if name == layer:
+                found[unit] = np.linalg.norm(np.asarray(arrays[0], np.float64))
+        return found
+
+    def is_zero(self, layer: str, unit: int) -> bool:
+        """Whether weights and bias of a unit are zero and were not so before."""
+        now = self._state.units.get((layer, unit))
+        return now is not None and not any(array.any() for array in now)
 
     def summary(self) -> str:
         """The edits in a line: ``1 edit: stem, unit 8 set to zero``."""
@@ -301,21 +319,16 @@ class NetBench:
     def _base(self, merge: Hashable) -> NetState:
         """The state that an edit starts from."""
         last = self.journal.undo_edit
-        merging = merge is not None and last is not None and last.merge == merge
-        return last.old if merging and last is not None else self._state
+        return last.old if last is not None and self.journal.joins(merge) else self._state
 
     def _apply(
         self, operation: Operation, base: NetState, merge: Hashable, first: _Reset | None = None
     ) -> str:
         """Do an operation from a state on, after putting units back if ``first`` says so."""
         start = base if first is None else replace(base, units=first.kept)
-        before = self._state
-        self._put(start)
-        try:
+        with self._standing(start):
             changed = computed(self.net, operation)
             code = code_of(self.net, operation)
-        finally:
-            self._put(before)
         done: tuple[Operation, ...] = (operation,)
         if first is not None:
             code, done = f"{first.code}\n{code}", (first.operation, operation)
@@ -442,11 +455,15 @@ class NetBench:
         now = self._state.units.get((layer, unit))
         if now is None:
             return ""
+        if self.is_zero(layer, unit):
+            return "\N{MULTIPLICATION SIGN} 0"
         first = read_unit(self.original, layer, unit)
         factor = _factor(first, now)
         if factor is not None:
             return f"\N{MULTIPLICATION SIGN} {factor:.3g}".replace("-", "\N{MINUS SIGN}")
-        for other in range(unit_count(self.net, layer)):
+        # Of thousands of units few begin alike.
+        begins = unit_matrix(self.original, layer)[:, 0] == now[0].reshape(-1)[0]
+        for other in map(int, np.flatnonzero(begins)):
             if other != unit and _equal(read_unit(self.original, layer, other), now):
                 return f"\N{RIGHTWARDS ARROW OVER LEFTWARDS ARROW} {other}"
         return Text("edited")
@@ -486,14 +503,36 @@ class NetBench:
         self._changed()
         return name
 
+    def _twin(self) -> tuple[Net, set[str]]:
+        """The net as it was read, and the layers of it that share no weights with it."""
+        source = self._before.source
+        shares = any(row for row in source.params.values()) and not source._topology.shared
+        return source.snapshot(share_weights=shares), set() if shares else set(source.params)
+
+    @staticmethod
+    def _part(net: Net, own: set[str], state: NetState) -> None:
+        """Give a net weights of its own in the layers that a state edits."""
+        for layer in {layer for layer, _ in state.units} - own:
+            for blob in net.params[layer]:
+                blob.share_data(blob.data.copy())
+            own.add(layer)
+
     def _put(self, state: NetState) -> None:
         """Write a state into the edited net: what differs from the present one."""
-        for layer in {layer for layer, _ in state.units} - self._own:
-            for blob in self._net.params[layer]:
-                blob.share_data(blob.data.copy())
-            self._own.add(layer)
+        self._part(self._net, self._own, state)
         self._write(self._net, self._state, state)
         self._state = state
+
+    @contextmanager
+    def _standing(self, state: NetState) -> Iterator[None]:
+        """The edited net in another state for a while; for the jobs the present one goes on."""
+        now = self._state
+        self._part(self._net, self._own, state)
+        self._write(self._net, now, state)
+        try:
+            yield
+        finally:
+            self._write(self._net, state, now)
 
     def _write(self, net: Net, now: NetState, new: NetState) -> None:
         """Bring a net's weights from one state to another."""
@@ -722,11 +761,17 @@ class NetBench:
         """
         prototxt, weights = net_files(check_prefix(prefix))
         spare_inputs((prototxt, weights), self._before.files)
+        # The net of one moment: on another thread edits may go on.
+        state = self._state
+        net, own = self._twin()
+        self._part(net, own, state)
+        self._write(net, NetState(), state)
         with written_together():
             with atomic_write(prototxt, "w") as stream:
                 stream.write(format_net(self._before.source_param))
-            self.net.save(str(weights))
-        self.journal.mark_clean()
+            net.save(str(weights))
+        if self._state is state:
+            self.journal.mark_clean()
         return prototxt, weights
 
 

@@ -6,7 +6,7 @@ No Qt. Jobs are generators, to be run on another thread; what they return is giv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,8 @@ from filterlab.surgery.net_rows import NetRow, net_rows
 from filterlab.surgery.net_table import NetTable, Times, net_table, times_job
 from filterlab.surgery.own_input import centre_cut
 from filterlab.surgery.patches import BestPatches
-from filterlab.surgery.tiles import tile_range
-from filterlab.surgery.units import unit_count, unit_layers, unit_strengths
+from filterlab.surgery.tiles import channels_of, tile_range
+from filterlab.surgery.units import unit_count, unit_layers
 from filterlab.workbench.heatmap_draw import preview
 from filterlab.workbench.heatmap_jobs import part, read_source, transplant_of
 from filterlab.workbench.heatmap_state import Shown, Source, preprocessing_of
@@ -122,12 +122,16 @@ def timing_job(bench: NetBench) -> Job[Times]:
 
 @dataclass(frozen=True)
 class Found:
-    """What the net says now, computed with the weights of one moment; None where not asked."""
+    """What the net says now, computed with the weights of one moment; None where not asked.
+
+    ``bench`` is whose answer it is.
+    """
 
     revision: int
     answers: Answers | None = None
     activity: Activity | None = None
     maps: MapPair | None = None
+    bench: NetBench | None = None
 
 
 @dataclass(frozen=True)
@@ -220,11 +224,22 @@ def _uint8(image: Array) -> Image:
 
 def _found_job(bench: NetBench, blob: str, request: Request | None) -> Job[Found]:
     share = 0.3 if request is not None else 1.0
-    answers, activity = yield from part(bench.activity_job(blob), 0.0, share)
+    if _tiled(bench, blob):
+        answers, activity = yield from part(bench.activity_job(blob), 0.0, share)
+    else:
+        answers = yield from part(bench.answers_job(), 0.0, share)
+        none = np.zeros((0, 1, 1), np.float32)
+        activity = Activity(blob, none, none, answers.revision)
     maps = None
     if request is not None:
         maps = yield from part(bench.maps_job(request), share, 1.0)
-    return Found(answers.revision, answers, activity, maps)
+    return Found(answers.revision, answers, activity, maps, bench)
+
+
+def _tiled(bench: NetBench, blob: str) -> bool:
+    """Whether a blob can be laid out as channels."""
+    known = bench.original.blobs
+    return blob not in known or 1 <= len(known[blob].shape) <= 4
 
 
 class NetStudy:
@@ -272,6 +287,9 @@ class NetStudy:
         self._preview: tuple[Array, Array] | None = None
         self._cut: tuple[Array, Array] | None = None
         self._request: tuple[object, Request] | None = None
+        self._editable: tuple[NetBench | None, frozenset[str]] = (None, frozenset())
+        self._given_up: tuple[object, int, str] | None = None
+        self._leave_bench: Callable[[], None] = lambda: None
 
     def subscribe(self, call: Callable[[frozenset[str]], object]) -> Callable[[], None]:
         """Have ``call(kinds)`` called after every change, until the result is called.
@@ -284,11 +302,13 @@ class NetStudy:
 
     def take_over(self, other: NetStudy) -> None:
         """Go on with what another study has: net, edits, history, view. Drop the other."""
+        other._leave_bench()
+        other._leave_bench = lambda: None
         for name, value in vars(other).items():
             if name != "_listeners":
                 setattr(self, name, value)
         if self.bench is not None:
-            self.bench.on_change(self._on_weights)
+            self._leave_bench = self.bench.on_change(self._on_weights)
         self._tell(
             "net", "times", "picture", "weights", "found", "blob", "units", "view", "class",
             "patches", "cell",
@@ -302,11 +322,14 @@ class NetStudy:
 
     def accept_net(self, loaded: Loaded) -> None:
         """Operate on another net; the picture stays."""
+        self._leave_bench()
+        self._leave_bench = lambda: None
         self.model, self.table, self.bench = loaded.model, loaded.table, loaded.bench
         self.rows = net_rows(loaded.table)
         self.problem, self.times = loaded.problem, None
         self.patches, self.cell = {}, None
         self.found, self._request, self._cut = Found(-1), None, None
+        self._editable, self._given_up = (None, frozenset()), None
         self._labels = self._read_labels(loaded.model)
         self._wanted = None
         if not any(row.blob == self.blob for row in self.rows):
@@ -316,11 +339,14 @@ class NetStudy:
         if self.bench is not None:
             if self.shown is not None:
                 self.bench.show(self.shown.picture)
-            self.bench.on_change(self._on_weights)
+            self._leave_bench = self.bench.on_change(self._on_weights)
         self._tell("net", "weights", "blob", "units", "class", "found", "cell")
 
     def clear(self) -> None:
         """Begin anew, with nothing on the table."""
+        self._leave_bench()
+        self._leave_bench = lambda: None
+        self._editable, self._given_up = (None, frozenset()), None
         self.model = self.table = self.bench = self.shown = self.times = None
         self.rows, self.problem, self.patches = (), "", {}
         self.found, self._request, self._cut, self._preview = Found(-1), None, None, None
@@ -376,8 +402,11 @@ class NetStudy:
 
     @property
     def stale(self) -> bool:
-        """Whether what was found last is of an earlier moment, or of another blob."""
-        if self.bench is None or self.shown is None:
+        """Whether what was found last is of an earlier moment, or of another blob.
+
+        Of a moment that was given up nothing more is to be found.
+        """
+        if self.bench is None or self.shown is None or self._given_up == self.moment:
             return False
         activity = self.found.activity
         return (
@@ -387,6 +416,15 @@ class NetStudy:
             or activity is None
             or activity.blob != self.blob
         )
+
+    @property
+    def moment(self) -> tuple[object, int, str]:
+        """What can be asked about now: net, its revision, blob."""
+        return self.bench, -1 if self.bench is None else self.bench.revision, self.blob
+
+    def give_up(self, moment: tuple[object, int, str]) -> None:
+        """The net gave no answer at a moment, or the user did not wait for it."""
+        self._given_up = moment
 
     def preview(self) -> Array | None:
         """The picture as RGB at a size for the maps, float32; None without one."""
@@ -463,13 +501,23 @@ class NetStudy:
         return _found_job(self.bench, self.blob, self.request() if maps else None)
 
     def accept(self, found: Found) -> None:
-        """Take what a job has found; parts that it did not ask for stay."""
+        """Take what a job has found; parts that it did not ask for stay.
+
+        What another net said, or this one in an earlier moment than what is known, is dropped.
+        """
         old = self.found
+        if found.bench is not None and found.bench is not self.bench:
+            return
+        if found.revision < old.revision:
+            if found.maps is None or (old.maps and old.maps.revision >= found.maps.revision):
+                return
+            found = replace(found, revision=old.revision, answers=None, activity=None)
         self.found = Found(
             found.revision,
             found.answers or old.answers,
             found.activity or old.activity,
             found.maps or old.maps,
+            self.bench,
         )
         self._tell("found")
 
@@ -549,8 +597,11 @@ class NetStudy:
 
     # --- what is looked at --------------------------------------------------------------------
 
-    def _unit_layers(self) -> set[str]:
-        return set(unit_layers(self.bench.net)) if self.bench is not None else set()
+    def _unit_layers(self) -> frozenset[str]:
+        if self._editable[0] is not self.bench:
+            found = unit_layers(self.bench.net) if self.bench is not None else ()
+            self._editable = (self.bench, frozenset(found))
+        return self._editable[1]
 
     @property
     def row(self) -> NetRow | None:
@@ -629,6 +680,17 @@ class NetStudy:
             if self.order == "cursor":
                 self._tell("view")
 
+    @property
+    def no_tiles(self) -> str:
+        """Why the blob is not laid out as tiles; empty if it can be."""
+        if self.bench is None or not self.blob or _tiled(self.bench, self.blob):
+            return ""
+        try:
+            channels_of(self.bench.original.blobs[self.blob].data)
+        except FilterLabError as error:
+            return error.message
+        return ""
+
     def channels(self, before: bool = False) -> Array | None:
         """The blob's values (channels, rows, cols); None while they are of another blob."""
         activity = self.found.activity
@@ -639,12 +701,12 @@ class NetStudy:
     def sorted_units(self) -> NDArray[np.intp]:
         """The units in the chosen order, the largest first; of equals, as in the net."""
         channels = self.channels()
-        if channels is None or self.order == "net":
+        if channels is None or not channels.size or self.order == "net":
             return np.arange(self.count, dtype=np.intp)
         if self.order == "norm":
             if self.bench is None or not self.layer:
                 return np.arange(self.count, dtype=np.intp)
-            return np.argsort(-unit_strengths(self.bench.net, self.layer), kind="stable")
+            return np.argsort(-self.bench.strengths(self.layer), kind="stable")
         flat = channels.reshape(len(channels), -1)
         if self.order == "mean":
             key = flat.mean(axis=1, dtype=np.float64)
@@ -659,14 +721,14 @@ class NetStudy:
     def tile_limits(self) -> tuple[float, float]:
         """The values that are black and white on the common scale, before and after the edits."""
         both = [c for c in (self.channels(True), self.channels()) if c is not None]
-        ranges = [tile_range(channels) for channels in both]
+        ranges = [tile_range(channels) for channels in both if channels.size]
         if not ranges:
             return 0.0, 1.0
         return min(low for low, _ in ranges), max(high for _, high in ranges)
 
     def is_zero(self, unit: int) -> bool:
         """Whether a unit is set to zero and was not before."""
-        return self.chip(unit) == "\N{MULTIPLICATION SIGN} 0"
+        return self.bench is not None and self.bench.is_zero(self.layer, unit)
 
     def chip(self, unit: int) -> str:
         """What became of a unit, in a few characters."""

@@ -195,7 +195,10 @@ class KernelPlanes(PaintedScroll):
         font = theme.font(12 if side >= 32 else 11)
         painter.setFont(font)
         metrics = QFontMetrics(font)
-        for row in range(values.shape[0]):
+        # Of thousands of weights only those in sight.
+        first = max(0, -place.top() // side)
+        last = (self.viewport().height() - place.top()) // side + 1
+        for row in range(first, min(last, values.shape[0])):
             for col in range(values.shape[1]):
                 value = float(values[row, col])
                 if math.isnan(value):

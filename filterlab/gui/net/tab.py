@@ -33,6 +33,7 @@ from filterlab.gui.net.panels import Panels
 from filterlab.gui.net.tile_grid import grey_image
 from filterlab.gui.net.windows import StudyWindows
 from filterlab.gui.saying import Say
+from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MODEL_SUFFIXES, MenuItems, OnTable, ProjectPart, Tab
 from filterlab.gui.widgets.colours import lut
@@ -85,6 +86,11 @@ class NetTab(Tab):
         #: What is to be shown when the net that is being read is there.
         self._waiting: dict[str, Any] = {}
         self._given: Shown | None = None
+        #: The model that is being read, with the picture that is opened along.
+        self._opening: tuple[Model, Source | Shown | None] | None = None
+        #: The moment that the runner asks about, while it does; what the asker asked about last.
+        self._asks: tuple[object, int, str] | None = None
+        self._asked: tuple[object, int, str] | None = None
         self._held: tuple[int, int] | None = None
         self._before = False
         self._swapping = False
@@ -119,7 +125,7 @@ class NetTab(Tab):
         # What the net says, the newest first; the maps' drawings; what the user waits for.
         self.asker = Latest(self, show_overtaken=True)
         self.asker.ready.connect(self._on_found)
-        self.asker.failed.connect(self.show_error)
+        self.asker.failed.connect(self._on_not_asked)
         self.asker.idle.connect(self._on_asked)
         self.drawer = Latest(self)
         self.drawer.ready.connect(self._on_drawn)
@@ -128,7 +134,11 @@ class NetTab(Tab):
         self.runner.started.connect(lambda title: self.card.begin(title, False))
         self.runner.progressed.connect(self._on_progress)
         self.runner.failed.connect(self._on_failed)
+        self.runner.cancelled.connect(self._on_cancelled)
         self.runner.finished.connect(self._on_finished)
+        # A net is written beside all else.
+        self.saver = JobRunner(self)
+        self.saver.failed.connect(self.show_error)
         # The layers' times and the best patches, when nothing else is to be done.
         self.background = JobRunner(self)
         self.background.progressed.connect(self._on_background)
@@ -138,7 +148,7 @@ class NetTab(Tab):
         self.camera = CameraFeed(lambda: not self.asker.busy, self)
         self.camera.frame.connect(self._on_frame)
         self.camera.failed.connect(self.show_error)
-        self.camera.stopped.connect(lambda: self.bar.camera_button.setChecked(False))
+        self.camera.stopped.connect(self._on_camera_stopped)
         self._connect()
 
     def _connect(self) -> None:
@@ -258,27 +268,33 @@ class NetTab(Tab):
             if not self._waiting:
                 # What the Heatmap tab works on, unless it has nothing yet.
                 self.table_wanted.emit("heatmap")
-            if not self.runner.running and (self._waiting or self.study.table is None):
+            if self._waiting or (not self.runner.running and self.study.table is None):
                 self._begin()
         self._ask()
+        self._go_on()
 
     def deactivated(self) -> None:
         self.camera.stop()
 
     def _begin(self) -> None:
-        waiting = self._waiting
-        known = waiting.get("model")
+        known = self._waiting.get("model")
         model = default_model(known if isinstance(known, str) and known else last_used())
         if known and model.name != known:
-            # What was done to one net says nothing of another.
-            self._waiting = {k: v for k, v in waiting.items() if k not in _OF_ITS_NET}
-            if waiting.get("edits"):
-                self.left_out.append("edits")
-                self.show_error(
-                    tr("{name} is not on this computer; its edits are left out.").format(name=known)
-                )
-        self.open_model(model, self._given or self._source_of(waiting))
+            self._leave_out(model)
+        self.open_model(model, self._given or self._source_of(self._waiting))
         self._given = None
+
+    def _leave_out(self, model: Model) -> None:
+        """Another model takes the place of one that is gone."""
+        waiting, known = self._waiting, self._waiting.get("model")
+        # What was done to one net says nothing of another.
+        self._waiting = {k: v for k, v in waiting.items() if k not in _OF_ITS_NET}
+        self._waiting["model"] = model.name
+        if waiting.get("edits"):
+            self.left_out.append("edits")
+            self.show_error(
+                tr("{name} is not on this computer; its edits are left out.").format(name=known)
+            )
 
     def put_on_table(self, given: OnTable, layer: str = "") -> None:
         self.started = True
@@ -286,6 +302,8 @@ class NetTab(Tab):
             self._waiting["layer"] = layer
         same = self.study.model is not None and self.study.model.name == given.model.name
         if same and self.study.bench is not None:
+            if self._opening is not None:
+                self.runner.cancel()  # another net, that is not wanted any more
             if given.shown is not None and given.shown is not self.study.shown:
                 self.study.show(given.shown)
             self._take_waiting()
@@ -308,11 +326,21 @@ class NetTab(Tab):
             return loaded, shown
 
         self.background.cancel()
-        self.runner.start(job, tr("Open the net"), self._on_loaded)
+        self._start(job, tr("Open the net"), self._on_loaded)
+        self._opening = model, source
+
+    def _start(
+        self, job: Callable[[], Job[Any]], title: str, take: Callable[[Any], object]
+    ) -> None:
+        """Run what the user waits for, in the place of what was waited for until now."""
+        self._asks = None
+        self.runner.start(job, title, take)
 
     def _on_loaded(self, result: tuple[Loaded, Shown | None]) -> None:
         loaded, shown = result
-        self._held = None
+        self._held, self._opening, self._asked = None, None, None
+        self._end_swap()
+        self.asker.drop()  # what the net before says
         if shown is not None:
             self.study.shown = shown
         self.study.accept_net(loaded)
@@ -324,7 +352,12 @@ class NetTab(Tab):
     def _take_waiting(self) -> None:
         """Show what was asked for before the net was there."""
         waiting, self._waiting = self._waiting, {}
-        bench = self.study.bench
+        bench, model = self.study.bench, self.study.model
+        if waiting.get("model") and (model is None or waiting["model"] != model.name):
+            # Of the net that was to be found again; another one was chosen.
+            waiting = {"layer": waiting.get("layer")}
+        if waiting.get("edits") and bench is None:
+            self._waiting = dict(waiting)  # for a day when it can be asked again
         if waiting.get("edits") and bench is not None:
             try:
                 bench.repeat(operations_of(waiting["edits"]))
@@ -356,7 +389,10 @@ class NetTab(Tab):
                 self.opened.emit(source.path)
 
         self.camera.stop()
-        self.runner.start(lambda: picture_job(source), tr("Open picture"), take)
+        if self._opening is not None:
+            self.open_model(self._opening[0], source)
+            return
+        self._start(lambda: picture_job(source), tr("Open picture"), take)
 
     def _choose_picture(self) -> None:
         path = open_path(self, "picture", tr("Open picture"), self.picture_filter())
@@ -384,6 +420,11 @@ class NetTab(Tab):
             self.camera.start()
         else:
             self.camera.stop()
+
+    def _on_camera_stopped(self) -> None:
+        self.bar.camera_button.setChecked(False)
+        self._live = False
+        self._ask()
 
     def _on_frame(self, picture: Array) -> None:
         self._live = True
@@ -454,8 +495,12 @@ class NetTab(Tab):
         self._edit(self.study.operate, "zero") if on else self._edit(self.study.reset_units)
 
     def _on_factor(self, factor: float, dragging: bool) -> None:
+        study = self.study
+        adds_up = bool(study.units) and study.editable and self._factor(study.units) is None
         self._live = dragging
-        self._edit(self.study.scale_units, factor, live=True)
+        self._edit(study.scale_units, factor, live=True)
+        if adds_up and not dragging and study.bench is not None:
+            study.bench.seal()  # it stands at 1 again: the next one is of what is there now
 
     def _on_settled(self) -> None:
         self._live = False
@@ -467,6 +512,10 @@ class NetTab(Tab):
         self._swapping = on and len(self.study.units) == 1
         self.surgery.swap_button.setChecked(self._swapping)
         self._say(tr("Click the tile of the other unit.") if self._swapping else "")
+
+    def _end_swap(self) -> None:
+        if self._swapping:
+            self._on_swap(False)
 
     def _plane(self) -> tuple[int | None, Array] | None:
         """The chosen plane (None: all of them) and its weights; None if there are no planes."""
@@ -524,13 +573,26 @@ class NetTab(Tab):
         plane, values = found
         index = plane or 0
         title = tr("Unit {unit}, plane {plane}").format(unit=self.study.units[0], plane=index)
+        study, bench, layer = self.study, self.study.bench, self.study.layer
+        if bench is None:
+            return
+        units = study.units[:1]
         dialog = KernelDialog(title, values, self)
-        before = self.study.bench.journal.undo_edit if self.study.bench is not None else None
-        dialog.drawn.connect(lambda drawn: self._edit(self.study.replace_plane, index, drawn))
+        before = bench.journal.undo_edit
+
+        def draw(drawn: Array) -> None:
+            weights = bench.unit(layer, units[0])[0].copy()
+            weights[index] = drawn
+            self._edit(bench.replace, layer, units, weights)
+
+        dialog.drawn.connect(draw)
+        # Another net ends it.
+        leave = study.subscribe(lambda kinds: dialog.reject() if "net" in kinds else None)
         accepted = dialog.exec_()
-        bench = self.study.bench
-        while not accepted and bench is not None and bench.journal.undo_edit is not before:
-            bench.undo()
+        leave()
+        # The step before may have been forgotten meanwhile: then as far as it goes.
+        while not accepted and bench.journal.undo_edit is not before and bench.undo():
+            pass
         dialog.deleteLater()
 
     def _on_more(self, what: str) -> None:
@@ -601,7 +663,7 @@ class NetTab(Tab):
                 tr("Written to {one} and {other}.").format(one=paths[0].name, other=paths[1].name)
             )
 
-        self.runner.start(job, tr("Save the edited net"), said)
+        self.saver.start(job, tr("Save the edited net"), said)
 
     # A cell of the maps
 
@@ -692,6 +754,8 @@ class NetTab(Tab):
             self._show_maps()
         if kinds & {"net", "picture"}:
             self._show_picture()
+        if kinds & {"net", "blob", "units"}:
+            self._end_swap()
         if kinds & {"net", "blob"}:
             self._show_blob()
         if kinds & {"net", "blob", "view", "found", "weights"}:
@@ -722,9 +786,13 @@ class NetTab(Tab):
             return
         slow = study.slow
         if study.found.maps is None or (slow and not self._live):
-            # What takes longer is seen coming, and can be cancelled.
-            self.runner.start(study.found_job(), tr("Ask the net"), study.accept)
+            # What takes longer is seen coming, and can be cancelled; a net or a picture that is
+            # being read comes first.
+            if not self.runner.running or self._asks is not None:
+                self._asks = study.moment
+                self.runner.start(study.found_job(), tr("Ask the net"), study.accept)
             return
+        self._asked = study.moment
         self.asker.request(_found, study.found_job(maps=not slow))
 
     def _on_found(self, found: Found) -> None:
@@ -752,14 +820,30 @@ class NetTab(Tab):
         )
 
     def _on_failed(self, sentence: str) -> None:
+        self._on_cancelled()
+        self.show_error(sentence)
+
+    def _on_cancelled(self) -> None:
+        if self.runner.running:
+            return  # something else was asked for
+        if self._asks is not None:
+            self.study.give_up(self._asks)
+        if self._opening is not None:
+            self._opening = None
+            self._list_models()  # the one before stays
+
+    def _on_not_asked(self, sentence: str) -> None:
+        if self._asked is not None:
+            self.study.give_up(self._asked)
         self.show_error(sentence)
 
     def _on_finished(self) -> None:
         if self.runner.running:
             return
+        self._asks = None
         self.card.end()
         self._go_on()
-        self._ask_again()
+        self._ask()
 
     def _go_on(self) -> None:
         """What can be done while the user waits for nothing."""
@@ -782,19 +866,12 @@ class NetTab(Tab):
             share = tr("{percent} %").format(percent=round(100 * progress.fraction))
             self.unit.patches.show_patches((), share)
 
-    def _ask_again(self) -> None:
-        if self.study.stale and self.study.found.revision != self._revision:
-            self._ask()
-
-    @property
-    def _revision(self) -> int:
-        return self.study.bench.revision if self.study.bench is not None else -1
-
     @property
     def settled(self) -> bool:
         """Whether nothing runs and all that is shown is of now."""
         busy = (
             self.runner.running
+            or self.saver.running
             or self.asker.busy
             or self.drawer.busy
             or self.weigher.busy
@@ -868,9 +945,10 @@ class NetTab(Tab):
         self.panels.show_view(study.order, study.side, study.editable)
         if weights:
             self.tiles.set_tiles(study.count, (2, 2), self._weight_image, chip=study.chip)
-        elif channels is None:
+        elif channels is None or not channels.size:
+            why = study.problem or study.no_tiles
             self.tiles.set_tiles(0, (2, 2), lambda _: None)
-            self.tiles.set_empty(tr(study.problem) if study.problem else "")
+            self.tiles.set_empty(tr(why) if why else "")
             return
         else:
             shape = (channels.shape[1], channels.shape[2])
@@ -922,7 +1000,8 @@ class NetTab(Tab):
         if unit < 0 or channels is None or picture is None or unit >= len(channels):
             panel.about.set_text("")
             panel.peak.set_text("")
-            panel.picture.show_image(None, None, tr(study.problem) if study.problem else "")
+            why = study.problem or study.no_tiles
+            panel.picture.show_image(None, None, tr(why) if why else "")
             panel.spot.hide()
             panel.spot_title.setText("")
             return
@@ -981,7 +1060,8 @@ class NetTab(Tab):
             self._held = patch.cell
             self._show_spot(patch.cell)
 
-        self.runner.start(job, tr("Open picture"), take)
+        if self._opening is None:
+            self._start(job, tr("Open picture"), take)
 
     def _on_patches_from(self, where: str) -> None:
         """Look for the best patches in the samples, a folder or a movie."""
@@ -1124,22 +1204,40 @@ class NetTab(Tab):
     # State
 
     def save_state(self) -> dict[str, Any]:
-        return self._waiting or self.study.session()
+        return self._waiting if self._waiting.get("model") else self.study.session()
+
+    def save_pictures(self) -> dict[str, Kept]:
+        shown = self.study.shown
+        if self._waiting.get("model"):
+            copies = self._waiting.get("pictures")
+            copy = copies.get("picture") if isinstance(copies, dict) else None
+            return {"picture": Path(copy)} if isinstance(copy, str) else {}
+        if shown is None or shown.source.path or shown.source.sample or shown.passing:
+            return {}
+        return {"picture": shown.picture}
 
     def restore_state(self, state: dict[str, Any]) -> None:
-        self._waiting = dict(state) if state.get("model") else {}
+        known, edits = state.get("model"), state.get("edits")
+        self._waiting = dict(state) if isinstance(known, str) and known else {}
+        # What is left out is told now, so that the session's file is kept aside.
+        if self._waiting and (model := default_model(str(known))).name != known:
+            self._leave_out(model)
+        elif edits and (not isinstance(edits, list) or len(operations_of(edits)) != len(edits)):
+            self.left_out.append("edits")
         self.started = False
         if self.isVisible():
             self.activated()
 
     def hand_over(self) -> dict[str, Any]:
         live = {"live": self.study, "started": self.started, "waiting": self._waiting}
-        return {**live, "camera": self.camera.running}
+        return {**live, "camera": self.camera.running, "opening": self._opening}
 
     def take_over(self, state: dict[str, Any]) -> None:
         self.started, self._waiting = state["started"], state["waiting"]
         self.study.take_over(state["live"])
-        if self.started and self.study.table is None:  # it was being read
+        if state["opening"] is not None:  # it was being read
+            self.open_model(*state["opening"])
+        elif self.started and self.study.table is None:
             self._begin()
         if state["camera"]:
             self.bar.camera_button.setChecked(True)
@@ -1164,6 +1262,7 @@ class NetTab(Tab):
     def show_project(self, part: ProjectPart) -> None:
         self.camera.stop()
         self.runner.cancel()
+        self._opening = None
         self._waiting, given = dict(part.values or {}), part.picture
         self._given = None
         if given is not None and given.pixels is not None:
@@ -1238,6 +1337,7 @@ class NetTab(Tab):
         self.windows.shutdown()
         self.camera.shutdown()
         self.runner.shutdown()
+        self.saver.shutdown()
         self.background.shutdown()
         self.weigher.shutdown()
         self.asker.shutdown()

@@ -40,7 +40,8 @@ def bar_colour(chosen: bool) -> QColor:
 
 def number(value: float, digits: int = 2) -> str:
     """A number with a true minus."""
-    text = f"{value:.{digits}f}"
+    # Beyond a million its digits would say more than a float32 knows.
+    text = f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.3g}"
     if not float(text):
         text = text.lstrip("-")
     return text.replace("-", "\N{MINUS SIGN}")
