@@ -96,3 +96,57 @@ def test_frames_of_a_movie(tmp_path: Path) -> None:
     broken.write_bytes(b"no film")
     with pytest.raises(FilterLabError, match="no video"):
         shelf_of(broken)
+
+
+def _film(path: Path, frames: int) -> Path:
+    import cv2
+
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    for k in range(frames):
+        writer.write(np.full((48, 64, 3), 255 if k == 0 else 10 * (k % 20), np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_movie_of_one_frame(tmp_path: Path) -> None:
+    found = list(MovieShelf(_film(tmp_path / "one.avi", 1)).pictures())
+    assert [key for key, _ in found] == ["0"]
+    assert found[0][1] is not None
+    assert float(found[0][1].max()) == 1.0
+
+
+def test_of_a_movie_of_unknown_length_every_tenth_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a stream: the file's head does not say how many frames there are."""
+    from filterlab.pictures import shelf as module
+
+    path = _film(tmp_path / "film.avi", 26)
+    real = module.open_capture
+
+    class Headless:
+        def __init__(self, source: Path) -> None:
+            self.capture = real(source)
+
+        def get(self, what: int) -> float:
+            return 0.0 if what == 7 else float(self.capture.get(what))
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.capture, name)
+
+    monkeypatch.setattr(module, "open_capture", Headless)
+    made = MovieShelf(path, most=4)
+    assert len(made) == 4
+    # The film is over before the last.
+    found = dict(made.pictures())
+    assert list(found) == ["0", "10", "20"]
+    assert float(np.mean(found["10"])) == pytest.approx(100 / 255, abs=0.02)
+    assert len(MovieShelf(path)) == 100
+
+
+def test_as_many_as_there_may_be_are_all_taken(tmp_path: Path) -> None:
+    for k in range(3):
+        write_picture(tmp_path / f"{k}.png", _grey(k / 10))
+    assert [key for key, _ in FolderShelf(tmp_path, most=3).pictures()] == [
+        "0.png", "1.png", "2.png",
+    ]  # fmt: skip
