@@ -91,7 +91,7 @@ def _child(prototxt: str, weights: str, area: float) -> None:
 
 def _slope(points: list[dict[str, Any]], key: str, least: float = 1.0) -> float:
     """The exponent with which a figure grows with the area, over those of at least so much area."""
-    some = [p for p in points if p["area"] >= least]
+    some = [p for p in points if p["area"] >= least] if points[-1]["area"] > 2 * least else points
     x = [math.log(p["area"]) for p in some]
     return float(np.polyfit(x, [math.log(max(p[key], 1e-9)) for p in some], 1)[0])
 

@@ -85,6 +85,7 @@ def backward(prototxt: Path, weights: Path) -> list[Row]:
 
 def load_transplant_save(prototxt: str, weights: str, out: str) -> None:
     """Time and memory of the three, in this process, which should be fresh; printed as JSON."""
+    _ = caffe.Net  # imported when it is first asked for
     start = time.perf_counter()
     net = caffe.Net(prototxt, weights, caffe.TEST)
     loaded = time.perf_counter()

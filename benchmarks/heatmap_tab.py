@@ -41,6 +41,7 @@ def _run() -> None:
     tab = HeatmapTab(Settings())
     tab.resize(1280, 740)
     tab.show()
+    tab.activated()
     bench = tab.bench
 
     def settle() -> None:
@@ -77,6 +78,8 @@ def _run() -> None:
     while bench.run is None:
         app.processEvents()
         time.sleep(0.001)
+    settle()
+    bench.set_method(bench.transplanted.quick_method)
     settle()
     size = "{}x{}".format(*bench.shown.size[::-1])
     for lay in ("tiles", "smooth", "coverage"):

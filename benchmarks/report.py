@@ -22,7 +22,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 SECTIONS = {
     "engine": (
         "CaffeNet loaded, transplanted and saved",
-        "Weights of 233 MiB, random ones, in a process of its own, three times; the memory is the "
+        "Weights of 233 MiB, random ones, in processes of their own; the memory is the "
         "whole process's at its highest.",
     ),
     "start": (
