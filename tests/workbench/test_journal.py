@@ -184,3 +184,20 @@ def test_a_group_keeps_no_state_but_those_around_it() -> None:
     assert step is not None
     assert (step.old, step.new, step.code) == (alive[0](), alive[4](), "same line")
     assert [ref() is None for ref in alive] == [False, True, True, True, False]
+
+
+def test_each_edit_counts_with_its_own_cost() -> None:
+    """40, 5 and 50 bytes are within 100; 10 more are not, and the oldest is forgotten."""
+    journal: Journal[int] = Journal(cost=lambda edit: edit.new, budget=100)
+    for name, cost in (("a", 40), ("b", 5), ("c", 50)):
+        journal.push(Edit(name, 0, cost))
+        journal.seal()
+    assert [edit.name for edit in journal.done] == ["a", "b", "c"]
+    journal.push(Edit("d", 0, 10))
+    assert [edit.name for edit in journal.done] == ["b", "c", "d"]
+    journal.undo()
+    journal.undo()
+    journal.push(Edit("e", 0, 95))
+    assert [edit.name for edit in journal.done] == ["b", "e"], "what was undone costs nothing"
+    journal.push(Edit("f", 0, 1000))
+    assert [edit.name for edit in journal.done] == ["f"], "the newest is kept whatever it costs"
