@@ -93,6 +93,7 @@ class Prepared:
     ) -> None:
         self.name = name
         self.blobs = list(blobs)
+        self.ids = {id(blob) for blob in self.blobs}
         self.shape: Shape = layout.shape if layout is not None else derived.shape  # type: ignore[union-attr]
         self.values = aligned(math.prod(self.shape))
         self._derived = derived

@@ -660,9 +660,11 @@ class Bindings:
 
     def _look(self) -> None:
         """Follow the weights' edits."""
+        before = self._stamps or [None] * len(self._watched)
         stamps: list[int | None] = []
         held = []
-        for blob in self._watched:
+        stale = set()
+        for blob, known in zip(self._watched, before):
             storage = blob._storage
             storage.ready()
             stamp = storage.stamp
@@ -670,11 +672,15 @@ class Bindings:
             if storage.held:
                 held.append(storage)
                 stamps.append(None)
+                stale.add(id(blob))
             else:
                 stamps.append(stamp)
+                if stamp != known:
+                    stale.add(id(blob))
         self._stamps = []
         for one in self._prepared:
-            one.refresh()
+            if not stale.isdisjoint(one.ids):
+                one.refresh()
         pointers = [b._storage.pointer for _, b, _ in self._direct]
         if pointers != self._direct_pointers:
             self._binding = None
