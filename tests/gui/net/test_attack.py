@@ -11,17 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QInputDialog
 
 from filterlab import caffe
+from filterlab.gui import i18n
 from filterlab.gui.net import words
 from filterlab.gui.net.kernel_dialog import KernelDialog
 from filterlab.gui.net.tab import NetTab
 from filterlab.gui.settings import Settings
 from filterlab.pictures import sample
 from filterlab.progress import run_job
+from filterlab.surgery.heatmap import heatmap
 from filterlab.surgery.transplant import transplant
 from filterlab.workbench import net_bench
 from filterlab.workbench.heatmap_state import Source
@@ -375,8 +380,6 @@ def test_after_the_camera_a_slow_net_is_asked_in_full(tab, until, monkeypatch) -
 
 
 def test_the_camera_is_opened_and_closed_quickly(tab, tmp_path, until, said) -> None:
-    import cv2
-
     path = tmp_path / "camera.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
     for k in range(30):
@@ -540,3 +543,243 @@ def test_a_picture_in_no_file_is_kept_with_the_session(tab, tmp_path, make_tab, 
     assert again.save_pictures() == {"picture": copy}
     until(lambda: again.study.bench is not None and again.settled)
     np.testing.assert_allclose(again.study.shown.picture, picture, atol=1 / 255)
+
+
+# --- a random walk ------------------------------------------------------------------------------
+
+
+def _truth(tab: NetTab, prepared: Any) -> None:
+    """All that is known and shown is what a plain net says with the weights of the state."""
+    study = tab.study
+    bench, model = study.bench, study.model
+    plain = caffe.Net(str(model.prototxt), str(model.weights_path), caffe.TEST)
+    original = caffe.Net(str(model.prototxt), str(model.weights_path), caffe.TEST)
+    assert _bytes(bench.original) == _bytes(original)
+    own = {"net": plain, "original": original}
+    exec(bench.code(), own)
+    assert _bytes(plain) == _bytes(bench.net)
+    for (layer, unit), values in bench.state.units.items():
+        for blob, value in zip(original.params[layer], values):
+            blob.data[unit] = value
+    assert _bytes(original) == _bytes(bench.net)
+    given = prepared(study.shown.picture, bench)
+    plain.blobs["data"].data[...] = given
+    plain.forward()
+    prob = plain.blobs["prob"].data[0]
+    for row in tab.scores.texts():
+        assert abs(float(row[3].rstrip(" %")) - 100 * prob[int(row[0])]) < 0.051
+    blob = plain.blobs[study.blob].data
+    channels = study.channels()
+    np.testing.assert_allclose(channels.ravel(), blob[0].ravel(), rtol=1e-4, atol=1e-5)
+    # The maps: the same net, transplanted anew.
+    done = transplant(model.prototxt, model.weights_path)
+    for layer in bench.net.params:
+        for blob, value in zip(done.source.params[layer], bench.net.params[layer]):
+            blob.data[...] = value.data
+    request = study.request()
+    after = heatmap(
+        done, study.shown.picture, cells=request.cells, preprocessing=bench._preprocessing
+    )
+    found = study.found.maps.after
+    np.testing.assert_allclose(found.prob, after.prob, rtol=1e-3, atol=1e-5)
+    assert tab.maps.after.texts()[1] == (
+        f"best cell {100 * float(found.prob[study.wanted].max()):.0f} %"
+    )
+
+
+def _centre(picture: np.ndarray, bench: Any) -> np.ndarray:
+    """The picture's centre square as the net's preparation shows it."""
+    side = min(picture.shape[:2])
+    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+    square = picture[top : top + side, left : left + side]
+    ready, shape = bench._preprocessing, bench.input_shape
+    if side > 4 * shape[2]:
+        size = (4 * shape[3], 4 * shape[2])
+        square = cv2.resize(square, size, interpolation=cv2.INTER_AREA)
+    return ready.apply(square, (shape[2], shape[3]), shape[1])
+
+
+class _Walk:
+    """Random hands on the tab's own widgets."""
+
+    def __init__(self, tab: NetTab, models: list[Model], seed: int, rebuild: Any) -> None:
+        self.tab, self.models, self.rebuild = tab, models, rebuild
+        self.rng = np.random.default_rng(seed)
+        self.done: list[str] = []
+
+    def one_of(self, some: Any) -> Any:
+        return some[int(self.rng.integers(len(some)))]
+
+    def step(self) -> None:
+        kinds = [name for name in dir(self) if name.startswith("do_")]
+        name = self.one_of(kinds)
+        self.done.append(name)
+        getattr(self, name)()
+
+    def _more(self, what: str) -> None:
+        if self.tab.surgery.more_button.isEnabled():
+            self.tab.surgery.more_chosen.emit(what)
+
+    def do_layer(self) -> None:
+        view = self.tab.layers.list
+        row = self.one_of(view.rows())
+        QTest.mouseClick(view.viewport(), Qt.LeftButton, pos=view.row_rect(row).center())
+
+    def do_units(self) -> None:
+        tiles = self.tab.tiles
+        if not tiles.in_sight():
+            return
+        for keys in (Qt.NoModifier, self.one_of((Qt.ControlModifier, Qt.ShiftModifier))):
+            place = tiles.tile_rect(self.one_of(tiles.in_sight())).center()
+            QTest.mouseClick(tiles.viewport(), Qt.LeftButton, keys, place)
+
+    def do_arrow(self) -> None:
+        QTest.keyClick(self.tab.tiles, self.one_of((Qt.Key_Left, Qt.Key_Down, Qt.Key_End)))
+
+    def do_zero(self) -> None:
+        QTest.mouseClick(self.tab.surgery.zero_button, Qt.LeftButton)
+
+    def do_slider(self) -> None:
+        slider = self.tab.surgery.slider
+        if not slider.isEnabled():
+            return
+        slider.setSliderDown(True)
+        for value in self.rng.integers(0, 201, 5):
+            slider.setValue(int(value))
+        slider.setSliderDown(False)
+
+    def do_factor(self) -> None:
+        if self.tab.surgery.factor_box.isEnabled():
+            self.tab.surgery.factor_box.setValue(round(float(self.rng.uniform(-2, 2)), 2))
+
+    def do_swap(self) -> None:
+        QTest.mouseClick(self.tab.surgery.swap_button, Qt.LeftButton)
+        self.one_of((self.do_units, self.do_layer, self.tab.cancel))()
+
+    def do_preset(self) -> None:
+        if self.tab.surgery.preset_button.isEnabled():
+            self.tab.surgery.preset_chosen.emit(self.one_of(("sobel-h", "gaussian", "identity")))
+
+    def do_draw(self) -> None:
+        if self.tab.surgery.edit_button.isEnabled():
+            self.tab.surgery.edit_button.click()
+
+    def do_more(self) -> None:
+        self._more(self.one_of(("negate", "copy", "noise", "prune", "reset", "reset layer")))
+
+    def do_chip(self) -> None:
+        tiles = self.tab.tiles
+        for unit in tiles.in_sight():
+            chip = tiles.chip_rect(unit)
+            if chip is not None:
+                QTest.mouseClick(tiles.viewport(), Qt.LeftButton, pos=chip.center())
+                return
+
+    def do_undo(self) -> None:
+        self.tab.undo()
+
+    def do_redo(self) -> None:
+        self.tab.redo()
+
+    def do_reset_all(self) -> None:
+        if self.rng.random() < 0.3:
+            self.tab.bar.reset_button.click()
+
+    def do_picture(self) -> None:
+        if self.rng.random() < 0.5:
+            self.tab.bar.sample_chosen.emit(self.one_of(("coffee", "chelsea", "coins")))
+
+    def do_model(self) -> None:
+        if self.rng.random() < 0.3:
+            self.tab.open_model(self.one_of(self.models))
+
+    def do_view(self) -> None:
+        combo = self.tab.panels.order
+        at = int(self.rng.integers(combo.count()))
+        combo.setCurrentIndex(at)
+        combo.activated.emit(at)
+        self.tab.panels.side.button(self.one_of(("weights", "activity"))).click()
+        self.tab._toggle_scale()
+
+    def do_before(self) -> None:
+        QTest.keyPress(self.tab, Qt.Key_B)
+        self.tab.grab()
+        QTest.keyRelease(self.tab, Qt.Key_B)
+
+    def do_point(self) -> None:
+        picture = self.tab.unit.picture
+        at = QPoint(*(int(v) for v in self.rng.integers(0, 200, 2)))
+        QTest.mouseMove(picture, at)
+        QTest.mouseClick(picture, Qt.LeftButton, pos=at)
+
+    def do_size(self) -> None:
+        self.tab.resize(int(self.rng.integers(900, 1500)), int(self.rng.integers(560, 900)))
+
+    def do_language(self) -> None:
+        i18n.set_language("zh_CN")
+        self.tab.retell()
+        self.tab.grab()
+        i18n.set_language("en")
+        self.tab.retell()
+
+    def do_theme(self) -> None:
+        if self.rng.random() < 0.4:
+            self.tab = self.rebuild(self.tab)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_walk_through_the_tab(tab, make_tab, patient, tmp_path, until, monkeypatch, seed) -> None:
+    """After each burst everything shown is true, and undo and redo bring back the very bytes."""
+    body = _conv("conv1", "data", 5, "kernel_size: 3 stride: 2") + _conv("dw", "conv1", 5, (
+        "kernel_size: 3 group: 5 bias_term: false"
+    )) + _classes("dw", 6)  # fmt: skip
+    other = _net_of(tmp_path, "other", body, size=20)
+
+    def draw(dialog: KernelDialog) -> int:
+        for _ in range(3):
+            rows, cols = dialog.grid.values().shape
+            dialog.grid.set_cell(
+                int(walk.rng.integers(rows)), int(walk.rng.integers(cols)), float(walk.rng.normal())
+            )
+        return int(walk.rng.integers(2))
+
+    def asked(kind: type) -> Any:
+        def answer(parent: Any, title: str, label: str, value: Any, low: Any, high: Any, *_: Any
+                   ) -> tuple[Any, bool]:  # fmt: skip
+            return kind(min(high, low + walk.rng.integers(4))), bool(walk.rng.random() < 0.8)
+
+        return answer
+
+    monkeypatch.setattr(KernelDialog, "exec_", draw)
+    monkeypatch.setattr(QInputDialog, "getInt", asked(int))
+    monkeypatch.setattr(QInputDialog, "getDouble", asked(float))
+
+    def rebuild(old: NetTab) -> NetTab:
+        new: NetTab = make_tab()
+        new.take_over(old.hand_over())
+        old.hide()
+        new.activated()
+        return new
+
+    walk = _Walk(tab, [patient, other], seed, rebuild)
+    for burst in range(5):
+        for _ in range(14):
+            walk.step()
+            if walk.rng.random() < 0.4:
+                QApplication.processEvents()
+        walk.tab._end_swap()
+        until(lambda: walk.tab.settled, timeout=30_000)
+        _truth(walk.tab, _centre)
+        if burst % 2 == 0:
+            continue
+        bench = walk.tab.study.bench
+        end, steps = _bytes(bench.net), len(bench.journal)
+        if bench.journal.done and not bench.journal.done[0].old.edits:
+            while bench.journal.undo_edit is not None:
+                walk.tab.undo()
+            assert _bytes(bench.net) == _bytes(bench.original)
+            until(lambda: walk.tab.settled, timeout=30_000)
+            _truth(walk.tab, _centre)
+            for _ in range(steps):
+                walk.tab.redo()
+        assert _bytes(bench.net) == end
