@@ -406,7 +406,7 @@ class NetStudy:
 
         Of a moment that was given up nothing more is to be found.
         """
-        if self.bench is None or self.shown is None or self._given_up == self.moment:
+        if self.bench is None or self.shown is None or self.gave_up:
             return False
         activity = self.found.activity
         return (
@@ -425,6 +425,11 @@ class NetStudy:
     def give_up(self, moment: tuple[object, int, str]) -> None:
         """The net gave no answer at a moment, or the user did not wait for it."""
         self._given_up = moment
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the present moment was given up."""
+        return self._given_up is not None and self._given_up == self.moment
 
     def preview(self) -> Array | None:
         """The picture as RGB at a size for the maps, float32; None without one."""
@@ -512,6 +517,14 @@ class NetStudy:
             if found.maps is None or (old.maps and old.maps.revision >= found.maps.revision):
                 return
             found = replace(found, revision=old.revision, answers=None, activity=None)
+        elif (
+            old.activity is not None
+            and found.activity is not None
+            and found.revision == old.revision
+            and old.activity.revision == old.revision
+            and old.activity.blob == self.blob != found.activity.blob
+        ):
+            found = replace(found, activity=None)  # another blob is looked at by now
         self.found = Found(
             found.revision,
             found.answers or old.answers,

@@ -799,12 +799,17 @@ class NetTab(Tab):
         self.study.accept(found)
 
     def _on_asked(self) -> None:
-        if self.study.stale and self.study.slow and not self._live and not self.runner.running:
+        study = self.study
+        if study.stale and not (study.slow and self._live) and not self.runner.running:
             self._ask()
 
     def _draw(self) -> None:
         study = self.study
         pair, wanted, picture = study.found.maps, study.wanted, study.preview()
+        if study.gave_up and (pair is None or pair.revision != study.found.revision):
+            pair, self._drawing = None, None
+            self.drawer.drop()
+            self._show_maps()
         if pair is not None and wanted is not None and picture is not None:
             self.drawer.request(draw_maps, picture, pair, wanted, lut("diverging"))
 
@@ -820,12 +825,23 @@ class NetTab(Tab):
         )
 
     def _on_failed(self, sentence: str) -> None:
-        self._on_cancelled()
+        if not self.runner.running:
+            self._stop_waiting()
         self.show_error(sentence)
 
     def _on_cancelled(self) -> None:
         if self.runner.running:
             return  # something else was asked for
+        asked = self._asks is not None
+        self._stop_waiting()
+        if asked and self.study.gave_up:
+            # The maps are not waited for: no older ones stand in their place, the rest is quick.
+            self._draw()
+            self._asked = self.study.moment
+            self.asker.request(_found, self.study.found_job(maps=False))
+
+    def _stop_waiting(self) -> None:
+        """What the runner was to find out or to open is not to come."""
         if self._asks is not None:
             self.study.give_up(self._asks)
         if self._opening is not None:

@@ -239,6 +239,14 @@ def test_what_another_net_said_is_not_shown(patient) -> None:
     now = run_job(study.found_job())
     study.accept(now)
     assert not study.stale
+    # Nor what it said of another blob, asked for before and told after.
+    study.look_at("conv2")
+    study.accept(run_job(study.found_job()))
+    study.accept(now)
+    assert not study.stale
+    study.look_at("conv1")
+    now = run_job(study.found_job())
+    study.accept(now)
     # Nor what this one said in an earlier moment than what is known.
     study.choose([2])
     study.operate("zero")
@@ -330,9 +338,12 @@ def test_a_cancelled_ask_is_not_asked_again(tab, until, said) -> None:
     assert tab.runner.running
     assert tab.cancel()
     until(lambda: not tab.runner.running and tab.settled)
-    assert study.found.answers is None
+    # The maps are not there; what is quick is.
+    assert study.found.maps is None
+    assert study.found.answers is not None
+    assert tab.maps.before.image is None
     study.operate("zero")
-    until(lambda: tab.settled and study.found.answers is not None)
+    until(lambda: tab.settled and study.found.maps is not None and tab.maps.before.image)
 
 
 def test_a_net_that_is_not_waited_for_leaves_the_one_before(tab, patient, tmp_path, until) -> None:
@@ -758,6 +769,8 @@ def test_a_walk_through_the_tab(tab, make_tab, patient, tmp_path, until, monkeyp
         new: NetTab = make_tab()
         new.take_over(old.hand_over())
         old.hide()
+        old.shutdown()
+        monkeypatch.setattr(old, "shutdown", lambda: None)
         new.activated()
         return new
 
