@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Job, Progress
+from filterlab.surgery.cost import check_memory, estimate
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import ClassMaps, Placement
 from filterlab.surgery.pieces import pieces
@@ -286,9 +287,10 @@ def _follow(net: Any, first: str, last: str) -> None:
 
 
 def _pass(net: Any, param: Any, data: Array, name: str) -> Job[None]:
-    """A whole pass, cut into pieces where it takes long."""
-    feed(net, name, data)
+    """A whole pass, cut into pieces where it takes long; refused if memory does not suffice."""
     size = (int(data.shape[2]), int(data.shape[3]))
+    check_memory(estimate(param, net, size), size)
+    feed(net, name, data)
     todo = pieces(param, net, size)
     if len(todo) == 1:
         net.forward()
