@@ -278,8 +278,9 @@ class InputPanel(QWidget):
 
     def fit(self, width: int, height: int) -> None:
         """Be as wide as this and, if parts must fold for it, at most as high, in pixels."""
-        self._room = width, height
-        self._arrange(self._form_for(width, height))
+        if (width, height) != self._room:
+            self._room = width, height
+            self._arrange(self._form_for(width, height))
 
     def _need(self, field: QWidget, narrow: bool) -> int:
         """The width at which a field's longest text is whole, in pixels."""

@@ -242,7 +242,8 @@ class PresetBar(QWidget):
         if name + number + more + 2 * spacing > self.width():
             spacing = theme.STEP // 2
         fits = name + number + more + 2 * spacing <= self.width()
-        self._row.setSpacing(spacing)
+        if spacing != self._row.spacing():  # what is set anew makes the window lay itself out
+            self._row.setSpacing(spacing)
         if first is not None:
             first.setVisible(fits)
         room = self.width() - more - (spacing if more else 0)
@@ -252,7 +253,7 @@ class PresetBar(QWidget):
         # Cut if there is no room even so; the tool tip of the presets has all of it.
         wide = metrics.horizontalAdvance(shown) + 1
         text = metrics.elidedText(shown, Qt.ElideRight, max(24, wide + min(0, room - name)))
-        # A text set anew makes the whole window lay itself out, which a live edit has no time for.
+        # A live edit has no time for that either.
         if f"{text} ▾" != self.button.text():
             self.button.setText(f"{text} ▾")
 
