@@ -374,6 +374,8 @@ class FilterActions(QObject):
             elif key == "negate":
                 turn = menu
                 menu.addSeparator()
+            elif key == "rounded" and turn is menu:
+                turn = menu.addMenu(tr("Round"))
             action = turn.addAction(tr(text))
             action.setData((editor.transform, (key, *args), options))
             action.triggered.connect(self._on_triggered)
