@@ -312,6 +312,7 @@ class MapsRow(QWidget):
         self.heading = QLabel(tr("Class map"), self)
         self.heading.setFont(theme.font(14, bold=True))
         self.classes = ClassCombo(self)
+        self.classes.setObjectName("names")
         self.classes.class_chosen.connect(self.class_chosen)
         self.note = Line(self, "muted", align=Qt.AlignRight)
         self.note.setFont(theme.font(12))

@@ -62,6 +62,7 @@ class Panels(QWidget):
         self.facts.hide()
         self.maps = MapsRow(self)
         self.scores = ScoreTable(self)
+        self.scores.setObjectName("names")
         self.unit = UnitPanel(self)
         self.kernel = KernelPlanes(self)
         self.surgery = SurgeryPanel(self)
