@@ -192,7 +192,8 @@ class Panels(QWidget):
     def show_kernel(self, told: str, before: bool) -> None:
         """The heading above the kernel."""
         self.kernel_about.set_text(told)
-        self.kernel_note.set_text(tr("before the edit") if before else "")
+        shorter = (tr("before"),) if before else ()
+        self.kernel_note.set_text(tr("before the edit") if before else "", shorter=shorter)
 
     # Room
 

@@ -345,7 +345,6 @@ class NetTab(Tab):
             self.study.shown = shown
         self.study.accept_net(loaded)
         self._take_waiting()
-        self._list_models()
         if loaded.problem:
             self.show_error(tr(loaded.problem))
 
@@ -749,6 +748,7 @@ class NetTab(Tab):
         if kinds & {"blob", "net", "view", "weights"}:
             self._weigh()
         if "net" in kinds:
+            self._list_models()
             self._drawing = None
             self._show_classes()
             self._show_maps()

@@ -18,6 +18,7 @@ from qtpy.QtGui import (
     QPen,
     QPixmap,
     QResizeEvent,
+    QShowEvent,
 )
 from qtpy.QtWidgets import QWidget
 
@@ -206,6 +207,11 @@ class TileGrid(PaintedScroll):
         super().resizeEvent(event)
         self._pixmaps.clear()
         self._set_range()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._units and self._units[0] < self._count:
+            self._scroll_to(self._position(self._units[0]))  # it was chosen at another size
 
     def sizeHint(self) -> QSize:
         scale = theme.scale()

@@ -23,6 +23,7 @@ from filterlab.gui import i18n
 from filterlab.gui.net import words
 from filterlab.gui.net.kernel_dialog import KernelDialog
 from filterlab.gui.net.tab import NetTab
+from filterlab.gui.net.tile_grid import TileGrid
 from filterlab.gui.settings import Settings
 from filterlab.pictures import sample
 from filterlab.progress import run_job
@@ -366,6 +367,27 @@ def test_a_new_window_goes_on_reading_the_net(tab, make_tab, tmp_path, until) ->
     again.take_over(state)
     until(lambda: again.settled and again.study.model.name == "other")
     assert again.study.shown.source.sample == "coffee"
+
+
+def test_a_new_window_tells_the_net_on_the_table(tab, make_tab, patient, until) -> None:
+    until(lambda: tab.settled)
+    again = make_tab()
+    assert again.bar.model_combo.currentData() != patient.name
+    again.take_over(tab.hand_over())
+    assert again.bar.model_combo.currentData() == patient.name
+    until(lambda: again.settled)
+
+
+def test_the_chosen_tile_is_in_sight_when_the_grid_is(qtbot) -> None:
+    grid = TileGrid()
+    qtbot.addWidget(grid)
+    grid.resize(150, 30)
+    grid.set_tiles(128, (9, 9), lambda _: None)
+    grid.set_chosen((8,))
+    grid.resize(800, 300)
+    grid.verticalScrollBar().setValue(grid.verticalScrollBar().maximum())
+    grid.show()
+    assert grid.viewport().rect().contains(grid.tile_rect(8))
 
 
 def test_what_was_left_for_later_goes_on_when_the_tab_is_seen(tab, until) -> None:
