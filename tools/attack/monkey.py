@@ -11,6 +11,7 @@ burst, when all work is done:
 - as often as there are steps, Undo goes back, each time to a state that was seen at that depth, and
   Redo comes to the same state and outputs again;
 - the heatmap on the screen is the drawing of the bench's own scene;
+- the Net tab's net is the one that was read with its edits, and its code makes the same of it;
 - nothing was logged as a warning, no Qt or NumPy warning, no exception that nobody caught.
 
 At the end the window closes, no thread is left, and the memory's slope over the second half of the
@@ -44,6 +45,8 @@ os.environ.setdefault("QT_API", "pyqt5")
 
 import numpy as np
 from scipy import signal
+
+from filterlab.surgery.units import write_unit
 
 __all__ = ["Monkey", "expected_outputs", "main", "run"]
 
@@ -491,6 +494,7 @@ class Monkey:
         self.settle()
         self._check_filters()
         self._check_heatmap()
+        self._check_net()
         self._check_undo()
         self._shadows = self._fresh_shadows()
         for tab in self._tabs().values():
@@ -548,6 +552,24 @@ class Monkey:
         scene = bench.scene()
         if scene is not None and not np.array_equal(draw(scene).image, tab.drawing.image):
             self._tell(f"the heatmap on the screen is not the state's ({bench.look})")
+
+    def _check_net(self) -> None:
+        bench = self.window.tab("net").study.bench
+        if bench is None:
+            return
+
+        def values(net: Any) -> list[bytes]:
+            return [blob.data.tobytes() for row in net.params.values() for blob in row]
+
+        replayed, state = bench.original.snapshot(), bench.original.snapshot()
+        with np.errstate(all="ignore"):
+            exec(bench.code(), {"net": replayed, "original": bench.original})
+        for (layer, unit), arrays in bench.state.units.items():
+            write_unit(state, layer, unit, arrays)
+        if values(state) != values(bench.net):
+            self._tell("the edited net is not its state")
+        if values(replayed) != values(bench.net):
+            self._tell("the code of the net's edits does something else")
 
     def _check_undo(self) -> None:
         for name, tab in self._tabs().items():

@@ -884,7 +884,7 @@ class NetTab(Tab):
 
     @property
     def settled(self) -> bool:
-        """Whether nothing runs and all that is shown is of now."""
+        """Whether nothing runs and all that is shown is of now; behind another tab nothing is."""
         busy = (
             self.runner.running
             or self.saver.running
@@ -893,7 +893,7 @@ class NetTab(Tab):
             or self.weigher.busy
             or self.background.running
         )
-        return not busy and not self.study.stale
+        return not busy and not (self.isVisible() and self.study.stale)
 
     # Showing
 

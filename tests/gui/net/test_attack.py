@@ -369,6 +369,20 @@ def test_a_new_window_goes_on_reading_the_net(tab, make_tab, tmp_path, until) ->
     assert again.study.shown.source.sample == "coffee"
 
 
+def test_nobody_waits_for_a_tab_behind_another(tab, until) -> None:
+    """Who waits until all work is done does not wait for what nobody has asked for."""
+    until(lambda: tab.settled)
+    tab.hide()
+    tab.study.operate("zero")
+    assert tab.study.stale
+    assert tab.settled
+    tab.show()
+    tab.activated()
+    assert not tab.settled
+    until(lambda: tab.settled)
+    assert not tab.study.stale
+
+
 def test_a_new_window_tells_the_net_on_the_table(tab, make_tab, patient, until) -> None:
     until(lambda: tab.settled)
     again = make_tab()
