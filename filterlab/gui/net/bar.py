@@ -17,6 +17,8 @@ from filterlab.gui.widgets.row_combo import RowCombo
 __all__ = ["Bar"]
 
 _HIGH, _WIDE = 28, 1100
+#: Under this width the buttons at the right have icons only.
+_TIGHT = 860
 _OWN, _OTHER, _OPEN = "\0own", "\0heatmap", "\0open"
 
 
@@ -101,10 +103,15 @@ class Bar(QWidget):
         super().resizeEvent(event)
         scale = theme.scale()
         wide = self.width() >= _WIDE * scale
-        self.model_combo.setFixedWidth(round((240 if wide else 200) * scale))
-        self.picture_combo.setFixedWidth(round((208 if wide else 150) * scale))
+        model, picture = (240, 208) if wide else (200, 150)
+        self.model_combo.setFixedWidth(min(round(model * scale), self.width() // 5))
+        self.picture_combo.setFixedWidth(min(round(picture * scale), self.width() // 6))
         style = Qt.ToolButtonTextBesideIcon if wide else Qt.ToolButtonIconOnly
         for button in (self.open_button, self.camera_button):
+            button.setToolButtonStyle(style)
+        low = self.width() < _TIGHT * scale
+        style = Qt.ToolButtonIconOnly if low else Qt.ToolButtonTextBesideIcon
+        for button in (self.undo_button, self.reset_button, self.save_button):
             button.setToolButtonStyle(style)
 
     def set_models(self, models: Sequence[tuple[str, str, str]], chosen: str) -> None:

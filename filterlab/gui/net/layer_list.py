@@ -53,6 +53,8 @@ _LANE, _FIRST_LANE, _DOT = 8, 8, 4
 _BAR, _MS = 26, 34
 #: Under this width the shapes leave.
 _SHAPES_FROM = 224
+#: Under this width the bars leave, too.
+_BARS_FROM = 168
 
 
 class LayerList(PaintedScroll):
@@ -299,8 +301,9 @@ class LayerList(PaintedScroll):
         painter.drawText(
             place.adjusted(0, 0, right - place.right(), 0), Qt.AlignRight | Qt.AlignVCenter, ms
         )
-        right -= round(_MS * scale)
-        if row.seconds and longest:
+        right -= max(round(_MS * scale), metrics.horizontalAdvance(ms) + 4)
+        bars = self.viewport().width() >= _BARS_FROM * scale
+        if row.seconds and longest and bars:
             most = (
                 max((r.seconds or 0 for r in self._rows), default=longest)
                 if row.kind == "block"
@@ -312,7 +315,7 @@ class LayerList(PaintedScroll):
                 bar,
                 words.bar_colour(chosen),
             )
-        right -= round((_BAR + 6) * scale)
+        right -= round((_BAR + 6) * scale) if bars else 0
         if shapes:
             painter.drawText(
                 QRect(left, place.top(), right - left, place.height()),

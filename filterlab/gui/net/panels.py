@@ -203,14 +203,16 @@ class Panels(QWidget):
         narrow = self.width() < _WIDE * scale
         self.surgery.code.set_folded(self.height() < _LOW * scale)
         left, right = (_LEFT_NARROW, _RIGHT_NARROW) if narrow else (_LEFT, _RIGHT)
-        left, right = round(left * scale), round(right * scale)
+        # Large text does not leave the middle without room.
+        left = min(round(left * scale), round(0.2 * self.width()))
+        right = min(round(right * scale), round(0.36 * self.width()))
         extra = max(0, self.width() - round(1280 * scale)) // 2
         room = self.width() - left - right - extra - 8 * theme.STEP
         self.columns.setSizes([left, room, right + extra])
         self._fit_unit(right + extra)
         if not self._sized and self.height() > 300:
             self._sized = True
-            low = max(self.maps.minimumSizeHint().height(), round(206 * scale))
+            low = max(self.maps.minimumSizeHint().height(), round(206 * min(1.15, scale)))
             low += self.scores.sizeHint().height() + theme.STEP
             self.rows.setSizes([self.height() - low, low])
         self._place_card()
@@ -218,7 +220,7 @@ class Panels(QWidget):
     def _fit_unit(self, width: int) -> None:
         scale = theme.scale()
         # The patches beside it are as high in any window.
-        self.unit.fit(width, max(round(236 * scale), self.height() - round(500 * scale)))
+        self.unit.fit(width, max(round(236 * min(1.15, scale)), self.height() - round(500 * scale)))
 
     def _place_card(self) -> None:
         self.card.adjustSize()

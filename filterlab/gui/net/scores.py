@@ -109,19 +109,20 @@ class ScoreTable(QWidget):
         colours, scale = theme.current(), theme.scale()
         painter = QPainter(self)
         width = self.width()
-        change = round(100 * scale)
-        name = max(0.3 * width, 132 * scale)
-        side = (width - change - name) / 2
-        left = [round(name), round(name + side)]
+        heads = (tr("before"), tr("after"), self._head(width))
+        change = QFontMetrics(theme.font(12)).horizontalAdvance(heads[2]) + 8
+        # With large text the values' columns are no wider than they must be.
+        side = max((width - change - max(0.3 * width, 132 * scale)) / 2, (_VALUE + 16) * scale)
+        left = [round(width - change - 2 * side), round(width - change - side)]
         heading = QRect(0, 0, width, self._high)
         painter.setFont(theme.font(14, bold=True))
         painter.setPen(QColor(colours.text))
         painter.drawText(heading, Qt.AlignLeft | Qt.AlignVCenter, tr("Class scores"))
         painter.setFont(theme.font(12))
         painter.setPen(QColor(colours.muted))
-        for x, text in zip(left, (tr("before"), tr("after"))):
+        for x, text in zip(left, heads):
             painter.drawText(heading.adjusted(x, 0, 0, 0), Qt.AlignLeft | Qt.AlignVCenter, text)
-        painter.drawText(heading, Qt.AlignRight | Qt.AlignVCenter, tr("change, points"))
+        painter.drawText(heading, Qt.AlignRight | Qt.AlignVCenter, heads[2])
         best = [
             max((row.before for row in self._rows), default=0.0),
             max((row.after for row in self._rows), default=0.0),
@@ -134,6 +135,13 @@ class ScoreTable(QWidget):
                 painter.fillRect(place, QColor(tint))
             self._paint_row(painter, place, row, texts, left, side, best, longest)
         painter.end()
+
+    @staticmethod
+    def _head(width: int) -> str:
+        """The last column's head, as long as there is room for."""
+        metrics = QFontMetrics(theme.font(12))
+        long, short = tr("change, points"), tr("points")
+        return long if metrics.horizontalAdvance(long) < 0.24 * width else short
 
     def _paint_row(
         self,

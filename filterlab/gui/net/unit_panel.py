@@ -38,6 +38,11 @@ _PLACES = {
 }
 
 
+def _picture_scale() -> float:
+    """Pictures grow with the text a little only: beside large text there is no room for more."""
+    return min(1.15, theme.scale())
+
+
 def _paint_box(painter: QPainter, box: QRectF) -> None:
     """A box that is seen on light and dark."""
     painter.setBrush(Qt.NoBrush)
@@ -95,7 +100,7 @@ class UnitPicture(QWidget):
         return QSize(side, side)
 
     def minimumSizeHint(self) -> QSize:
-        side = round(132 * theme.scale())
+        side = round(132 * _picture_scale())
         return QSize(side, side)
 
     def place(self) -> QRectF:
@@ -157,7 +162,7 @@ class Spot(QWidget):
         super().__init__(parent)
         self._image: QImage | None = None
         self._box: Box | None = None
-        side = round(84 * theme.scale())
+        side = round(84 * _picture_scale())
         self.setFixedSize(side, side)
 
     def show_spot(self, pixels: NDArray[Any] | None, box: Box | None) -> None:
@@ -197,7 +202,7 @@ class PatchGrid(QWidget):
         super().__init__(parent)
         self._patches: list[tuple[QImage, Box, str]] = []
         self._note = ""
-        self._cell = round(_PATCH * theme.scale())
+        self._cell = round(_PATCH * _picture_scale())
         side = 3 * self._cell + 4
         self.setFixedSize(side, side)
         self.setMouseTracking(True)
@@ -341,5 +346,5 @@ class UnitPanel(QWidget):
 
     def fit(self, width: int, largest: int) -> None:
         """Give the picture the room that is left beside the patches, a square of it."""
-        side = max(round(132 * theme.scale()), width - self.patches.width() - 2 * theme.STEP)
+        side = max(round(132 * _picture_scale()), width - self.patches.width() - 2 * theme.STEP)
         self.picture.setFixedHeight(min(side, largest))
