@@ -304,6 +304,8 @@ class NetBench:
     def code(self) -> str:
         """The pycaffe program that does what was done."""
         lines = ["import numpy as np", *self._state.code, "net.forward()"]
+        if any("original." in line for line in self._state.code):
+            lines.insert(1, "# original: the net as it was read, another caffe.Net")
         return "\n".join(lines)
 
     # --- editing ------------------------------------------------------------------------------
