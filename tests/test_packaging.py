@@ -92,7 +92,7 @@ def test_heatmap_from_the_wheel(installed: Path, tmp_path: Path) -> None:
 
 def test_tour_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     done = _run(
-        _script(installed), "tour", "--out", "tour", cwd=tmp_path,
+        _script(installed), "tour", "--out", "tour", "--only", "filters", cwd=tmp_path,
         FILTERLAB_DATA=str(tmp_path / "data"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

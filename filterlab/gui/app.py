@@ -15,7 +15,7 @@ from typing import Any
 
 os.environ.setdefault("QT_API", "pyqt5")
 
-from qtpy.QtCore import QEventLoop, QObject, QSettings, Qt, Signal
+from qtpy.QtCore import QEventLoop, QObject, Qt, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QAction, QApplication
 
@@ -75,9 +75,6 @@ def make_application(arguments: list[str] | None = None) -> QApplication:
     existing = QApplication.instance()
     if existing is not None:
         return existing
-    if own := os.environ.get("FILTERLAB_DATA"):
-        # Where all is kept in one folder, what Qt's file dialogs remember is kept there too.
-        QSettings.setPath(QSettings.NativeFormat, QSettings.UserScope, own)
     QApplication.setAttribute(Qt.AA_EnableHighDpiScaling, True)
     QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps, True)
     QApplication.setHighDpiScaleFactorRoundingPolicy(

@@ -108,23 +108,6 @@ def test_portable_keeps_everything_in_one_folder(
         os.environ.pop("FILTERLAB_DATA", None)
 
 
-@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file dialogs are the system's")
-def test_what_file_dialogs_remember_is_kept_there_too(tmp_path: Path) -> None:
-    code = (
-        "from filterlab.gui.app import make_application; make_application()\n"
-        "from qtpy.QtCore import QSettings\n"
-        "print(QSettings(QSettings.UserScope, 'QtProject').fileName())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "FILTERLAB_DATA": str(tmp_path / "stick")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert Path(done.stdout.strip()).parent == tmp_path / "stick"
-
-
 def test_a_frozen_program_is_portable_if_its_folder_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

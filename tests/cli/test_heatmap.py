@@ -130,6 +130,7 @@ def test_nothing_to_write(shared: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_a_folder_of_pictures(
     shared: Path, tmp_path: Path, squeeze: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    squeeze = [*squeeze, "--method", "pooled"]
     folder, out = tmp_path / "图片", tmp_path / "maps"
     folder.mkdir()
     for name in ("cat.jpg", "fish-bike.jpg"):
@@ -159,6 +160,7 @@ def test_a_folder_of_pictures(
 def test_each_picture_of_a_folder_has_its_own_best_class(
     shared: Path, tmp_path: Path, squeeze: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    squeeze = [*squeeze, "--method", "pooled"]
     folder, out = tmp_path / "in", tmp_path / "maps"
     folder.mkdir()
     best = {}

@@ -80,7 +80,6 @@ def _windows(window: Any, tab: NetTab, wait: Wait) -> Generator[str, None, None]
     _centre(window, layers)
     yield "before_and_after_the_transplant"
     layers.close()
-    tab.study.mark_cell((2, 4))
     tab.windows.show_why()
     why = tab.windows.why
     assert why is not None
@@ -88,7 +87,6 @@ def _windows(window: Any, tab: NetTab, wait: Wait) -> Generator[str, None, None]
     _centre(window, why)
     yield "why_this_class_here"
     why.close()
-    tab.study.mark_cell(None)
 
 
 def _centre(window: Any, dialog: QWidget) -> None:
