@@ -211,16 +211,18 @@ class NetBench:
         self, transplanted: Transplanted, preprocessing: Preprocessing | None = None
     ) -> None:
         source = transplanted.source
-        self._before = transplanted
+        # All nets that are compared lay weights out alike: else sums differ in their last bits.
+        self._before = transplanted.double(packing="first")
         # Edits are written here; it shares the weights of layers that nobody has edited yet.
         self._net, self._own = self._twin()
         # The jobs' nets: one asks at a time, and brings the weights up to the state it began with.
         self._asking = threading.Lock()
         self._after = transplanted.separate()
-        self._after.source.packing = "never"
+        # Their weights change a little each time, so that what was laid out before stays good.
+        self._after.source.packing = self._after.net.packing = "first"
         self._reached = NetState()
         self._asked = source.snapshot(share_weights=True)
-        self._asked.packing = "never"
+        self._asked.packing = "first"
         rewritten = transplanted.rewritten
         self.judge = Judge(rewritten.plain_output, rewritten.plain_score, rewritten.applied)
         self._preprocessing = preprocessing or Preprocessing()
