@@ -153,3 +153,4 @@ def _tutorial(window: Any, tab: HeatmapTab, wait: Wait) -> Generator[str, None, 
     settle("the picture's own shape")
     window.open_paths(["holiday.ogg"])
     yield "an_error_in_one_sentence"
+    window.strip.clear()

@@ -54,7 +54,7 @@ class Panels(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.preset_size: tuple[int, int] | None = None
-        self._sized = False
+        self._moved = False
         self.bar = Bar(self)
         self.layers = LayersPanel(self)
         self.tiles = TileGrid(self)
@@ -140,6 +140,7 @@ class Panels(QWidget):
         self.rows.addWidget(low)
         self.rows.setStretchFactor(0, 1)
         self.rows.setStretchFactor(1, 0)
+        self.rows.splitterMoved.connect(self._on_moved)
         return self.rows
 
     def _right(self) -> QWidget:
@@ -210,12 +211,16 @@ class Panels(QWidget):
         room = self.width() - left - right - extra - 8 * theme.STEP
         self.columns.setSizes([left, room, right + extra])
         self._fit_unit(right + extra)
-        if not self._sized and self.height() > 300:
-            self._sized = True
-            low = max(self.maps.minimumSizeHint().height(), round(206 * min(1.15, scale)))
+        if not self._moved and self.height() > 300:
+            # The maps as wide as their columns, as long as the tiles keep half of the height.
+            ideal = round(0.68 * (room - 4 * theme.STEP) / 3) + round(76 * min(1.15, scale))
+            low = max(self.maps.minimumSizeHint().height(), min(ideal, self.height() // 3))
             low += self.scores.sizeHint().height() + theme.STEP
             self.rows.setSizes([self.height() - low, low])
         self._place_card()
+
+    def _on_moved(self) -> None:
+        self._moved = True
 
     def _fit_unit(self, width: int) -> None:
         scale = theme.scale()

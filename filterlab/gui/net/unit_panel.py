@@ -341,10 +341,12 @@ class UnitPanel(QWidget):
         layout.addWidget(self.picture, 1, 0, Qt.AlignTop)
         layout.addLayout(side, 1, 1)
         layout.addWidget(self.peak, 2, 0, 1, 2)
-        layout.setColumnStretch(0, 1)
+        layout.setColumnStretch(0, 100)
+        layout.setColumnStretch(2, 1)
         layout.setRowStretch(1, 1)
 
     def fit(self, width: int, largest: int) -> None:
         """Give the picture the room that is left beside the patches, a square of it."""
         side = max(round(132 * _picture_scale()), width - self.patches.width() - 2 * theme.STEP)
         self.picture.setFixedHeight(min(side, largest))
+        self.picture.setMaximumWidth(min(side, largest))

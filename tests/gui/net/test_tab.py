@@ -748,3 +748,22 @@ def test_another_picture_is_asked_about(tab, small, tmp_path: Path, until, monke
     prob = net.blobs["prob"].data[0]
     assert tab.scores.texts()[0][2] == f"{100 * prob.max():.1f} %"
     assert tab.bar.picture_combo.currentText() == "grey.png"
+
+
+def test_the_maps_grow_with_the_window_until_the_divider_is_moved(tab, qtbot) -> None:
+    def wide() -> float:
+        pane = tab.maps.before
+        return pane.picture_rect().width() / pane.width()
+
+    for size in ((1280, 720), (1920, 1000), (1280, 720)):
+        tab.resize(*size)
+        qtbot.waitUntil(lambda: wide() > 0.97)
+    handle = tab.panels.rows.handle(1)
+    at = handle.rect().center()
+    qtbot.mousePress(handle, Qt.LeftButton, pos=at)
+    qtbot.mouseMove(handle, at + QPoint(0, 40))
+    qtbot.mouseRelease(handle, Qt.LeftButton, pos=at + QPoint(0, 40))
+    tab.panels.rows.splitterMoved.emit(0, 1)
+    tiles = tab.panels.rows.sizes()[0]
+    tab.resize(1300, 720)
+    assert tab.panels.rows.sizes()[0] == tiles
