@@ -266,15 +266,12 @@ class Desk(QObject):
         """Build the window anew around its state."""
         old = self.window
         state, geometry, shown = old.hand_over(), old.saveGeometry(), old.isVisible()
-        message = old.strip.text, old.strip.level
         old.shutdown()
         self._dress()
         self.window = self._build()
         self.window.restoreGeometry(geometry)
         self.window.resize(old.size())
         self.window.restore_state(state, live=True)
-        if message[0] and not self.window.strip.text:
-            self.window.strip.show_message(*message)
         if shown:
             self.window.show()
         old.close()

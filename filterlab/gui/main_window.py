@@ -782,6 +782,8 @@ class MainWindow(QMainWindow):
             self.show_tab(state["current"])
         self.projects.restore(state.get("project"))
         self.lessons.resume()
+        if live:
+            self._take_message(*state["message"])
         self._update_undo()
         return left_out
 
@@ -791,7 +793,23 @@ class MainWindow(QMainWindow):
             "current": self._current.name if self._current else "",
             "tabs": {tab.name: tab.hand_over() for tab in self.tabs},
             "project": self.projects.kept(live=True),
+            "message": self._message(),
         }
+
+    def _message(self) -> tuple[str, str, str, str | None]:
+        """What the strip says, its level, whose it is, and what an error of a tab is about."""
+        tab = self._message_of
+        whose = ("", None) if tab is None else (tab.name, tab.error_about)
+        return self.strip.text, self.strip.level, *whose
+
+    def _take_message(self, text: str, level: str, name: str, about: str | None) -> None:
+        """Go on saying what another window said, unless there is something newer to say."""
+        if not text or self.strip.text:
+            return
+        self.strip.show_message(text, level)
+        self._message_of = next((tab for tab in self.tabs if tab.name == name), None)
+        if self._message_of is not None:
+            self._message_of.error_about = about
 
     def shutdown(self) -> None:
         """Stop all work and wait for it; once."""

@@ -15,10 +15,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Say:
-    """What shows news, and what shows errors."""
+    """What shows news, errors, and what the user should know until it is over."""
 
     info: Callable[[str], object]
     error: Callable[[str], object]
+    warning: Callable[[str], object]
 
     def guard(self, do: Callable[[], T]) -> T | None:
         """Do something that may fail with a sentence; None if it did."""

@@ -97,7 +97,7 @@ class Tab(QWidget):
         #: What of the state that was restored could not be used.
         self.left_out: list[str] = []
         #: What the error that was shown last is about; None if it is over.
-        self._error_about: str | None = None
+        self.error_about: str | None = None
         self._error_is_new = False
 
     # What is shown around it
@@ -279,10 +279,17 @@ class Tab(QWidget):
 
     def show_error(self, sentence: str, about: str = "") -> None:
         """Show an error in the message strip; ``about`` is for :meth:`clear_error`."""
-        self._error_about = about
+        self._show_until_over(sentence, "error", about)
+
+    def show_warning(self, sentence: str, about: str = "") -> None:
+        """Say something that the user should know; it goes as an error does."""
+        self._show_until_over(sentence, "warning", about)
+
+    def _show_until_over(self, sentence: str, level: str, about: str) -> None:
+        self.error_about = about
         self._error_is_new = True
         QTimer.singleShot(0, self._on_error_shown)
-        self.message.emit(sentence, "error")
+        self.message.emit(sentence, level)
 
     def clear_error(self, *abouts: str) -> None:
         """Take the error back if it is about one of these, or whatever it is about.
@@ -290,9 +297,9 @@ class Tab(QWidget):
         An error that the same action has caused stays: of two files, the one that was read says
         nothing about the other.
         """
-        over = self._error_about is not None and not self._error_is_new
-        if over and (not abouts or self._error_about in abouts):
-            self._error_about = None
+        over = self.error_about is not None and not self._error_is_new
+        if over and (not abouts or self.error_about in abouts):
+            self.error_about = None
             self.message.emit("", "error")
 
     def _on_error_shown(self) -> None:
@@ -300,7 +307,7 @@ class Tab(QWidget):
 
     def show_info(self, sentence: str) -> None:
         """Show news in the message strip."""
-        self._error_about = None
+        self.error_about = None
         self.message.emit(sentence, "info")
 
     def picture_filter(self) -> str:

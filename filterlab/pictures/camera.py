@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from filterlab.caffe.quiet import quiet_opencv
 from filterlab.errors import FilterLabError
 
-__all__ = ["Camera", "Frame", "open_capture"]
+__all__ = ["Camera", "Frame", "first_frame", "open_capture"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Camera:
             return None
         # Made into floats here, so that frames nobody asks for cost nothing more.
         number, bgr = newest
-        return Frame(number, bgr[:, :, ::-1].astype(np.float32) / np.float32(255))
+        return Frame(number, _floats(bgr))
 
     def pause(self, on: bool) -> None:
         """Stand still, or go on from there."""
@@ -159,7 +159,33 @@ def open_capture(source: int | str | os.PathLike[str]) -> Any:
             "close that program.",
             number=source,
         )
-    raise FilterLabError(
+    raise _no_video(source)
+
+
+def first_frame(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+    """A video file's first picture, float32 RGB ``(height, width, 3)``, 0 to 1.
+
+    Raises
+    ------
+    FilterLabError
+        If the file is missing, is no video, or holds no frame.
+    """
+    capture = open_capture(path)
+    try:
+        ok, bgr = capture.read()
+    finally:
+        capture.release()
+    if not ok or bgr is None:
+        raise _no_video(path)
+    return _floats(bgr)
+
+
+def _floats(bgr: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return bgr[:, :, ::-1].astype(np.float32) / np.float32(255)
+
+
+def _no_video(path: str | os.PathLike[str]) -> FilterLabError:
+    return FilterLabError(
         "{path}: is no video that can be read here; choose an AVI, MP4 or MKV file.",
-        path=os.fspath(source),
+        path=os.fspath(path),
     )

@@ -573,6 +573,10 @@ class HeatmapBench:
         """Read a picture; the map is due behind it."""
         return heatmap_jobs.open_of(source, array)
 
+    def first_frame_job(self, path: str) -> Job[Outcome]:
+        """Show a video's first frame as the picture, while there is no net to map frames with."""
+        return heatmap_jobs.first_frame_of(path)
+
     def map_job(self) -> Job[Outcome]:
         """Compute the maps of the present state.
 

@@ -29,6 +29,7 @@ __all__ = [
     "Outcome",
     "alone_of",
     "check_of",
+    "first_frame_of",
     "live_of",
     "map_of",
     "open_of",
@@ -120,6 +121,21 @@ def open_of(source: Source, array: NDArray[Any] | None = None) -> Job[Outcome]:
     """Read a picture."""
     yield Progress("read the picture", 0, 1, source.title)
     return Outcome(shown=(yield from read_source_job(source, array)))
+
+
+def first_frame_of(path: str) -> Job[Outcome]:
+    """Read a video's first frame, as a picture that is in no file.
+
+    Raises
+    ------
+    FilterLabError
+        If the file is missing or no video.
+    """
+    from filterlab.pictures.camera import first_frame
+
+    name = Path(path).name
+    yield Progress("open the camera", 0, 0, name)
+    return Outcome(shown=Shown(Source(array_name=name), first_frame(path)))
 
 
 def transplant_of(model: Model, net_key: Key) -> Job[Outcome]:

@@ -131,3 +131,27 @@ def test_a_video_of_the_heatmap_goes_on(cast: Desk, until: Callable[..., None], 
     until(lambda: heatmap.runs.live)
     heatmap.cancel()
     until(lambda: not heatmap.runs.runner.running)
+
+
+def test_a_video_given_at_the_start_waits_for_a_net(
+    qapp: QApplication, tmp_path: Path, until: Callable[..., None], video: str
+) -> None:
+    """It is said until the net is there, through the sample's opening and another theme."""
+    desk = Desk(qapp, Settings(tmp_path / "data"), window=False)
+    desk.open(video)
+    heatmap = desk.window.tab("heatmap")
+    assert desk.window.current_tab is heatmap
+    until(lambda: heatmap.settled and heatmap.bench.shown is not None)
+    assert heatmap.bench.shown.source.name == "video.avi"
+    assert "press Transplant" in desk.window.strip.text
+    assert desk.window.strip.level == "warning"
+    _dark(desk, until)
+    heatmap = desk.window.tab("heatmap")
+    assert "press Transplant" in desk.window.strip.text
+    heatmap.models.transplant()
+    until(lambda: heatmap.runs.live and heatmap.bench.shown.passing, timeout=60_000)
+    assert desk.window.strip.text == ""
+    heatmap.cancel()
+    until(lambda: not heatmap.runs.runner.running)
+    desk.window.close()
+    desk.close()

@@ -56,9 +56,12 @@ class PictureCommands(QObject):
         self._bench, self._runs, self._say = bench, runs, say
         self._patterns, self._opened, self._window = patterns, opened, window
         self._last_file = ""
+        #: A video that plays once there is a net to map its frames with.
+        self.waiting = ""
 
     def open(self, source: Source, array: NDArray[np.float32] | None = None) -> None:
         """Read a picture; its map follows."""
+        self.waiting = ""
 
         def take(outcome: Outcome) -> None:
             if source.path:
@@ -71,7 +74,7 @@ class PictureCommands(QObject):
     def open_file(self, path: str) -> None:
         """Read a picture, or map a video's frames."""
         if Path(path).suffix.lower() in VIDEO_SUFFIXES:
-            self.start_live(path)
+            self.open_video(path)
         else:
             self.open(Source(path=str(path)))
 
@@ -97,7 +100,38 @@ class PictureCommands(QObject):
         """Ask for a video and map its frames."""
         path = open_path(self._window, "picture", tr("Open video"), _video_filter())
         if path is not None:
-            self.start_live(str(path))
+            self.open_video(str(path))
+
+    def open_video(self, path: str) -> None:
+        """Map a video's frames; before there is a net for it, show its first frame and wait."""
+        if self._bench.transplanted is not None:
+            self.start_live(path)
+            return
+
+        def take(outcome: Outcome) -> None:
+            self.waiting = path
+            self._runs.accept(outcome)
+            if not self._bench.state.operated:  # else it is being cast already
+                model = self._bench.model
+                here = model.ready or model.makeable
+                text = (
+                    tr("{name} plays with its map once the net is cast: press Transplant.")
+                    if here
+                    else tr(
+                        "{name} plays with its map once the net is cast: get its weights, then "
+                        "press Transplant."
+                    )
+                )
+                self._say.warning(text.format(name=Path(path).name))
+
+        self.waiting = ""
+        self._runs.start(self._bench.first_frame_job(path), tr("Open video"), take)
+
+    def play_waiting(self) -> None:
+        """Play the video that waited, if there is a net now."""
+        if self.waiting and self._bench.transplanted is not None:
+            path, self.waiting = self.waiting, ""
+            self.start_live(path)
 
     def start_camera(self) -> None:
         """Map the frames of the first camera."""
@@ -105,6 +139,7 @@ class PictureCommands(QObject):
 
     def start_live(self, source: int | str) -> None:
         """Map the frames of a camera (its number) or a video file until it is stopped."""
+        self.waiting = ""
         self._say.guard(lambda: self._runs.start_live(source))
 
     def next(self) -> None:

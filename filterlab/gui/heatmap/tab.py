@@ -77,7 +77,7 @@ class HeatmapTab(Tab):
         self._steps: tuple[tuple[Any, ...], tuple[int, ...]] = ((), ())
         self._told = ""
         self._code = ("", "")
-        self.say = Say(self.show_info, self.show_error)
+        self.say = Say(self.show_info, self.show_error, self.show_warning)
         self._build()
         self._make_menus()
         self._list_samples()
@@ -398,6 +398,7 @@ class HeatmapTab(Tab):
             self._show_net()
             if self.bench.transplanted is not None:
                 remember_used(self.bench.model)
+                self.pictures.play_waiting()
         if kinds & {"model", "net", "picture"}:
             self._unranked = True
         if kinds & {"model", "net", "picture", "maps"}:
@@ -876,6 +877,7 @@ class HeatmapTab(Tab):
             **self.save_state(),
             "live": self.bench,
             "first": (self.first_source, self._copy, self._moved),
+            "waiting": self.pictures.waiting,
             "started": self.started,
             "current": self.cells.current,
             "export": self.export.rest(),
@@ -886,6 +888,7 @@ class HeatmapTab(Tab):
         self.bench.take_over(state["live"])
         self.first_source, self._copy, self._moved = state["first"]
         self.started = bool(state["started"]) and self.bench.shown is not None
+        self.pictures.waiting = state["waiting"]
         self.models.list()
         self._show_all()
         self.cells.show()

@@ -100,7 +100,7 @@ class NetTab(Tab):
         self._peak = (0, 0)
         self._unfound: set[str] = set()
         self._build()
-        say = Say(self.show_info, self.show_error)
+        say = Say(self.show_info, self.show_error, self.show_warning)
         self.windows = StudyWindows(self.study, self._class_name, say, self)
         self._make_menus()
         self._list_models()

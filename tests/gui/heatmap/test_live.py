@@ -115,8 +115,58 @@ def test_a_missing_camera_is_said(ready, settled, snapshot) -> None:
     assert snapshot(ready) == before
 
 
-def test_without_a_net_a_video_says_what_to_do(tab, said, video) -> None:
-    tab.pictures.open_file(str(video))
+def test_before_there_is_a_net_a_video_waits_for_it(tab, until, said, video) -> None:
+    """Its first frame stands on the stage, the strip says what to do, and that plays it."""
+    tab.open_paths([video])
+    until(lambda: tab.settled and tab.bench.shown.source.name == "square.avi")
+    assert int(tab.bench.shown.picture[48].mean(axis=-1).argmax()) in range(-2, 8)
+    assert tab.bench.undo_name == "Open picture"
+    text = "square.avi plays with its map once the net is cast: press Transplant."
+    assert said[-1] == ("warning", text)
+    tab.models.transplant()
+    until(lambda: tab.runs.live and tab.bench.shown.passing and tab.bench.maps is not None)
+    assert said[-1] == ("error", ""), "it is over"
+    tab.cancel()
+    until(lambda: not tab.runs.runner.running)
+
+
+def test_a_picture_takes_a_waiting_videos_place(tab, until, settled, video) -> None:
+    tab.open_paths([video])
+    until(lambda: tab.settled and tab.bench.shown.source.name == "square.avi")
+    tab.pictures.open_sample("camera")
+    settled(tab)
+    tab.models.transplant()
+    until(lambda: tab.settled and tab.bench.run is not None)
+    assert tab.bench.shown.source.sample == "camera"
+    assert not tab.bench.shown.passing
+
+
+def test_of_a_net_that_is_not_here_the_weights_come_first(tab, until, said, video) -> None:
+    tab.models.choose("caffenet")
+    tab.open_paths([video])
+    until(lambda: said and said[-1][0] == "warning")
+    assert said[-1][1].endswith("get its weights, then press Transplant.")
+
+
+@pytest.mark.parametrize("kind", ["missing", "no video"])
+def test_before_there_is_a_net_a_bad_video_is_said(tab, settled, snapshot, tmp_path, kind) -> None:
+    path = tmp_path / "bad.mp4"
+    if kind == "no video":
+        path.write_bytes(b"no video at all")
+    before = snapshot(tab)
+    tab.open_paths([path])
+    settled(tab)
+    assert tab.stage.job.failed
+    wanted = "there is no such file" if kind == "missing" else "is no video that can be read"
+    assert wanted in tab.stage.job.text
+    assert snapshot(tab) == before
+    tab.models.transplant()
+    settled(tab)
+    assert not tab.runs.live
+
+
+def test_before_there_is_a_net_a_camera_is_refused(tab, said) -> None:
+    tab.pictures.start_camera()
     assert said[-1][0] == "error"
     assert "press Transplant first" in said[-1][1]
 
