@@ -302,7 +302,7 @@ def class_list(
 ) -> tuple[list[tuple[Answer, float]], list[Text]]:
     """The answers to a challenge with their scores, best first, and what is wrong with the others.
 
-    Of several answers of one name the best counts.
+    Of several answers of one name the best counts, of those alike the first.
     """
     best: dict[str, tuple[Answer, float]] = {}
     problems: list[Text] = []

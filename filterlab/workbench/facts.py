@@ -10,7 +10,6 @@ True
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,15 @@ if TYPE_CHECKING:
     from filterlab.workbench.heatmap_bench import HeatmapBench
     from filterlab.workbench.net_study import NetStudy
 
-__all__ = ["FACTS", "HAPPENINGS", "Condition", "Facts", "condition_from", "kernel_from"]
+__all__ = [
+    "FACTS",
+    "HAPPENINGS",
+    "Condition",
+    "Facts",
+    "condition_from",
+    "is_number",
+    "kernel_from",
+]
 
 Look = Callable[[str], Any]
 """Gives the value of a fact by its name."""
@@ -285,7 +292,9 @@ class Condition:
         if self.kind in ("kernel", "scaled_kernel"):
             return _same_kernel(found, self.value, self.within, self.kind == "scaled_kernel")
         if self.kind == "has":
-            return self.value in found if isinstance(found, (list, str)) else False
+            if isinstance(found, str):
+                return isinstance(self.value, str) and self.value in found
+            return isinstance(found, list) and self.value in found
         if self.kind == "one_of":
             return any(_same(found, value, self.within) for value in self.value)
         if self.kind == "is":
@@ -320,6 +329,11 @@ def _same_kernel(found: Any, wanted: Any, within: float, scaled: bool) -> bool:
     return bool(np.abs(one - other).max() <= within)
 
 
+def is_number(value: Any) -> bool:
+    """Whether a lesson's value can be counted with: no true or false, no NaN, no 400 digits."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
+
+
 def kernel_from(what: Any, where: str) -> list[list[float]]:
     """A kernel as a lesson writes it: rows of numbers, or a preset such as ``box:size=3``.
 
@@ -333,9 +347,9 @@ def kernel_from(what: Any, where: str) -> list[list[float]]:
     if isinstance(what, str):
         try:
             find_preset(what.partition(":")[0])
+            return parse_spec(what).make().astype(float).tolist()
         except FilterLabError as error:
             raise FilterLabError("{where}: {reason}", where=where, reason=error) from None
-        return [[float(v) for v in row] for row in parse_spec(what).make()]
     rows = (
         what if isinstance(what, list) and what and all(isinstance(r, list) for r in what) else []
     )
@@ -343,11 +357,7 @@ def kernel_from(what: Any, where: str) -> list[list[float]]:
         0 < len(rows) <= MAX_SIDE
         and 0 < len(rows[0]) <= MAX_SIDE
         and all(len(row) == len(rows[0]) for row in rows)
-        and all(
-            isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e6
-            for row in rows
-            for v in row
-        )
+        and all(is_number(v) and abs(v) < 1e6 for row in rows for v in row)
     )
     if not good:
         raise FilterLabError(
@@ -410,15 +420,25 @@ def _read(table: Any, where: str, depth: int, left: list[int]) -> Condition:
         raise FilterLabError(
             "{where}: there is no fact {fact!r}; docs/lessons.md lists them", where=where, fact=fact
         )
-    if isinstance(within, bool) or not isinstance(within, (int, float)) or not 0 <= within < 1e6:
+    if not is_number(within) or not 0 <= within < 1e6:
         raise FilterLabError(
             "{where}: within is how far a number may be off, 0 or more", where=where
         )
     if kind in ("kernel", "scaled_kernel"):
+        if not fact.startswith("filters.kernel."):
+            raise FilterLabError(
+                "{where}: {kind} compares a kernel, filters.kernel.N; {fact} is none",
+                where=where,
+                kind=kind,
+                fact=fact,
+            )
         value = kernel_from(value, where)
     elif kind in ("at_least", "at_most"):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+        if not is_number(value):
             raise FilterLabError("{where}: {kind} takes a number", where=where, kind=kind)
     elif kind == "one_of" and not isinstance(value, list):
         raise FilterLabError("{where}: one_of takes a list", where=where)
+    for one in value if kind == "one_of" else [value]:
+        if isinstance(one, (int, float)) and not isinstance(one, bool) and not is_number(one):
+            raise FilterLabError("{where}: {kind} takes a number", where=where, kind=kind)
     return Condition(kind, fact, value, float(within))

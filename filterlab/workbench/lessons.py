@@ -21,8 +21,8 @@ from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture, sample_names
 from filterlab.surgery.convolve import Picture
 from filterlab.surgery.kernels import Kernel, as_kernel
-from filterlab.surgery.kernels.presets import PRESETS
-from filterlab.workbench.facts import Condition, Look, condition_from, kernel_from
+from filterlab.surgery.kernels.spec import parse_spec
+from filterlab.workbench.facts import Condition, Look, condition_from, is_number, kernel_from
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.filter_state import SLOTS, sample_picture
 from filterlab.zoo.toml import parse_toml
@@ -253,7 +253,7 @@ def lesson_from(table: Mapping[str, Any], where: str, path: Path | None = None) 
         title=top.says("title", needed=True),
         about=top.says("about"),
         tab=tab,
-        minutes=int(top.number("minutes", 5, 1, 600)),
+        minutes=top.whole("minutes", 1, 600) or 5,
         start=start,
         hidden=top.names("hidden"),
         locked=top.names("locked"),
@@ -277,7 +277,7 @@ def _start(table: _Table, where: str) -> Start:
         if kernel != "":
             kernel_from(kernel, f"{where}: kernels")
     bias = table.take("bias", list, [])
-    if len(bias) > SLOTS or not all(_is_number(b) and abs(b) < 1e6 for b in bias):
+    if len(bias) > SLOTS or not all(is_number(b) and abs(b) < 1e6 for b in bias):
         raise FilterLabError("{where}: bias is a number for each filter", where=where)
     name = table.text("sample", None)
     if name is not None and name not in sample_names():
@@ -346,10 +346,6 @@ def _count(choices: Sequence[Choice]) -> int:
     return sum(choice.right for choice in choices)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 _MISSING = object()
 
 
@@ -407,7 +403,7 @@ class _Table:
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         value = self._values.pop(name, default)
-        if not _is_number(value) or not low <= value <= high:
+        if not is_number(value) or not low <= value <= high:
             raise FilterLabError(
                 "{where}: {name!r} must be a number from {low} to {high}",
                 where=self._where,
@@ -420,7 +416,12 @@ class _Table:
     def whole(self, name: str, low: int, high: int) -> int | None:
         if name not in self:
             return None
-        return int(self.number(name, low, low, high))
+        value = self.number(name, low, low, high)
+        if value != int(value):
+            raise FilterLabError(
+                "{where}: {name!r} must be a whole number", where=self._where, name=name
+            )
+        return int(value)
 
     def says(self, name: str, needed: bool = False) -> Wording:
         """A text: one string (English), or a table by language."""
@@ -610,8 +611,6 @@ def start_filters(bench: FilterBench, start: Start, beside: Path | None = None) 
     with bench.group("Start the lesson"):
         if kernels:
             bench.reset()
-            if len({k.shape for k in kernels if k is not None}) > 1:
-                bench.set_linked(False)
         if picture is not None:
             bench.set_picture(picture)
         for setting in ("mode", "pad", "stride", "dilation"):
@@ -633,10 +632,8 @@ def _kernel(what: str | list[list[float]]) -> Kernel:
 
 def _put(bench: FilterBench, slot: int, what: Any, kernel: Kernel) -> None:
     """A preset stays one, with its parameters; rows are numbers of one's own."""
-    name, _, rest = what.partition(":") if isinstance(what, str) else ("", "", "")
-    given = dict(part.split("=") for part in rest.split(",") if "=" in part)
-    given.pop("size", None)
-    if name in PRESETS:
-        bench.apply_preset(slot, name, None, **{k: float(v) for k, v in given.items()})
+    spec = parse_spec(what) if isinstance(what, str) else None
+    if spec is not None and spec.preset is not None:
+        bench.apply_preset(slot, spec.preset.key, None, **spec.parameters)
     else:
         bench.set_kernel(slot, kernel)

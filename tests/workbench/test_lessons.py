@@ -93,7 +93,7 @@ def test_facts_say_what_the_bench_holds() -> None:
 def test_conditions(table: dict, values: dict, holds: bool) -> None:
     read = facts.condition_from({"fact": "filters.kernel.0", **table})
     assert read.holds(lambda _: values["f"]) is holds
-    assert facts.condition_from({"not": {"fact": "filters.pad", **table}}).holds(
+    assert facts.condition_from({"not": {"fact": "filters.kernel.1", **table}}).holds(
         lambda _: values["f"]
     ) is (not holds)
 
