@@ -506,3 +506,28 @@ def test_facts_of_a_net_on_the_table(nets: dict[str, Model]) -> None:
         assert look(name) is not None, name
     study.look_at_layer("pool1")
     assert (look("net.layer"), look("net.zero")) == ("", [])
+
+
+def test_probabilities_of_a_net_are_in_percent(nets: dict[str, Model]) -> None:
+    """Its last layer made weaker, so that no class has all or nothing."""
+    study = NetStudy()
+    look = facts.Facts(net=study)
+    study.shown = run_job(picture_job(Source(sample="chelsea")))
+    study.accept_net(run_job(load_job(nets["small"])))
+    assert study.bench is not None
+    study.bench.scale("fc7", list(range(10)), 0.02)
+    study.accept(run_job(study.found_job()))
+    found = study.found
+    assert found.answers is not None
+    assert found.maps is not None
+    for wanted in (0, 3):
+        study.want(wanted)
+        after, before = (
+            float(maps.prob[wanted].max()) for maps in (found.maps.after, found.maps.before)
+        )
+        assert look("net.map_before") == pytest.approx(100 * before)
+        assert look("net.map_after") == pytest.approx(100 * after)
+        assert 0.001 < after < 0.99
+        assert look("net.after") == pytest.approx(100 * float(found.answers.after.prob[wanted]))
+        assert look("net.before") == pytest.approx(100 * float(found.answers.before.prob[wanted]))
+        assert look("net.map_left") == (pytest.approx(after / before) if before else None)
