@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QApplication, QWidget
 
 from filterlab.gui import file_dialogs, i18n
 
@@ -58,6 +60,30 @@ def until(qtbot) -> Callable[[Callable[[], object]], None]:
         qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
 
     return wait
+
+
+@pytest.fixture
+def listen(monkeypatch: pytest.MonkeyPatch) -> Callable[[QWidget], list[Any]]:
+    """``listen(widget)``: the shapes that it paints, see ``listening.py``."""
+    module = _module("listening")
+
+    def heard(widget: QWidget) -> list[Any]:
+        module.Listening.heard = []
+        image = QImage(widget.size(), QImage.Format_RGB32)
+        with monkeypatch.context() as patched:
+            patched.setattr(f"{type(widget).__module__}.QPainter", module.Listening)
+            widget.render(image)
+        return list(module.Listening.heard)
+
+    return heard
+
+
+@pytest.fixture
+def listening(qapp: QApplication) -> Any:
+    """The painter that keeps what is drawn with it."""
+    made = _module("listening").Listening
+    made.heard = []
+    return made
 
 
 @pytest.fixture(scope="session")

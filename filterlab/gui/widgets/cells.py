@@ -61,16 +61,18 @@ def format_cell(value: float, fits: Callable[[str], bool]) -> str:
     value = float(value)
     if value == 0:
         return "0" if fits("0") else ""
+    # Measured as it is written: a true minus sign is wider than a hyphen.
     for digits in range(6, 0, -1):
-        text = f"{value:.{digits}g}"
+        text = f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
         if "e" not in text and len(text) < 9 and fits(text):
-            return text.replace("-", "\N{MINUS SIGN}")
-        if text.startswith(("0.", "-0.")):
+            return text
+        if text.startswith(("0.", "\N{MINUS SIGN}0.")):
             bare = text.replace("0.", ".", 1)
             if fits(bare):
-                return bare.replace("-", "\N{MINUS SIGN}")
+                return bare
     for digits in (1, 0):
         text = f"{value:.{digits}e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+        text = text.replace("-", "\N{MINUS SIGN}")
         if fits(text):
-            return text.replace("-", "\N{MINUS SIGN}")
+            return text
     return ""
