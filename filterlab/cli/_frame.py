@@ -1,4 +1,4 @@
-"""Which frame of a GIF, which page of a TIFF: ``--frame N``, counted from 1 as in the window."""
+"""The frame of an animation, the page of a TIFF: ``--frame N``, counted from 1 as in the tabs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def add_frame(parser: Any) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="frame of a GIF or page of a TIFF, from 1 (default 1)",
+        help="frame of an animated GIF, WebP or PNG, or page of a TIFF, from 1 (default 1)",
     )
 
 

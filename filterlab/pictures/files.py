@@ -25,7 +25,13 @@ from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
 from filterlab.caffe.quiet import quiet_opencv
 from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
-from filterlab.pictures.headers import Header, plain_png, read_header, with_page_first
+from filterlab.pictures.headers import (
+    Header,
+    animated_png,
+    plain_png,
+    read_header,
+    with_page_first,
+)
 from filterlab.progress import Job, Progress, run_job
 
 T = TypeVar("T")
@@ -69,11 +75,12 @@ def read_picture(
     Parameters
     ----------
     path : path
-        PNG, JPEG, TIFF, BMP, GIF, WebP (first picture), PGM/PPM, or ``.npy`` (never unpickled).
+        PNG, JPEG, TIFF, BMP, GIF, WebP, PGM/PPM, or ``.npy`` (never unpickled).
     grey : bool
         Give ``(height, width)``, by scikit-image's luma; else ``(height, width, 3)`` RGB.
     frame : int
-        Which frame of a GIF (as it looks then, drawn over those before) or page of a TIFF, from 0.
+        Which frame of an animation (GIF, WebP or PNG: as it looks then, drawn over those before)
+        or page of a TIFF, from 0.
 
     Raises
     ------
@@ -93,7 +100,7 @@ def read_frame(
 def read_frame_job(
     path: str | os.PathLike[str], frame: int = 0, grey: bool = False
 ) -> Job[tuple[NDArray[np.float32], int]]:
-    """As :func:`read_frame`; far on in a GIF there are many frames to be drawn on the way."""
+    """As :func:`read_frame`; far on in an animation many frames are drawn on the way."""
     path = Path(path)
     return (yield from _decode_job(path, _bytes_of(path), grey, frame))
 
@@ -297,19 +304,22 @@ def _stored(path: Path, data: bytes, frame: int) -> Job[tuple[NDArray[Any], bool
         )
     _check_frame(path, frame, header.frames)
     _check_size(path, header.width, header.height)
-    gif = header.format == "GIF"
+    # OpenCV reads no GIF everywhere, and of an animation only the beginning.
+    drawn = header.format == "GIF" or (header.format != "TIFF" and bool(frame))
     pixels = None
     if header.complete:
         if header.format == "TIFF" and frame:
             data = with_page_first(data, frame)
-        pixels = (yield from _gif_frame(path, data, frame)) if gif else _imdecode(data)
+        if header.format == "PNG" and frame:
+            data = animated_png(data)
+        pixels = (yield from _drawn_frame(path, data, header, frame)) if drawn else _imdecode(data)
     if pixels is None or pixels.size == 0:
         raise FilterLabError(
             "{path}: this {format} file is cut off or damaged; get a fresh copy of it.",
             path=path,
             format=header.format,
         )
-    return _upright(pixels, header), not gif, header.frames
+    return _upright(pixels, header), not drawn, header.frames
 
 
 def _check_frame(path: Path, frame: int, frames: int) -> None:
@@ -322,15 +332,21 @@ def _check_frame(path: Path, frame: int, frames: int) -> None:
         )
 
 
-def _gif_frame(path: Path, data: bytes, frame: int) -> Job[NDArray[Any] | None]:
-    """A frame as it looks on the screen, RGB or RGBA; None if the file is damaged before it."""
+def _drawn_frame(path: Path, data: bytes, header: Header, frame: int) -> Job[NDArray[Any] | None]:
+    """An animation's frame as it looks on the screen; None if the file is damaged before it.
+
+    RGB or RGBA, uint8, or grey, uint16.
+    """
     from PIL import Image
 
     try:
-        with _unwarned(lambda: Image.open(io.BytesIO(data), formats=["GIF"])) as image:
+        with _unwarned(partial(Image.open, io.BytesIO(data), formats=[header.format])) as image:
             for number in range(frame + 1):
                 yield Progress("read the picture", number, frame + 1, path.name)
                 _unwarned(partial(image.seek, number))
+                _unwarned(image.load)
+            if image.mode.startswith("I"):
+                return np.asarray(image).astype(np.uint16)
             pixels = np.asarray(image.convert("RGBA"))
     except (
         OSError, EOFError, SyntaxError, ValueError, IndexError, struct.error,
@@ -341,13 +357,11 @@ def _gif_frame(path: Path, data: bytes, frame: int) -> Job[NDArray[Any] | None]:
 
 
 def _unwarned(do: Callable[[], T]) -> T:
-    """Without Pillow's warning of large pictures: the size has been looked at already."""
+    """Without Pillow's warnings: the size has been looked at already, and damage is said."""
     import warnings
 
-    from PIL import Image
-
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")
         return do()
 
 

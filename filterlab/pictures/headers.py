@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
-__all__ = ["MOST_FRAMES", "Header", "plain_png", "read_header", "with_page_first"]
+__all__ = ["MOST_FRAMES", "Header", "animated_png", "plain_png", "read_header", "with_page_first"]
 
 #: Frames of a file that can be chosen; further ones are passed over.
 MOST_FRAMES = 10_000
-#: A GIF's frames are drawn over each other: so many pixels, in all, on the way to the last.
+#: An animation's frames are drawn over each other: so many pixels in all on the way to the last.
 _MOST_DRAWN = 1_000_000_000
 
 
@@ -35,7 +35,8 @@ class Header:
     complete : bool
         False where the file visibly ends too early or a checksum is wrong.
     frames : int
-        Frames of a GIF, pages of a TIFF that can be chosen, at most :data:`MOST_FRAMES`; else 1.
+        Frames of a GIF, a WebP or a PNG, pages of a TIFF that can be chosen, at most
+        :data:`MOST_FRAMES`; else 1.
     """
 
     format: str
@@ -67,6 +68,7 @@ def _png(data: bytes) -> Header:
         raise ValueError("no header")
     width, height = struct.unpack_from(">II", data, 16)
     orientation, ended = 1, False
+    still, claimed, frames = False, 0, 0
     for kind, start, end in _png_chunks(data):
         # Lower-case first letter: an ancillary chunk, whose damage harms no pixel.
         if kind[:1].isupper() and zlib.crc32(memoryview(data)[start + 4 : end - 4]) != (
@@ -75,8 +77,20 @@ def _png(data: bytes) -> Header:
             break
         if kind == b"eXIf":
             orientation = _orientation(data[start + 8 : end - 4])
+        if kind == b"acTL" and not claimed:
+            claimed = int.from_bytes(data[start + 8 : start + 12], "big")
+        if kind == b"fcTL":
+            frames += 1
+        if kind == b"IDAT" and not frames:
+            still = True  # a picture for viewers that show no animation; it counts as the first
         ended = kind == b"IEND"
-    return Header("PNG", width, height, orientation, ended)
+    frames = _drawable(min(frames, claimed) + still, width * height)
+    return Header("PNG", width, height, orientation, ended, frames)
+
+
+def _drawable(frames: int, pixels: int) -> int:
+    """How many frames of so many pixels can be chosen; one at least."""
+    return max(1, min(frames, MOST_FRAMES, _MOST_DRAWN // max(1, pixels)))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -99,8 +113,17 @@ def plain_png(data: bytes) -> bytes:
     OpenCV ignores the colour profile, but grumbles at odd ones, and a damaged animation makes it
     read where nothing is, which ends the process (seen in OpenCV 5.0).
     """
+    return _only(_PNG_PIXELS, data)
+
+
+def animated_png(data: bytes) -> bytes:
+    """A PNG with nothing but its frames."""
+    return _only(_PNG_PIXELS | {b"acTL", b"fcTL", b"fdAT"}, data)
+
+
+def _only(kinds: Set[bytes], data: bytes) -> bytes:
     view = memoryview(data)
-    kept = [view[start:end] for kind, start, end in _png_chunks(data) if kind in _PNG_PIXELS]
+    kept = [view[start:end] for kind, start, end in _png_chunks(data) if kind in kinds]
     return b"".join([view[:8], *kept])
 
 
@@ -192,7 +215,8 @@ def _webp(data: bytes) -> Header | None:
         exif = data.find(b"EXIF", 30)
         start = exif + 8 + (6 if data[exif + 8 : exif + 12] == b"Exif" else 0)
         orientation = _orientation(data[start:]) if exif >= 0 else 1
-        return Header("WebP", width, height, orientation, complete)
+        frames = _drawable(_webp_frames(data), width * height) if data[20] & 2 else 1
+        return Header("WebP", width, height, orientation, complete, frames)
     if kind == b"VP8L":
         bits = int.from_bytes(data[21:25], "little")
         return Header("WebP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), 1, complete)
@@ -200,6 +224,17 @@ def _webp(data: bytes) -> Header | None:
         raise ValueError("no picture first")
     width, height = struct.unpack_from("<HH", data, 26)
     return Header("WebP", width & 0x3FFF, height & 0x3FFF, 1, complete)
+
+
+def _webp_frames(data: bytes) -> int:
+    """How many frames of an animation are there whole."""
+    at, frames = 12, 0
+    while at + 8 <= len(data):
+        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        end = at + 8 + length + length % 2
+        frames += data[at : at + 4] == b"ANMF" and end <= len(data)
+        at = end
+    return frames
 
 
 # After white space and comments; a comment ends with its line, however that ends.

@@ -1,9 +1,10 @@
-"""Frames of a GIF, pages of a TIFF: each as another reader has it, within the same limits."""
+"""Frames of an animation, pages of a TIFF: each as it was written, within the same limits."""
 
 from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,19 @@ from filterlab.progress import run_job
 RNG = np.random.default_rng(12)
 
 
-def gif(frames: list[np.ndarray], **options: object) -> bytes:
-    """A GIF of RGB or RGBA frames, of at most 256 colours each."""
+def animated(kind: str, frames: list[np.ndarray], **options: object) -> bytes:
+    """An animation of RGB or RGBA frames, without loss (of a GIF, up to 256 colours each)."""
     stream = io.BytesIO()
     images = [Image.fromarray(frame) for frame in frames]
-    images[0].save(stream, "GIF", save_all=True, append_images=images[1:], **options)
+    if kind == "WEBP":
+        options["lossless"] = True
+    images[0].save(stream, kind, save_all=True, append_images=images[1:], **options)
     return stream.getvalue()
+
+
+def gif(frames: list[np.ndarray], **options: object) -> bytes:
+    """A GIF of RGB or RGBA frames, of at most 256 colours each."""
+    return animated("GIF", frames, **options)
 
 
 def levels(count: int, rows: int = 18, cols: int = 23) -> list[np.ndarray]:
@@ -33,15 +41,94 @@ def levels(count: int, rows: int = 18, cols: int = 23) -> list[np.ndarray]:
     return [np.repeat(grey[..., None], 3, axis=2) for grey in greys]
 
 
-def test_each_frame_of_a_gif(tmp_path: Path) -> None:
+KINDS = ("GIF", "WEBP", "PNG")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_frame_of_an_animation(tmp_path: Path, kind: str) -> None:
     frames = levels(5)
-    (tmp_path / "a.gif").write_bytes(gif(frames, duration=40))
+    (tmp_path / "a").write_bytes(animated(kind, frames, duration=40))
     for number, frame in enumerate(frames):
-        picture, count = read_frame(tmp_path / "a.gif", number)
+        picture, count = read_frame(tmp_path / "a", number)
         assert count == 5
         np.testing.assert_allclose(picture, frame / 255.0, atol=1e-6)
-        grey = read_picture(tmp_path / "a.gif", grey=True, frame=number)
+        grey = read_picture(tmp_path / "a", grey=True, frame=number)
         np.testing.assert_allclose(grey, frame[..., 0] / 255.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_what_is_clear_in_a_frame_is_white(tmp_path: Path, kind: str) -> None:
+    """And what is half so is half white; colours are red, green, blue in each frame."""
+    frames = []
+    for colour in ((255, 0, 0), (0, 0, 255)):
+        frame = np.zeros((12, 16, 4), np.uint8)
+        frame[3:6, 4:9] = (*colour, 255)
+        frame[8:10, 4:9] = (*colour, 51)
+        frames.append(frame)
+    # Disposal 1 (of a PNG) clears the frame away, which a WebP of full frames needs not.
+    options = {"disposal": 1, "blend": 0} if kind == "PNG" else {}
+    (tmp_path / "a").write_bytes(animated(kind, frames, **options))
+    for number, frame in enumerate(frames):
+        alpha = frame[..., 3:] / 255.0
+        expected = frame[..., :3] / 255.0 * alpha + 1 - alpha
+        picture = read_picture(tmp_path / "a", frame=number)
+        np.testing.assert_allclose(picture, expected, atol=0.01)
+
+
+def test_a_png_of_16_bits_keeps_them(tmp_path: Path) -> None:
+    frames = [RNG.integers(0, 65536, (9, 11), np.uint16) for _ in range(3)]
+    images = [Image.fromarray(frame) for frame in frames]
+    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:])
+    for number, frame in enumerate(frames):
+        grey, count = read_frame(tmp_path / "a.png", number, grey=True)
+        assert count == 3
+        np.testing.assert_allclose(grey, frame / 65535.0, atol=1e-6)
+
+
+def test_a_png_may_have_a_picture_before_its_animation(tmp_path: Path) -> None:
+    """It is for viewers that show no animation; here it is the first frame."""
+    still, *frames = levels(4)
+    images = [Image.fromarray(frame) for frame in (still, *frames)]
+    path = tmp_path / "a.png"
+    images[0].save(path, save_all=True, append_images=images[1:], default_image=True)
+    for number, frame in enumerate((still, *frames)):
+        picture, count = read_frame(path, number)
+        assert count == 4
+        np.testing.assert_allclose(picture, frame / 255.0, atol=1e-6)
+
+
+def test_chunks_beside_a_pngs_frames_are_passed_over(tmp_path: Path) -> None:
+    """A text that would unpack to more than there is room for harms no frame."""
+    frames = levels(3)
+    data = animated("PNG", frames)
+    packed = zlib.compress(bytes(100_000_000), 9)
+    chunk = b"zTXta\0\0" + packed
+    chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    at = data.index(b"IDAT") - 4
+    (tmp_path / "a.png").write_bytes(data[:at] + chunk + data[at:])
+    picture = read_picture(tmp_path / "a.png", frame=2)
+    np.testing.assert_allclose(picture, frames[2] / 255.0, atol=1e-6)
+
+
+def test_frames_that_are_claimed_and_not_there_cannot_be_chosen() -> None:
+    data = bytearray(animated("PNG", levels(3)))
+    at = data.index(b"acTL") + 4
+    for claimed, found in ((1 << 31, 3), (2, 2), (0, 1)):
+        struct.pack_into(">I", data, at, claimed)
+        header = read_header(bytes(data))
+        assert header is not None
+        assert header.frames == found
+    data = bytearray(animated("WEBP", levels(3)))
+    whole = read_header(bytes(data))
+    assert whole is not None
+    assert whole.frames == 3
+    cut = read_header(bytes(data[:-1]))
+    assert cut is not None
+    assert (cut.frames, cut.complete) == (2, False)
+    data[20] &= ~2  # no animation
+    still = read_header(bytes(data))
+    assert still is not None
+    assert still.frames == 1
 
 
 def test_a_frame_is_drawn_over_those_before(tmp_path: Path) -> None:
@@ -142,10 +229,11 @@ def test_a_damaged_frame_is_said(tmp_path: Path) -> None:
         read_frame(path, 1)
 
 
-def test_reading_far_on_can_be_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_reading_far_on_can_be_stopped(tmp_path: Path, kind: str) -> None:
     """Each frame on the way is a step."""
     frames = levels(9)
-    (tmp_path / "a.gif").write_bytes(gif(frames))
+    (tmp_path / "a.gif").write_bytes(animated(kind, frames))
     told: list[float] = []
     picture, _ = run_job(
         read_frame_job(tmp_path / "a.gif", 8), lambda progress: told.append(progress.fraction)
@@ -198,17 +286,18 @@ def test_a_link_to_nowhere_ends_the_pages(last: int) -> None:
 
 
 def test_no_more_frames_than_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = gif(levels(6, 10, 10))
+    animations = [animated(kind, levels(6, 10, 10)) for kind in KINDS]
     monkeypatch.setattr(headers, "MOST_FRAMES", 4)
-    for many in (data, pages(*[(2, 2)] * 6)):
+    for many in (*animations, pages(*[(2, 2)] * 6)):
         header = read_header(many)
         assert header is not None
         assert header.frames == 4
-    # Each frame of a GIF takes drawing those before it.
+    # Each frame of an animation takes drawing those before it.
     monkeypatch.setattr(headers, "_MOST_DRAWN", 250)
-    header = read_header(data)
-    assert header is not None
-    assert header.frames == 2
+    for many in animations:
+        header = read_header(many)
+        assert header is not None
+        assert header.frames == 2
 
 
 def test_a_frame_beyond_the_screen_counts(tmp_path: Path) -> None:
@@ -220,10 +309,13 @@ def test_a_frame_beyond_the_screen_counts(tmp_path: Path) -> None:
         read_frame(tmp_path / "a.gif")
 
 
+PAGES = pages((2, 2), (1, 2), (2, 1))
+
+
 def test_damaged_bytes_are_one_sentence(tmp_path: Path) -> None:
     """Whatever byte is wrong: a picture of the file's, or one sentence."""
     path = tmp_path / "a"
-    for data in (gif(levels(3, 6, 7)), pages((2, 2), (1, 2), (2, 1))):
+    for data in (*[animated(kind, levels(3, 6, 7)) for kind in KINDS], PAGES):
         for at in range(0, len(data), 2):
             value = (0, 255, data[at] ^ 0x81)[at // 2 % 3]
             path.write_bytes(data[:at] + bytes([value]) + data[at + 1 :])

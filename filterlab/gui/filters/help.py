@@ -78,7 +78,10 @@ def help_html() -> str:
             "above the input and lead back. “Compose”, in a filter's menu, gives the one kernel "
             "that does what two do one after the other."
         ),
-        tr("A GIF or a TIFF of several pages has a field beside its name that chooses the frame."),
+        tr(
+            "An animation (GIF, WebP, PNG) or a TIFF of several pages has a field beside its name "
+            "that chooses the frame."
+        ),
         tr(
             "The kernels are the weights of a Caffe net: the panel on the right shows the pycaffe "
             "line that does the same as your last action."

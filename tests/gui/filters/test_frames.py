@@ -30,11 +30,11 @@ def frames() -> np.ndarray:
     return levels / np.float32(255)
 
 
-@pytest.fixture(params=["gif", "tif"])
+@pytest.fixture(params=["gif", "tif", "webp", "png"])
 def file(request: pytest.FixtureRequest, frames: np.ndarray, tmp_path: Path) -> Path:
     path = tmp_path / f"动画 cells.{request.param}"
     images = [Image.fromarray((frame * 255 + 0.5).astype(np.uint8)) for frame in frames]
-    images[0].save(path, save_all=True, append_images=images[1:])
+    images[0].save(path, save_all=True, append_images=images[1:], lossless=True)
     return path
 
 

@@ -19,7 +19,7 @@ from filterlab.pictures import read_picture
 PLACES = ((8, 8), (40, 24), (88, 56))
 
 
-@pytest.fixture(params=["gif", "tif"])
+@pytest.fixture(params=["gif", "tif", "webp", "png"])
 def file(request, tmp_path: Path, bright) -> Path:
     path = tmp_path / f"squares.{request.param}"
     frames = [(bright.picture(place) * 255 + 0.5).astype(np.uint8) for place in PLACES]
