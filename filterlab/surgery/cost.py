@@ -26,6 +26,7 @@ __all__ = [
     "estimate",
     "fits",
     "layer_work",
+    "linux_memory",
     "macs",
     "macs_of_layer",
     "nominal_seconds",
@@ -188,22 +189,24 @@ def estimate(
 
 def available_memory() -> int | None:
     """Bytes that can be had without swapping, as far as the system tells; else None."""
-    free = {"linux": _linux, "win32": _windows, "darwin": _mac}.get(sys.platform, lambda: None)
+    asked = {"linux": linux_memory, "win32": _windows, "darwin": _mac}.get(sys.platform)
     with contextlib.suppress(Exception):
-        return free()
+        return asked() if asked is not None else None
     return None
 
 
-def _linux() -> int | None:
+def linux_memory(root: Path = Path("/")) -> int | None:
+    """The same of a Linux system whose files begin at ``root``."""
     free = None
-    for line in Path("/proc/meminfo").read_text().splitlines():
+    for line in (root / "proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):
             free = int(line.split()[1]) * 1024
     # Inside a container its own limit counts.
     with contextlib.suppress(OSError, ValueError):
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-        for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines():
+        group = root / "sys/fs/cgroup"
+        limit = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
+        for line in (group / "memory.stat").read_text().splitlines():
             if line.startswith("inactive_file "):
                 used -= int(line.split()[1])
         left = max(limit - used, 0)

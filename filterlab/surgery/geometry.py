@@ -114,12 +114,11 @@ def after(step: Step, before: Axis, n: int) -> Axis:
 
 
 def join(axes: list[Axis], layer: str) -> Axis:
-    """What a layer sees that reads several blobs at once: the hull."""
-    moving = [a for a in axes if a.jump]
-    if not moving:
-        first = min(a.start for a in axes)
-        return Axis(max(a.start + a.field for a in axes) - first, 0, first)
-    jumps = {a.jump for a in moving}
+    """What a layer sees that reads several blobs at once: the hull.
+
+    Of a blob that has lost its axis each place reads the same value.
+    """
+    jumps = {a.jump for a in axes if a.jump}
     if len(jumps) > 1:
         steps = " and ".join(str(j) for j in sorted(jumps))
         raise FilterLabError(
@@ -128,8 +127,8 @@ def join(axes: list[Axis], layer: str) -> Axis:
             layer=layer,
             steps=steps,
         )
-    first = min(a.start for a in moving)
-    return Axis(max(a.start + a.field for a in moving) - first, jumps.pop(), first)
+    first = min(a.start for a in axes)
+    return Axis(max(a.start + a.field for a in axes) - first, max(jumps, default=0), first)
 
 
 def _axes(graph: SpatialGraph, axis: int) -> list[Axis | None]:
@@ -351,10 +350,7 @@ class MapGeometry:
             self.graph.size_of(self.output, axis, n - f * self.jump[axis]) for f in range(factor)
         ]
         whole = min(counts)
-        for f, count in enumerate(counts):
-            if count <= whole:
-                return whole * factor + f
-        return whole * factor
+        return whole * factor + counts.index(whole)
 
     def cells(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of the map for an input of this size; 0 where there is no cell."""
@@ -365,14 +361,9 @@ class MapGeometry:
         return self._smallest_along(0), self._smallest_along(1)
 
     def _smallest_along(self, axis: int) -> int:
-        # Sizes grow with the input, so the first that works can be found by halving.
-        lo, hi = 1, max(self.own_size[axis], 1)
-        while self.cells_along(axis, hi) < 1:
-            hi *= 2
-            if hi > _LARGEST:
-                raise FilterLabError(
-                    "no input up to {most} pixels gives a cell of the map", most=_LARGEST
-                )
+        # Sizes grow with the input, so the first that works can be found by halving. The net's
+        # own works: the net has been built at it.
+        lo, hi = 1, self.own_size[axis]
         while lo < hi:
             middle = (lo + hi) // 2
             if self.cells_along(axis, middle) >= 1:

@@ -201,8 +201,6 @@ def rewrite(
     dense.name = f"{net_param.name or 'net'}-conv"
     state = _State(layers, shapes, dense)
     state.forms[picture] = (channels, height, width)
-    for name in net_param.input:
-        _declare_input(dense, name, inputs.get(name, state.shape(name)), name == picture)
     for layer in layers:
         _one_layer(state, layer, picture)
     return _ended(state, picture, (1, channels, height, width), output, activation)
@@ -210,7 +208,7 @@ def rewrite(
 
 def _one_input(net_param: NetParameter, layers: Sequence[LayerParameter], picture: str) -> None:
     """Refuse a net that answers to more than a picture. A label that only a loss reads is none."""
-    others = {*net_param.input, *input_shapes(net_param)} - {picture}
+    others = set(input_shapes(net_param)) - {picture}
     for layer in layers:
         more = [name for name in layer.bottom if name in others]
         if more and not _dropped(layer):
@@ -488,14 +486,20 @@ def _pads(layer: LayerParameter) -> bool:
 
 def ends_of(net_param: NetParameter) -> list[tuple[str, str]]:
     """The outputs of a classifier, as (blob, type of the layer that makes it), in their order."""
-    layers = [layer for layer in layers_for_test(net_param) if not _dropped(layer)]
-    read = {b for layer in layers for b in layer.bottom if b not in layer.top}
+    every = layers_for_test(net_param)
+    layers = [layer for layer in every if not _dropped(layer)]
+    read = {b for layer in layers for b in layer.bottom if b not in layer.top} | _silenced(every)
     made = {top: layer.type for layer in layers for top in layer.top}
     return [
         (top, kind)
         for top, kind in made.items()
-        if top not in read and kind not in ("Input", "Silence", "ArgMax")
+        if top not in read and kind not in ("Input", "ArgMax")
     ]
+
+
+def _silenced(layers: Sequence[LayerParameter]) -> set[str]:
+    """The blobs that a net says are no outputs though nothing reads them."""
+    return {blob for layer in layers if layer.type == "Silence" for blob in layer.bottom}
 
 
 def _prune(dense: NetParameter, output: str, picture: str) -> None:
@@ -536,10 +540,15 @@ def _ended(
         (layer, top)
         for layer in dense.layer
         for top in layer.top
-        if top not in read and layer.type not in ("Input", "Silence")
+        if top not in read and layer.type != "Input"
     ]
     plain = {new: old for old, new in state.renamed.items()}
-    candidates = [(layer, top) for layer, top in ends if plain.get(top) in state.forms]
+    silenced = _silenced(state.layers)
+    candidates = [
+        (layer, top)
+        for layer, top in ends
+        if plain.get(top) in state.forms and plain[top] not in silenced
+    ]
     if not candidates:
         raise FilterLabError(
             "the net cannot be made fully convolutional: none of its outputs has rows and columns"

@@ -101,13 +101,13 @@ class TransposedWindow:
 
 @dataclass(frozen=True)
 class Pointwise:
-    """A layer that treats each place by itself."""
+    """A layer that treats each place by itself; one value for all places is read by each."""
 
     def size(self, n: int) -> int:
         return n
 
     def back(self, units: Units, n: int) -> Units:
-        return _inside(units, n)
+        return _inside(np.zeros_like(units) if n == 1 else units, n)
 
 
 @dataclass(frozen=True)
@@ -171,13 +171,8 @@ def layers_for_test(net_param: NetParameter) -> list[LayerParameter]:
 
 
 def input_shapes(net_param: NetParameter) -> dict[str, tuple[int, ...]]:
-    """Shapes of the net's input blobs as its prototxt gives them, by blob name."""
+    """Shapes of the input blobs of a net in today's form as its prototxt gives them, by name."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for i, name in enumerate(net_param.input):
-        if i < len(net_param.input_shape):
-            shapes[name] = tuple(int(d) for d in net_param.input_shape[i].dim)
-        elif len(net_param.input_dim) >= 4 * (i + 1):
-            shapes[name] = tuple(int(d) for d in net_param.input_dim[4 * i : 4 * i + 4])
     for layer in layers_for_test(net_param):
         given: list[Any] = []
         if layer.type == "Input":
@@ -236,8 +231,6 @@ class SpatialGraph:
             )
         self.input_name = input_name
         self.input_shape = shapes.get(input_name, ())
-        for name in net_param.input:
-            self._add(Node(name, "", "Input", (Pointwise(), Pointwise()), ()))
         for layer in layers_for_test(net_param):
             self._add_layer(layer)
         if input_name not in self.latest:

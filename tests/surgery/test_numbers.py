@@ -6,6 +6,7 @@ import base64
 import csv
 import math
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,19 @@ import filterlab.caffe as caffe
 from filterlab.caffe.prototxt import parse_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.agreement import Agreement
-from filterlab.surgery.cost import Cost, amount, check_memory, duration, estimate, fits, layer_work
+from filterlab.surgery.cost import (
+    Cost,
+    amount,
+    available_memory,
+    check_memory,
+    duration,
+    estimate,
+    fits,
+    layer_work,
+    linux_memory,
+    macs_of_layer,
+    nominal_seconds,
+)
 from filterlab.surgery.export import write_cell, write_csv
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, heatmap, resize
 from filterlab.surgery.legend import middle, number, with_legend
@@ -129,6 +142,37 @@ def test_the_memory_is_that_of_all_blobs(thin: Transplanted, rng: Any) -> None:
     net.reshape()
 
 
+@pytest.mark.parametrize(
+    ("group", "free"),
+    [
+        ({}, 5_000_000 * 1024),
+        ({"max": "max\n"}, 5_000_000 * 1024),
+        ({"max": "4000000000\n"}, 4_000_000_000 - 1_500_000_000 + 500_000_000),
+        ({"max": "9000000000\n"}, 5_000_000 * 1024),
+        ({"max": "1000000000\n"}, 0),
+    ],
+)
+def test_free_memory_is_the_systems_or_the_containers(
+    tmp_path: Path, group: dict[str, str], free: int
+) -> None:
+    """Of a container's limit what is not used; files that can be read again are not counted."""
+    if sys.platform == "linux":
+        assert available_memory() == pytest.approx(linux_memory(), rel=0.3)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text(
+        "MemTotal: 16000000 kB\nMemFree: 1000 kB\nMemAvailable: 5000000 kB\nBuffers: 7 kB\n"
+    )
+    folder = tmp_path / "sys/fs/cgroup"
+    folder.mkdir(parents=True)
+    (folder / "memory.current").write_text("1500000000\n")
+    (folder / "memory.stat").write_text(
+        "anon 7\nactive_file 300000000\ninactive_file 500000000\nactive_anon 9\n"
+    )
+    for name, text in group.items():
+        (folder / f"memory.{name}").write_text(text)
+    assert linux_memory(tmp_path) == free
+
+
 def test_a_run_may_take_most_of_what_is_free() -> None:
     cost = Cost(850_000_000, 0)
     assert fits(cost, 1_000_000_001)
@@ -157,6 +201,55 @@ def test_amounts_for_reading(count: int, text: str) -> None:
     assert amount(count) == text
     assert str(Cost(count, 1, 0.5)) == f"about 500 ms, {text}"
     assert str(Cost(count, 1)) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "weights", "count"),
+    [
+        ("Convolution", [(4, 3, 5, 2), (4,)], 120 * 2 * 7 * 11),
+        ("DepthwiseConvolution", [(4, 1, 3, 3)], 36 * 2 * 7 * 11),
+        ("ConvolutionDepthwise", [(4, 1, 3, 3)], 36 * 2 * 7 * 11),
+        ("Deconvolution", [(3, 4, 2, 2)], 48 * 2 * 5 * 13),
+        ("InnerProduct", [(6, 50), (6,)], 300 * 2 * 4 * 7),
+        ("Scale", [(4,)], 0),
+        ("Convolution", [], 0),
+    ],
+)
+def test_multiplications_of_a_layer(kind: str, weights: Any, count: int) -> None:
+    bottom, top = (2, 3, 5, 13), (2, 4, 7, 11)
+    if kind == "InnerProduct":
+        top = (2, 4, 7, 6)
+    assert macs_of_layer(kind, weights, bottom, top) == count
+
+
+def test_work_and_memory_of_a_net_by_hand() -> None:
+    """A deconvolution, a fully connected layer, a layer of two tops, a label of one axis."""
+    text = """
+    layer { name: "data" type: "Input" top: "data" top: "y"
+      input_param { shape { dim: 4 dim: 2 dim: 9 dim: 12 } shape { dim: 4 } } }
+    layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+      convolution_param { num_output: 6 kernel_h: 3 kernel_w: 2 } }
+    layer { name: "s" type: "Slice" bottom: "c" top: "u" top: "v" }
+    layer { name: "up" type: "Deconvolution" bottom: "u" top: "up"
+      convolution_param { num_output: 5 kernel_size: 2 stride: 2 } }
+    layer { name: "fc" type: "InnerProduct" bottom: "v" top: "fc"
+      inner_product_param { num_output: 8 } }
+    """
+    net = caffe.Net(parse_net(text), caffe.TEST)
+    work = dict(layer_work(net.param, net, (9, 12)))
+    cells, fine = 7 * 11, 14 * 22
+    assert work == {
+        "data": 20 * (2 * 9 * 12 + 1),
+        "c": 6 * 2 * 6 * cells + 20 * 6 * cells,
+        "s": 20 * 6 * cells,
+        "up": 3 * 5 * 4 * cells + 20 * 5 * fine,
+        "fc": 8 * 3 * cells + 20 * 8,
+    }
+    assert nominal_seconds(net.param, net, (9, 12)) == pytest.approx(sum(work.values()) / 8e10)
+    cost = estimate(net.param, net, (9, 12))
+    assert cost.macs == 72 * cells + 60 * cells + 24 * cells
+    values = 2 * 9 * 12 + 1 + 12 * cells + 5 * fine + 8
+    assert cost.bytes == int(values * 4 * 1.6)
 
 
 def test_the_gain_over_sliding_windows() -> None:
