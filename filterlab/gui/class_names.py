@@ -8,7 +8,15 @@ from filterlab.gui.i18n import ENGLISH, language, tr
 from filterlab.pictures import samples
 from filterlab.zoo.labels import Labels
 
-__all__ = ["both_names", "classes_name", "numbers", "percent", "picture_title", "short_name"]
+__all__ = [
+    "both_names",
+    "classes_name",
+    "frame_title",
+    "numbers",
+    "percent",
+    "picture_title",
+    "short_name",
+]
 
 
 def percent(value: float) -> str:
@@ -57,3 +65,10 @@ def classes_name(labels: Labels, classes: Sequence[int]) -> tuple[str, str]:
 def picture_title(name: str, sample: str = "") -> str:
     """A picture's name: its file's, or the sample's title."""
     return next((tr(known.title) for known in samples() if known.name == sample), name)
+
+
+def frame_title(name: str, frame: int, frames: int) -> str:
+    """A picture's name with the frame, from 0, if its file has several."""
+    if frames == 1:
+        return name
+    return tr("{name}, frame {n} of {count}").format(name=name, n=frame + 1, count=frames)

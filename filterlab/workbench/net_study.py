@@ -33,7 +33,7 @@ from filterlab.surgery.patches import BestPatches
 from filterlab.surgery.tiles import channels_of, tile_range
 from filterlab.surgery.units import unit_count, unit_layers
 from filterlab.workbench.heatmap_draw import preview
-from filterlab.workbench.heatmap_jobs import part, read_source, transplant_of
+from filterlab.workbench.heatmap_jobs import part, read_source, read_source_job, transplant_of
 from filterlab.workbench.heatmap_state import Shown, Source, preprocessing_of
 from filterlab.workbench.net_bench import Activity, Answers, MapPair, NetBench
 from filterlab.zoo.catalogue import Model
@@ -843,6 +843,7 @@ class NetStudy:
             "model": self.model.name if self.model is not None else "",
             "path": source.path,
             "sample": source.sample,
+            "frame": source.frame,
             "blob": self.blob,
             "units": list(self.units),
             "order": self.order,
@@ -946,6 +947,6 @@ def shelf_picture(shelf: Shelf, key: str) -> Shown:
 
 
 def picture_job(source: Source, array: NDArray[Any] | None = None) -> Job[Shown]:
-    """Read a picture."""
+    """Read a picture, or the frame of one that the source names."""
     yield Progress(Text("read the picture"), 0, 1, source.name)
-    return read_source(source, array)
+    return (yield from read_source_job(source, array))

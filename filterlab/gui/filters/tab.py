@@ -14,6 +14,7 @@ from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QWidget
 
 from filterlab.gui.camera_feed import CameraFeed
+from filterlab.gui.class_names import frame_title
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.filters import session
@@ -673,11 +674,7 @@ class FiltersTab(Tab):
         if source is not None and source.kind in ("sample", "pattern"):
             return ProjectPicture(source.kind, source.name)
         if picture.title:
-            title = picture.title
-            if picture.frames > 1:
-                title = tr("{name}, frame {n} of {count}").format(
-                    name=title, n=picture.frame + 1, count=picture.frames
-                )
+            title = frame_title(picture.title, picture.frame, picture.frames)
             return ProjectPicture("pixels", title, picture.pixels)
         if source is not None:  # it is yet to be read
             return ProjectPicture("pixels", source.title, file=Path(source.name))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from filterlab.errors import FilterLabError
-from filterlab.gui.class_names import classes_name
+from filterlab.gui.class_names import classes_name, frame_title
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.heatmap import words
 from filterlab.gui.heatmap.account import AccountPopover, proof_line
@@ -826,11 +826,7 @@ class HeatmapTab(Tab):
         if source.sample:
             return ProjectPicture("sample", source.sample)
         if shown is not None:
-            name = source.name
-            if shown.frames > 1:
-                name = tr("{name}, frame {n} of {count}").format(
-                    name=name, n=source.frame + 1, count=shown.frames
-                )
+            name = frame_title(source.name, source.frame, shown.frames)
             return ProjectPicture("pixels", name, shown.picture)
         if self._copy is None:
             return ProjectPicture("pixels", source.name, file=Path(source.path))

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
+from filterlab.gui.widgets.frame_box import FrameBox
 from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.row_combo import RowCombo
 
@@ -29,6 +30,7 @@ class Bar(QWidget):
     -------
     model_chosen(str), own_model_requested(), heatmap_requested()
     sample_chosen(str), open_requested(), camera_toggled(bool)
+    frame_chosen(int) : another frame of the picture's file, from 0
     undo_requested(), reset_requested(), save_requested()
     """
 
@@ -36,6 +38,7 @@ class Bar(QWidget):
     own_model_requested = Signal()
     heatmap_requested = Signal()
     sample_chosen = Signal(str)
+    frame_chosen = Signal(int)
     open_requested = Signal()
     camera_toggled = Signal(bool)
     undo_requested = Signal()
@@ -51,6 +54,8 @@ class Bar(QWidget):
         self.picture_combo = self._combo(tr("Picture"))
         self.picture_combo.setObjectName("pictures")
         self.picture_combo.activated.connect(self._on_picture)
+        self.frame_box = FrameBox(self)
+        self.frame_box.chosen.connect(self.frame_chosen)
         self.open_button = self._button(tr("Open …"), "open")
         self.open_button.clicked.connect(self.open_requested)
         self.camera_button = self._button(tr("Camera"), "camera")
@@ -70,6 +75,7 @@ class Bar(QWidget):
         row.addWidget(self.model_combo)
         row.addSpacing(theme.STEP)
         row.addWidget(self.picture_combo)
+        row.addWidget(self.frame_box)
         row.addWidget(self.open_button)
         row.addWidget(self.camera_button)
         row.addSpacing(theme.STEP)
@@ -77,7 +83,8 @@ class Bar(QWidget):
         for button in (self.undo_button, self.reset_button, self.save_button):
             row.addWidget(button)
         high = max(_HIGH, theme.line_height(self.fontMetrics()) + 10)
-        for widget in (self.model_combo, self.picture_combo, *self.findChildren(QToolButton)):
+        fields = (self.model_combo, self.picture_combo, self.frame_box)
+        for widget in (*fields, *self.findChildren(QToolButton)):
             widget.setFixedHeight(high)
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
 
@@ -106,6 +113,7 @@ class Bar(QWidget):
         model, picture = (240, 208) if wide else (200, 150)
         self.model_combo.setFixedWidth(min(round(model * scale), self.width() // 5))
         self.picture_combo.setFixedWidth(min(round(picture * scale), self.width() // 6))
+        self.frame_box.set_short(not wide)
         style = Qt.ToolButtonTextBesideIcon if wide else Qt.ToolButtonIconOnly
         for button in (self.open_button, self.camera_button):
             button.setToolButtonStyle(style)
@@ -154,6 +162,10 @@ class Bar(QWidget):
             combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 3 * theme.STEP)
         combo.note = f"{size[1]} × {size[0]}" if size[0] else ""
         combo.setToolTip(f"{name}   {combo.note}".strip())
+
+    def set_frame(self, frame: int, frames: int) -> None:
+        """Which frame, from 0, of so many the picture is."""
+        self.frame_box.show_frame(frame, frames)
 
     def _on_picture(self, index: int) -> None:
         key = str(self.picture_combo.itemData(index) or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from qtpy.QtGui import QImage, QKeyEvent
 from qtpy.QtWidgets import QInputDialog, QVBoxLayout, QWidget
 
 from filterlab.gui.camera_feed import CameraFeed
-from filterlab.gui.class_names import both_names, picture_title
+from filterlab.gui.class_names import both_names, frame_title, picture_title
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.file_dialogs import (
     NET_ENDINGS,
@@ -157,6 +158,7 @@ class NetTab(Tab):
         bar.own_model_requested.connect(lambda: self._choose_own())
         bar.heatmap_requested.connect(lambda: self.table_wanted.emit("heatmap"))
         bar.sample_chosen.connect(lambda name: self.open_picture(Source(sample=name)))
+        bar.frame_chosen.connect(self._choose_frame)
         bar.open_requested.connect(self._choose_picture)
         bar.camera_toggled.connect(self._on_camera)
         bar.undo_requested.connect(self.undo)
@@ -374,7 +376,8 @@ class NetTab(Tab):
         if isinstance(copy, str) and os.path.isfile(copy):
             return Source(path=copy)
         if isinstance(path, str) and path and os.path.isfile(path):
-            return Source(path=path)
+            frame: Any = state.get("frame")
+            return Source(path=path, frame=frame if type(frame) is int and frame >= 0 else 0)
         known = {s.name for s in samples()}
         return Source(sample=sample if isinstance(sample, str) and sample in known else _SAMPLE)
 
@@ -397,6 +400,11 @@ class NetTab(Tab):
         path = open_path(self, "picture", tr("Open picture"), self.picture_filter())
         if path is not None:
             self.open_picture(Source(path=str(path)))
+
+    def _choose_frame(self, frame: int) -> None:
+        shown = self.study.shown
+        if shown is not None and shown.source.path:
+            self.open_picture(replace(shown.source, frame=frame))
 
     def _on_model(self, key: str) -> None:
         found = next((m for m in all_models() if m.name == key), None)
@@ -857,6 +865,10 @@ class NetTab(Tab):
         if self.runner.running:
             return
         self._asks = None
+        shown = self.study.shown
+        if shown is not None:
+            # Of a frame that could not be read, back to the one there is.
+            self.bar.set_frame(shown.source.frame, shown.frames)
         self.card.end()
         self._go_on()
         self._ask()
@@ -944,10 +956,12 @@ class NetTab(Tab):
         titles = [(s.name, tr(s.title)) for s in samples()]
         if shown is None:
             self.bar.set_picture("", "", (0, 0), titles)
+            self.bar.set_frame(0, 1)
             return
         source = shown.source
         name = picture_title(source.name, source.sample)
         self.bar.set_picture(name, source.sample, shown.size, titles)
+        self.bar.set_frame(source.frame, shown.frames)
 
     def _show_blob(self) -> None:
         row = self.study.row
@@ -1272,7 +1286,8 @@ class NetTab(Tab):
         if source.sample:
             return ProjectPicture("sample", source.sample)
         if shown is not None:
-            return ProjectPicture("pixels", source.name, shown.picture)
+            name = frame_title(source.name, source.frame, shown.frames)
+            return ProjectPicture("pixels", name, shown.picture)
         return ProjectPicture("pixels", source.name, file=Path(source.path))
 
     def show_project(self, part: ProjectPart) -> None:
