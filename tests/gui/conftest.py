@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QRectF
 from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QGraphicsView, QWidget
 
 from filterlab.gui import file_dialogs, i18n
 
@@ -68,8 +69,15 @@ def listen(monkeypatch: pytest.MonkeyPatch) -> Callable[[QWidget], list[Any]]:
     module = _module("listening")
 
     def heard(widget: QWidget) -> list[Any]:
-        module.Listening.heard = []
         image = QImage(widget.size(), QImage.Format_RGB32)
+        if isinstance(widget, QGraphicsView):
+            widget.grab()  # pyqtgraph puts off what it must compute for it
+            module.Listening.heard = []
+            painter = module.Listening(image)
+            widget.scene().render(painter, QRectF(image.rect()), widget.sceneRect())
+            painter.end()
+            return list(module.Listening.heard)
+        module.Listening.heard = []
         with monkeypatch.context() as patched:
             patched.setattr(f"{type(widget).__module__}.QPainter", module.Listening)
             widget.render(image)
