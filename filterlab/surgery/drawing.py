@@ -43,6 +43,8 @@ def stroke(
     along = ((y - row0) * down + (x - column0) * across) / length if length else np.zeros(())
     along = np.clip(along, 0.0, 1.0)
     near = (y - row0 - along * down) ** 2 + (x - column0 - along * across) ** 2 <= reach**2
+    if not near.any():
+        return False
     colour = np.asarray(value, dtype=np.float32)
     pixels[y0:y1, x0:x1][near] = colour if pixels.ndim == 3 else colour.mean(dtype=np.float32)
     return True

@@ -137,9 +137,9 @@ def learn_kernel_job(
     solution, rank = _solve(gram, right)
     # The residual from the sums would cancel near a perfect fit, so it is taken from the pixels.
     residual = 0.0
-    for planes, plane in groups:
+    for number, (planes, plane) in enumerate(groups):
         for first in range(0, height, band):
-            yield Progress("Measuring what is left", first, height)
+            yield Progress("Measuring what is left", number * height + first, total)
             last = min(height, first + band)
             design = _design(planes, first, last, rows, cols, centre, bias)
             left = design @ solution - plane[first:last].ravel()

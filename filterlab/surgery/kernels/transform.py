@@ -135,7 +135,7 @@ def normalise(kernel: Kernel) -> Kernel:
     """
     exact = kernel.astype(np.float64)
     total = exact.sum()
-    if abs(total) <= 1e-6 * np.abs(exact).sum() or total == 0:
+    if abs(total) <= 1e-6 * np.abs(exact).sum():
         raise FilterLabError(
             "the cells sum to zero, so no factor makes them sum to 1; scale to energy 1 instead"
         )
