@@ -49,7 +49,7 @@ class Camera:
         fps = self._capture.get(5)  # CAP_PROP_FPS
         is_file = not isinstance(source, int)
         # A camera's own read() waits for the next frame; a file would be read at once.
-        self._period = 1 / min(240.0, fps if fps and fps > 0 else 25.0) if is_file else 0.0
+        self._period = 1 / min(240.0, fps if fps > 0 else 25.0) if is_file else 0.0
         self._news = threading.Condition()
         self._newest: tuple[int, NDArray[np.uint8]] | None = None
         self._ended = False

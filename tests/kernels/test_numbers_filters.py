@@ -24,7 +24,7 @@ from filterlab.surgery.kernels.analysis import (
     separable_vectors,
     symmetries,
 )
-from filterlab.surgery.kernels.codegen import Recipe, generate
+from filterlab.surgery.kernels.codegen import LIBRARIES, Recipe, generate
 from filterlab.surgery.kernels.learn import learn_kernel, learn_kernel_job
 from filterlab.surgery.kernels.library import KernelLibrary, SavedKernel
 from filterlab.surgery.kernels.presets import PRESETS
@@ -107,6 +107,7 @@ def test_of_a_grey_picture_there_is_one_channel() -> None:
     shot = Snapshot(kernels, np.zeros(1, np.float32), Settings("each"), Picture(picture))
     told = convolve.explain(shot, 0, 2, 3, channel=2)
     assert told.result == pytest.approx(float(picture[2:5, 3:6].sum(dtype=np.float64)), rel=1e-5)
+    assert convolve.compute(shot).revision == 0
 
 
 @pytest.mark.parametrize("place", [(-1, 0), (0, -1), (8, 0), (0, 9)])
@@ -472,6 +473,21 @@ def test_what_is_learned_is_lapacks_least_squares(kind: str, bias: bool) -> None
     assert (found.unique, found.note) == (True, "")
 
 
+def test_where_many_kernels_do_the_one_of_least_energy_is_found() -> None:
+    """A slope to the right: of nine numbers its windows determine two. As numpy's lstsq finds."""
+    slope = np.broadcast_to(np.arange(40, dtype=np.float32) / 64, (30, 40))
+    target = np.random.default_rng(14).random((28, 38), dtype=np.float32)
+    found = learn_kernel(slope, target, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(slope, (3, 3)).reshape(-1, 9)
+    matrix = windows.astype(np.float64)
+    wanted, _, order, _ = np.linalg.lstsq(matrix, target.ravel().astype(np.float64), rcond=1e-9)
+    assert (found.rank, found.unknowns, found.unique) == (order, 9, False) == (2, 9, False)
+    assert "only 2 of 9 numbers" in found.note
+    np.testing.assert_allclose(found.kernel.ravel(), wanted, atol=1e-5)
+    still = learn_kernel(slope, target, 3, bias=True)
+    assert (still.rank, still.unknowns) == (2, 10)
+
+
 def test_only_pixels_at_which_the_kernel_fits_are_asked() -> None:
     rng = np.random.default_rng(10)
     before = rng.random((20, 23), dtype=np.float32)
@@ -664,7 +680,11 @@ def test_the_ending_chooses_the_form(tmp_path: Path, name: str, style: str) -> N
 
 
 def test_a_program_is_written_for_people() -> None:
-    """One kernel row a line, each level further in."""
+    """One kernel row a line, each level further in; what is scaled by 1 is not scaled."""
+    for scale, said in ((1.0, 0), (255.0, 1)):
+        recipe = Recipe(np.ones((1, 1, 3, 3), np.float32), np.zeros(1, np.float32), scale=scale)
+        for library in LIBRARIES:
+            assert generate(library, recipe).count(f" * np.float32({scale:g})") == said, library
     kernels = np.arange(12, dtype=np.float32).reshape(1, 2, 2, 3)
     text = generate("numpy", Recipe(kernels, np.array([0.5], np.float32)))
     assert (
@@ -684,7 +704,7 @@ def test_a_program_is_written_for_people() -> None:
     ) in text
 
 
-def test_specs_of_kernels() -> None:
+def test_specs_of_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = parse_spec("gaussian: sigma = 3/2 , size = 3 x 7")
     assert (spec.size, spec.parameters) == ((3, 7), {"sigma": 1.5})
     assert parse_spec("box").make().shape == (5, 5)
@@ -693,6 +713,15 @@ def test_specs_of_kernels() -> None:
     assert np.count_nonzero(cut) == 9
     assert parse_spec("box:size=5").make((3, 3)).sum() == pytest.approx(9 / 25)
     assert parse_spec("motion:angle=-90,length=3").preset is PRESETS["motion"]
+    # What looks like a path is one.
+    for path in ("nowhere/kernel", "nowhere\\kernel", "nowhere.kernel"):
+        with pytest.raises(FilterLabError, match="cannot read the kernel file"):
+            parse_spec(path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FilterLabError, match="no preset and no kernel file 'mine'"):
+        parse_spec("mine")
+    (tmp_path / "mine").write_text("1 2 3")
+    np.testing.assert_array_equal(parse_spec("mine").make(), [[1, 2, 3]])
     for bad in ("gaussian:size=", "gaussian:size=3x", "gaussian:=3", "box:size=00012"):
         with pytest.raises(FilterLabError):
             parse_spec(bad)

@@ -107,8 +107,6 @@ def read_table(text: str, prefix: str) -> list[list[float]]:
 def _commas_are_decimal(lines: Sequence[str]) -> bool:
     """Whether ``0,5 0,25 1`` is meant: white space between cells, never beside a comma."""
     tokens = [token for line in lines for token in line.split()]
-    return (
-        any(len(line.split()) > 1 for line in lines)
-        and all(re.fullmatch(r"[+−-]?\d*(,\d+)?([eE][+-]?\d+)?", token) for token in tokens)
-        and not any(token == "," for token in tokens)
+    return any(len(line.split()) > 1 for line in lines) and all(
+        re.fullmatch(r"[+−-]?\d*(,\d+)?([eE][+-]?\d+)?", token) for token in tokens
     )
