@@ -88,7 +88,7 @@ def exact_job(
     picture = as_picture(picture)
     shown = (int(picture.shape[0]), int(picture.shape[1]))
     chosen = choose_size(t.geometry, shown, cells=cells, size=size, squash=squash)
-    fy, fx = factors(t.geometry, t.geometry.jump[0] if stride is None else stride)
+    fy, fx = (1, 1) if stride is None else factors(t.geometry, stride)
     geometry = t.geometry.denser((fy, fx))
     check_memory(exact_cost(t, chosen, geometry), chosen)
     rows, cols = geometry.cells(*chosen)

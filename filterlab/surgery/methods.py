@@ -62,6 +62,7 @@ _AT_ONCE = 3.0  # nominal seconds up to which the exact map is the default
 _SQUARE = 8  # cells of a squashed picture if nothing is said: the tutorial's
 _ROOM = 2_000_000_000  # bytes that a size chosen by the program itself may take in one piece
 _SHAPE_KEPT = 1.2  # by fitting whole windows alone a shape is off by less
+_FINER = 2  # strides to offer beside the net's own
 _FINE_STEPS = 30  # cells up to which the slider goes one by one
 
 
@@ -146,8 +147,9 @@ def methods(transplanted: Transplanted) -> tuple[str, ...]:
 
 def densities(transplanted: Transplanted, method: str) -> tuple[str, ...]:
     """The densities to offer with a method, ``"own"`` first."""
-    finer = (f"stride:{n}" for n in strides(transplanted.geometry)[1:3])
-    offered = ("own", *finer, "scales")
+    g = transplanted.geometry
+    finer = [n for n in strides(g) if (n, n) != g.jump][:_FINER]
+    offered = ("own", *(f"stride:{n}" for n in finer), "scales")
     return tuple(density for density in offered if not refusal(transplanted, method, density))
 
 

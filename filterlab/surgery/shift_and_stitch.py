@@ -7,6 +7,7 @@ A map of half the jump takes 4 passes, of a quarter 16.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,10 +55,9 @@ class PartialMaps(Progress):
 
 def strides(geometry: MapGeometry, smallest: int = 4) -> list[int]:
     """The strides that shifting can reach: whole fractions of both jumps, largest first."""
-    jy, jx = geometry.jump
-    if jy != jx:
-        return [jy]
-    return [s for s in range(jy, smallest - 1, -1) if jy % s == 0 and _is_power(jy // s)] or [jy]
+    largest = math.gcd(*geometry.jump)
+    fractions = (s for s in range(largest, 0, -1) if largest % s == 0 and _is_power(largest // s))
+    return [s for s in fractions if s >= smallest or (s, s) == geometry.jump]
 
 
 def _is_power(n: int) -> bool:
@@ -90,7 +90,7 @@ def factors(geometry: MapGeometry, stride: int) -> tuple[int, int]:
         raise FilterLabError(
             "a stride of {stride} pixels cannot be reached from this net's {jump}; take {possible}",
             stride=stride,
-            jump=jx,
+            jump=jx if jx == jy else f"{jx}x{jy}",
             possible=possible,
         )
     return jy // stride, jx // stride

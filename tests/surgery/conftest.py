@@ -41,6 +41,27 @@ layer {{ name: "prob" type: "Softmax" bottom: "fc8" top: "prob" }}
 """
 
 
+# Windows of 19 x 35 pixels, 4 apart down and 6 across: nothing is the same both ways, nothing pads.
+OBLONG_START = """
+layer { name: "data" type: "Input" top: "data"
+  input_param { shape { dim: 1 dim: 3 dim: 19 dim: 35 } } }
+layer { name: "c1" type: "Convolution" bottom: "data" top: "c1" convolution_param {
+  num_output: 4 kernel_h: 5 kernel_w: 3 stride_h: 2 stride_w: 3 } }
+layer { name: "p1" type: "Pooling" bottom: "c1" top: "p1" pooling_param {
+  pool: AVE kernel_h: 2 kernel_w: 3 stride: 2 } }
+"""
+OBLONG = (
+    OBLONG_START
+    + """
+layer { name: "fc1" type: "InnerProduct" bottom: "p1" top: "fc1"
+  inner_product_param { num_output: 8 } }
+layer { name: "fc2" type: "InnerProduct" bottom: "fc1" top: "fc2"
+  inner_product_param { num_output: 5 } }
+layer { name: "prob" type: "Softmax" bottom: "fc2" top: "prob" }
+"""
+)
+
+
 def weights_of(text: str, seed: int, folder: Path, gain: float = 1.0) -> tuple[Path, Path]:
     """A prototxt and a caffemodel with weights drawn from a seed, scaled to keep the signal."""
     import filterlab.caffe as caffe
@@ -97,6 +118,24 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Transplanted:
     weights = folder / "light.caffemodel"
     net.save(str(weights))
     return transplant(prototxt, weights)
+
+
+@pytest.fixture(scope="session")
+def oblong_start() -> str:
+    """The first layers of the oblong net's prototxt."""
+    return OBLONG_START
+
+
+@pytest.fixture(scope="session")
+def oblong_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Prototxt and caffemodel of the oblong net, weights drawn from a seed."""
+    return weights_of(OBLONG, 3, tmp_path_factory.mktemp("oblong"))
+
+
+@pytest.fixture(scope="session")
+def oblong(oblong_files: tuple[Path, Path]) -> Transplanted:
+    """The oblong net transplanted. Tests may run it but leave its weights alone."""
+    return transplant(*oblong_files)
 
 
 @pytest.fixture(scope="session")

@@ -16,16 +16,17 @@ import pytest
 
 import filterlab.caffe as caffe
 from filterlab.caffe.prototxt import parse_net
+from filterlab.errors import FilterLabError
 from filterlab.progress import run_job
 from filterlab.surgery.exact import exact_job
 from filterlab.surgery.features import features
 from filterlab.surgery.geometry import Axis, MapGeometry, of_blob
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, choose_size, heatmap
-from filterlab.surgery.methods import Request, cell_steps, plan
+from filterlab.surgery.methods import Request, cell_steps, densities, plan
 from filterlab.surgery.onnx_export import export_onnx
 from filterlab.surgery.overlay import corners, project, stretch_error
 from filterlab.surgery.pyramid import pyramid_sizes
-from filterlab.surgery.shift_and_stitch import PartialMaps, dense, dense_job
+from filterlab.surgery.shift_and_stitch import PartialMaps, dense, dense_job, factors, strides
 from filterlab.surgery.sliding import classify_window, sliding
 from filterlab.surgery.spatial import SpatialGraph
 from filterlab.surgery.transplant import Transplanted, transplant
@@ -33,27 +34,7 @@ from filterlab.surgery.windows import cut_box
 
 PLAIN = Preprocessing((0.0, 0.0, 0.0), 1.0)
 HEIGHT, WIDTH = 19, 35  # of the classifier; cells lie 4 pixels apart down and 6 across
-BODY = """
-layer { name: "data" type: "Input" top: "data"
-  input_param { shape { dim: 1 dim: 3 dim: 19 dim: 35 } } }
-layer { name: "c1" type: "Convolution" bottom: "data" top: "c1" convolution_param {
-  num_output: 4 kernel_h: 5 kernel_w: 3 stride_h: 2 stride_w: 3 } }
-layer { name: "p1" type: "Pooling" bottom: "c1" top: "p1" pooling_param {
-  pool: AVE kernel_h: 2 kernel_w: 3 stride: 2 } }
-"""
-CAST = (
-    BODY
-    + """
-layer { name: "fc1" type: "InnerProduct" bottom: "p1" top: "fc1"
-  inner_product_param { num_output: 8 } }
-layer { name: "fc2" type: "InnerProduct" bottom: "fc1" top: "fc2"
-  inner_product_param { num_output: 5 } }
-layer { name: "prob" type: "Softmax" bottom: "fc2" top: "prob" }
-"""
-)
-POOLED = (
-    BODY
-    + """
+POOLED = """
 layer { name: "c2" type: "Convolution" bottom: "p1" top: "c2" convolution_param {
   num_output: 5 kernel_size: 1 %s } }
 layer { name: "r2" type: "ReLU" bottom: "c2" top: "c2" }
@@ -61,13 +42,7 @@ layer { name: "end" type: "Pooling" bottom: "c2" top: "end" pooling_param {
   pool: %s global_pooling: true } }
 layer { name: "prob" type: "Softmax" bottom: "end" top: "prob" }
 """
-)
 SIZE, SHOWN = (31, 59), (93, 118)  # 4 x 5 cells; a pixel of the input is 3 high and 2 wide
-
-
-@pytest.fixture(scope="module")
-def net(tmp_path_factory: pytest.TempPathFactory, draw_weights: Any) -> Transplanted:
-    return transplant(*draw_weights(CAST, 3, tmp_path_factory.mktemp("oblong")))
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +51,8 @@ def picture() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def maps(net: Transplanted, picture: np.ndarray) -> ClassMaps:
-    return heatmap(net, picture, size=SIZE, preprocessing=PLAIN)
+def maps(oblong: Transplanted, picture: np.ndarray) -> ClassMaps:
+    return heatmap(oblong, picture, size=SIZE, preprocessing=PLAIN)
 
 
 def _answer(t: Transplanted, data: np.ndarray, y: int, x: int) -> tuple[np.ndarray, np.ndarray]:
@@ -98,22 +73,22 @@ def _check_all(t: Transplanted, found: ClassMaps, down: int, across: int) -> Non
 
 
 def test_each_cell_is_the_classifiers_answer_to_its_window(
-    net: Transplanted, maps: ClassMaps
+    oblong: Transplanted, maps: ClassMaps
 ) -> None:
     assert maps.prob.shape == (5, 4, 5)
     assert (maps.input_size, maps.picture_size) == (SIZE, SHOWN)
-    assert net.param.layer[3].convolution_param.kernel_h == 4
-    assert net.param.layer[3].convolution_param.kernel_w == 5
-    assert net.account().startswith("fc1 (8, 80) -> fc1-conv (8, 4, 4, 5), same memory")
-    _check_all(net, maps, 4, 6)
+    assert oblong.param.layer[3].convolution_param.kernel_h == 4
+    assert oblong.param.layer[3].convolution_param.kernel_w == 5
+    assert oblong.account().startswith("fc1 (8, 80) -> fc1-conv (8, 4, 4, 5), same memory")
+    _check_all(oblong, maps, 4, 6)
     g = maps.geometry
     assert (g.window_size, g.jump, g.origin) == ((19, 35), (4, 6), (0, 0))
     assert (g.field_size, g.field_start) == ((19, 33), (0, 0))
-    alone = classify_window(net, maps, 3, 1)
+    alone = classify_window(oblong, maps, 3, 1)
     np.testing.assert_allclose(alone.score, maps.score[:, 3, 1], atol=2e-5)
     np.testing.assert_array_equal(alone.window, maps.data[:, :, 12:31, 6:41])
     assert alone.spread == pytest.approx(float(np.std(maps.score[:, 3, 1])), rel=1e-5)
-    np.testing.assert_allclose(sliding(net, maps).prob, maps.prob, atol=2e-6)
+    np.testing.assert_allclose(sliding(oblong, maps).prob, maps.prob, atol=2e-6)
 
 
 def test_places_on_the_picture(maps: ClassMaps) -> None:
@@ -197,18 +172,25 @@ def test_marks_in_the_corners_stay_on_the_picture(
         np.testing.assert_allclose(line, [(x, y + sy * arm), (x, y), (x + sx * arm, y)])
 
 
+def test_the_exact_map_of_the_nets_own_steps(oblong: Transplanted, picture: np.ndarray) -> None:
+    found = run_job(exact_job(oblong, picture, size=SIZE, preprocessing=PLAIN))
+    assert found.prob.shape == (5, 4, 5)
+    assert found.geometry == oblong.geometry
+    _check_all(oblong, found, 4, 6)
+
+
 def test_a_denser_map_is_the_classifiers_answers_further_in(
-    net: Transplanted, picture: np.ndarray
+    oblong: Transplanted, picture: np.ndarray
 ) -> None:
     """Two pixels apart both ways: twice as dense down, three times across."""
-    coarse = heatmap(net, picture, size=SIZE, preprocessing=PLAIN)
+    coarse = heatmap(oblong, picture, size=SIZE, preprocessing=PLAIN)
     partial: list[ClassMaps] = []
 
     def keep(progress: Any) -> None:
         if isinstance(progress, PartialMaps) and progress.maps is not None:
             partial.append(progress.maps)
 
-    found = run_job(dense_job(net, picture, 2, size=SIZE, preprocessing=PLAIN), keep)
+    found = run_job(dense_job(oblong, picture, 2, size=SIZE, preprocessing=PLAIN), keep)
     assert (found.geometry.jump, found.geometry.refined) == ((2, 2), (2, 3))
     assert (found.rows, found.cols) == found.geometry.cells(*SIZE) == (8, 15)
     inner = found.rows - 1, found.cols - 2  # the windows of the last hang over
@@ -216,7 +198,7 @@ def test_a_denser_map_is_the_classifiers_answers_further_in(
         found, prob=found.prob[:, : inner[0], : inner[1]],
         score=found.score[:, : inner[0], : inner[1]],
     )  # fmt: skip
-    _check_all(net, within, 2, 2)
+    _check_all(oblong, within, 2, 2)
     assert len(partial) == 5
     first = partial[0]
     assert first.filled is not None
@@ -227,8 +209,8 @@ def test_a_denser_map_is_the_classifiers_answers_further_in(
         near = min((i + 1) // 2, 3), min((j + 1) // 3, 4)
         np.testing.assert_array_equal(first.prob[:, i, j], coarse.prob[:, near[0], near[1]])
         np.testing.assert_array_equal(first.score[:, i, j], coarse.score[:, near[0], near[1]])
-    exact = run_job(exact_job(net, picture, 2, size=SIZE, preprocessing=PLAIN))
-    _check_all(net, exact, 2, 2)
+    exact = run_job(exact_job(oblong, picture, 2, size=SIZE, preprocessing=PLAIN))
+    _check_all(oblong, exact, 2, 2)
     for i, j in np.ndindex(8, 15):
         assert exact.geometry.window(i, j) == (2 * j, 2 * i, 2 * j + 35, 2 * i + 19)
         # Of a copy without its first pixels the first convolution leaves out what fills no step.
@@ -238,8 +220,8 @@ def test_a_denser_map_is_the_classifiers_answers_further_in(
         assert exact.geometry.field(i, j, *SIZE) == field
 
 
-def test_sizes_and_cells(net: Transplanted) -> None:
-    g = net.geometry
+def test_sizes_and_cells(oblong: Transplanted) -> None:
+    g = oblong.geometry
     assert g.smallest() == (17, 30)
     assert g.size_for_cells(4, 5) == SIZE
     assert g.size_near(30, 60) == SIZE
@@ -262,29 +244,45 @@ def test_sizes_and_cells(net: Transplanted) -> None:
     assert choose_size(g, (100, 60)) == (59, 35)
     assert choose_size(g, (600, 1000)) == (63, 107)
     assert choose_size(g, (10, 20)) == (19, 35)
-    assert pyramid_sizes(net, (59, 101)) == [(43, 71), (59, 101), (83, 143)]
-    assert pyramid_sizes(net, (19, 71), (0.5, 0.95, 1.2)) == [(19, 65), (23, 83)]
+    assert pyramid_sizes(oblong, (59, 101)) == [(43, 71), (59, 101), (83, 143)]
+    assert pyramid_sizes(oblong, (19, 71), (0.5, 0.95, 1.2)) == [(19, 65), (23, 83)]
 
 
-def test_what_is_planned(net: Transplanted) -> None:
-    made = plan(net, (93, 118), Request(cells=5))
+def test_strides_that_both_ways_have_in_common(oblong: Transplanted) -> None:
+    g = oblong.geometry
+    assert strides(g) == []
+    assert strides(g, 1) == [2, 1]
+    assert strides(replace(g, jump=(24, 16))) == [8, 4]
+    assert strides(replace(g, jump=(3, 3))) == [3], "the net's own, however small"
+    assert strides(replace(g, jump=(12, 12))) == [12, 6]
+    assert (factors(g, 2), factors(g, 1)) == ((2, 3), (4, 6))
+    for stride in (0, 4, 6):
+        with pytest.raises(FilterLabError, match=f"stride of {stride} pixels .* net's 6x4; take 2"):
+            factors(g, stride)
+    assert densities(oblong, "dense") == ("own", "scales")
+    wider = replace(oblong, geometry=replace(g, jump=(24, 16)))
+    assert densities(wider, "dense") == ("own", "stride:8", "stride:4", "scales")
+
+
+def test_what_is_planned(oblong: Transplanted) -> None:
+    made = plan(oblong, (93, 118), Request(cells=5))
     assert (made.input_size, made.cells, made.stride, made.passes) == ((47, 59), (8, 5), 6, 1)
-    made = plan(net, (93, 118), Request(cells=5, density="stride:2"))
+    made = plan(oblong, (93, 118), Request(cells=5, density="stride:2"))
     assert (made.cells, made.stride, made.passes) == ((16, 15), 2, 6)
-    made = plan(net, (93, 118), Request(cells=5, method="exact"))
-    assert made.passes == 40
-    made = plan(net, (93, 118), Request(squash=True, cells=3))
+    made = plan(oblong, (93, 118), Request(cells=5, method="exact"))
+    assert (made.cells, made.passes) == ((8, 5), 40)
+    made = plan(oblong, (93, 118), Request(squash=True, cells=3))
     assert (made.input_size, made.cells) == ((27, 47), (3, 3))
     # One row is 19 of 40 pixels: as long as 101 * 19/40 = 48 are 3 cells.
-    assert cell_steps(net, (40, 101))[0] == 3
-    assert plan(net, (40, 101), Request(cells=3)).note == ""
+    assert cell_steps(oblong, (40, 101))[0] == 3
+    assert plan(oblong, (40, 101), Request(cells=3)).note == ""
 
 
 @pytest.mark.parametrize("how", ["AVE", "MAX"])
 def test_a_global_pooling_slides_over_oblong_windows(
-    how: str, tmp_path: Path, draw_weights: Any, picture: np.ndarray
+    how: str, oblong_start: str, tmp_path: Path, draw_weights: Any, picture: np.ndarray
 ) -> None:
-    t = transplant(*draw_weights(POOLED % ("", how), 5, tmp_path))
+    t = transplant(*draw_weights(oblong_start + POOLED % ("", how), 5, tmp_path))
     assert (t.quick_method, t.geometry.window_size) == ("pooled", (19, 35))
     found = heatmap(t, picture, size=SIZE, preprocessing=PLAIN)
     assert found.prob.shape == (5, 4, 5)
@@ -293,9 +291,9 @@ def test_a_global_pooling_slides_over_oblong_windows(
 
 
 def test_padding_that_differs_down_and_across_is_made_up_for(
-    tmp_path: Path, draw_weights: Any, picture: np.ndarray
+    oblong_start: str, tmp_path: Path, draw_weights: Any, picture: np.ndarray
 ) -> None:
-    t = transplant(*draw_weights(POOLED % ("pad_h: 1 pad_w: 2", "AVE"), 5, tmp_path))
+    t = transplant(*draw_weights(oblong_start + POOLED % ("pad_h: 1 pad_w: 2", "AVE"), 5, tmp_path))
     assert t.rewritten.padding is not None
     assert t.rewritten.padding.share == pytest.approx(20 / 54)
     found = heatmap(t, picture, size=SIZE, preprocessing=PLAIN)
@@ -303,10 +301,10 @@ def test_padding_that_differs_down_and_across_is_made_up_for(
     _check_all(t, found, 4, 6)
 
 
-def test_features_lie_where_they_look(net: Transplanted, maps: ClassMaps) -> None:
-    found = features(net, maps, "p1")
+def test_features_lie_where_they_look(oblong: Transplanted, maps: ClassMaps) -> None:
+    found = features(oblong, maps, "p1")
     assert (found.rows, found.cols) == (7, 9)
-    c1 = net.net.blobs["c1"].data[0]
+    c1 = oblong.net.blobs["c1"].data[0]
     np.testing.assert_allclose(
         found.values[:, 3, 5], c1[:, 6:8, 10:13].mean(axis=(1, 2)), rtol=1e-4, atol=1e-5
     )
@@ -315,10 +313,10 @@ def test_features_lie_where_they_look(net: Transplanted, maps: ClassMaps) -> Non
     assert layer.value[int(3 * 15.5), int(2 * 34.5)] == found.values[1, 3, 5]
 
 
-def test_the_exported_model(net: Transplanted, maps: ClassMaps, tmp_path: Path) -> None:
+def test_the_exported_model(oblong: Transplanted, maps: ClassMaps, tmp_path: Path) -> None:
     import onnxruntime
 
-    path = export_onnx(net, tmp_path / "oblong.onnx", SIZE)
+    path = export_onnx(oblong, tmp_path / "oblong.onnx", SIZE)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].shape == [1, 3, 31, 59]
     (prob,) = session.run(["prob"], {"data": maps.data})
@@ -408,7 +406,7 @@ def test_where_each_unit_looks_is_where_a_nan_reaches_it(size: tuple[int, int]) 
         assert end.window(i, j) == (4 * j - 5, 6 * i - 5, 4 * j + 8, 6 * i + 8)
 
 
-def test_dense_and_its_job_are_one(net: Transplanted, picture: np.ndarray) -> None:
-    once = dense(net, picture, 2, size=SIZE, preprocessing=PLAIN)
-    again = run_job(dense_job(net, picture, 2, size=SIZE, preprocessing=PLAIN))
+def test_dense_and_its_job_are_one(oblong: Transplanted, picture: np.ndarray) -> None:
+    once = dense(oblong, picture, 2, size=SIZE, preprocessing=PLAIN)
+    again = run_job(dense_job(oblong, picture, 2, size=SIZE, preprocessing=PLAIN))
     np.testing.assert_array_equal(once.prob, again.prob)
