@@ -18,7 +18,16 @@ import numpy.typing as npt
 from filterlab.caffe.errors import CaffeError
 from filterlab.caffe.wire import check_length, mapping_of
 
-__all__ = ["MAX_BLOB_COUNT", "Blob", "Shape", "Storage", "aligned", "check_shape", "shape_text"]
+__all__ = [
+    "MAX_BLOB_COUNT",
+    "Blob",
+    "Shape",
+    "Storage",
+    "aligned",
+    "check_shape",
+    "moved",
+    "shape_text",
+]
 
 Shape = tuple[int, ...]
 Floats = npt.NDArray[np.float32]
@@ -99,6 +108,19 @@ class Pending(Protocol):
 
 
 _stamps = itertools.count(1)
+_moves = itertools.count(1)
+_moved = 0
+
+
+def moved() -> int:
+    """Another number after each event by which some blob lies elsewhere or has another shape."""
+    return _moved
+
+
+def _move() -> None:
+    # Called after the change: who reads the number before it, reads another one later.
+    global _moved
+    _moved = next(_moves)
 
 
 def _references(value: Any) -> int:
@@ -197,6 +219,7 @@ class Storage:
         self._flat = flat
         self.stamp = next(_stamps)
         self.fill = None
+        _move()
 
     def view(self, shape: Shape) -> Floats:
         """The values for somebody who may write into them."""
@@ -406,6 +429,7 @@ class Blob:
             self._storage = Storage(count)
             self._gradient = Storage(count)
         self._shape = shape
+        _move()
 
     def share_data(self, source: Blob | npt.NDArray[Any]) -> None:
         """Compute with the memory of another blob or array of as many values, without copying.
@@ -428,6 +452,7 @@ class Blob:
                     count2=self.count,
                 )
             self._storage = source._storage
+            _move()
             return
         array = np.asarray(source)
         if array.dtype != np.float32 or not array.flags.c_contiguous or not array.flags.writeable:
@@ -443,6 +468,7 @@ class Blob:
         storage = Storage(self.count)
         storage.adopt(array.reshape(-1), foreign=True)
         self._storage = storage
+        _move()
 
     def _share_diff(self, source: Blob) -> None:
         """Take the diff's memory of another blob of as many values."""

@@ -40,17 +40,13 @@ class Deferred:
     run : callable
         Computes: gets a function that gives the values of a source by its key, and where to put
         which blob's.
-    names : iterable of str
-        The blobs left out.
     """
 
     def __init__(
         self,
         run: Callable[[Callable[[Any], Floats], dict[str, Storage]], None],
-        names: Iterable[str],
     ) -> None:
         self._run = run
-        self._names = list(names)
         self._lock = threading.RLock()
         self._armed = False
         #: Weak, since they refer to this: a blob that nobody has need not be computed.
@@ -62,32 +58,26 @@ class Deferred:
         self._asked: set[str] = set()
         self._settled: dict[str, int] = {}
 
-    def arm(
+    def tie(
         self,
-        blobs: Mapping[str, Blob],
+        storages: Mapping[str, Storage],
         sources: dict[Any, Storage],
         inputs: Iterable[Storage],
-        held: Iterable[Storage],
-        seen: Mapping[Storage, Floats],
     ) -> None:
-        """Begin a forward: its blobs are left out, and computed from these sources if asked for.
+        """Say of which blobs and sources the next forwards are.
 
         Parameters
         ----------
-        blobs : mapping
-            The net's.
+        storages : mapping
+            The blobs left out, by name.
         sources : dict
             What the computation will read, by the key under which it asks.
         inputs : iterable of Storage
             Those among them that are no weights.
-        held : iterable of Storage
-            Those among them into which somebody may write without notice.
-        seen : mapping
-            Copies of some of these that stay as they are until the next forward.
         """
         with self._lock:
-            self._saved.clear()
             if sources is not self._sources:
+                self._saved.clear()
                 for storage in self._sources.values():
                     storage.remove_reader(self)
                 self._sources = sources
@@ -95,9 +85,28 @@ class Deferred:
                 for storage in set(sources.values()):
                     storage.add_reader(self)
             self._inputs = set(inputs)
-            storages = {name: blobs[name]._storage for name in self._names}
             self._storages = {name: weakref.ref(storage) for name, storage in storages.items()}
-            for storage in storages.values():
+
+    def arm(
+        self,
+        storages: Iterable[Storage],
+        held: Iterable[Storage],
+        seen: Mapping[Storage, Floats],
+    ) -> None:
+        """Begin a forward: these blobs are left out, and computed if asked for.
+
+        Parameters
+        ----------
+        storages : iterable of Storage
+            Of the blobs named to :meth:`tie`.
+        held : iterable of Storage
+            Those among them into which somebody may write without notice.
+        seen : mapping
+            Copies of some of these that stay as they are until the next forward.
+        """
+        with self._lock:
+            self._saved.clear()
+            for storage in storages:
                 storage.pending = self
                 storage.wrote()
             self._armed = True

@@ -151,6 +151,8 @@ class Net(Weighted):
         self._lock = threading.RLock()
         _nets.add(self)
         self._made: dict[tuple[int, int], list[str]] = {}
+        #: For each run what :meth:`_prepare` gave last, and for which state.
+        self._ready: dict[tuple[int, int], tuple[Any, Any, Plan]] = {}
         self._batches: Batches | None = None
         self._before: list[Callable[[int], Any]] = []
         self._after: list[Callable[[int], Any]] = []
@@ -439,6 +441,17 @@ class Net(Weighted):
 
     def _prepare(self, first: int, last: int, eager: bool = False) -> tuple[Any, Plan]:
         """The plan for the shapes that the blobs have now; shapes what it computes."""
+        eager = eager or self.eager
+        outputs = self._readable.get((first, last))
+        extra = None
+        if not eager:
+            if outputs is None:
+                outputs = self._readable[first, last] = Outputs()
+            extra = outputs.extra
+        state = (blob_module.moved(), eager, extra)
+        known = self._ready.get((first, last))
+        if known is not None and known[0] == state:
+            return known[1:]
         names = self._made.get((first, last))
         if names is None:
             names = self._made[first, last] = self._topology.read_from_outside(first, last)
@@ -449,13 +462,6 @@ class Net(Weighted):
             tuple(outside.values()),
             tuple(b.shape for row in self._weights[first : last + 1] for b in row),
         )
-        eager = eager or self.eager
-        extra = None
-        outputs = self._readable.get((first, last))
-        if not eager:
-            if outputs is None:
-                outputs = self._readable[first, last] = Outputs()
-            extra = outputs.extra
         plan = self._plans.get(
             (*key, eager, extra),
             lambda: Plan(
@@ -464,6 +470,7 @@ class Net(Weighted):
         )
         for name, shape in plan.tops.items():
             self._blobs[name]._set_shape(shape)
+        self._ready[first, last] = (state, key, plan)
         return key, plan
 
     def before_forward(self, call: Callable[[int], Any]) -> None:
@@ -493,10 +500,10 @@ class Net(Weighted):
                 first = cut + 1
         if last < first:
             return
-        for index, layer in enumerate(self._topology.layers[first : last + 1], first):
-            if layer.param.type == "MemoryData":
+        for index in self._topology.batched:
+            if first <= index <= last:
                 if index or self._batches is None:
-                    layer.fail(
+                    self._topology.layers[index].fail(
                         "has no arrays; as a net's first layer it takes them from "
                         "net.set_input_arrays(data, labels)"
                     )
@@ -837,7 +844,7 @@ def _after_fork() -> None:
         for bound in net._bindings.values():
             _of_the_parent.append(bound.after_fork())
         net._plans = fresh.setdefault(id(net._plans), PlanCache())
-        net._bindings, net._backward_run = {}, None
+        net._bindings, net._backward_run, net._ready = {}, None, {}
         net._lock = threading.RLock()
     for module, name in ((blob_module, "_allocating"), (fillers, "_lock"), (device, "_lock")):
         setattr(module, name, threading.RLock())

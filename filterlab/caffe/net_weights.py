@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from filterlab.caffe.blob import Blob
+from filterlab.caffe.blob import Blob, moved
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fixed import BlobRow
 from filterlab.caffe.net_structure import Structure
@@ -31,6 +31,8 @@ class Weighted(Structure):
     _lock: threading.RLock
     _weights: list[BlobRow[Blob]]
     filled: Filled
+    #: The files that weights are mapped from, and as of when (:func:`moved`).
+    _mapped: tuple[int, set[Any]] = (-1, set())
 
     def copy_from(
         self,
@@ -126,7 +128,11 @@ class Weighted(Structure):
         CaffeError
             Naming the file.
         """
-        check_mapped(blob._storage.mapped for row in self._weights for blob in row)
+        now = moved()
+        if self._mapped[0] != now:
+            files = {blob._storage.mapped for row in self._weights for blob in row}
+            self._mapped = (now, files - {None})
+        check_mapped(self._mapped[1])
 
     def _arrays(self) -> dict[str, list[Floats]]:
         self.check_files()

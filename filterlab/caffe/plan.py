@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe import device
-from filterlab.caffe.blob import Blob, Shape, Storage, aligned
+from filterlab.caffe.blob import Blob, Shape, Storage, aligned, moved
 from filterlab.caffe.deferred import MOST_SPARED, Deferred
 from filterlab.caffe.derived import Derived, Prepared, affine_of, folded
 from filterlab.caffe.errors import CaffeError
@@ -588,7 +588,6 @@ class Bindings:
         self._states = {n: memory.room(n, shape) for n, shape in plan.states.items()}
         self._news = {n: memory.room(f"new:{n}", shape) for n, shape in plan.states.items()}
         self._pointers: list[int] = []
-        self._direct_pointers: list[int] = []
         self._keep: list[Any] = []
         self._binding: Any = None
         #: All weights that the run depends on, their stamps where nobody held them at the last
@@ -608,8 +607,17 @@ class Bindings:
         self._held: list[Storage] = []
         self._seen: dict[Storage, npt.NDArray[np.float32]] = {}
         self._sources: dict[Any, Storage] = {}
+        #: As of when (:func:`moved`) the following storages are the blobs'.
+        self._moved = -1
+        self._inputs: list[Storage] = []
+        self._watched_storages: list[Storage] = []
+        self._sourced: set[Storage] = set()
+        self._written: list[Storage] = []
+        self._topped: list[Storage] = []
+        self._deferred: dict[str, Storage] = {}
+        self._tie_left = False
         # By the plan alone: a ring of references would keep a net that nobody has any more.
-        self.left = Deferred(partial(_catch_up, plan), plan.deferred) if plan.deferred else None
+        self.left = Deferred(partial(_catch_up, plan)) if plan.deferred else None
         self._all_tops = [blobs[name] for name in plan.tops]
 
     @property
@@ -635,13 +643,13 @@ class Bindings:
         """
         for _, blob, _ in self._read:
             blob._storage.ready()
-        if [blob._storage.stamp for blob in self._watched] != self._stamps:
+        if moved() != self._moved:
+            self._find()
+        if [storage.stamp for storage in self._watched_storages] != self._stamps:
             self._look()
-        pointers = [b._storage.pointer for _, b, _ in self._read]
-        pointers += [b._storage.pointer for _, b in self._results]
-        anew = pointers != self._pointers or self._binding is None
+        anew = self._binding is None
         if anew:
-            self._bind(pointers)
+            self._bind()
         for name, blob, _ in self._read:
             if name in self._copies:
                 np.copyto(self._copies[name], blob._storage.flat.reshape(blob.shape))
@@ -658,64 +666,75 @@ class Bindings:
             raise CaffeError(what_failed(err)) from None
         return anew
 
+    def _find(self) -> None:
+        """See where the blobs lie now."""
+        now = moved()
+        watched = [blob._storage for blob in self._watched]
+        if watched != self._watched_storages:
+            self._watched_storages, self._stamps, self._seen = watched, [], {}
+        for storage in watched:
+            storage.ready()
+        pointers = [b._storage.pointer for b in self._tied()]
+        if pointers != self._pointers:
+            self._pointers, self._binding = pointers, None
+        self._written = [b._storage for _, b in self._results]
+        self._topped = [b._storage for b in self._all_tops]
+        if self.left is not None:
+            keys = self.plan.sources
+            sources = [
+                self._blobs[key]._storage if type(key) is str else self._weight(*key)._storage
+                for key in keys
+            ]
+            if list(self._sources.values()) != sources:
+                self._sources = dict(zip(keys, sources))
+            self._inputs = [s for key, s in self._sources.items() if type(key) is str]
+            self._sourced = set(sources)
+            self._deferred = {name: self._blobs[name]._storage for name in self.plan.deferred}
+            self._tie_left = True
+        self._moved = now
+
     def _look(self) -> None:
         """Follow the weights' edits."""
-        before = self._stamps or [None] * len(self._watched)
-        stamps: list[int | None] = []
-        held = []
-        stale = set()
-        for blob, known in zip(self._watched, before):
-            storage = blob._storage
-            storage.ready()
-            stamp = storage.stamp
-            _ = storage.pointer
-            if storage.held:
-                held.append(storage)
-                stamps.append(None)
-                stale.add(id(blob))
-            else:
-                stamps.append(stamp)
-                if stamp != known:
-                    stale.add(id(blob))
+        watched = self._watched_storages
+        stamps = self._stamps or [None] * len(watched)
         self._stamps = []
+        stale = set()
+        for i, (storage, known) in enumerate(zip(watched, stamps)):
+            if known is not None and storage.stamp == known:
+                continue
+            storage.ready()
+            # In this order: a view from before is seen as held, one from after by the stamp.
+            stamp = storage.stamp
+            _ = storage.flat
+            stamps[i] = None if storage.held else stamp
+            stale.add(id(self._watched[i]))
         for one in self._prepared:
             if not stale.isdisjoint(one.ids):
                 one.refresh()
-        pointers = [b._storage.pointer for _, b, _ in self._direct]
-        if pointers != self._direct_pointers:
-            self._binding = None
-        self._direct_pointers = pointers
-        self._held = held
-        self._seen = {
-            storage: np.frombuffer(seen, np.float32)
-            for one in self._prepared
-            for storage, seen in zip(one.storages, one.seen)
-            if seen
-        }
+                for storage, seen in zip(one.storages, one.seen):
+                    if seen:
+                        self._seen[storage] = np.frombuffer(seen, np.float32)
+                    else:
+                        self._seen.pop(storage, None)
+        self._held = [s for s, stamp in zip(watched, stamps) if stamp is None]
         self._stamps = stamps
 
     def _leave(self) -> None:
         """Say of each blob whether this run computes it, or leaves it for who asks for it."""
         left = self.left
         if left is not None:
-            inputs = [self._blobs[key]._storage for key in self.plan.sources if type(key) is str]
-            sources = [
-                self._blobs[key]._storage if type(key) is str else self._weight(*key)._storage
-                for key in self.plan.sources
-            ]
-            if list(self._sources.values()) != sources:
-                self._sources = dict(zip(self.plan.sources, sources))
-            wanted = set(sources)
-            held = [s for s in inputs if s.held] + [s for s in self._held if s in wanted]
-            left.arm(self._blobs, self._sources, inputs, held, self._seen)
-        for _, blob in self._results:
-            storage = blob._storage
+            wanted = self._sourced
+            held = [s for s in self._inputs if s.held] + [s for s in self._held if s in wanted]
+            if self._tie_left:  # not before: what the last forward left is read from its sources
+                left.tie(self._deferred, self._sources, self._inputs)
+                self._tie_left = False
+            left.arm(self._deferred.values(), held, self._seen)
+        for storage in self._written:
             storage.wrote()
-            if storage.pending is not None:
-                storage.pending = None
-        for blob in self._all_tops:
-            if blob._storage.readers:
-                blob._storage.spare()
+            storage.pending = None
+        for storage in self._topped:
+            if storage.readers:
+                storage.spare()
 
     def after_fork(self) -> Any:
         """Be able to compute in a forked process what was left out; gives what must not end."""
@@ -724,7 +743,7 @@ class Bindings:
             self.left.after_fork()
         return rest
 
-    def _bind(self, pointers: list[int]) -> None:
+    def _bind(self) -> None:
         """Tie inputs and outputs anew, because some blob has other memory than before."""
         binding = self.compiled.session.io_binding()
         for name, blob, shape in (*self._read, *self._direct):
@@ -742,7 +761,6 @@ class Bindings:
         for name, blob in self._results:
             binding.bind_output(name, "cpu", 0, np.float32, blob.shape, blob._storage.pointer)
         self._binding = binding
-        self._pointers = pointers
         # The binding holds bare addresses: what they point to must outlive it.
         self._keep = [blob._storage for blob in self._tied()]
 

@@ -141,6 +141,8 @@ class Topology:
         self.shared = self._shared_weights()
         #: Layers that are computed in Python, between which the net is cut.
         self.cuts = [i for i, layer in enumerate(self.layers) if layer.host]
+        #: Layers that hand out arrays of the net's.
+        self.batched = [i for i, a in enumerate(self.layers) if a.param.type == "MemoryData"]
         #: Blobs that some layer computes in place.
         self.rewritten = list(
             dict.fromkeys(t for layer in self.layers for t in layer.tops if t in layer.bottoms)
