@@ -49,7 +49,7 @@ class _Rig:
         self.painted = self._watch()
 
     def _keep_awake(self) -> Any:
-        from qtpy.QtCore import QTimer
+        from PyQt5.QtCore import QTimer
 
         timer = QTimer()
         timer.start(50)
@@ -57,7 +57,7 @@ class _Rig:
 
     def until(self, condition: Any, seconds: float = 60) -> None:
         """Run the event loop until a condition holds."""
-        from qtpy.QtCore import QEventLoop
+        from PyQt5.QtCore import QEventLoop
 
         deadline = time.perf_counter() + seconds
         while not condition():
@@ -82,8 +82,8 @@ class _Rig:
 
     def edit(self, number: int) -> float:
         """Turn the wheel over a cell of filter 2; seconds until its answer is painted."""
-        from qtpy.QtCore import QPoint, QPointF, Qt
-        from qtpy.QtGui import QWheelEvent
+        from PyQt5.QtCore import QPoint, QPointF, Qt
+        from PyQt5.QtGui import QWheelEvent
 
         grid, bench = self.tab.editors[2].grid, self.tab.bench
         at = QPointF(grid.cell_rect(number % 5, number // 5 % 5).center())

@@ -66,7 +66,7 @@ def _in_window(film: Path, tab: Any, app: Any) -> tuple[list[float], float]:
     tab.pictures.start_live(str(film))
     deadline = time.perf_counter() + 60
     busy = 0.0
-    from qtpy.QtCore import QEventLoop, QTimer
+    from PyQt5.QtCore import QEventLoop, QTimer
 
     awake = QTimer()
     awake.start(50)

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ["QT_API"] = "pyqt5"
 # Tests that load ONNX Runtime themselves send nothing anywhere either.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
@@ -64,7 +63,7 @@ def _same_look() -> Iterator[None]:
     yield
     if "filterlab.gui.theme" not in sys.modules:
         return
-    from qtpy.QtWidgets import QApplication
+    from PyQt5.QtWidgets import QApplication
 
     from filterlab.gui import theme
 

@@ -41,7 +41,7 @@ def _menu_rows(menu, path: str) -> Iterator[tuple[str, ...]]:  # type: ignore[no
 
 
 def _control_rows(tab) -> list[tuple[str, ...]]:  # type: ignore[no-untyped-def]
-    from qtpy.QtWidgets import (
+    from PyQt5.QtWidgets import (
         QAbstractButton,
         QAbstractSlider,
         QAbstractSpinBox,
@@ -87,7 +87,7 @@ def reference() -> str:
     """The page in Markdown: each tab's keys, menus and controls, as the window has them."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ["FILTERLAB_LANG"] = "en"
-    from qtpy.QtWidgets import QMenuBar
+    from PyQt5.QtWidgets import QMenuBar
 
     from filterlab.gui.app import Desk, make_application
     from filterlab.gui.settings import Settings

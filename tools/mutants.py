@@ -46,7 +46,7 @@ CONFIG = TOP / "tests" / "mutants.toml"
 #: Loaded once, for every fault's process to inherit: nothing here starts a thread.
 _PRELOADED = (
     "pytest", "pytestqt", "numpy", "scipy.ndimage", "scipy.signal", "cv2", "onnx", "onnxruntime",
-    "h5py", "qtpy.QtWidgets", "pyqtgraph", "google.protobuf", "PIL.Image",
+    "h5py", "PyQt5.QtWidgets", "pyqtgraph", "google.protobuf", "PIL.Image",
 )  # fmt: skip
 #: Of the tests that reach a line at most these seconds are run, the quickest first.
 _MOST_SECONDS = 60.0

@@ -29,7 +29,7 @@ __all__ = ["FORKS", "Warm", "enter", "record_tests"]
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 
 ENVIRONMENT = {
-    "QT_QPA_PLATFORM": "offscreen", "QT_API": "pyqt5", "ORT_DISABLE_TELEMETRY": "1",
+    "QT_QPA_PLATFORM": "offscreen", "ORT_DISABLE_TELEMETRY": "1",
     "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
 }  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import threading
 import time
@@ -13,11 +12,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-os.environ.setdefault("QT_API", "pyqt5")
-
-from qtpy.QtCore import QEventLoop, QObject, Qt, Signal
-from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QAction, QApplication
+from PyQt5.QtCore import QEventLoop, QObject, Qt, pyqtSignal
+from PyQt5.QtGui import QGuiApplication
+from PyQt5.QtWidgets import QAction, QApplication
 
 from filterlab.gui import i18n, theme
 from filterlab.gui.autosave import Autosave, State
@@ -47,7 +44,7 @@ _log = logging.getLogger(__name__)
 class _Uncaught(QObject):
     """Takes exceptions that nobody caught, from any thread, and shows them in the window."""
 
-    caught = Signal(str)
+    caught = pyqtSignal(str)
 
     def install(self) -> None:
         """Become the interpreter's hook, before pyqtgraph is imported.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.jobs import Latest
@@ -34,7 +34,7 @@ class Autosave(QObject):
     failed(str) : why the session cannot be saved; once until it can be again
     """
 
-    failed = Signal(str)
+    failed = pyqtSignal(str)
 
     def __init__(
         self,

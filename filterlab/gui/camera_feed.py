@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
 from filterlab.gui.jobs import JobRunner
 from filterlab.pictures.camera import Camera
@@ -25,9 +25,9 @@ class CameraFeed(QObject):
     stopped() : it ended, for whatever reason
     """
 
-    frame = Signal(object)
-    failed = Signal(str)
-    stopped = Signal()
+    frame = pyqtSignal(object)
+    failed = pyqtSignal(str)
+    stopped = pyqtSignal()
 
     def __init__(self, ready: Callable[[], bool], parent: QObject | None = None) -> None:
         super().__init__(parent)

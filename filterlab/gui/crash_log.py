@@ -18,7 +18,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
 
-from qtpy.QtCore import (
+from PyQt5.QtCore import (
     PYQT_VERSION_STR,
     QMessageLogContext,
     QtCriticalMsg,
@@ -28,7 +28,7 @@ from qtpy.QtCore import (
     qInstallMessageHandler,
     qVersion,
 )
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtWidgets import QApplication
 
 import filterlab
 from filterlab import paths

@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Any, NoReturn
 
-from qtpy.QtCore import QObject, QSocketNotifier, Signal
+from PyQt5.QtCore import QObject, QSocketNotifier, pyqtSignal
 
 __all__ = ["Ending", "end_now", "end_within"]
 
@@ -29,7 +29,7 @@ class Ending(QObject):
     asked(int) : the program is to end; the signal's number
     """
 
-    asked = Signal(int)
+    asked = pyqtSignal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

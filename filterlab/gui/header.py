@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QEvent, QRect, QSize, Qt
-from qtpy.QtGui import (
+from PyQt5.QtCore import QEvent, QRect, QSize, Qt
+from PyQt5.QtGui import (
     QColor,
     QFocusEvent,
     QFontMetrics,
@@ -15,7 +15,7 @@ from qtpy.QtGui import (
     QPen,
     QResizeEvent,
 )
-from qtpy.QtWidgets import QMenuBar, QSizePolicy, QTabBar, QWidget
+from PyQt5.QtWidgets import QMenuBar, QSizePolicy, QTabBar, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.widgets.segments import Segments

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import Text, tr

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from qtpy.QtCore import QBuffer, QByteArray, QRectF, Qt
-from qtpy.QtGui import QGuiApplication, QIcon, QImage, QPainter, QPixmap
-from qtpy.QtSvg import QSvgRenderer
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtCore import QBuffer, QByteArray, QRectF, Qt
+from PyQt5.QtGui import QGuiApplication, QIcon, QImage, QPainter, QPixmap
+from PyQt5.QtSvg import QSvgRenderer
+from PyQt5.QtWidgets import QApplication
 
 from filterlab import paths
 from filterlab.gui import theme

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from PyQt5.QtCore import QObject, Qt, QTimer, pyqtSignal
 
 from filterlab.gui.errors import is_expected, one_sentence
 from filterlab.progress import Job, Progress
@@ -44,8 +44,8 @@ def _explain(error: BaseException) -> str:
 class _Worker(QObject):
     """One job on one thread; lives in the window's thread, as all its slots do."""
 
-    progressed = Signal(object)
-    ended = Signal(str, object)
+    progressed = pyqtSignal(object)
+    ended = pyqtSignal(str, object)
 
     def __init__(self, job: Job[Any] | Callable[[], Job[Any]], name: str) -> None:
         super().__init__()
@@ -95,12 +95,12 @@ class JobRunner(QObject):
     finished()
     """
 
-    started = Signal(str)
-    progressed = Signal(object, object)
-    done = Signal(object)
-    failed = Signal(str)
-    cancelled = Signal()
-    finished = Signal()
+    started = pyqtSignal(str)
+    progressed = pyqtSignal(object, object)
+    done = pyqtSignal(object)
+    failed = pyqtSignal(str)
+    cancelled = pyqtSignal()
+    finished = pyqtSignal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -244,10 +244,10 @@ class Latest(QObject):
     idle() : nothing is computed any more
     """
 
-    ready = Signal(object)
-    failed = Signal(str)
-    idle = Signal()
-    _delivered = Signal(int, object, object)
+    ready = pyqtSignal(object)
+    failed = pyqtSignal(str)
+    idle = pyqtSignal()
+    _delivered = pyqtSignal(int, object, object)
 
     def __init__(self, parent: QObject | None = None, show_overtaken: bool = False) -> None:
         super().__init__(parent)

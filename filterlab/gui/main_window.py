@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QMargins, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QEvent, QMargins, QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
+from PyQt5.QtWidgets import (
     QAction,
     QActionGroup,
     QBoxLayout,
@@ -91,8 +91,8 @@ class MainWindow(QMainWindow):
     closing() : the user closes the window; its state can still be taken
     """
 
-    rebuild_requested = Signal()
-    closing = Signal()
+    rebuild_requested = pyqtSignal()
+    closing = pyqtSignal()
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from qtpy.QtWidgets import QAction, QMenu
+from PyQt5.QtWidgets import QAction, QMenu
 
 from filterlab.gui import i18n
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QCloseEvent, QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QCoreApplication, QEvent, QObject, Qt, pyqtSignal
+from PyQt5.QtGui import QCloseEvent, QResizeEvent
+from PyQt5.QtWidgets import (
     QAction,
     QDialog,
     QFrame,
@@ -47,13 +47,13 @@ __all__ = ["ModelsDialog"]
 class _Row(QFrame):
     """One model: its name, its sentence, where its weights are, and what can be done."""
 
-    use = Signal(str)
-    get = Signal(str)
-    from_file = Signal(str)
-    from_folder = Signal(str)
-    from_address = Signal(str)
-    check = Signal(str)
-    forget = Signal(str)
+    use = pyqtSignal(str)
+    get = pyqtSignal(str)
+    from_file = pyqtSignal(str)
+    from_folder = pyqtSignal(str)
+    from_address = pyqtSignal(str)
+    check = pyqtSignal(str)
+    forget = pyqtSignal(str)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -203,8 +203,8 @@ class ModelsDialog(QDialog):
     models_changed() : weights came or went, or an own model was opened or forgotten
     """
 
-    chosen = Signal(object)
-    models_changed = Signal()
+    chosen = pyqtSignal(object)
+    models_changed = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

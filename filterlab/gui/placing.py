@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QMargins, QRect
+from PyQt5.QtCore import QMargins, QRect
 
 __all__ = ["fitted", "margins"]
 

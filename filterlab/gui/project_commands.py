@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QAction, QMessageBox, QWidget
+from PyQt5.QtCore import QObject, Qt, pyqtSignal
+from PyQt5.QtWidgets import QAction, QMessageBox, QWidget
 
 from filterlab.gui.file_dialogs import keep_folder, open_path, save_path
 from filterlab.gui.i18n import tr
@@ -52,10 +52,10 @@ class ProjectCommands(QObject):
         What came with the project; saved again with it.
     """
 
-    changed = Signal()
-    said = Signal(str, str)
-    opened = Signal(str)
-    task_changed = Signal(object)
+    changed = pyqtSignal()
+    said = pyqtSignal(str, str)
+    opened = pyqtSignal(str)
+    task_changed = pyqtSignal(object)
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ language, they stay English.
 
 from __future__ import annotations
 
-from qtpy.QtCore import QLibraryInfo, QLocale, QObject, QTranslator
+from PyQt5.QtCore import QLibraryInfo, QLocale, QObject, QTranslator
 
 from filterlab.gui import i18n
 

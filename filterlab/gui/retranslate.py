@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from qtpy import sip
-from qtpy.QtCore import QCoreApplication, QEvent, QObject, Qt
-from qtpy.QtWidgets import (
+from PyQt5 import sip
+from PyQt5.QtCore import QCoreApplication, QEvent, QObject, Qt
+from PyQt5.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
     QAction,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from qtpy.QtCore import QLocale
-from qtpy.QtWidgets import QAction, QMenu, QWidget
+from PyQt5.QtCore import QLocale
+from PyQt5.QtWidgets import QAction, QMenu, QWidget
 
 from filterlab.gui import i18n
 from filterlab.gui.i18n import tr

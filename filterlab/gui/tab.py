@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
-from qtpy.QtWidgets import QAction, QMenu, QWidget
+from PyQt5.QtCore import QEvent, Qt, QTimer, pyqtSignal
+from PyQt5.QtWidgets import QAction, QMenu, QWidget
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
@@ -78,15 +78,15 @@ class Tab(QWidget):
     layer_wanted(str) : show a layer of the net that this tab works on in the tab that opens nets
     """
 
-    message = Signal(str, str)
-    undo_changed = Signal()
-    opened = Signal(str)
-    menus_changed = Signal()
-    hint_changed = Signal()
-    scene_wanted = Signal(str)
-    happened = Signal(str)
-    table_wanted = Signal(str)
-    layer_wanted = Signal(str)
+    message = pyqtSignal(str, str)
+    undo_changed = pyqtSignal()
+    opened = pyqtSignal(str)
+    menus_changed = pyqtSignal()
+    hint_changed = pyqtSignal()
+    scene_wanted = pyqtSignal(str)
+    happened = pyqtSignal(str)
+    table_wanted = pyqtSignal(str)
+    layer_wanted = pyqtSignal(str)
 
     #: The key under which the tab's state is kept.
     name: ClassVar[str] = ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
-from qtpy.QtWidgets import QApplication, QLabel, QProxyStyle, QStyle
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
+from PyQt5.QtWidgets import QApplication, QLabel, QProxyStyle, QStyle
 
 from filterlab import paths
 

@@ -51,7 +51,7 @@ def _prepare_platform(scale: float) -> None:
 
 def _hush_platform() -> Any:
     """Drop what Qt says about a platform without a display; returns the handler from before."""
-    from qtpy.QtCore import qInstallMessageHandler
+    from PyQt5.QtCore import qInstallMessageHandler
 
     def show(kind: Any, context: Any, text: str) -> None:
         if text.startswith(("This plugin does not support", "QStandardPaths: XDG_RUNTIME_DIR")):
@@ -102,7 +102,7 @@ def take_tour(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     _prepare_platform(scale)
-    from qtpy.QtCore import QCoreApplication, QEvent, qInstallMessageHandler
+    from PyQt5.QtCore import QCoreApplication, QEvent, qInstallMessageHandler
 
     from filterlab.gui.app import Desk, make_application
     from filterlab.gui.settings import Settings
@@ -164,9 +164,9 @@ def take_tour(
 
 def _picture(window: MainWindow) -> Any:
     """The window with the dialogs and popups that lie over it."""
-    from qtpy.QtCore import QRect
-    from qtpy.QtGui import QColor, QPainter
-    from qtpy.QtWidgets import QApplication
+    from PyQt5.QtCore import QRect
+    from PyQt5.QtGui import QColor, QPainter
+    from PyQt5.QtWidgets import QApplication
 
     from filterlab.gui import theme
 

@@ -132,7 +132,7 @@ def test_ctrl_c_ends_a_command_with_its_own_status(
 def test_the_third_ctrl_c_ends_a_window_that_does_not_listen() -> None:
     code = (
         "import signal\n"
-        "from qtpy.QtCore import QCoreApplication\n"
+        "from PyQt5.QtCore import QCoreApplication\n"
         "from filterlab.gui.ending import Ending\n"
         "app = QCoreApplication([])\n"
         "ending = Ending()\n"

@@ -16,8 +16,8 @@ REPO = Path(__file__).resolve().parents[2]
 
 _CODE = """
 import json, sys, threading, time
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtCore import QTimer
+from PyQt5.QtWidgets import QApplication
 from filterlab.gui import app as gui_app
 
 def window():

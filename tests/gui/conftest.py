@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QRectF
-from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication, QGraphicsView, QWidget
+from PyQt5.QtCore import QRectF
+from PyQt5.QtGui import QImage
+from PyQt5.QtWidgets import QApplication, QGraphicsView, QWidget
 
 from filterlab.gui import file_dialogs, i18n
 

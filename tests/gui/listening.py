@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, Qt
-from qtpy.QtGui import QBrush, QColor, QImage, QPainter, QPolygonF
+from PyQt5.QtCore import QPoint, QPointF, QRect, QRectF, Qt
+from PyQt5.QtGui import QBrush, QColor, QImage, QPainter, QPolygonF
 
 #: What was drawn: its kind, where (in pixels), and how.
 Shape = tuple[Any, ...]

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QPoint, QRect, QRectF
-from qtpy.QtGui import QFontMetricsF, QPaintDevice, QPaintEngine, QPainter, QRegion
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QEvent, QObject, QPoint, QRect, QRectF
+from PyQt5.QtGui import QFontMetricsF, QPaintDevice, QPaintEngine, QPainter, QRegion
+from PyQt5.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
     QApplication,

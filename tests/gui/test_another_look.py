@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtWidgets import QApplication
 
 from filterlab.gui import theme
 from filterlab.gui.app import Desk

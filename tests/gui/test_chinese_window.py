@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QAbstractItemModel, QAbstractListModel, Qt
-from qtpy.QtGui import QDesktopServices, QPainter, QTextDocument
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QAbstractItemModel, QAbstractListModel, Qt
+from PyQt5.QtGui import QDesktopServices, QPainter, QTextDocument
+from PyQt5.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAbstractSpinBox,
@@ -38,6 +37,7 @@ from qtpy.QtWidgets import (
     QTabBar,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
 
 from filterlab import caffe
 from filterlab.gui import tour

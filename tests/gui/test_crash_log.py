@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from gui_child import child
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtWidgets import QApplication
 
 import filterlab
 from filterlab import paths

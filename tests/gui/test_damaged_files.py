@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtWidgets import QApplication
 
 from filterlab import paths
 from filterlab.gui import app as gui_app

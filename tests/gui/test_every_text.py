@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PyQt5.QtGui import QFont
+from PyQt5.QtWidgets import QApplication, QComboBox, QFrame, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtGui import QFont
-from qtpy.QtWidgets import QApplication, QComboBox, QFrame, QLabel, QToolButton, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.tabs import TABS

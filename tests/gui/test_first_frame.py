@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtWidgets import QApplication
 
 from filterlab.gui.app import Desk
 from filterlab.gui.i18n import tr

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from PyQt5.QtCore import QPoint, QRect, Qt
+from PyQt5.QtWidgets import QApplication, QMenuBar, QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtWidgets import QApplication, QMenuBar, QWidget
 
 from filterlab.gui import i18n, theme
 from filterlab.gui.app import Desk

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from qtpy.QtCore import QThread
+from PyQt5.QtCore import QThread
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.jobs import JobRunner, Latest, time_left

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QEvent, QPoint, QPointF, Qt
+from PyQt5.QtGui import QColor, QImage, QKeySequence, QMouseEvent, QWheelEvent
+from PyQt5.QtWidgets import QApplication, QLineEdit, QShortcut, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QColor, QImage, QKeySequence, QMouseEvent, QWheelEvent
-from qtpy.QtWidgets import QApplication, QLineEdit, QShortcut, QVBoxLayout, QWidget
 
 from filterlab.gui.widgets.kernel_grid import KernelGrid, cell_colour, format_cell, text_colour
 

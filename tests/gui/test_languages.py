@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PyQt5.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QMenu
 
 from filterlab import languages, paths
 from filterlab.gui import i18n

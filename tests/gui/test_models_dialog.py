@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import (
     QAbstractSlider,
     QApplication,
     QDialog,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
     QInputDialog,
     QMessageBox,
 )
+from pytestqt.qtbot import QtBot
 
 from filterlab import caffe, paths
 from filterlab.caffe.text import Text

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QRect, QRectF, Qt
+from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QImage, QPalette, QTransform
+from PyQt5.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QRect, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPalette, QTransform
-from qtpy.QtWidgets import QApplication, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.widgets import colour_bar

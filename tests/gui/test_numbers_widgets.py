@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QRectF
+from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QValidator
+from PyQt5.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QRectF
-from qtpy.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QValidator
-from qtpy.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.filters.look import Look, histogram, render

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QDialogButtonBox
 
 from filterlab import caffe
 from filterlab.gui.net_findings import Asked, examined

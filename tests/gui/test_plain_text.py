@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtWidgets import QApplication, QLabel, QMessageBox, QToolTip, QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QToolTip, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.filters.tab import FiltersTab

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+from PyQt5.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt5.QtGui import QDropEvent
+from PyQt5.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from filterlab.cli import main
 from filterlab.gui.main_window import MainWindow

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QAbstractItemModel, QCoreApplication, QEvent, Qt
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QAbstractItemModel, QCoreApplication, QEvent, Qt
+from PyQt5.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAction,
@@ -22,6 +21,7 @@ from qtpy.QtWidgets import (
     QTabBar,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
 
 from filterlab.gui import i18n
 from filterlab.gui.main_window import MainWindow

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from gui_child import SHOW, child, poll, sessions
-from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtGui import QImage
+from PyQt5.QtWidgets import QApplication
 
 from filterlab import paths
 from filterlab.gui import app as gui_app

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QMargins, QMimeData, QPoint, QPointF, QRect, Qt, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QLabel, QVBoxLayout
+from PyQt5.QtCore import QMargins, QMimeData, QPoint, QPointF, QRect, Qt, QUrl
+from PyQt5.QtGui import QDragEnterEvent, QDropEvent
+from PyQt5.QtWidgets import QApplication, QLabel, QVBoxLayout
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import app as gui_app

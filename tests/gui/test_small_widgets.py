@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PyQt5.QtGui import QColor
 from pytestqt.qtbot import QtBot
-from qtpy.QtGui import QColor
 
 from filterlab.gui.widgets.histogram import Histogram, short_number
 from filterlab.gui.widgets.product_view import ProductView

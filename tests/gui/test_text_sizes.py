@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QPoint, QRect
-from qtpy.QtGui import QFont
-from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
+from PyQt5.QtCore import QPoint, QRect
+from PyQt5.QtGui import QFont
+from PyQt5.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
 
 from filterlab.gui import i18n, theme
 from filterlab.gui.app import Desk

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QRectF, Qt
-from qtpy.QtGui import QColor, QImage
-from qtpy.QtWidgets import QApplication, QHBoxLayout, QWidget
+from PyQt5.QtCore import QPoint, QRectF, Qt
+from PyQt5.QtGui import QColor, QImage
+from PyQt5.QtWidgets import QApplication, QHBoxLayout, QWidget
 
 from filterlab.gui.widgets.colour_bar import ColourBar, nice_ticks, short_number
 from filterlab.gui.widgets.colours import TABLES, lut, readable_on

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QPoint, QRect, Qt
+from PyQt5.QtWidgets import (
     QApplication,
     QComboBox,
     QLabel,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from pytestqt.qtbot import QtBot
 
 from filterlab.gui import i18n
 from filterlab.gui.filters import help as filters_help

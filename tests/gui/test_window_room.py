@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PyQt5.QtCore import QPoint, QRect
+from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, QRect
-from qtpy.QtWidgets import QApplication
 
 from filterlab.gui import app as gui_app
 from filterlab.gui import theme

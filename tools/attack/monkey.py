@@ -41,7 +41,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.setdefault("QT_API", "pyqt5")
 
 import numpy as np
 from scipy import signal
@@ -110,7 +109,7 @@ class _Ears(logging.Handler):
         self._tell = tell
 
     def listen(self) -> None:
-        from qtpy.QtCore import QtDebugMsg, QtInfoMsg, qInstallMessageHandler
+        from PyQt5.QtCore import QtDebugMsg, QtInfoMsg, qInstallMessageHandler
 
         def on_qt(kind: Any, context: Any, text: str) -> None:
             if kind not in (QtDebugMsg, QtInfoMsg) and not text.startswith(_QT_SAYS):
@@ -171,7 +170,7 @@ class Monkey:
     """
 
     def __init__(self, seed: int, folder: Path) -> None:
-        from qtpy.QtCore import QTimer
+        from PyQt5.QtCore import QTimer
 
         from filterlab.gui.app import Desk, make_application
         from filterlab.gui.settings import Settings
@@ -210,8 +209,8 @@ class Monkey:
     # Dialogs
 
     def _fake_dialogs(self) -> None:
-        from qtpy.QtGui import QDesktopServices
-        from qtpy.QtWidgets import QFileDialog, QInputDialog
+        from PyQt5.QtGui import QDesktopServices
+        from PyQt5.QtWidgets import QFileDialog, QInputDialog
 
         rng = self.rng
 
@@ -235,9 +234,9 @@ class Monkey:
 
     def _in_dialog(self) -> None:
         """Some events for what stands before the window, and then its end."""
-        from qtpy.QtCore import Qt
-        from qtpy.QtTest import QTest
-        from qtpy.QtWidgets import QDialog
+        from PyQt5.QtCore import Qt
+        from PyQt5.QtTest import QTest
+        from PyQt5.QtWidgets import QDialog
 
         popup, modal = self.app.activePopupWidget(), self.app.activeModalWidget()
         if popup is None and modal is None:
@@ -257,7 +256,7 @@ class Monkey:
 
     def _soon(self, do: Callable[[], None]) -> None:
         """Not from the timer that closes dialogs: one that opens then would keep it from firing."""
-        from qtpy.QtCore import QTimer
+        from PyQt5.QtCore import QTimer
 
         def act() -> None:
             with contextlib.suppress(RuntimeError):  # it went in the meantime
@@ -323,7 +322,7 @@ class Monkey:
         return [w for w in found if w.isVisible() and w.isEnabled()]
 
     def _point(self, widget: Any) -> Any:
-        from qtpy.QtCore import QPoint
+        from PyQt5.QtCore import QPoint
 
         size = widget.size()
         return QPoint(
@@ -331,7 +330,7 @@ class Monkey:
         )
 
     def _modifiers(self) -> Any:
-        from qtpy.QtCore import Qt
+        from PyQt5.QtCore import Qt
 
         return self.rng.choice(
             (Qt.NoModifier, Qt.NoModifier, Qt.ShiftModifier, Qt.ControlModifier, Qt.AltModifier)
@@ -346,7 +345,7 @@ class Monkey:
         return self.rng.choice(grids * 2 + views) if grids or views else self.window
 
     def _release(self) -> None:
-        from qtpy.QtTest import QTest
+        from PyQt5.QtTest import QTest
 
         if self._pressed is not None:
             widget, button = self._pressed
@@ -355,8 +354,8 @@ class Monkey:
                 QTest.mouseRelease(widget, button, pos=self._point(widget))
 
     def press(self) -> None:
-        from qtpy.QtCore import Qt
-        from qtpy.QtTest import QTest
+        from PyQt5.QtCore import Qt
+        from PyQt5.QtTest import QTest
 
         self._release()
         widget = self._target()
@@ -365,8 +364,8 @@ class Monkey:
         QTest.mousePress(widget, button, self._modifiers(), self._point(widget))
 
     def move(self) -> None:
-        from qtpy.QtCore import QEvent, QPointF, Qt
-        from qtpy.QtGui import QMouseEvent
+        from PyQt5.QtCore import QEvent, QPointF, Qt
+        from PyQt5.QtGui import QMouseEvent
 
         widget, button = self._pressed or (self._target(), Qt.NoButton)
         with contextlib.suppress(RuntimeError):  # it went since it was pressed
@@ -380,8 +379,8 @@ class Monkey:
         self._release()
 
     def wheel(self) -> None:
-        from qtpy.QtCore import QPoint, QPointF, Qt
-        from qtpy.QtGui import QWheelEvent
+        from PyQt5.QtCore import QPoint, QPointF, Qt
+        from PyQt5.QtGui import QWheelEvent
 
         widget = self._target()
         at = self._point(widget)
@@ -393,8 +392,8 @@ class Monkey:
         self.app.sendEvent(widget, event)
 
     def key(self) -> None:
-        from qtpy.QtCore import Qt
-        from qtpy.QtTest import QTest
+        from PyQt5.QtCore import Qt
+        from PyQt5.QtTest import QTest
 
         widget = self.app.focusWidget() or self._target()
         name = self.rng.choice(_KEYS)
@@ -405,7 +404,7 @@ class Monkey:
         self._press_button(self.window)
 
     def _press_button(self, top: Any) -> None:
-        from qtpy.QtWidgets import QAbstractButton
+        from PyQt5.QtWidgets import QAbstractButton
 
         buttons = self._widgets(QAbstractButton, top)
         if buttons:
@@ -414,9 +413,9 @@ class Monkey:
             button.click()
 
     def field(self) -> None:
-        from qtpy.QtCore import Qt
-        from qtpy.QtTest import QTest
-        from qtpy.QtWidgets import QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit
+        from PyQt5.QtCore import Qt
+        from PyQt5.QtTest import QTest
+        from PyQt5.QtWidgets import QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit
 
         kinds = (QComboBox, QAbstractSpinBox, QAbstractSlider, QLineEdit)
         fields = [w for kind in kinds for w in self._widgets(kind)]
@@ -433,7 +432,7 @@ class Monkey:
                 QTest.keyClick(field, self.rng.choice((Qt.Key_Up, Qt.Key_Down, Qt.Key_Right)))
 
     def menu(self) -> None:
-        from qtpy.QtWidgets import QMenu
+        from PyQt5.QtWidgets import QMenu
 
         actions: list[Any] = []
         # Each once: a menu that is filled when it opens drops what it held before.
@@ -463,7 +462,7 @@ class Monkey:
         self.window.open_paths([path])
 
     def clipboard(self) -> None:
-        from qtpy.QtGui import QImage
+        from PyQt5.QtGui import QImage
 
         if self.rng.random() < 0.3:
             image = QImage(self.rng.randint(1, 60), self.rng.randint(1, 60), QImage.Format_RGB888)

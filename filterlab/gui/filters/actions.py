@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, QSignalBlocker, Qt
-from qtpy.QtWidgets import QAction, QActionGroup, QMenu, QWidget
+from PyQt5.QtCore import QObject, QSignalBlocker, Qt
+from PyQt5.QtWidgets import QAction, QActionGroup, QMenu, QWidget
 
 from filterlab.gui.filters.desk import Desk, Pictures
 from filterlab.gui.filters.editor import FilterEditor

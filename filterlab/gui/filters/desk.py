@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, Signal
+from PyQt5.QtCore import QObject, pyqtSignal
 
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.look import Look
@@ -55,8 +55,8 @@ class Desk(QObject):
     activated(int) : another filter is in front
     """
 
-    refused = Signal()
-    activated = Signal(int)
+    refused = pyqtSignal()
+    activated = pyqtSignal(int)
 
     def __init__(self, bench: FilterBench, say: Sayings, parent: QObject) -> None:
         super().__init__(parent)

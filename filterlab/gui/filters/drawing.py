@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, QPointF, Qt
-from qtpy.QtGui import QColor, QPainterPath, QPen
-from qtpy.QtWidgets import QGraphicsPathItem
+from PyQt5.QtCore import QObject, QPointF, Qt
+from PyQt5.QtGui import QColor, QPainterPath, QPen
+from PyQt5.QtWidgets import QGraphicsPathItem
 
 from filterlab.gui.filters.desk import Desk
 from filterlab.gui.filters.input_panel import InputPanel

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QMimeData, QPoint, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QMimeData, QPoint, QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
+from PyQt5.QtWidgets import (
     QApplication,
     QBoxLayout,
     QHBoxLayout,
@@ -61,12 +61,12 @@ class FilterEditor(QWidget):
     channel_chosen(int) : the grid of another colour channel is wanted
     """
 
-    failed = Signal(str)
-    brush_picked = Signal(float)
-    focused = Signal(int)
-    channel_chosen = Signal(int)
-    preset_wanted = Signal(str)
-    dropped = Signal(int, object)
+    failed = pyqtSignal(str)
+    brush_picked = pyqtSignal(float)
+    focused = pyqtSignal(int)
+    channel_chosen = pyqtSignal(int)
+    preset_wanted = pyqtSignal(str)
+    dropped = pyqtSignal(int, object)
 
     def __init__(
         self, bench: FilterBench, slot: int, library: KernelLibrary, parent: QWidget | None = None

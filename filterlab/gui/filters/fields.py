@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtGui import QFontMetrics
-from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+from PyQt5.QtGui import QFontMetrics
+from PyQt5.QtWidgets import QGridLayout, QLabel, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.widgets.line import Line

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QIcon, QResizeEvent
+from PyQt5.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
@@ -104,16 +104,16 @@ class InputPanel(QWidget):
     pad_chosen(str), edge_chosen(str), stride_chosen(int), dilation_chosen(int), mode_chosen(str)
     """
 
-    open_requested = Signal()
-    draw_toggled = Signal(bool)
-    camera_toggled = Signal(bool)
-    brush_changed = Signal()
-    linked_chosen = Signal(bool)
-    pad_chosen = Signal(str)
-    edge_chosen = Signal(str)
-    stride_chosen = Signal(int)
-    dilation_chosen = Signal(int)
-    mode_chosen = Signal(str)
+    open_requested = pyqtSignal()
+    draw_toggled = pyqtSignal(bool)
+    camera_toggled = pyqtSignal(bool)
+    brush_changed = pyqtSignal()
+    linked_chosen = pyqtSignal(bool)
+    pad_chosen = pyqtSignal(str)
+    edge_chosen = pyqtSignal(str)
+    stride_chosen = pyqtSignal(int)
+    dilation_chosen = pyqtSignal(int)
+    mode_chosen = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

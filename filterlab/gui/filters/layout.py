@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from qtpy.QtCore import QObject, QRect, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QObject, QRect, QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent
+from PyQt5.QtWidgets import (
     QGridLayout,
     QScrollArea,
     QSplitter,
@@ -78,7 +78,7 @@ class FiltersLayout(QObject):
     lower_changed(bool) : the lower panel was shown or hidden
     """
 
-    lower_changed = Signal(bool)
+    lower_changed = pyqtSignal(bool)
 
     def __init__(
         self,

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QImage, QPixmap
+from PyQt5.QtWidgets import (
     QCheckBox,
     QDialog,
     QGridLayout,
@@ -53,7 +53,7 @@ class LearnDialog(QDialog):
     chosen(object) : the Learned to be put into the filter in front
     """
 
-    chosen = Signal(object)
+    chosen = pyqtSignal(object)
 
     def __init__(
         self,

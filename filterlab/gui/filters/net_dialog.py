@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QSize, Signal
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSize, pyqtSignal
+from PyQt5.QtWidgets import (
     QComboBox,
     QDialog,
     QFormLayout,
@@ -85,7 +85,7 @@ class NetFiltersDialog(QDialog):
         What is shown; None while it is read, and if it cannot be.
     """
 
-    chosen = Signal(object, float)
+    chosen = pyqtSignal(object, float)
 
     def __init__(
         self, models: Sequence[Model], first: Model, parent: QWidget | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QKeySequence, QValidator
-from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+from PyQt5.QtCore import QEvent, QSignalBlocker, Qt, pyqtSignal
+from PyQt5.QtGui import QKeySequence, QValidator
+from PyQt5.QtWidgets import QDoubleSpinBox, QWidget
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.i18n import tr
@@ -22,8 +22,8 @@ class NumberField(QDoubleSpinBox):
     rejected(str) : what was typed is no number, or none in range; a sentence
     """
 
-    edited = Signal(float)
-    rejected = Signal(str)
+    edited = pyqtSignal(float)
+    rejected = pyqtSignal(str)
 
     def __init__(
         self,

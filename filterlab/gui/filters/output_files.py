@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtGui import QImage
+from PyQt5.QtGui import QImage
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.filters.look import Look, make_frame

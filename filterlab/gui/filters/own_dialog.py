@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Signal
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSize, pyqtSignal
+from PyQt5.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -72,7 +72,7 @@ class OwnKernelsDialog(QDialog):
     chosen(str) : a kernel is wanted in the filter in front
     """
 
-    chosen = Signal(str)
+    chosen = pyqtSignal(str)
 
     def __init__(self, library: KernelLibrary, parent: QWidget | None = None) -> None:
         super().__init__(parent)

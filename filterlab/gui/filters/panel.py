@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSignalBlocker, QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QResizeEvent
+from PyQt5.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QHBoxLayout,
@@ -49,12 +49,12 @@ class BottomPanel(QWidget):
     page_changed(str) : one of PAGES
     """
 
-    pin_toggled = Signal(bool)
-    walk_toggled = Signal(bool)
-    step_requested = Signal(int)
-    speed_changed = Signal(int)
-    channel_chosen = Signal(int)
-    page_changed = Signal(str)
+    pin_toggled = pyqtSignal(bool)
+    walk_toggled = pyqtSignal(bool)
+    step_requested = pyqtSignal(int)
+    speed_changed = pyqtSignal(int)
+    channel_chosen = pyqtSignal(int)
+    page_changed = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

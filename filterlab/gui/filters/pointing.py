@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from qtpy.QtCore import QObject
+from PyQt5.QtCore import QObject
 
 from filterlab.gui.filters.desk import Desk
 from filterlab.gui.filters.editor import FilterEditor

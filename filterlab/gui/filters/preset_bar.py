@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSignalBlocker, QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QResizeEvent
+from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QSizePolicy,
@@ -50,7 +50,7 @@ class _Knob(QWidget):
     released()
     """
 
-    changed = Signal(str, float)
+    changed = pyqtSignal(str, float)
 
     def __init__(self, parameter: Parameter, roomy: bool, parent: QWidget) -> None:
         super().__init__(parent)
@@ -140,8 +140,8 @@ class PresetBar(QWidget):
     wanted(str) : see :class:`PresetPopup`
     """
 
-    failed = Signal(str)
-    wanted = Signal(str)
+    failed = pyqtSignal(str)
+    wanted = pyqtSignal(str)
 
     def __init__(
         self, bench: FilterBench, slot: int, library: KernelLibrary, parent: QWidget | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPoint, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QPoint, QRect, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QKeyEvent
+from PyQt5.QtWidgets import (
     QApplication,
     QFrame,
     QGridLayout,
@@ -41,9 +41,9 @@ class PresetPopup(QFrame):
     own_chosen(str) : the name of a kernel of the user's
     """
 
-    chosen = Signal(str)
-    own_chosen = Signal(str)
-    wanted = Signal(str)
+    chosen = pyqtSignal(str)
+    own_chosen = pyqtSignal(str)
+    wanted = pyqtSignal(str)
 
     def __init__(self, library: KernelLibrary, parent: QWidget) -> None:
         super().__init__(parent, Qt.Popup)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from qtpy.QtCore import QObject, QRectF, QTimer
+from PyQt5.QtCore import QObject, QRectF, QTimer
 
 from filterlab.gui.widgets.cells import format_cell, format_places
 from filterlab.gui.widgets.picture_view import PictureView

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtCore import QObject
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui.filters.desk import Desk
 from filterlab.gui.filters.look import place

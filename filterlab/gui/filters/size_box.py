@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from PyQt5.QtCore import pyqtSignal
+from PyQt5.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
@@ -24,8 +24,8 @@ class SizeBox(QComboBox):
     rejected(str) : what was typed is no size; a sentence
     """
 
-    chosen = Signal(int, int)
-    rejected = Signal(str)
+    chosen = pyqtSignal(int, int)
+    rejected = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

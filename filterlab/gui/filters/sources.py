@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from PyQt5.QtCore import QObject, pyqtSignal
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.class_names import picture_title
@@ -108,8 +108,8 @@ class Sources(QObject):
     failed(str) : one sentence
     """
 
-    arrived = Signal(object, object, object)
-    failed = Signal(str)
+    arrived = pyqtSignal(object, object, object)
+    failed = pyqtSignal(str)
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)

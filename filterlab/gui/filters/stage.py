@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from qtpy.QtCore import QObject, QRectF, Qt, Signal
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QWidget
+from PyQt5.QtCore import QObject, QRectF, Qt, pyqtSignal
+from PyQt5.QtGui import QColor
+from PyQt5.QtWidgets import QGridLayout, QHBoxLayout, QToolButton, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.filters.look import Frame, place
@@ -67,12 +67,12 @@ class Stage(QObject):
     frame_chosen(int) : another frame of the input's file, from 0
     """
 
-    hovered = Signal(int, float, float)
-    left = Signal()
-    clicked = Signal(int, float, float)
-    view_chosen = Signal(int, str)
-    scale_chosen = Signal(str)
-    frame_chosen = Signal(int)
+    hovered = pyqtSignal(int, float, float)
+    left = pyqtSignal()
+    clicked = pyqtSignal(int, float, float)
+    view_chosen = pyqtSignal(int, str)
+    scale_chosen = pyqtSignal(str)
+    frame_chosen = pyqtSignal(int)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)

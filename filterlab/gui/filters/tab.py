@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QSize, QTimer
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtCore import QEvent, QSize, QTimer
+from PyQt5.QtGui import QResizeEvent
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui.camera_feed import CameraFeed
 from filterlab.gui.class_names import frame_title

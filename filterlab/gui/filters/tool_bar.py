@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qtpy.QtCore import QEvent, QPoint, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
+from PyQt5.QtCore import QEvent, QPoint, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
+from PyQt5.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.filters.editor import FilterEditor
@@ -29,7 +29,7 @@ class ToolBar(QWidget):
     triggered(str) : a tool's key
     """
 
-    triggered = Signal(str)
+    triggered = pyqtSignal(str)
 
     def __init__(self, editors: Sequence[FilterEditor], parent: QWidget | None = None) -> None:
         super().__init__(parent)

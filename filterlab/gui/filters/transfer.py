@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Qt, Signal
-from qtpy.QtWidgets import QApplication, QDialog, QWidget
+from PyQt5.QtCore import QObject, Qt, pyqtSignal
+from PyQt5.QtWidgets import QApplication, QDialog, QWidget
 
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.file_dialogs import (
@@ -63,7 +63,7 @@ class Transfer(QObject):
     opened(str) : a kernel file or a net of three filters was read
     """
 
-    opened = Signal(str)
+    opened = pyqtSignal(str)
 
     def __init__(
         self,

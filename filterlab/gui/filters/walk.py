@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
 __all__ = ["SPEEDS", "Walk"]
 
@@ -21,8 +21,8 @@ class Walk(QObject):
     ended() : it has come to the end, or was stopped
     """
 
-    moved = Signal(int)
-    ended = Signal()
+    moved = pyqtSignal(int)
+    ended = pyqtSignal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor, QTextCharFormat, QTextCursor
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QTextCharFormat, QTextCursor
+from PyQt5.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QLabel,
@@ -42,7 +42,7 @@ class AccountPopover(Popover):
     diff_requested()
     """
 
-    diff_requested = Signal()
+    diff_requested = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

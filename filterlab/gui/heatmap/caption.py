@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import (
+from PyQt5.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PyQt5.QtGui import (
     QColor,
     QFont,
     QFontMetrics,
@@ -19,7 +19,7 @@ from qtpy.QtGui import (
     QPen,
     QPolygonF,
 )
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PyQt5.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from filterlab.gui import theme
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import (
+from PyQt5.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import (
     QColor,
     QFont,
     QFontMetrics,
@@ -19,7 +19,7 @@ from qtpy.QtGui import (
     QPen,
     QPixmap,
 )
-from qtpy.QtWidgets import QToolButton, QWidget
+from PyQt5.QtWidgets import QToolButton, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.class_names import percent
@@ -93,10 +93,10 @@ class CellCard(QWidget):
     opened() : a folded card was clicked
     """
 
-    close_requested = Signal()
-    step_requested = Signal(int)
-    alone_requested = Signal()
-    opened = Signal()
+    close_requested = pyqtSignal()
+    step_requested = pyqtSignal(int)
+    alone_requested = pyqtSignal()
+    opened = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None, framed: bool = True) -> None:
         super().__init__(parent)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QObject, QPoint, Qt, QTimer, Signal
-from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QApplication
+from PyQt5.QtCore import QObject, QPoint, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QImage, QPixmap
+from PyQt5.QtWidgets import QApplication
 
 from filterlab.gui.class_names import both_names
 from filterlab.gui.heatmap.cell_cards import CellCard, CellFacts, Named
@@ -36,8 +36,8 @@ class Cells(QObject):
     menu_requested(object, QPoint) : right click on a cell, at a global position
     """
 
-    changed = Signal()
-    menu_requested = Signal(object, QPoint)
+    changed = pyqtSignal()
+    menu_requested = pyqtSignal(object, QPoint)
 
     def __init__(
         self, bench: HeatmapBench, stage: Stage, foot: CellCard, parent: QObject | None = None

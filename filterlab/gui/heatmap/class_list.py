@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import (
+from PyQt5.QtCore import (
     QAbstractListModel,
     QModelIndex,
     QPoint,
@@ -15,10 +15,10 @@ from qtpy.QtCore import (
     QSize,
     Qt,
     QTimer,
-    Signal,
+    pyqtSignal,
 )
-from qtpy.QtGui import QColor, QFontMetrics, QImage, QKeyEvent, QPainter, QPixmap
-from qtpy.QtWidgets import (
+from PyQt5.QtGui import QColor, QFontMetrics, QImage, QKeyEvent, QPainter, QPixmap
+from PyQt5.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QComboBox,
@@ -194,7 +194,7 @@ class _View(QListView):
     moved() : to the current index
     """
 
-    moved = Signal()
+    moved = pyqtSignal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         before = self.currentIndex()
@@ -213,8 +213,8 @@ class ClassList(QWidget):
     order_changed(str) : "peak" or "mean"
     """
 
-    chosen_changed = Signal(tuple, str)
-    order_changed = Signal(str)
+    chosen_changed = pyqtSignal(tuple, str)
+    order_changed = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QResizeEvent
+from PyQt5.QtWidgets import (
     QAction,
     QComboBox,
     QHBoxLayout,
@@ -45,18 +45,18 @@ class Controls(QWidget):
     density_chosen(str), method_chosen(str)
     """
 
-    model_chosen = Signal(str)
-    own_model_requested = Signal()
-    models_requested = Signal()
-    open_requested = Signal()
-    picture_chosen = Signal(str)
-    sample_chosen = Signal(str)
-    camera_requested = Signal()
-    frame_chosen = Signal(int)
-    cells_changed = Signal(int)
-    cells_hovering = Signal(int)
-    density_chosen = Signal(str)
-    method_chosen = Signal(str)
+    model_chosen = pyqtSignal(str)
+    own_model_requested = pyqtSignal()
+    models_requested = pyqtSignal()
+    open_requested = pyqtSignal()
+    picture_chosen = pyqtSignal(str)
+    sample_chosen = pyqtSignal(str)
+    camera_requested = pyqtSignal()
+    frame_chosen = pyqtSignal(int)
+    cells_changed = pyqtSignal(int)
+    cells_hovering = pyqtSignal(int)
+    density_chosen = pyqtSignal(str)
+    method_chosen = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

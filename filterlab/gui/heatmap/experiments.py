@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject, QPoint
-from qtpy.QtWidgets import QAction, QMenu, QWidget
+from PyQt5.QtCore import QObject, QPoint
+from PyQt5.QtWidgets import QAction, QMenu, QWidget
 
 from filterlab.gui.heatmap.cells import Cells
 from filterlab.gui.heatmap.features_window import FalseColours, FeaturesWindow, features_job

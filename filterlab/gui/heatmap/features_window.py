@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtWidgets import (
     QComboBox,
     QDialog,
     QHBoxLayout,
@@ -68,8 +68,8 @@ class FeaturesWindow(QDialog):
     blob_chosen(str), save_requested()
     """
 
-    blob_chosen = Signal(str)
-    save_requested = Signal()
+    blob_chosen = pyqtSignal(str)
+    save_requested = pyqtSignal()
 
     def __init__(self, blobs: list[str], parent: QWidget) -> None:
         super().__init__(parent)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QTransform
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtCore import QPointF, QRectF, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QTransform
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui.heatmap.cell_cards import paint_badge
 from filterlab.gui.i18n import tr
@@ -194,9 +194,9 @@ class MapView(PictureView):
     unpin_requested() : Delete or Backspace
     """
 
-    stepped = Signal(int, int)
-    pin_requested = Signal()
-    unpin_requested = Signal()
+    stepped = pyqtSignal(int, int)
+    pin_requested = pyqtSignal()
+    unpin_requested = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QMessageBox, QWidget
+from PyQt5.QtCore import QObject
+from PyQt5.QtWidgets import QMessageBox, QWidget
 
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.runs import Runs

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qtpy.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import (
+from PyQt5.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import (
     QColor,
     QFont,
     QFontMetrics,
@@ -20,7 +20,7 @@ from qtpy.QtGui import (
     QPolygonF,
     QResizeEvent,
 )
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidget
+from PyQt5.QtWidgets import QFrame, QScrollArea, QSizePolicy, QToolTip, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
@@ -72,7 +72,7 @@ class _Column:
 class _Slabs(QWidget):
     """Paints the slabs; as wide as there is room, in shorter forms where that is little."""
 
-    pressed = Signal(str)
+    pressed = pyqtSignal(str)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -360,7 +360,7 @@ class NetStrip(QScrollArea):
     pressed(str) : a slab, by the layer of the classifier that it begins with
     """
 
-    pressed = Signal(str)
+    pressed = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

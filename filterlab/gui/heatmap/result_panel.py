@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSize, Qt, pyqtSignal
+from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -29,7 +29,7 @@ class _Finding(QWidget):
     clicked()
     """
 
-    clicked = Signal()
+    clicked = pyqtSignal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -91,10 +91,10 @@ class ResultPanel(QWidget):
     account_requested() : the proof was clicked; check_requested() : the truth meter was
     """
 
-    pressed = Signal(str)
-    save_requested = Signal()
-    account_requested = Signal()
-    check_requested = Signal()
+    pressed = pyqtSignal(str)
+    save_requested = pyqtSignal()
+    account_requested = pyqtSignal()
+    check_requested = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

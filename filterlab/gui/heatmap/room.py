@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtCore import QObject
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.class_names import both_names

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from PyQt5.QtCore import QObject, pyqtSignal
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.errors import one_sentence
@@ -50,10 +50,10 @@ class Runs(QObject):
     said(str) : news for the message strip
     """
 
-    partial = Signal(object, object)
-    changed = Signal()
-    done = Signal()
-    said = Signal(str)
+    partial = pyqtSignal(object, object)
+    changed = pyqtSignal()
+    done = pyqtSignal()
+    said = pyqtSignal(str)
 
     def __init__(
         self, bench: HeatmapBench, runner: JobRunner, card: JobCard, parent: QObject | None = None

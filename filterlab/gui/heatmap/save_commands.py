@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject
-from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication, QWidget
+from PyQt5.QtCore import QObject
+from PyQt5.QtGui import QImage
+from PyQt5.QtWidgets import QApplication, QWidget
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.file_dialogs import (

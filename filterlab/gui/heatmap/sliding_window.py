@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPaintEvent
-from qtpy.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
+from PyQt5.QtCore import QRectF, QSize, Qt
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent
+from PyQt5.QtWidgets import QDialog, QLabel, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr

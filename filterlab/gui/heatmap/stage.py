@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QPoint, QRect, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from PyQt5.QtCore import QPoint, QRect, pyqtSignal
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PyQt5.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.heatmap.caption import Caption
@@ -33,10 +33,10 @@ class Stage(QWidget):
         The number of a pin, from 1: its cross, its folded card, its last line was clicked.
     """
 
-    crowded = Signal(bool)
-    unpin_requested = Signal(int)
-    front_requested = Signal(int)
-    alone_requested = Signal(int)
+    crowded = pyqtSignal(bool)
+    unpin_requested = pyqtSignal(int)
+    front_requested = pyqtSignal(int)
+    alone_requested = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.tab import HeatmapTab

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QImage, QPixmap
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QIcon, QImage, QPixmap
+from PyQt5.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFrame,
@@ -47,10 +47,10 @@ class ViewPopover(Popover):
     reset_requested(), keep_requested() : Reset; Keep as default
     """
 
-    changed = Signal(str, object, bool)
-    settled = Signal()
-    reset_requested = Signal()
-    keep_requested = Signal()
+    changed = pyqtSignal(str, object, bool)
+    settled = pyqtSignal()
+    reset_requested = pyqtSignal()
+    keep_requested = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QGuiApplication, QImage, QPixmap
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import Qt, pyqtSignal
+from PyQt5.QtGui import QGuiApplication, QImage, QPixmap
+from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -42,9 +42,9 @@ class ChallengePanel(SidePanel):
     said(str) : a sentence for the message strip; failed(str) : an error
     """
 
-    started = Signal(object)
-    said = Signal(str)
-    failed = Signal(str)
+    started = pyqtSignal(object)
+    said = pyqtSignal(str)
+    failed = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from qtpy.QtCore import QEvent, QObject, QTimer, QUrl
-from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QAction, QBoxLayout, QWidget
+from PyQt5.QtCore import QEvent, QObject, QTimer, QUrl
+from PyQt5.QtGui import QDesktopServices
+from PyQt5.QtWidgets import QAction, QBoxLayout, QWidget
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import i18n, theme

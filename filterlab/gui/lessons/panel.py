@@ -8,9 +8,9 @@ from __future__ import annotations
 import html
 import re
 
-from qtpy.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QEvent, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent
+from PyQt5.QtWidgets import (
     QBoxLayout,
     QFrame,
     QHBoxLayout,
@@ -67,7 +67,7 @@ class SidePanel(QWidget):
     closed() : the panel's cross was pressed.
     """
 
-    closed = Signal()
+    closed = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -140,8 +140,8 @@ class LessonPanel(SidePanel):
     next_lesson() : the lesson after this one is wanted.
     """
 
-    moved = Signal()
-    next_lesson = Signal()
+    moved = pyqtSignal()
+    next_lesson = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

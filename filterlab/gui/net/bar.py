@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
+from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QResizeEvent
+from PyQt5.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
@@ -34,16 +34,16 @@ class Bar(QWidget):
     undo_requested(), reset_requested(), save_requested()
     """
 
-    model_chosen = Signal(str)
-    own_model_requested = Signal()
-    heatmap_requested = Signal()
-    sample_chosen = Signal(str)
-    frame_chosen = Signal(int)
-    open_requested = Signal()
-    camera_toggled = Signal(bool)
-    undo_requested = Signal()
-    reset_requested = Signal()
-    save_requested = Signal()
+    model_chosen = pyqtSignal(str)
+    own_model_requested = pyqtSignal()
+    heatmap_requested = pyqtSignal()
+    sample_chosen = pyqtSignal(str)
+    frame_chosen = pyqtSignal(int)
+    open_requested = pyqtSignal()
+    camera_toggled = pyqtSignal(bool)
+    undo_requested = pyqtSignal()
+    reset_requested = pyqtSignal()
+    save_requested = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QEvent, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor, QFont
-from qtpy.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QTableView, QVBoxLayout, QWidget
+from PyQt5.QtCore import QAbstractTableModel, QEvent, QModelIndex, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QFont
+from PyQt5.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import Text, tr
@@ -170,7 +178,7 @@ class BeforeAfterWindow(QDialog):
     layer_chosen(str) : a layer of the classifier
     """
 
-    layer_chosen = Signal(str)
+    layer_chosen = pyqtSignal(str)
 
     def __init__(self, transplanted: Transplanted, parent: QWidget) -> None:
         super().__init__(parent)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import pyqtSignal
+from PyQt5.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
@@ -30,7 +30,7 @@ class KernelDialog(QDialog):
     drawn(object) : the plane (rows, cols) float32, after each edit
     """
 
-    drawn = Signal(object)
+    drawn = pyqtSignal(object)
 
     def __init__(
         self, title: str, plane: NDArray[np.float32], parent: QWidget | None = None

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtCore import QEvent, QPoint, QRect, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
@@ -45,9 +45,9 @@ def planes_of(weights: Array) -> Array:
 class KernelPlanes(PaintedScroll):
     """Signals: ``chosen(int)``, a plane; ``edit_requested(int)``, a double click on one."""
 
-    chosen = Signal(int)
-    edit_requested = Signal(int)
-    hovered = Signal(str)
+    chosen = pyqtSignal(int)
+    edit_requested = pyqtSignal(int)
+    hovered = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Kernel"), parent)

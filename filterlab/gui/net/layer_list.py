@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import (
+from PyQt5.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import (
     QColor,
     QFontMetrics,
     QHelpEvent,
@@ -18,7 +18,7 @@ from qtpy.QtGui import (
     QPen,
     QResizeEvent,
 )
-from qtpy.QtWidgets import (
+from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -66,8 +66,8 @@ class LayerList(PaintedScroll):
     hovered(int) : the row under the mouse; -1 for none
     """
 
-    chosen = Signal(int)
-    hovered = Signal(int)
+    chosen = pyqtSignal(int)
+    hovered = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Layers"), parent)
@@ -394,7 +394,7 @@ class LayersPanel(QWidget):
     sorted_by(str)
     """
 
-    sorted_by = Signal(str)
+    sorted_by = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import (
+from PyQt5.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import (
     QColor,
     QFontMetrics,
     QImage,
@@ -17,7 +17,7 @@ from qtpy.QtGui import (
     QPaintEvent,
     QPen,
 )
-from qtpy.QtWidgets import QCompleter, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QCompleter, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
@@ -48,7 +48,7 @@ class ClassCombo(RowCombo):
     class_chosen(int)
     """
 
-    class_chosen = Signal(int)
+    class_chosen = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -103,8 +103,8 @@ class MapPane(QWidget):
     asked(int, int) : one, with a double click or Return
     """
 
-    pressed = Signal(int, int)
-    asked = Signal(int, int)
+    pressed = pyqtSignal(int, int)
+    asked = pyqtSignal(int, int)
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -303,9 +303,9 @@ class MapsRow(QWidget):
     cell_pressed(int, int), cell_asked(int, int) : a cell of the map after the edits
     """
 
-    class_chosen = Signal(int)
-    cell_pressed = Signal(int, int)
-    cell_asked = Signal(int, int)
+    class_chosen = pyqtSignal(int)
+    cell_pressed = pyqtSignal(int, int)
+    cell_asked = pyqtSignal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtGui import QFontMetrics, QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSignalBlocker, Qt
+from PyQt5.QtGui import QFontMetrics, QResizeEvent
+from PyQt5.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QAbstractTableModel, QEvent, QItemSelectionModel, QModelIndex, QRectF, Qt
-from qtpy.QtGui import QColor, QFontMetrics, QPainter
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QAbstractTableModel, QEvent, QItemSelectionModel, QModelIndex, QRectF, Qt
+from PyQt5.QtGui import QColor, QFontMetrics, QPainter
+from PyQt5.QtWidgets import (
     QComboBox,
     QDialog,
     QHBoxLayout,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPen, QResizeEvent
+from PyQt5.QtWidgets import (
     QAction,
     QDoubleSpinBox,
     QHBoxLayout,
@@ -90,14 +90,14 @@ class SurgeryPanel(QWidget):
     swap_toggled(bool), preset_chosen(str), own_chosen(str), edit_requested(), more_chosen(str)
     """
 
-    zeroed = Signal(bool)
-    factor_changed = Signal(float, bool)
-    factor_settled = Signal()
-    swap_toggled = Signal(bool)
-    preset_chosen = Signal(str)
-    own_chosen = Signal(str)
-    edit_requested = Signal()
-    more_chosen = Signal(str)
+    zeroed = pyqtSignal(bool)
+    factor_changed = pyqtSignal(float, bool)
+    factor_settled = pyqtSignal()
+    swap_toggled = pyqtSignal(bool)
+    preset_chosen = pyqtSignal(str)
+    own_chosen = pyqtSignal(str)
+    edit_requested = pyqtSignal()
+    more_chosen = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QImage, QKeyEvent
-from qtpy.QtWidgets import QInputDialog, QVBoxLayout, QWidget
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QImage, QKeyEvent
+from PyQt5.QtWidgets import QInputDialog, QVBoxLayout, QWidget
 
 from filterlab.gui.camera_feed import CameraFeed
 from filterlab.gui.class_names import both_names, frame_title, picture_title

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QFont, QFontMetrics, QPalette
-from qtpy.QtWidgets import QHeaderView, QTableView
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QColor, QFont, QFontMetrics, QPalette
+from PyQt5.QtWidgets import QHeaderView, QTableView
 
 from filterlab.gui import theme
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import (
+from PyQt5.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import (
     QColor,
     QFontMetrics,
     QImage,
@@ -20,7 +20,7 @@ from qtpy.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
@@ -73,10 +73,10 @@ class TileGrid(PaintedScroll):
     chip_pressed(int)
     """
 
-    chosen = Signal(tuple)
-    hovered = Signal(int)
-    pointed = Signal(object)
-    chip_pressed = Signal(int)
+    chosen = pyqtSignal(tuple)
+    hovered = pyqtSignal(int)
+    pointed = pyqtSignal(object)
+    chip_pressed = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Units"), parent)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PyQt5.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -62,9 +62,9 @@ class UnitPicture(QWidget):
     left()
     """
 
-    hovered = Signal(float, float)
-    pressed = Signal(float, float)
-    left = Signal()
+    hovered = pyqtSignal(float, float)
+    pressed = pyqtSignal(float, float)
+    left = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -196,7 +196,7 @@ class PatchGrid(QWidget):
     pressed(int)
     """
 
-    pressed = Signal(int)
+    pressed = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -282,7 +282,7 @@ class UnitPanel(QWidget):
     patches_from(str) : look for the best patches there, one of "samples", "folder", "movie"
     """
 
-    patches_from = Signal(str)
+    patches_from = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

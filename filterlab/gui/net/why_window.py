@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
-from qtpy.QtGui import (
+from PyQt5.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
+from PyQt5.QtGui import (
     QColor,
     QFontMetrics,
     QImage,
@@ -21,7 +21,7 @@ from qtpy.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from qtpy.QtWidgets import (
+from PyQt5.QtWidgets import (
     QDialog,
     QGridLayout,
     QHBoxLayout,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QDialog, QWidget
+from PyQt5.QtCore import QObject
+from PyQt5.QtWidgets import QDialog, QWidget
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.net.before_after_window import BeforeAfterWindow

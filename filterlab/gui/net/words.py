@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtGui import QColor
+from PyQt5.QtGui import QColor
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, QSizeF, Qt
-from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
+from PyQt5.QtCore import QPointF, QRectF, QSizeF, Qt
+from PyQt5.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QRectF
-from qtpy.QtGui import QPainter, QResizeEvent
-from qtpy.QtWidgets import QWidget
+from PyQt5.QtCore import QRectF
+from PyQt5.QtGui import QPainter, QResizeEvent
+from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
 from filterlab.gui import theme
 
@@ -23,8 +23,8 @@ class Motion(QObject):
     ended() : it has arrived by itself, not by being stopped
     """
 
-    moved = Signal(float)
-    ended = Signal()
+    moved = pyqtSignal(float)
+    ended = pyqtSignal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRectF, QSizeF, Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QCursor, QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
-from qtpy.QtWidgets import QApplication, QWidget
+from PyQt5.QtCore import QEvent, QPoint, QPointF, QRectF, QSizeF, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QColor, QCursor, QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PyQt5.QtWidgets import QApplication, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
@@ -86,7 +86,7 @@ class Scene(QWidget):
     left() : the user leaves
     """
 
-    left = Signal()
+    left = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QRect, Qt, Signal
-from qtpy.QtWidgets import QLineEdit, QWidget
+from PyQt5.QtCore import QEvent, QRect, Qt, pyqtSignal
+from PyQt5.QtWidgets import QLineEdit, QWidget
 
 from filterlab.gui.i18n import tr
 
@@ -34,7 +34,7 @@ class CellEditor(QLineEdit):
         elsewhere
     """
 
-    ended = Signal(str)
+    ended = pyqtSignal(str)
 
     def __init__(self, parent: QWidget, cell: QRect, text: str) -> None:
         super().__init__(parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from qtpy.QtGui import QColor
+from PyQt5.QtGui import QColor
 
 from filterlab.gui.widgets.colours import readable_on, signed_colour
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QRegularExpression, Qt
-from qtpy.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat, QTextOption
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QRegularExpression, Qt
+from PyQt5.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat, QTextOption
+from PyQt5.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QLabel,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QSizePolicy, QSpinBox, QWidget
+from PyQt5.QtCore import QEvent, QSignalBlocker, Qt, pyqtSignal
+from PyQt5.QtGui import QKeySequence
+from PyQt5.QtWidgets import QSizePolicy, QSpinBox, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
@@ -20,7 +20,7 @@ class FrameBox(QSpinBox):
     chosen(int) : a frame by its index, from 0
     """
 
-    chosen = Signal(int)
+    chosen = pyqtSignal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -35,9 +35,9 @@ class JobCard(QWidget):
     shown_changed() : it has come or gone
     """
 
-    cancel_requested = Signal()
-    pause_requested = Signal(bool)
-    shown_changed = Signal()
+    cancel_requested = pyqtSignal()
+    pause_requested = pyqtSignal(bool)
+    shown_changed = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, QTimer, Signal
-from qtpy.QtGui import (
+from PyQt5.QtCore import QEvent, QPoint, QRect, QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import (
     QFont,
     QKeyEvent,
     QKeySequence,
@@ -23,7 +23,7 @@ from qtpy.QtGui import (
     QPen,
     QWheelEvent,
 )
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui.i18n import Text, reason_of, tr
 from filterlab.gui.widgets.cell_editor import CellEditor
@@ -84,17 +84,17 @@ class KernelGrid(QWidget):
         What was typed is no number; a sentence.
     """
 
-    edit_started = Signal(str, int)
-    values_edited = Signal(object)
-    edit_finished = Signal()
-    brush_picked = Signal(float)
-    current_changed = Signal(int, int)
-    selection_changed = Signal()
-    hovered = Signal(object)
-    menu_requested = Signal(QPoint)
-    copy_requested = Signal()
-    paste_requested = Signal()
-    rejected = Signal(str)
+    edit_started = pyqtSignal(str, int)
+    values_edited = pyqtSignal(object)
+    edit_finished = pyqtSignal()
+    brush_picked = pyqtSignal(float)
+    current_changed = pyqtSignal(int, int)
+    selection_changed = pyqtSignal()
+    hovered = pyqtSignal(object)
+    menu_requested = pyqtSignal(QPoint)
+    copy_requested = pyqtSignal()
+    paste_requested = pyqtSignal()
+    rejected = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QRect, QSize, Qt
-from qtpy.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from PyQt5.QtCore import QEvent, QRect, QSize, Qt
+from PyQt5.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
+from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui import theme
 

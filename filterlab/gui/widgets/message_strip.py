@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import Qt, QTimer
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PyQt5.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QLabel,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QRectF, Qt
-from qtpy.QtGui import QBrush, QColor, QPainter, QPen, QTransform
+from PyQt5.QtCore import QRectF, Qt
+from PyQt5.QtGui import QBrush, QColor, QPainter, QPen, QTransform
 
 from filterlab.gui import theme
 from filterlab.gui.widgets.cells import format_places

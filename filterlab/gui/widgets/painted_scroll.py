@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractScrollArea, QWidget
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QAbstractScrollArea, QWidget
 
 __all__ = ["PaintedScroll"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QTransform
-from qtpy.QtWidgets import QGraphicsView, QWidget
+from PyQt5.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QTransform
+from PyQt5.QtWidgets import QGraphicsView, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.widgets.cells import format_places
@@ -198,13 +198,13 @@ class PictureView(pg.GraphicsView):
     view_changed() : zoomed or panned
     """
 
-    hovered = Signal(float, float)
-    left = Signal()
-    pressed = Signal(float, float, int)
-    dragged = Signal(float, float, int)
-    released = Signal()
-    clicked = Signal(float, float, int)
-    view_changed = Signal()
+    hovered = pyqtSignal(float, float)
+    left = pyqtSignal()
+    pressed = pyqtSignal(float, float, int)
+    dragged = pyqtSignal(float, float, int)
+    released = pyqtSignal()
+    clicked = pyqtSignal(float, float, int)
+    view_changed = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=theme.current().well)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtGui import QHideEvent
-from qtpy.QtWidgets import QFrame, QWidget
+from PyQt5.QtCore import QPoint, Qt, pyqtSignal
+from PyQt5.QtGui import QHideEvent
+from PyQt5.QtWidgets import QFrame, QWidget
 
 from filterlab.gui import theme
 
@@ -19,7 +19,7 @@ class Popover(QFrame):
     closed()
     """
 
-    closed = Signal()
+    closed = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.Popup)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QRect, Qt
-from qtpy.QtGui import QColor, QFontMetrics, QPaintEvent, QPalette
-from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
+from PyQt5.QtCore import QRect, Qt
+from PyQt5.QtGui import QColor, QFontMetrics, QPaintEvent, QPalette
+from PyQt5.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
 
 from filterlab.gui import theme
 

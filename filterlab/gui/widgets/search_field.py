@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QLineEdit, QWidget
+from PyQt5.QtCore import QEvent, Qt, pyqtSignal
+from PyQt5.QtGui import QKeyEvent, QKeySequence
+from PyQt5.QtWidgets import QLineEdit, QWidget
 
 from filterlab.gui.icons import icon
 
@@ -20,8 +20,8 @@ class SearchField(QLineEdit):
     left() : Down or PgDn was pressed
     """
 
-    cleared = Signal()
-    left = Signal()
+    cleared = pyqtSignal()
+    left = pyqtSignal()
 
     def __init__(self, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)

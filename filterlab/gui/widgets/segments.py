@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtGui import QFontMetrics, QKeyEvent
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QEvent, QObject, Qt, pyqtSignal
+from PyQt5.QtGui import QFontMetrics, QKeyEvent
+from PyQt5.QtWidgets import (
     QAbstractButton,
     QAction,
     QButtonGroup,
@@ -38,7 +38,7 @@ class Segments(QWidget):
     chosen(str) : the user took another; not sent by :meth:`choose`
     """
 
-    chosen = Signal(str)
+    chosen = pyqtSignal(str)
 
     def __init__(
         self, items: Sequence[tuple[str, str]], parent: QWidget | None = None, name: str = ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from PyQt5.QtCore import QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QColor, QIcon, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.widgets.colours import lut
@@ -57,7 +57,7 @@ class KernelThumb(QWidget):
     clicked()
     """
 
-    clicked = Signal()
+    clicked = pyqtSignal()
 
     def __init__(self, side: int, parent: QWidget | None = None, name: str = "") -> None:
         super().__init__(parent)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pyqtgraph as pg
-from qtpy.QtCore import QEasingCurve, QPointF, QRectF, Qt, QVariantAnimation
-from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF, QTransform
+from PyQt5.QtCore import QEasingCurve, QPointF, QRectF, Qt, QVariantAnimation
+from PyQt5.QtGui import QColor, QPainter, QPen, QPolygonF, QTransform
 
 from filterlab.gui import theme
 

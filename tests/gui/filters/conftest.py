@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QEvent, QPoint, QPointF, Qt
+from PyQt5.QtGui import QMouseEvent, QWheelEvent
+from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent, QWheelEvent
-from qtpy.QtWidgets import QApplication
 
 from filterlab.gui import i18n, theme
 from filterlab.gui.filters.tab import FiltersTab

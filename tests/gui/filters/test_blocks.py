@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMenu
 
 from filterlab.gui.filters.tab import FiltersTab
 

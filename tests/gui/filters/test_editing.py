@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QMouseEvent
+from PyQt5.QtWidgets import QApplication, QMenu, QShortcut
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QMouseEvent
-from qtpy.QtWidgets import QApplication, QMenu, QShortcut
 
 from filterlab.gui.filters.tab import FiltersTab
 

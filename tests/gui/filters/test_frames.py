@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QAction
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAction
 
 from filterlab.gui import i18n, retranslate
 from filterlab.gui.filters.tab import FiltersTab

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pytestqt.qtbot import QtBot
-from qtpy.QtCore import (
+from PyQt5.QtCore import (
     QBuffer,
     QEvent,
     QIODevice,
@@ -21,10 +20,11 @@ from qtpy.QtCore import (
     Qt,
     QVariantAnimation,
 )
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent, QPainter
-from qtpy.QtSvg import QSvgGenerator
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QComboBox, QMenu
+from PyQt5.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent, QPainter
+from PyQt5.QtSvg import QSvgGenerator
+from PyQt5.QtTest import QTest
+from PyQt5.QtWidgets import QApplication, QComboBox, QMenu
+from pytestqt.qtbot import QtBot
 from scipy import ndimage, signal
 
 from filterlab.gui import theme

@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PyQt5.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
+from PyQt5.QtGui import QDropEvent, QImage, QMouseEvent
+from PyQt5.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl
-from qtpy.QtGui import QDropEvent, QImage, QMouseEvent
-from qtpy.QtWidgets import QApplication, QFileDialog
 
 from filterlab.gui import camera_feed, retranslate
 from filterlab.gui.filters.tab import FiltersTab

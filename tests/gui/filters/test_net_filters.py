@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QDialog, QFileDialog
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QFileDialog
 
 from filterlab import caffe
 from filterlab.caffe.caffemodel import read_weights

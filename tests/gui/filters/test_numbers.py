@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QColor, QImage
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QImage
 from scipy import signal
 
 from filterlab.gui.filters.look import Look, histogram, place, render

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QRectF
+from PyQt5.QtGui import QImage
+from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QRectF
-from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QApplication
 
 from filterlab.gui.filters.look import (
     Look,

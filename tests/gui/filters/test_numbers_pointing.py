@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QEvent, Qt, QTimer
+from PyQt5.QtGui import QKeyEvent, QKeySequence
+from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QApplication
 
 from filterlab.gui import theme
 from filterlab.gui.filters.look import Frame

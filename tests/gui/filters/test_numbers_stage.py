@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QEvent, QPointF, QRectF, Qt
+from PyQt5.QtGui import QColor, QMouseEvent
+from PyQt5.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QEvent, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QMouseEvent
-from qtpy.QtWidgets import QApplication, QToolButton, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.filters.look import Frame, Look, make_frame

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt5.QtGui import QDropEvent
+from PyQt5.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QFileDialog
 
 from filterlab.gui import i18n
 from filterlab.gui.filters.tab import FiltersTab

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PyQt5.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QApplication, QFileDialog
 
 import filterlab.caffe as caffe
 from filterlab.gui.filters.tab import FiltersTab

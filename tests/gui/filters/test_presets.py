@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QRect, Qt
+from PyQt5.QtWidgets import QFileDialog, QScrollArea
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QRect, Qt
-from qtpy.QtWidgets import QFileDialog, QScrollArea
 
 from filterlab.caffe.caffemodel import read_weights
 from filterlab.gui.filters.tab import FiltersTab

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PyQt5.QtWidgets import QFileDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from filterlab.gui.file_dialogs import may_replace
 from filterlab.gui.filters.tab import FiltersTab

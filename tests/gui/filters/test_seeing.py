@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QRectF, Qt
+from PyQt5.QtGui import QColor
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QRectF, Qt
-from qtpy.QtGui import QColor
 
 from filterlab.gui.filters.look import Look, nature, render, round_limit
 from filterlab.gui.filters.tab import FiltersTab

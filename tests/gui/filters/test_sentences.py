@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QFileDialog
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import i18n

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import Qt
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
 
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.filters.walk import Walk

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bright_net
 import numpy as np
-from qtpy.QtGui import QColor
+from PyQt5.QtGui import QColor
 
 from filterlab.gui import theme
 from filterlab.gui.app import make_application

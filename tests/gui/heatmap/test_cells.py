@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication
 
 from filterlab.gui.heatmap.cell_cards import CellCard, CellFacts
 

@@ -114,7 +114,7 @@ def test_what_a_job_says_of_itself_is_chinese(chinese: None, ready: HeatmapTab) 
 def test_a_report_is_in_the_windows_language(
     chinese: None, ready: HeatmapTab, settled, tmp_path: Path, monkeypatch
 ) -> None:
-    from qtpy.QtWidgets import QFileDialog
+    from PyQt5.QtWidgets import QFileDialog
 
     path = tmp_path / "r.html"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
@@ -132,7 +132,7 @@ def test_a_report_is_in_the_windows_language(
 def test_an_english_window_writes_an_english_report(
     ready: HeatmapTab, settled, tmp_path: Path, monkeypatch
 ) -> None:
-    from qtpy.QtWidgets import QFileDialog
+    from PyQt5.QtWidgets import QFileDialog
 
     path = tmp_path / "r.html"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))

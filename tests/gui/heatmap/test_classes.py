@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QColor
+from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtGui import QColor
 
 from filterlab.gui.class_names import numbers, percent
 from filterlab.gui.heatmap.class_list import ClassList

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PyQt5.QtWidgets import QApplication, QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from filterlab import caffe
 from filterlab.cli import main

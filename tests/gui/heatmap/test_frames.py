@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
 
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.settings import Settings

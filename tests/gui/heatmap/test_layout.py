@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, QRect
-from qtpy.QtGui import QFontMetrics
-from qtpy.QtWidgets import (
+from PyQt5.QtCore import QPoint, QRect
+from PyQt5.QtGui import QFontMetrics
+from PyQt5.QtWidgets import (
     QAbstractButton,
     QAbstractScrollArea,
     QApplication,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
 
 from filterlab.gui.widgets.job_card import JobCard
 

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtGui import QColor
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QColor
 
 from filterlab.gui import theme
 from filterlab.gui.heatmap import words

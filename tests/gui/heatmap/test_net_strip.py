@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtGui import QColor
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QColor
 
 from filterlab.gui import theme
 from filterlab.gui.heatmap.net_strip import LOW, NetStrip

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QColor
+from PyQt5.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QLabel, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.class_names import numbers, percent
@@ -255,7 +255,7 @@ def test_names_that_have_no_room_are_counted(qtbot: QtBot) -> None:
     assert 0 < count < 12
     # The text that ends the line counts the rest: drawn alone it looks the same.
     font = theme.font(12)
-    from qtpy.QtGui import QFontMetrics, QImage, QPainter
+    from PyQt5.QtGui import QFontMetrics, QImage, QPainter
 
     text = f"+ {12 - count}"
     wide = QFontMetrics(font).horizontalAdvance(text)

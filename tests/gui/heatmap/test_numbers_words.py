@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import QPointF
+from PyQt5.QtGui import QColor, QFontMetrics, QImage, QPainter
+from PyQt5.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPointF
-from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter
-from qtpy.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.class_names import both_names, classes_name, picture_title

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication
 
 from filterlab.gui import theme
 from filterlab.gui.app import Desk

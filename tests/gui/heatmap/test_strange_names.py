@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QLabel
 
 from filterlab import caffe, paths
 from filterlab.gui.heatmap.account import account_html

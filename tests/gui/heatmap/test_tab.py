@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from PyQt5.QtCore import Qt
 
 from filterlab import caffe
 from filterlab.gui.heatmap.tab import HeatmapTab

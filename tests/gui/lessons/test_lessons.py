@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFileDialog
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QGuiApplication
+from PyQt5.QtWidgets import QFileDialog
 
 from filterlab.gui import i18n
 from filterlab.gui.lessons.panel import marked_up

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
 
 from filterlab.gui.net.tab import NetTab
 from filterlab.gui.settings import Settings

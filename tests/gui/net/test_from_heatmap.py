@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PyQt5.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
 
 from filterlab.gui.main_window import MainWindow
 from filterlab.workbench.heatmap_state import Source

@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtGui import QColor
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QColor
 
 from filterlab import caffe
 from filterlab.gui import retranslate, theme

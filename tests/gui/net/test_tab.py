@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QImage
-from qtpy.QtWidgets import QFileDialog, QInputDialog
+from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtGui import QImage
+from PyQt5.QtWidgets import QFileDialog, QInputDialog
 
 from filterlab import caffe
 from filterlab.gui.net.kernel_dialog import KernelDialog
@@ -483,7 +483,7 @@ def test_a_plane_drawn_by_hand(tab, small, monkeypatch, until) -> None:
 
     monkeypatch.setattr(KernelDialog, "exec_", draw)
     accepted = 1
-    from qtpy.QtTest import QTest
+    from PyQt5.QtTest import QTest
 
     QTest.mouseClick(tab.kernel.viewport(), Qt.LeftButton, Qt.NoModifier, place)
     QTest.mouseDClick(tab.kernel.viewport(), Qt.LeftButton, Qt.NoModifier, place)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QFontMetricsF
+from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtGui import QFontMetricsF
 
 from filterlab.gui import theme
 from filterlab.gui.stage import paint

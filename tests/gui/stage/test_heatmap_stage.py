@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QSizeF, Qt
+from PyQt5.QtCore import QSizeF, Qt
 
 from filterlab.gui import theme
 from filterlab.gui.stage.heatmap_stage import NAMES, HeatmapStage, arrange
