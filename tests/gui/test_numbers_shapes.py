@@ -460,6 +460,13 @@ def test_a_histogram_is_drawn_bar_by_bar(qtbot: QtBot, listen: Listen) -> None:
     assert (widget.place(2.0), widget.place(7.0)) == (201, 201)
     widget.clear()
     same(listen(widget), [axis])
+    # Shares of less than one are counts, too.
+    widget.set_counts(np.array([0.25]), np.array([1.0, 2.0]), np.array([0.0625]))
+    found = listen(widget)
+    same(of_kind(found, "fill"), [("fill", 1, 3, 400, 81, fill)])
+    same(of_kind(found, "path"), [("path", 1, 43.5, 401, 43.5, muted)])
+    widget.set_counts(np.array([0.0625]), np.array([1.0, 2.0]), np.array([0.25]))
+    same(of_kind(listen(widget), "fill"), [("fill", 1, 43.5, 400, 40.5, fill)])
 
 
 @pytest.mark.parametrize(
@@ -529,7 +536,8 @@ def test_of_gains_the_greatest_is_said_in_three_digits(qtbot: QtBot, listen: Lis
     image = of_kind(listen(view), "image")[0][-1]
     assert (image.width(), image.height()) == (3, 2)
     assert pixel(image, 2, 1) == tuple(lut("viridis")[255])
-    view.set_response(np.zeros((3, 3)))
+    with np.errstate(all="raise"):
+        view.set_response(np.zeros((3, 3)))
     shapes = listen(view)
     assert of_kind(shapes, "text")[0][5] == "gain 0 … 0"
     assert pixel(shapes[0][-1], 1, 1) == tuple(lut("viridis")[0])

@@ -69,7 +69,6 @@ class BottomPanel(QWidget):
         self.kernels = KernelPage(self)
         self.sum_line = Line(self, "muted")
         self.result = Line(self, "text", align=Qt.AlignRight)
-        self.result.setFont(theme.font(22, bold=True))
         self.pages = QStackedWidget(self)
         for page in (self.product, self.numbers, self.kernels):
             self.pages.addWidget(page)

@@ -55,8 +55,7 @@ class Histogram(QWidget):
 
     def clear(self) -> None:
         """Show nothing."""
-        self._counts, self._edges, self._before = np.zeros(0), np.zeros(1), None
-        self.update()
+        self.set_counts(np.zeros(0), np.zeros(1))
 
     def place(self, value: float) -> float:
         """Where a value lies across the widget, in its pixels."""

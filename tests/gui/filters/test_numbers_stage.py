@@ -715,3 +715,27 @@ def test_the_page_of_kernels(qtbot: QtBot) -> None:
     assert forms(page.lines[1][0]) == list(numbers)
     assert forms(page.lines[1][1]) == list(words)
     assert len(page.lines) == len(page.frequencies) == len(page.separable) == 3
+
+
+def test_small_print_is_small(qtbot: QtBot, stage: Stage, panel: BottomPanel) -> None:
+    """Twelve thirteenths of the window's text, the result larger and bold."""
+    small = theme.font(12)
+    lines = [*panel.numbers.lines, *panel.kernels.lines]
+    assert {line.font().pointSizeF() for part in lines for line in part} == {small.pointSizeF()}
+    parts = [*stage.notes, *stage.bars, stage.steps_button, stage.frame_box]
+    assert {part.font().pointSizeF() for part in parts} == {small.pointSizeF()}
+    assert not any(part.font().bold() for part in parts)
+    for heading in (panel.where, *stage.titles):
+        assert heading.font().bold()
+        assert heading.font().pointSizeF() == QApplication.font().pointSizeF()
+
+
+def test_a_fresh_panel_says_nothing(panel: BottomPanel) -> None:
+    assert (panel.slot, panel.channel, panel.page, panel.pending) == (0, 0, "cursor", False)
+    assert panel.channels == [0, 0, 0]
+    for page in PAGES:
+        panel.show_page(page)
+    assert panel.kernels.lines[0][0].text() == ""
+    assert panel.numbers.lines[0][0].text() == ""
+    assert panel.pin_button.isCheckable()
+    assert panel.play_button.isCheckable()
