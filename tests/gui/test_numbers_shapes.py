@@ -387,6 +387,8 @@ def test_a_lying_scale_is_drawn_between_its_ends(qtbot: QtBot, listen: Listen) -
     plain = ScaleBar()
     qtbot.addWidget(plain)
     assert (plain.levels(), plain.marker(), plain.texts()) == ((0.0, 1.0), None, ("0", "1"))
+    plain.set_scale(lut("grey"), 1.0, 0.0)
+    assert plain.texts() == ("1", "0")
 
 
 def test_a_lying_scale_asks_for_room_when_its_numbers_grow(qtbot: QtBot) -> None:

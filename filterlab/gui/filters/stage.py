@@ -122,7 +122,7 @@ class Stage(QObject):
         self.window_box = self.views[0].add_item(WindowItem(accent))
         self.pixel_boxes = [view.add_item(BoxItem(accent)) for view in self.views[1:]]
         for box in self.pixel_boxes:
-            box.set_box(0, 0, 0, 0)
+            box.hide()
         self._input_key: object = None
         self.inputs = Latest(self)
         self.inputs.ready.connect(self._on_input)
@@ -377,7 +377,7 @@ class Stage(QObject):
         frame = self.frame
         if pixel is None or window is None or frame is None:
             for box in self.pixel_boxes:
-                box.set_box(0, 0, 0, 0)
+                box.hide()
             return
         (x, y), (px, py) = place(frame.snapshot.settings, frame.snapshot.size)
         left, top = x + pixel[1] * px, y + pixel[0] * py

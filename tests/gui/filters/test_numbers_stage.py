@@ -223,6 +223,7 @@ def test_the_output_pixel_at_a_place(stage: Stage, x: float, y: float, pixel: An
 @pytest.mark.parametrize("scale", [0.5, 2.0, 2.4, 2.6, 10.0])
 def test_the_pixels_frame_is_at_least_five_pixels_wide(stage: Stage, scale: float) -> None:
     """Row 2, column 3 of a stride of 2: from 7.5, 4.5 on, 2 wide, about 8.5, 5.5."""
+    assert not any(box.isVisible() for box in stage.pixel_boxes)
     stage.show_frame(frame_of(bench_of(lambda b: b.set_stride(2))), None)
     stage.views[1].set_view_rect(
         QRectF(8.5 - 150 / scale, 5.5 - 100 / scale, 300 / scale, 200 / scale)
