@@ -367,7 +367,7 @@ class FilterBench:
         edit = self.journal.redo()
         if edit is None:
             return ""
-        self._code = edit.code
+        self._code = edit.code or code.difference(edit.old, edit.new)
         self._put(edit.new)
         return edit.name
 

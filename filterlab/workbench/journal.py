@@ -70,6 +70,7 @@ class Journal(Generic[T]):
         self._group: list[Edit[T]] | None = None
         self._group_name = ""
         self._group_merge: Hashable = None
+        self._joining: Hashable = None
         self._codes: dict[str, None] = {}
         self._depth = 0
         # How many edits were done when the state was last saved; None if that is out of reach.
@@ -90,10 +91,14 @@ class Journal(Generic[T]):
                 edit = Edit(first.name, first.old, edit.new, "", slot)
             self._group = [edit]
             return
+        if edit.merge is None and self._joining is not None:
+            edit = replace(edit, merge=self._joining)
         if self._clean is not None and self._clean > len(self._done):
             self._clean = None
         self._undone.clear()
         if self.joins(edit.merge):
+            if edit.merge == self._joining:
+                edit = replace(edit, code="")  # it says only what the last of them did
             self._done[-1] = replace(edit, old=self._done[-1].old)
         else:
             self._done.append(edit)
@@ -110,6 +115,18 @@ class Journal(Generic[T]):
             and last.merge == merge
             and self._clean != len(self._done)
         )
+
+    @contextlib.contextmanager
+    def joining(self, merge: Hashable) -> Iterator[None]:
+        """Edits made in the block have this key, unless they have one of their own.
+
+        The step that several of them become has no code.
+        """
+        before, self._joining = self._joining, merge
+        try:
+            yield
+        finally:
+            self._joining = before
 
     def seal(self) -> None:
         """End the merging of like edits: the next one is a step of its own."""
@@ -160,7 +177,7 @@ class Journal(Generic[T]):
         (edit,) = edits
         step = Edit(
             self._group_name or edit.name, edit.old, edit.new, "\n".join(self._codes), edit.slot,
-            self._group_merge,
+            self._joining if self._group_merge is None else self._group_merge,
         )  # fmt: skip
         self.push(step)
         if step.merge is None:

@@ -57,6 +57,31 @@ def test_a_group_is_one_step() -> None:
     assert journal.end() is None
 
 
+def test_edits_of_a_run_are_one_step() -> None:
+    journal: Journal[int] = Journal()
+    for run, values in (("a", (0, 1, 2)), ("b", (3, 4)), (None, (5, 6))):
+        for value in values:
+            with journal.joining(run):
+                journal.push(Edit("x", value, value + 1, f"line {value}"))
+    assert [(e.old, e.new, e.code) for e in journal.done] == [
+        (0, 3, ""), (3, 5, ""), (5, 6, "line 5"), (6, 7, "line 6"),
+    ]  # fmt: skip
+    with journal.joining("c"):
+        for value in (7, 8):
+            journal.begin("Group")
+            _push(journal, value, value + 1)
+            journal.end()
+        _push(journal, 9, 10, merge="own")
+    assert [(e.old, e.new) for e in journal.done[4:]] == [(7, 9), (9, 10)]
+    journal.undo()
+    journal.undo()
+    with journal.joining("c"):
+        _push(journal, 7, 8)
+    journal.undo()
+    assert journal.undo_edit is not None
+    assert journal.undo_edit.new == 7, "undo ends a run"
+
+
 def test_the_saved_state_at_the_edge_of_what_is_kept() -> None:
     journal: Journal[int] = Journal(limit=2)
     _push(journal, 0, 1)
@@ -139,14 +164,15 @@ def test_limit_and_budget() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(["edit", "merge", "undo", "redo", "begin", "end", "clean"])))
+@given(st.lists(st.sampled_from(["edit", "merge", "run", "undo", "redo", "begin", "end", "clean"])))
 def test_any_history_leads_back_to_the_beginning(actions: list[str]) -> None:
     journal: Journal[int] = Journal()
     state, counter, saved = 0, 0, 0
     for action in actions:
-        if action in ("edit", "merge"):
+        if action in ("edit", "merge", "run"):
             counter += 1
-            _push(journal, state, counter, merge="m" if action == "merge" else None)
+            with journal.joining("r" if action == "run" else None):
+                _push(journal, state, counter, merge="m" if action == "merge" else None)
             state = counter
         elif action in ("undo", "redo"):
             edit = journal.undo() if action == "undo" else journal.redo()

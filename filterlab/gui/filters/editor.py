@@ -329,7 +329,8 @@ class FilterEditor(QWidget):
 
     def _on_size(self, rows: int, columns: int) -> None:
         self.focused.emit(self.slot)
-        self.attempt(self.bench.set_size, (rows, columns), self.slot)
+        with self.bench.journal.joining(self.size_box.run.key):
+            self.attempt(self.bench.set_size, (rows, columns), self.slot)
 
     def _on_thumb(self) -> None:
         self.channel_chosen.emit(int(self.sender().property("channel")))

@@ -25,6 +25,7 @@ from filterlab.gui import theme
 from filterlab.gui.filters.numbers import NumberField
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
+from filterlab.gui.widgets.key_run import KeyRuns
 from filterlab.workbench.filter_bench import FilterBench
 
 __all__ = ["InputPanel", "choice_box"]
@@ -118,6 +119,7 @@ class InputPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._form, self._open, self._lines = _Form(), 0, 0
+        self.runs = KeyRuns()
         self._room = (300, _ANY)
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self.open_button = QPushButton(tr("&Open …"), self)
@@ -195,7 +197,7 @@ class InputPanel(QWidget):
             (self.dilation, self.dilation_chosen),
             (self.mode, self.mode_chosen),
         ):
-            box.activated.connect(self._report(box, signal))
+            box.activated.connect(self.runs.of(self._report(box, signal), box))
         self._lay_out()
 
     def _toggle(self, text: str, tip: str) -> QToolButton:

@@ -9,6 +9,7 @@ from PyQt5.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.key_run import KeyRun
 
 __all__ = ["SIDES", "SizeBox"]
 
@@ -42,6 +43,7 @@ class SizeBox(QComboBox):
         self.setToolTip(tr("Rows × columns; any can be typed: 7 × 3"))
         self.setStyleSheet("QComboBox { padding-left: 2px; padding-right: 0; }"
                            "QComboBox::drop-down { width: 12px; }")  # fmt: skip
+        self.run = KeyRun(self)
         self.activated.connect(self._on_activated)
         self.lineEdit().editingFinished.connect(self._on_typed)
 

@@ -385,17 +385,22 @@ class FiltersTab(Tab):
     def _on_refused(self) -> None:
         self.panel_.refresh(self.bench)
 
+    def _choose(self, do: Callable[..., object], value: object) -> None:
+        """Make an edit; those of a control in one run of keys are one step."""
+        with self.bench.journal.joining(self.panel_.runs.key):
+            self.desk.attempt(do, value)
+
     def set_size(self, rows: int, columns: int) -> None:
         """Another kernel size."""
         self.desk.attempt(self.bench.set_size, (rows, columns))
 
     def set_pad(self, pad: str) -> None:
         """``valid`` or ``same``."""
-        self.desk.attempt(self.bench.set_pad, pad)
+        self._choose(self.bench.set_pad, pad)
 
     def set_edge(self, edge: str) -> None:
         """``zero``, ``reflect``, ``replicate`` or ``wrap``."""
-        self.desk.attempt(self.bench.set_edge, edge)
+        self._choose(self.bench.set_edge, edge)
 
     def set_linked(self, linked: bool) -> None:
         """Whether the three filters keep one size."""
@@ -403,15 +408,15 @@ class FiltersTab(Tab):
 
     def set_stride(self, stride: int) -> None:
         """1 to 4 pixels."""
-        self.desk.attempt(self.bench.set_stride, stride)
+        self._choose(self.bench.set_stride, stride)
 
     def set_dilation(self, dilation: int) -> None:
         """1 to 3 pixels."""
-        self.desk.attempt(self.bench.set_dilation, dilation)
+        self._choose(self.bench.set_dilation, dilation)
 
     def set_mode(self, mode: str) -> None:
         """``grey``, ``each`` or ``three``."""
-        self.desk.attempt(self.bench.set_mode, mode)
+        self._choose(self.bench.set_mode, mode)
 
     def set_channel(self, channel: int) -> None:
         """Which colour channel is edited and explained."""

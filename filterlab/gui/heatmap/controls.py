@@ -22,6 +22,7 @@ from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.frame_box import FrameBox
+from filterlab.gui.widgets.key_run import KeyRuns
 from filterlab.gui.widgets.row_combo import RowCombo
 
 __all__ = ["WIDE", "Controls"]
@@ -63,6 +64,7 @@ class Controls(QWidget):
         self._key = ""
         self._steps: list[int] = []
         self._narrow: bool | None = None
+        self.runs = KeyRuns()
         self._build_model()
         self._build_picture()
         self._build_size()
@@ -141,7 +143,7 @@ class Controls(QWidget):
     def _build_model(self) -> None:
         self.model_combo = self._combo()
         self.model_combo.setObjectName("models")
-        self.model_combo.activated.connect(self._on_model)
+        self.model_combo.activated.connect(self.runs.of(self._on_model, self.model_combo))
         self._model_label = self._label(tr("Model"), self.model_combo)
 
     def _build_picture(self) -> None:
@@ -168,7 +170,7 @@ class Controls(QWidget):
     def _build_size(self) -> None:
         self.cells_slider = QSlider(Qt.Horizontal, self)
         self.cells_slider.setToolTip(tr("Cells of the map on the picture's longer side"))
-        self.cells_slider.valueChanged.connect(self._on_cells)
+        self.cells_slider.valueChanged.connect(self.runs.of(self._on_cells, self.cells_slider))
         self.cells_slider.sliderReleased.connect(self._on_released)
         self._cells_label = self._label(tr("Cells"), self.cells_slider)
         self.cells_text = QLabel(self)
@@ -176,10 +178,10 @@ class Controls(QWidget):
         self.density_combo = self._combo()
         self.density_combo.setAccessibleName(tr("Density"))
         self.density_combo.setToolTip(tr("How far apart the cells lie on the net's input"))
-        self.density_combo.activated.connect(self._on_density)
+        self.density_combo.activated.connect(self.runs.of(self._on_density, self.density_combo))
         self.method_combo = self._combo()
         self.method_combo.setAccessibleName(tr("Method"))
-        self.method_combo.activated.connect(self._on_method)
+        self.method_combo.activated.connect(self.runs.of(self._on_method, self.method_combo))
 
     # Model
 

@@ -148,7 +148,7 @@ class HeatmapTab(Tab):
 
     def _connect(self) -> None:
         controls, pictures = self.controls, self.pictures
-        controls.model_chosen.connect(self.models.choose)
+        controls.model_chosen.connect(self._on_model)
         controls.own_model_requested.connect(self.models.choose_own)
         controls.models_requested.connect(self.models.show_models)
         controls.open_requested.connect(pictures.choose)
@@ -296,7 +296,8 @@ class HeatmapTab(Tab):
     def _edit(self, do: Any, *given: Any, **named: Any) -> None:
         """Make an edit; one that cannot be made says why and is not shown as made."""
         try:
-            do(*given, **named)
+            with self.bench.journal.joining(self.controls.runs.key or self.popover.runs.key):
+                do(*given, **named)
         except FilterLabError as error:
             self.show_error(one_sentence(error))
             self._show_size()
@@ -306,6 +307,9 @@ class HeatmapTab(Tab):
 
     def _on_hovering_cells(self, cells: int) -> None:
         self.controls.show_grid(*words.grid_text(self.bench, cells))
+
+    def _on_model(self, key: str) -> None:
+        self._edit(self.models.choose, key)
 
     def _on_density(self, density: str) -> None:
         self._edit(self.bench.set_density, density)

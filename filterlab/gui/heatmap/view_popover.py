@@ -25,6 +25,7 @@ from filterlab.gui import theme
 from filterlab.gui.heatmap.look_names import boxes, lay_tips, lays, shows
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.colours import lut
+from filterlab.gui.widgets.key_run import KeyRuns
 from filterlab.gui.widgets.popover import Popover
 from filterlab.gui.widgets.segments import Segments
 from filterlab.surgery.choices import COLOUR_BLIND_SAFE
@@ -56,6 +57,7 @@ class ViewPopover(Popover):
         super().__init__(parent)
         self._sliders: dict[str, tuple[QSlider, QLabel, Callable[[float], str]]] = {}
         self._boxes: dict[str, QCheckBox] = {}
+        self.runs = KeyRuns()
         layout = QVBoxLayout(self)
         margin = 2 * theme.STEP
         layout.setContentsMargins(margin, margin, margin, margin)
@@ -67,13 +69,13 @@ class ViewPopover(Popover):
         self.show_combo = QComboBox(self)
         for text, key in shows():
             self.show_combo.addItem(text, key)
-        self.show_combo.activated.connect(self._on_show)
+        self.show_combo.activated.connect(self.runs.of(self._on_show, self.show_combo))
         self.lay_row = Segments(lays(), self, tr("Laid as"))
-        self.lay_row.chosen.connect(lambda key: self.changed.emit("projection", key, False))
+        self._tell_segment(self.lay_row, "projection")
         for key, told in lay_tips().items():
             self.lay_row.button(key).setToolTip(told)
         self.scale_row = Segments(_scales("0 – 40 %"), self, tr("Scale"))
-        self.scale_row.chosen.connect(lambda key: self.changed.emit("scale", key, False))
+        self._tell_segment(self.scale_row, "scale")
         self.colours_combo = QComboBox(self)
         self.colours_combo.setIconSize(QSize(96, 12))
         for name in COLORMAPS:
@@ -87,7 +89,7 @@ class ViewPopover(Popover):
         self.colours_combo.setToolTip(
             tr("✓ Safe for the colour-blind: its lightness grows all the way")
         )
-        self.colours_combo.activated.connect(self._on_colours)
+        self.colours_combo.activated.connect(self.runs.of(self._on_colours, self.colours_combo))
         for row, (text, widget) in enumerate(
             (
                 (tr("Show"), self.show_combo),
@@ -199,6 +201,12 @@ class ViewPopover(Popover):
         return self._boxes[key]
 
     # Changing
+
+    def _tell_segment(self, row: Segments, field: str) -> None:
+        def told(key: str) -> None:
+            self.changed.emit(field, key, False)
+
+        row.chosen.connect(self.runs.of(told, *row.buttons()))
 
     def _on_show(self, index: int) -> None:
         self.changed.emit("show", str(self.show_combo.itemData(index)), False)
