@@ -217,7 +217,7 @@ def _examined(
     if plan.activation == "none":
         kind = "regression" if kind == "classifier" else kind
     fully = not any(c.kind in ("fc->conv", "pool->stride 1") for c in plan.changes)
-    chosen = output or _chosen(outputs, plan)
+    chosen = output or plan.end
     in_place = plan.score == plan.output and plan.activation != "none"
     return Findings(
         path,
@@ -235,16 +235,6 @@ def _examined(
         "",
         tuple(_remarks(plan, outputs, chosen, values, cells, fully, channels, declared)),
     )
-
-
-def _chosen(outputs: Sequence[Output], plan: Rewrite) -> str:
-    """The output whose values the plan takes."""
-    names = [found.blob for found in outputs]
-    if plan.plain_output in names:
-        return plan.plain_output
-    # It had a softmax or a sigmoid, which another activation took the place of.
-    removed = [o.blob for o in outputs if o.activation != "none"]
-    return removed[-1] if removed else names[-1]
 
 
 def _output(blob: str, kind: str, blobs: Shapes) -> Output:

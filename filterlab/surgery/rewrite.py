@@ -114,6 +114,8 @@ class Rewrite:
         empty.
     input : str
         The picture's blob, with ``input_shape`` (1, channels, height, width).
+    end : str
+        The classifier's output that was chosen, one of :func:`ends_of`.
     """
 
     param: NetParameter
@@ -128,6 +130,7 @@ class Rewrite:
     input: str
     input_shape: tuple[int, int, int, int]
     padding: Padding | None = None
+    end: str = ""
 
 
 @dataclass
@@ -566,6 +569,7 @@ def _ended(
         _prune(dense, output, picture)
         left = {other.name for other in dense.layer}
         state.changes = [c for c in state.changes if not c.new or c.new in left]
+    end = plain[output]
     own = {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(layer.type, "none")
     in_place = own != "none" and layer.bottom[0] == output
     score = layer.bottom[0] if own != "none" and not in_place else output
@@ -601,6 +605,7 @@ def _ended(
         picture,
         shape,
         state.padding,
+        end,
     )
 
 
