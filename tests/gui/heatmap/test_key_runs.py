@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
+from PyQt5.QtCore import Qt
+from PyQt5.QtTest import QTest
 
 
 @pytest.fixture
