@@ -56,7 +56,8 @@ _ROOM = frozenset({"sizeHint", "minimumSizeHint", "lay_out", "_lay_out", "height
 _STYLE = frozenset(
     {"setSpacing", "addSpacing", "addStretch", "setStretch", "addLayout", "addWidget", "QPen",
      "setContentsMargins", "setFixedHeight", "setFixedWidth", "setFixedSize", "setMinimumWidth",
-     "setMinimumHeight", "setMaximumWidth", "setMaximumHeight", "setInterval", "setRenderHint"}
+     "setMinimumHeight", "setMaximumWidth", "setMaximumHeight", "setInterval", "setRenderHint",
+     "setSizePolicy", "setColumnStretch", "setRowStretch"}
 )  # fmt: skip
 
 _COMPARED: dict[type[ast.cmpop], tuple[str, ...]] = {

@@ -30,9 +30,7 @@ class Histogram(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._counts = np.zeros(0)
-        self._edges = np.zeros(1)
-        self._before: np.ndarray | None = None
+        self.clear()
         self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Preferred)
         self.setAccessibleName(tr("Histogram"))
 
@@ -46,11 +44,11 @@ class Histogram(QWidget):
         self, counts: np.ndarray, edges: np.ndarray, before: np.ndarray | None = None
     ) -> None:
         """Show ``counts``; ``before``, on the same edges, is drawn as an outline behind."""
+        if len(edges) != len(counts) + 1:
+            raise ValueError(f"{len(counts)} counts need {len(counts) + 1} edges")
         self._counts = np.asarray(counts, dtype=np.float64)
         self._edges = np.asarray(edges, dtype=np.float64)
         self._before = None if before is None else np.asarray(before, dtype=np.float64)
-        if len(self._edges) != len(self._counts) + 1:
-            raise ValueError(f"{len(self._counts)} counts need {len(self._counts) + 1} edges")
         self.update()
 
     def clear(self) -> None:

@@ -325,6 +325,19 @@ def test_two_million_pixels_are_shown_as_they_are(view: PictureView) -> None:
     assert displayed(view)[0].shape[1] < 2049
 
 
+def test_what_was_put_off_is_of_what_is_shown_now(view: PictureView) -> None:
+    """A huge array has gone, or given way to a small one, before its part was put in."""
+    raster = Raster(view)
+    small = np.full((20, 30), 7, np.uint8)
+    for array in (None, small):
+        raster.show(np.zeros((2000, 3000), np.uint8))
+        view.zoom(2.0)
+        raster.show(array)
+        QApplication.processEvents()
+        assert raster.array is array
+    np.testing.assert_array_equal(displayed(view)[0], small)
+
+
 @pytest.mark.parametrize("pixel", [(1.0, 1.0), (3.0, 3.0)])
 @pytest.mark.parametrize(
     "part", [None, (40, 30, 400, 300), (1500.5, 700.25, 900, 675), (2950, 1180, 40, 30),

@@ -158,6 +158,26 @@ def test_steps_leave_the_window_from_before_to_be_seen(
     assert tab.stage.window_box.box() == (21, 9, 26, 14)
 
 
+def test_a_window_that_stays_is_filled(
+    qtbot: QtBot, tab: FiltersTab, hands: Any, listen: Any
+) -> None:
+    def filled() -> bool:
+        colour = f"#2e{theme.current().accent[1:].lower()}"
+        return any(
+            shape[0] == "fill" and shape[5] == colour for shape in listen(tab.stage.views[0])
+        )
+
+    hands.point(tab.stage.views[1], 20.5, 11.5)
+    assert not filled()
+    tab.pointer.pin((9, 18))
+    assert filled()
+    tab.pointer.pin(None)
+    assert not filled()
+    qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
+    tab.pointer.walk.advance(0.05)
+    assert filled()
+
+
 def test_a_slow_walk_is_seen_to_move(qtbot: QtBot, tab: FiltersTab, hands: Any) -> None:
     hands.settle()
     pointer = tab.pointer

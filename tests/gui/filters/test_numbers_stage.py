@@ -373,6 +373,18 @@ def test_the_view_comes_back_to_a_picture_it_does_not_show(stage: Stage) -> None
     assert stage.views[0].view_rect().contains(QRectF(0, 0, 30, 20))
 
 
+def test_fitted_pictures_touch_the_edges_of_their_views(stage: Stage) -> None:
+    """30 x 20 pixels in 300 x 200; outputs beyond the input are seen, too."""
+    bench = bench_of(lambda b: b.set_pad("same"))
+    stage.show_input(bench.picture, "grey")
+    stage.show_frame(frame_of(bench), None)
+    stage.fit()
+    for view in stage.views:
+        rect = view.view_rect()
+        found = rect.left(), rect.top(), rect.width(), rect.height()
+        assert found == pytest.approx((0, 0, 30, 20), abs=1e-6)
+
+
 def test_steps_back_are_counted(stage: Stage) -> None:
     for count, text in ((1, "1 step ▾"), (2, "2 steps ▾"), (0, "0 steps ▾"), (5, "5 steps ▾")):
         stage.show_steps(count)
