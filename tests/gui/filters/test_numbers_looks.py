@@ -80,7 +80,8 @@ def test_the_round_number_nearest_by_ratio(power: int) -> None:
         ([1.0] * 995 + [100.0] * 5, 100.0), ([1.0] * 996 + [100.0] * 4, 1.0),
         ([-1.0] * 995 + [-100.0] * 5, 100.0), ([0.5] * 199 + [20.0], 20.0),
         ([0.0] * 996 + [7.0] * 4, 5.0), ([0.0009] * 996 + [1.0] * 4, 1.0),
-        ([0.0011] * 996 + [1.0] * 4, 0.001), ([0.0] * 10, 1.0), ([-3.0], 3.0),
+        ([0.0010005] * 996 + [1.0] * 4, 0.001), ([0.0009995] * 996 + [1.0] * 4, 1.0),
+        ([0.0] * 10, 1.0), ([-3.0], 3.0),
     ],
 )  # fmt: skip
 def test_where_a_signed_scale_ends(values: list[float], limit: float) -> None:
@@ -377,6 +378,24 @@ def test_of_a_huge_array_what_is_seen_is_put_in(
     assert rect.width() <= seen.width() + (3 * step + 2) * px
     assert rect.height() <= seen.height() + (3 * step + 2) * py
     assert rect.right() < view.extent.right() + step * px
+
+
+@pytest.mark.parametrize("shape", [(4000, 1000), (1000, 4000)])
+def test_of_a_long_array_what_is_seen_is_put_in(view: PictureView, shape: tuple[int, int]) -> None:
+    """Too many pixels to be shown whole, though one side's square would not be."""
+    raster = Raster(view)
+    array = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    raster.show(array)
+    view.set_view_rect(QRectF(300, 400, 40, 30))
+    QApplication.processEvents()
+    shown, rect = displayed(view)
+    assert rect.contains(QRectF(300, 400, 40, 30))
+    top, left = round(rect.top()), round(rect.left())
+    np.testing.assert_array_equal(
+        shown, array[top : top + shown.shape[0], left : left + shown.shape[1]]
+    )
+    assert shown.shape[0] <= 40
+    assert shown.shape[1] <= 50
 
 
 def test_a_huge_array_is_coarse_until_it_is_looked_at(view: PictureView) -> None:

@@ -233,9 +233,11 @@ def test_new_outputs_of_the_same_size_go_on_being_walked_over(
     qtbot: QtBot, tab: FiltersTab, hands: Any
 ) -> None:
     hands.settle()
+    walk, done = tab.pointer.walk, []
+    walk.moved.connect(done.append)
     qtbot.mouseClick(tab.bottom.play_button, Qt.LeftButton)
     tab.pointer.pause()
-    walk = tab.pointer.walk
+    assert done[0] == 0, "from the first pixel"
     walk.step(100 - walk.position)
     tab.bench.set_bias(0, 0.25)
     hands.settle()

@@ -107,6 +107,8 @@ STATS = Stats(0.12345, -1.23456, 12.3456, 2.0)
          ["not finite: 3 of 468 pixels (NaN or ∞)", "not finite: 3 pixels", "not finite"]),
         (Stats(1.0, -0.004, 0.996, 0.1), None, {}, True,
          ["0 … 1, mean 1", "0 … 1", "0…1", ""]),
+        (Stats(1.2345, -0.5, 1.5, 0.1), None, {}, True,
+         [f"{MINUS}0.5 … 1.5, mean 1.23", f"{MINUS}0.5 … 1.5", f"{MINUS}0.5…1.5", ""]),
         (Stats(-1234.5, -0.126, 1234.5, 0.1), None, {}, True,
          [f"{MINUS}0.13 … 1.23e+03, mean {MINUS}1.23e+03", f"{MINUS}0.13 … 1.23e+03",
           f"{MINUS}0.13…1.23e+03", ""]),
@@ -148,7 +150,8 @@ def test_the_note_of_what_is_not_finite_is_an_error(stage: Stage, listen: Any) -
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.0006, "0.1"), (0.0994, "9.9"), (0.0996, "10"), (0.5, "50"), (0.994, "99"), (0.996, "99.6"),
+    [(0.0005, "0.1"), (0.0006, "0.1"), (0.0995, "10"), (0.995, "100"),
+     (0.0994, "9.9"), (0.0996, "10"), (0.5, "50"), (0.994, "99"), (0.996, "99.6"),
      (1.0, "100.0"), (0.12, "12")],
 )  # fmt: skip
 def test_how_many_percent_are_clipped(stage: Stage, share: float, text: str) -> None:
@@ -302,6 +305,9 @@ def test_what_the_walk_has_built_is_seen(stage: Stage, colours: bool) -> None:
             np.testing.assert_array_equal(rgba[..., 3].reshape(-1), alpha)
             rgb = shown.pixels if colours else lut(shown.table)[shown.pixels]
             np.testing.assert_array_equal(rgba[..., :3], rgb)
+    stage.set_reveal(72)
+    stage.set_reveal(0, faint=True)
+    assert set(np.asarray(stage.rasters[2].array)[..., 3].reshape(-1)) == {72}
     stage.set_reveal(None)
     assert stage.rasters[2].array is frame.shown[1].pixels
     stage.set_reveal(60)
