@@ -316,6 +316,8 @@ def test_the_pages_of_a_tiff(order: str) -> None:
     assert told(tiff((256, 3, 1), (257, 4, 1), order=order)) == (1, 1, 1, True, 1)
     assert told(tiff((256, 3, 30), order=order)) == (30, 0, 1, False, 1)
     assert told(tiff((257, 3, 30), order=order)) == (0, 30, 1, False, 1)
+    assert told(tiff((256, 3, 0), (257, 3, 20), order=order)) == (0, 20, 1, False, 1)
+    assert told(tiff((256, 3, 30), (257, 3, 0), order=order)) == (30, 0, 1, False, 1)
     # The decoder turns it itself.
     assert told(tiff((256, 3, 30), (257, 4, 20), (274, 3, 6), order=order))[2] == 1
     first = tiff((256, 3, 30), (257, 4, 20), order=order, link=38)

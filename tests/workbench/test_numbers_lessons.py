@@ -543,6 +543,10 @@ def test_codes_are_what_the_page_of_the_format_says() -> None:
     answer = challenges.Answer.from_code(packed("FLA1", ["0123abcd", "Ada", [[4, 5]], -1, 3]))
     assert answer == challenges.Answer("0123abcd", "Ada", ((4.0, 5.0),), -1.0, 3)
     assert challenges.Answer.from_code(answer.code) == answer
+    # A name in any script takes no more room than its letters.
+    body = challenges.Answer("0123abcd", "小明", ((0.5,),), 0.0, 1).code.removeprefix("FLA1-")
+    raw = base64.b32decode(body + "=" * (-len(body) % 8))
+    assert zlib.decompress(raw[:-4]) == '["0123abcd","小明",[[0.5]],0.0,1]'.encode()
 
 
 @pytest.mark.parametrize(
