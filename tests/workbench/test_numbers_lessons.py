@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
+import math
 import zlib
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from filterlab.errors import FilterLabError
 from filterlab.pictures import sample, write_picture
 from filterlab.progress import run_job
 from filterlab.surgery.kernels import as_kernel
+from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.workbench import challenges, facts, lessons
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.heatmap_bench import HeatmapBench
@@ -235,6 +238,32 @@ def test_what_no_value_could_be_compared_with(table: dict, told: str) -> None:
     with pytest.raises(FilterLabError, match=told) as error:
         facts.condition_from(table, "here")
     assert str(error.value).startswith("here: ")
+
+
+def test_any_fact_beside_any_value_is_told_or_looked_at(bench: HeatmapBench) -> None:
+    """Whatever a stranger's lesson compares: one sentence when it is read, or yes or no."""
+    filters = FilterBench(np.zeros((20, 30), np.float32), "black")
+    look = facts.Facts(filters, bench, ["cursor"])
+    names = [name.format(slot=1) for name in facts.FACTS] + ["seen.cursor", "seen.walk"]
+    values = [
+        3, -1.5, 10**400, -(10**400), math.inf, math.nan, True, "", "valid", "box", "1x1",
+        [1, "a", None], [10**400, "a"], [[1]], [[1, 2, 3], [4, 5, 6]], [], {}, {"is": 1},
+        datetime.date(2026, 1, 1),
+    ]  # fmt: skip
+    looked = 0
+    for name in names:
+        for kind in ("is", "at_least", "at_most", "has", "one_of", "kernel", "scaled_kernel"):
+            for value in values:
+                table = {"fact": name, kind: value}
+                told = "here: "
+                try:
+                    found = facts.condition_from(table, "here").holds(look)
+                except FilterLabError as error:
+                    told, found = str(error), None
+                assert told.startswith("here: "), table
+                assert found in (None, True, False), table
+                looked += found is not None
+    assert looked > 2000
 
 
 def test_conditions_in_each_other_are_counted() -> None:
@@ -495,6 +524,22 @@ def test_a_start_puts_each_filter_in_its_place() -> None:
     wanted = np.exp(-(x**2 + y**2) / (2 * 1.5**2))
     np.testing.assert_allclose(bench.kernel(2), wanted / wanted.sum(), rtol=1e-5)
     assert bench.picture.title == "black"
+
+
+def test_every_preset_may_begin_a_lesson() -> None:
+    """With each of its sliders at either end, as it is written in a spec."""
+    bench = FilterBench(np.zeros((40, 40), np.float32), "black")
+    for key, preset in PRESETS.items():
+        for parameter in preset.parameters or (None,):
+            for value in (parameter.minimum, parameter.maximum) if parameter else (None,):
+                own = {} if parameter is None else {parameter.name: value}
+                spec = ",".join([f"{key}:size=3x5", *(f"{n}={v:.10g}" for n, v in own.items())])
+                start = lesson(f'[start]\nkernels = ["", "{spec}"]\n{STEP}').start
+                lessons.start_filters(bench, start)
+                chosen = bench.preset(1)
+                assert chosen is not None
+                assert (chosen.key, chosen.values) == (key, preset.defaults() | own)
+                np.testing.assert_array_equal(bench.kernel(1), preset.make((3, 5), **own))
 
 
 def test_a_start_without_filters_leaves_them() -> None:
