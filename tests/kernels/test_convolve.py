@@ -104,6 +104,8 @@ def test_large_pictures_in_bands_and_previews(
     assert all(isinstance(step, Progress) for step in steps)
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     np.testing.assert_allclose(banded.data, whole.data, atol=2e-6)
+    assert (banded.step, banded.full_size, banded.revision) == (1, whole.full_size, 7)
+    assert [stats.exact for stats in banded.stats] == [True] * 3
     for banded_stats, whole_stats in zip(banded.stats, whole.stats):
         assert banded_stats.mean == pytest.approx(whole_stats.mean, abs=1e-6)
         assert banded_stats.std == pytest.approx(whole_stats.std, rel=1e-5)

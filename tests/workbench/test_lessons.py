@@ -515,6 +515,9 @@ def test_probabilities_of_a_net_are_in_percent(nets: dict[str, Model]) -> None:
     study.shown = run_job(picture_job(Source(sample="chelsea")))
     study.accept_net(run_job(load_job(nets["small"])))
     assert study.bench is not None
+    study.want(3)
+    for name in ("before", "after", "map_before", "map_after", "map_left", "best_before"):
+        assert look(f"net.{name}") is None, "nothing was computed yet"
     study.bench.scale("fc7", list(range(10)), 0.02)
     study.accept(run_job(study.found_job()))
     found = study.found

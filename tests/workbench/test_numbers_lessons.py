@@ -420,6 +420,21 @@ def test_keys(key: str, good: bool) -> None:
         lessons.parse_lesson(text, "l")
 
 
+@pytest.mark.parametrize("field", ["key", "tab", "title", "text", "say", "when"])
+def test_what_a_lesson_needs(field: str) -> None:
+    lines = (HEAD + TASK + WRONG).splitlines()
+    left = [line for line in lines if not line.startswith(field)]
+    assert len(left) == len(lines) - 1
+    with pytest.raises(FilterLabError, match=f"'{field}' is missing"):
+        lessons.parse_lesson("\n".join(left), "l")
+
+
+@pytest.mark.parametrize("field", ["text", "say"])
+def test_what_a_choice_needs(field: str) -> None:
+    choice = "".join(line for line in RIGHT.splitlines(True) if not line.startswith(field))
+    assert f"'{field}' is missing" in refused(TASK + choice)
+
+
 def test_a_message_says_where_in_the_lesson() -> None:
     """Steps and wrong turns are counted from 1."""
     told = refused(STEP + STEP + WRONG + WRONG.replace("same", "x").replace("is =", "at_least ="))
