@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +23,7 @@ from filterlab.gui.crash_log import CrashLog, report
 from filterlab.gui.ending import Ending, end_now, end_within
 from filterlab.gui.errors import one_sentence
 from filterlab.gui.i18n import tr
+from filterlab.gui.jobs import held_back
 from filterlab.gui.qt_texts import QtTexts
 from filterlab.gui.session_menu import SessionMenu, told_time
 from filterlab.gui.sessions import Left, Session, Sessions
@@ -156,16 +158,17 @@ class Desk(QObject):
         """
         session = self.sessions.claim()
         state = session.load()
-        if self.window is None:
-            front = state.get("current")
-            self.window = self._build(front if front in TABS else next(iter(TABS)))
-            self.window.restore_front(state)
-        geometry = self.settings.data("geometry")
-        if geometry is not None:
-            self.window.restoreGeometry(geometry)
-        # Also what is found again: it may be from a larger screen, which Qt does not look at.
-        self.window.fit_into_screen()
-        self._show_first_frame()
+        with held_back(), _no_collection():
+            if self.window is None:
+                front = state.get("current")
+                self.window = self._build(front if front in TABS else next(iter(TABS)))
+                self.window.restore_front(state)
+            geometry = self.settings.data("geometry")
+            if geometry is not None:
+                self.window.restoreGeometry(geometry)
+            # Also what is found again: it may be from a larger screen, which Qt does not look at.
+            self.window.fit_into_screen()
+            self._show_first_frame()
         self.window.complete()
         self._restore(session, state)
         self.window.show()
@@ -281,6 +284,18 @@ class Desk(QObject):
         """Show one sentence in the window."""
         if self.window is not None:
             self.window.show_error(sentence)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Look for no garbage: a start makes none, and a tenth of it went into the search."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()
 
 
 def _damage(settings: Settings, session: Session, in_tabs: Sequence[str]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from filterlab.gui.i18n import ENGLISH, language, tr
 from filterlab.pictures import samples
-from filterlab.zoo.labels import Labels
+
+if TYPE_CHECKING:
+    from filterlab.zoo.labels import Labels
 
 __all__ = [
     "both_names",

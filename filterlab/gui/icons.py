@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
-from PyQt5.QtCore import QBuffer, QByteArray, QRectF, Qt
-from PyQt5.QtGui import QGuiApplication, QIcon, QImage, QPainter, QPixmap
+from PyQt5.QtCore import QBuffer, QByteArray, QRect, QRectF, QSize, Qt
+from PyQt5.QtGui import QGuiApplication, QIcon, QIconEngine, QImage, QPainter, QPixmap
 from PyQt5.QtSvg import QSvgRenderer
 from PyQt5.QtWidgets import QApplication
 
@@ -15,15 +16,51 @@ from filterlab.gui import theme
 __all__ = ["app_icon", "app_icon_pngs", "icon"]
 
 
-def _pixmap(svg: bytes, size: int) -> QPixmap:
-    ratio = max((s.devicePixelRatio() for s in QGuiApplication.screens()), default=1.0)
-    pixmap = QPixmap(int(size * ratio), int(size * ratio))
-    pixmap.fill(Qt.transparent)
-    painter = QPainter(pixmap)
-    QSvgRenderer(QByteArray(svg)).render(painter, QRectF(0, 0, size * ratio, size * ratio))
-    painter.end()
-    pixmap.setDevicePixelRatio(ratio)
-    return pixmap
+#: Sizes in which desktops show a program's icon.
+_SIZES = (16, 32, 64, 128)
+
+
+class _Drawn(QIconEngine):
+    """Draws an SVG when and as large as somebody asks: a start shows few of all states and sizes.
+
+    Parameters
+    ----------
+    svgs : mapping of (QIcon.Mode, QIcon.State) to bytes
+        What stands in other states is that of ``(Normal, Off)``.
+    sizes : sequence of int
+        In pixels; none larger is drawn.
+    """
+
+    def __init__(self, svgs: Mapping[tuple[int, int], bytes], sizes: Sequence[int]) -> None:
+        super().__init__()
+        self._svgs, self._sizes = svgs, sizes
+
+    def clone(self) -> QIconEngine:
+        return _Drawn(self._svgs, self._sizes)
+
+    def availableSizes(self, mode: int = QIcon.Normal, state: int = QIcon.Off) -> list[QSize]:
+        return [QSize(size, size) for size in self._sizes]
+
+    def actualSize(self, size: QSize, mode: int, state: int) -> QSize:
+        return size.boundedTo(QSize(self._sizes[-1], self._sizes[-1]))
+
+    def pixmap(self, size: QSize, mode: int, state: int) -> QPixmap:
+        ratio = max((s.devicePixelRatio() for s in QGuiApplication.screens()), default=1.0)
+        most = math.ceil(self._sizes[-1] * ratio)
+        pixmap = QPixmap(size.boundedTo(QSize(most, most)))
+        pixmap.fill(Qt.transparent)
+        painter = QPainter(pixmap)
+        self.paint(painter, pixmap.rect(), mode, state)
+        painter.end()
+        return pixmap
+
+    def paint(self, painter: QPainter, rect: QRect, mode: int, state: int) -> None:
+        usual = self._svgs[QIcon.Normal, QIcon.Off]
+        svg = self._svgs.get((mode, state)) or self._svgs.get((mode, QIcon.Off), usual)
+        side = min(rect.width(), rect.height())
+        square = QRectF(0, 0, side, side)
+        square.moveCenter(QRectF(rect).center())
+        QSvgRenderer(QByteArray(svg)).render(painter, square)
 
 
 def icon(name: str, size: int = 16, on_accent: bool = True) -> QIcon:
@@ -33,22 +70,20 @@ def icon(name: str, size: int = 16, on_accent: bool = True) -> QIcon:
     """
     svg = paths.resource("icons", f"{name}.svg").read_text(encoding="utf-8")
     colours = theme.current()
-    result = QIcon(_pixmap(svg.replace("currentColor", colours.text).encode(), size))
-    faint = svg.replace("currentColor", colours.muted).encode()
-    result.addPixmap(_pixmap(faint, size), QIcon.Disabled)
+    shown = {
+        (QIcon.Normal, QIcon.Off): colours.text,
+        (QIcon.Disabled, QIcon.Off): colours.muted,
+    }
     if on_accent:
-        pressed = svg.replace("currentColor", colours.on_accent).encode()
-        result.addPixmap(_pixmap(pressed, size), QIcon.Normal, QIcon.On)
-    return result
+        shown[QIcon.Normal, QIcon.On] = colours.on_accent
+    svgs = {at: svg.replace("currentColor", colour).encode() for at, colour in shown.items()}
+    return QIcon(_Drawn(svgs, (size,)))
 
 
 def app_icon() -> QIcon:
     """The program's icon."""
     svg = paths.resource("icons", "filterlab.svg").read_bytes()
-    result = QIcon()
-    for size in (16, 32, 64, 128):
-        result.addPixmap(_pixmap(svg, size))
-    return result
+    return QIcon(_Drawn({(QIcon.Normal, QIcon.Off): svg}, _SIZES))
 
 
 def app_icon_pngs(sizes: Iterable[int]) -> dict[int, bytes]:

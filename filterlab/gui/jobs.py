@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from PyQt5.QtCore import QObject, Qt, QTimer, pyqtSignal
@@ -17,15 +18,50 @@ from PyQt5.QtCore import QObject, Qt, QTimer, pyqtSignal
 from filterlab.gui.errors import is_expected, one_sentence
 from filterlab.progress import Job, Progress
 
-__all__ = ["JobRunner", "Latest", "time_left"]
+__all__ = ["JobRunner", "Latest", "held_back", "time_left"]
 
 _log = logging.getLogger(__name__)
 
 #: A cancelled job that is still inside one step is given up after this many milliseconds.
 _CANCEL_GRACE_MS = 350
 
+#: Threads that are to begin when :func:`held_back` ends; None if they begin at once.
+_held: list[threading.Thread] | None = None
+
 #: A worker of live results waits so long for another request before its thread ends, in seconds.
 _LINGER_S = 2.0
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let no work begin before the block has ended.
+
+    What other threads import keeps the interpreter from the window's, which has its first frame
+    to paint.
+    """
+    global _held
+    held, _held = _held, []
+    try:
+        yield
+    finally:
+        threads, _held = _held, held
+        for thread in threads:
+            _begin(thread)
+
+
+def _begin(thread: threading.Thread) -> None:
+    if _held is None:
+        thread.start()
+    else:
+        _held.append(thread)
+
+
+def _end(thread: threading.Thread, timeout: float) -> None:
+    """Wait for a thread; one that was held back does not begin any more."""
+    if _held is not None and thread in _held:
+        _held.remove(thread)
+    else:
+        thread.join(timeout)
 
 
 def time_left(elapsed: float, fraction: float) -> float | None:
@@ -54,7 +90,7 @@ class _Worker(QObject):
         self.thread_ = threading.Thread(target=self._run, name=f"job {name}", daemon=True)
 
     def start(self) -> None:
-        self.thread_.start()
+        _begin(self.thread_)
 
     def stop(self) -> None:
         self._stop.set()
@@ -163,7 +199,7 @@ class JobRunner(QObject):
             worker.stop()
         deadline = time.monotonic() + timeout
         for worker in workers:
-            worker.thread_.join(max(0.0, deadline - time.monotonic()))
+            _end(worker.thread_, max(0.0, deadline - time.monotonic()))
         # A thread that outlived the wait still owns its worker; keep that alive with it.
         self._leaving = [w for w in workers if w.thread_.is_alive()]
 
@@ -277,7 +313,7 @@ class Latest(QObject):
             self._waiting = (self._newest, compute, args)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="latest", daemon=True)
-                self._thread.start()
+                _begin(self._thread)
             else:
                 self._lock.notify()
 
@@ -296,7 +332,7 @@ class Latest(QObject):
             thread = self._thread
             self._lock.notify()
         if thread is not None:
-            thread.join(timeout)
+            _end(thread, timeout)
 
     def _run(self) -> None:
         while True:

@@ -409,9 +409,12 @@ class MainWindow(QMainWindow):
             if key == "lessons":  # filled when it is opened
                 continue
             before, after = around.get(key, ((), ()))
+            items = (*before, *mine.get(key, ()), *self._more.get(key, ()), *after)
+            if not self._whole:  # the first frame shows the titles only
+                menu.menuAction().setVisible(any(item is not None for item in items))
+                continue
             menu.clear()
-            more = self._more.get(key, ())
-            for item in (*before, *mine.get(key, ()), *more, *after):
+            for item in items:
                 if item is None:
                     menu.addSeparator()
                 elif isinstance(item, QMenu):

@@ -19,12 +19,15 @@ from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.surgery.kernels.transform import resize
 
 __all__ = [
+    "MOST_PIXELS",
+    "MOST_STEPS",
     "SLOTS",
     "Applied",
     "BenchState",
     "PresetChoice",
     "check_steps",
     "from_session",
+    "kept_steps",
     "on_channels",
     "sample_picture",
     "start_state",
@@ -38,6 +41,12 @@ Floats = NDArray[np.float32]
 
 SLOTS = 3
 """Filters of the bench."""
+
+#: The largest picture of a project, in pixels.
+MOST_PIXELS = 64_000_000
+#: Applied steps that a project or a session keeps; their pictures have :data:`MOST_PIXELS`
+#: together.
+MOST_STEPS = 16
 
 Size = tuple[int, int]
 
@@ -435,3 +444,14 @@ def _choice(entry: Any, size: Sequence[int]) -> PresetChoice | None:
     choice = PresetChoice(str(entry["key"]), tuple(entry["parameters"].items()))
     PRESETS[choice.key].make(size, **choice.values)  # raises if it is none any more
     return choice
+
+
+def kept_steps(steps: Sequence[Applied]) -> list[Applied]:
+    """The last ones, as many as a project or a session keeps."""
+    room, kept = MOST_PIXELS, []
+    for step in reversed(steps[-MOST_STEPS:]):
+        room -= step.picture.height * step.picture.width
+        if room < 0:
+            break
+        kept.append(step)
+    return kept[::-1]

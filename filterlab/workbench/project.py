@@ -42,21 +42,19 @@ from filterlab.progress import Job, Progress
 from filterlab.surgery.choices import TILE_SCALES
 from filterlab.surgery.convolve import Picture
 from filterlab.workbench import filter_state
+from filterlab.workbench.filter_state import MOST_PIXELS, MOST_STEPS, kept_steps
 from filterlab.workbench.lessons import MOST_BYTES, parse_lesson
 
 if TYPE_CHECKING:
     from filterlab.workbench import heatmap_state
 
 __all__ = [
-    "MOST_PIXELS",
-    "MOST_STEPS",
     "SUFFIX",
     "VERSION",
     "Project",
     "ProjectPicture",
     "Task",
     "heatmap_part",
-    "kept_steps",
     "net_part",
     "read_job",
     "write_job",
@@ -66,8 +64,6 @@ SUFFIX = ".filterlab"
 VERSION = 1
 _FORMAT = "filterlab-project"
 
-#: The largest picture of a project, in pixels.
-MOST_PIXELS = 64_000_000
 _MOST_FILE = 1 << 30
 _MOST_JSON = 4 << 20
 _MOST_PICTURE = 12 * MOST_PIXELS + 4096
@@ -75,9 +71,6 @@ _MOST_DIRECTORY = 1 << 16
 _MOST_DEPTH = 16
 _MOST_DIGITS = 16
 _MOST_TEXT = 4096
-
-#: Applied steps that a project keeps; their pictures have :data:`MOST_PIXELS` together.
-MOST_STEPS = 16
 
 _PARTS = ("filters", "heatmap", "net")
 _STEPS = tuple(f"step{number:02d}" for number in range(MOST_STEPS))
@@ -292,17 +285,6 @@ def _packed(part: str, pixels: NDArray[np.float32], path: Path) -> tuple[str, by
         )
     name = f"pictures/{part}{exact_suffix(pixels)}"
     return name, encode_picture(pixels, name)
-
-
-def kept_steps(steps: Sequence[filter_state.Applied]) -> list[filter_state.Applied]:
-    """The last ones, as many as a project (or a session) keeps."""
-    room, kept = MOST_PIXELS, []
-    for step in reversed(steps[-MOST_STEPS:]):
-        room -= step.picture.height * step.picture.width
-        if room < 0:
-            break
-        kept.append(step)
-    return kept[::-1]
 
 
 def _plain_step(step: filter_state.Applied, member: str) -> dict[str, Any]:

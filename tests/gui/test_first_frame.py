@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,11 @@ HEAVY = (
     "filterlab.caffe.net",
     "filterlab.surgery.heatmap",
     "filterlab.workbench.heatmap_bench",
+    "filterlab.workbench.lessons",
     "filterlab.workbench.net_bench",
+    "filterlab.workbench.project",
+    "filterlab.zoo.labels",
+    "cv2",
     "google.protobuf",
     "onnx",
     "onnxruntime",
@@ -78,6 +84,26 @@ def test_the_tab_in_front_is_painted_before_the_others_are_built(desks: Any) -> 
     assert window.current_tab is window.tab("filters")
     texts = [action.text() for action in window.menus["file"].actions()]
     assert any(tr("Save project") in text.replace("&", "") for text in texts)
+
+
+def test_nothing_else_is_computed_before_the_first_frame(desks: Any) -> None:
+    desk = desks()
+    before = set(threading.enumerate())
+    seen: list[Any] = []
+    show = desk._show_first_frame
+
+    def shown() -> None:
+        show()
+        new = [thread.name for thread in threading.enumerate() if thread not in before]
+        seen.append((new, gc.isenabled(), titles(desk.window)))
+
+    def titles(window: Any) -> list[str]:
+        return [m.title() for m in window.menus.values() if m.menuAction().isVisible()]
+
+    desk._show_first_frame = shown
+    desk.open()
+    assert seen == [([], False, titles(desk.window))]
+    assert gc.isenabled()
 
 
 def test_a_session_is_found_again_in_its_own_tab(desks: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PyQt5.QtCore import QThread
 
 from filterlab.errors import FilterLabError
-from filterlab.gui.jobs import JobRunner, Latest, time_left
+from filterlab.gui.jobs import JobRunner, Latest, held_back, time_left
 from filterlab.progress import Progress
 
 
@@ -281,3 +281,40 @@ def test_latest_shuts_down_while_computing(qtbot, until) -> None:
     qtbot.wait(20)
     assert results == []
     assert wheel.computed == [0]
+
+
+def test_work_that_is_held_back_begins_with_the_end_of_the_block(qtbot, runner) -> None:
+    log, latest, ready = Log(runner), Latest(), []
+    latest.ready.connect(ready.append)
+    ran: list[str] = []
+
+    def job():
+        ran.append(threading.current_thread().name)
+        return 3
+        yield
+
+    with held_back():
+        runner.start(job(), "read")
+        latest.request(lambda: ran.append(threading.current_thread().name) or 4)
+        assert runner.running
+        assert latest.busy
+        assert [t.name for t in threading.enumerate() if t.name in ("job read", "latest")] == []
+    qtbot.waitUntil(lambda: log.endings() == ["done"] and ready == [4])
+    assert sorted(ran) == ["job read", "latest"]
+    latest.shutdown()
+
+
+def test_work_that_is_held_back_may_be_given_up(qtbot) -> None:
+    runner, latest, ran = JobRunner(), Latest(), []
+
+    def job():
+        ran.append(1)
+        yield
+
+    with held_back():
+        runner.start(job(), "read")
+        latest.request(ran.append, 2)
+        runner.shutdown()
+        latest.shutdown()
+    assert ran == []
+    assert [t.name for t in threading.enumerate() if t.name in ("job read", "latest")] == []

@@ -20,9 +20,11 @@ import pytest
 from filterlab.errors import FilterLabError
 from filterlab.progress import run_job
 from filterlab.surgery.convolve import Picture
+from filterlab.workbench import filter_state
 from filterlab.workbench import project as project_module
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.filter_state import (
+    MOST_STEPS,
     check_steps,
     from_session,
     start_state,
@@ -30,7 +32,6 @@ from filterlab.workbench.filter_state import (
 )
 from filterlab.workbench.heatmap_state import HeatmapState, Look
 from filterlab.workbench.project import (
-    MOST_STEPS,
     Project,
     ProjectPicture,
     Task,
@@ -175,10 +176,12 @@ def test_of_many_or_large_steps_the_last_are_kept(
     np.testing.assert_array_equal(
         found.steps[0].picture.pixels, bench.state.stack[2].picture.pixels
     )
-    monkeypatch.setattr(project_module, "MOST_PIXELS", 3 * 30 * 40)
+    for module in (filter_state, project_module):
+        monkeypatch.setattr(module, "MOST_PIXELS", 3 * 30 * 40)
     path = run_job(write_job(project, tmp_path / "b.filterlab"))
     assert len(run_job(read_job(path)).steps) == 3
-    monkeypatch.setattr(project_module, "MOST_PIXELS", 3 * 30 * 40 - 1)
+    for module in (filter_state, project_module):
+        monkeypatch.setattr(module, "MOST_PIXELS", 3 * 30 * 40 - 1)
     assert "filters.steps" in refused(tmp_path, path.read_bytes())
 
 

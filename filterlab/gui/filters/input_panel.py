@@ -379,7 +379,8 @@ class InputPanel(QWidget):
         self.linked.setText(whole if fits else tr("one size"))
         style = "QComboBox { padding: 4px 0 4px 3px; } QComboBox::drop-down { width: 13px; }"
         for box in (self.pad, self.edge, self.stride, self.dilation, self.mode, self.symmetry):
-            box.setStyleSheet(style if form.narrow else "")
+            if box.styleSheet() != (wanted := style if form.narrow else ""):
+                box.setStyleSheet(wanted)  # which styles the box and its list anew
         rows = self._rows
         while rows.count():
             line = rows.takeAt(0).layout()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PyQt5.QtCore import QObject
 from PyQt5.QtWidgets import QWidget
@@ -12,11 +14,12 @@ from filterlab.gui.filters.panel import BottomPanel
 from filterlab.gui.filters.pointing import Pointer
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.i18n import tr
-from filterlab.gui.stage.convolution_view import ConvolutionView
-from filterlab.gui.stage.filter_stage import FilterStage, Thumb
-from filterlab.gui.stage.scene import Scene
 from filterlab.gui.widgets.colours import lut
 from filterlab.surgery.kernels.presets import PRESETS
+
+if TYPE_CHECKING:
+    from filterlab.gui.stage.filter_stage import FilterStage, Thumb
+    from filterlab.gui.stage.scene import Scene
 
 __all__ = ["Room"]
 
@@ -52,6 +55,10 @@ class Room(QObject):
 
     def make(self, key: str, parent: QWidget) -> Scene:
         """One of them, of the filter in front."""
+        # Imported late: the first frame needs neither.
+        from filterlab.gui.stage.convolution_view import ConvolutionView
+        from filterlab.gui.stage.filter_stage import FilterStage
+
         desk = self._desk
         bench, slot = desk.bench, desk.active
         if key == "stage":
@@ -86,6 +93,8 @@ class Room(QObject):
             self._scene.outputs_changed()
 
     def _thumbs(self, slot: int) -> tuple[Thumb | None, Thumb | None]:
+        from filterlab.gui.stage.filter_stage import Thumb
+
         source, frame = self._stage.rasters[0].array, self._stage.frame
         first = None
         if source is not None:

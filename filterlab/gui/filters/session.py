@@ -15,8 +15,12 @@ from filterlab.gui.filters.sources import KeptStep, Source, title_of
 from filterlab.gui.sessions import Kept
 from filterlab.surgery.convolve import Picture
 from filterlab.workbench.filter_bench import SLOTS, FilterBench
-from filterlab.workbench.filter_state import step_from_session, step_to_session
-from filterlab.workbench.project import MOST_STEPS, kept_steps
+from filterlab.workbench.filter_state import (
+    MOST_STEPS,
+    kept_steps,
+    step_from_session,
+    step_to_session,
+)
 
 __all__ = ["VIEW", "look_from", "odd", "saved", "source_from", "step_pictures"]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PyQt5.QtCore import QEvent, QSize, QTimer
@@ -49,8 +49,10 @@ from filterlab.surgery.kernels.text import KERNEL_SUFFIXES
 from filterlab.workbench.filter_bench import Change, FilterBench
 from filterlab.workbench.filter_net import filters_net_among
 from filterlab.workbench.filter_state import Applied, from_session
-from filterlab.workbench.lessons import Start, start_filters
-from filterlab.workbench.project import ProjectPicture
+
+if TYPE_CHECKING:  # the first frame needs neither
+    from filterlab.workbench.lessons import Start
+    from filterlab.workbench.project import ProjectPicture
 
 __all__ = ["FiltersTab"]
 
@@ -675,6 +677,8 @@ class FiltersTab(Tab):
         )
 
     def _project_picture(self) -> ProjectPicture | None:
+        from filterlab.workbench.project import ProjectPicture
+
         source, picture = self._known_source(), self.bench.picture
         if source is not None and source.kind in ("sample", "pattern"):
             return ProjectPicture(source.kind, source.name)
@@ -841,6 +845,8 @@ class FiltersTab(Tab):
         return found
 
     def start_lesson(self, start: Start, beside: Path | None) -> None:
+        from filterlab.workbench.lessons import start_filters
+
         self._started, self._waiting = True, None
         start_filters(self.bench, start, beside)
 

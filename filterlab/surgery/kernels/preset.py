@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -114,6 +113,8 @@ class Preset:
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in parameters:
             if name not in known:
+                from difflib import get_close_matches
+
                 takes = [*known, "size"]
                 near = get_close_matches(name, takes, 1)
                 meant = Text("did you mean {name}? ", name=near[0]) if near else ""
