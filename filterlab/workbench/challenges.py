@@ -38,6 +38,7 @@ __all__ = [
     "output",
     "score",
     "to_csv",
+    "told_match",
 ]
 
 Floats = NDArray[np.float32]
@@ -274,6 +275,11 @@ def score(challenge: Challenge, kernel: Kernel, bias: float = 0.0) -> float:
     return max(0.0, 100 * (1 - error / spread))
 
 
+def told_match(points: float) -> float:
+    """A score to a tenth, as it is shown: never rounded up to what it is not."""
+    return int(points * 10) / 10
+
+
 def hints(challenge: Challenge) -> tuple[tuple[str, dict[str, Any]], ...]:
     """Hints in the order in which they are given: a kind and its values.
 
@@ -332,5 +338,7 @@ def to_csv(ranked: Iterable[tuple[Answer, float]]) -> str:
         rows = "; ".join(" ".join(f"{v:g}" for v in row) for row in answer.kernel)
         # A spreadsheet takes a cell that begins so for a formula.
         name = f"'{answer.name}" if answer.name[:1] in "=+-@" else answer.name
-        writer.writerow([name, f"{points:.1f}", answer.hints, f" {rows}", f"{answer.bias:g}"])
+        writer.writerow(
+            [name, f"{told_match(points):.1f}", answer.hints, f" {rows}", f"{answer.bias:g}"]
+        )
     return stream.getvalue()

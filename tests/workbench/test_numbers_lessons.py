@@ -765,9 +765,9 @@ def test_a_class_list_as_csv() -> None:
     lines = challenges.to_csv(answers).splitlines()
     assert lines == [
         "name,match %,hints,kernel,bias",
-        "Ada,87.7,2, 0.5 -1; 0.25 3,-0.125",
+        "Ada,87.6,2, 0.5 -1; 0.25 3,-0.125",
         *(f"{name},0.0,0, 1,0" for name in ("'=1", "'+1", "'-1", "'@1", "'1")),
-        '"Bo, =1",100.0,0, 1,0',
+        '"Bo, =1",99.9,0, 1,0',
     ]
 
 

@@ -24,7 +24,16 @@ from filterlab.gui.icons import icon
 from filterlab.gui.lessons.panel import SidePanel
 from filterlab.pictures import sample
 from filterlab.surgery.kernels import Kernel
-from filterlab.workbench.challenges import LEVELS, Answer, Challenge, hints, level, output, score
+from filterlab.workbench.challenges import (
+    LEVELS,
+    Answer,
+    Challenge,
+    hints,
+    level,
+    output,
+    score,
+    told_match,
+)
 
 __all__ = ["ChallengePanel"]
 
@@ -194,9 +203,7 @@ class ChallengePanel(SidePanel):
         self.back_button.setEnabled(self.number > 0)
         self.next_button.setEnabled(self.number < len(LEVELS) - 1)
         solved = self.match >= SOLVED
-        # Never rounded up to what it is not.
-        percent = int(self.match * 10) / 10
-        text = tr("Match {percent} %").format(percent=f"{percent:g}")
+        text = tr("Match {percent} %").format(percent=f"{told_match(self.match):g}")
         self.match_text.setText(f"{text}  ✓" if solved else text)
         self.bar.setValue(int(self.match * 10))
         told = [self._hint(*hint) for hint in hints(self.challenge)[: self.taken]]

@@ -20,7 +20,7 @@ from filterlab.errors import FilterLabError
 from filterlab.gui.errors import one_sentence
 from filterlab.gui.file_dialogs import save_path
 from filterlab.gui.i18n import tr
-from filterlab.workbench.challenges import Answer, Challenge, class_list, to_csv
+from filterlab.workbench.challenges import Answer, Challenge, class_list, to_csv, told_match
 
 __all__ = ["ClassListDialog"]
 
@@ -75,9 +75,8 @@ class ClassListDialog(QDialog):
             problems = [tr(problem) for problem in found]
         self.table.setRowCount(len(self.ranked))
         for row, (answer, points) in enumerate(self.ranked):
-            # Never rounded up to what it is not.
-            percent = int(points * 10) / 10
-            for column, text in enumerate((answer.name, f"{percent:g} %", str(answer.hints))):
+            match = f"{told_match(points):g} %"
+            for column, text in enumerate((answer.name, match, str(answer.hints))):
                 self.table.setItem(row, column, QTableWidgetItem(text))
         self.problems.setText("\n".join(problems[:5]))
         self.problems.setVisible(bool(problems))
