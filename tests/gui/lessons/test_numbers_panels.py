@@ -1,0 +1,387 @@
+"""What the panels of lessons and challenges show, against numbers computed otherwise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QGuiApplication, QImage
+from scipy.ndimage import correlate
+
+from filterlab.gui import theme
+from filterlab.gui.lessons.challenge_panel import ChallengePanel
+from filterlab.gui.lessons.class_list_dialog import ClassListDialog
+from filterlab.gui.lessons.panel import LessonPanel, marked_up
+from filterlab.pictures import sample
+from filterlab.workbench import challenges, lessons
+from filterlab.workbench.challenges import Answer, Challenge, level
+
+HEAD = 'key = "k"\ntab = "filters"\ntitle = "Title <b>"\n'
+STEP = '[[step]]\ntext = "read *Sobel*"\n'
+TASK = (
+    '[[step]]\ntext = "text"\ntask = "do"\nhint = "a hint"\nnotice = "noticed"\n'
+    'check = { fact = "filters.stride", is = 2 }\n'
+)
+CHOICES = (
+    '[[step]]\ntext = "ask"\ntask = "choose"\n'
+    '[[step.choice]]\ntext = "a & b"\nsay = "not a"\n'
+    '[[step.choice]]\ntext = "b"\nsay = "yes"\nright = true\n'
+    '[[step.choice]]\ntext = "c"\nsay = "not c"\n'
+)
+
+
+def pixels_of(image: QImage) -> np.ndarray:
+    """RGB, uint8 (height, width, 3)."""
+    image = image.convertToFormat(QImage.Format_RGB888)
+    data = np.frombuffer(image.constBits().asstring(image.sizeInBytes()), np.uint8)
+    rows = data.reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
+
+
+@pytest.fixture
+def challenge(qtbot) -> ChallengePanel:
+    panel = ChallengePanel()
+    qtbot.addWidget(panel)
+    panel.show()
+    return panel
+
+
+@pytest.fixture
+def panel(qtbot) -> LessonPanel:
+    made = LessonPanel()
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+# --- challenges ---------------------------------------------------------------------------------
+
+
+def test_levels_are_gone_through_from_the_first_to_the_last(qtbot, challenge) -> None:
+    started: list[Challenge] = []
+    challenge.started.connect(started.append)
+    last = len(challenges.LEVELS) - 1
+    for number in range(last + 1):
+        assert challenge.level_text.text() == f"Level {number + 1} of 10"
+        assert challenge.challenge == level(number)
+        assert challenge.back_button.isEnabled() == (number > 0)
+        assert challenge.next_button.isEnabled() == (number < last)
+        challenge.take_level(-1)
+        challenge.take_level(last + 1)
+        assert challenge.number == number, "there is none before the first or behind the last"
+        qtbot.mouseClick(challenge.next_button, Qt.LeftButton)
+    qtbot.mouseClick(challenge.back_button, Qt.LeftButton)
+    assert challenge.level_text.text() == "Level 9 of 10"
+    assert started == [*(level(n) for n in range(1, last + 1)), level(last - 1)]
+
+
+@pytest.mark.parametrize("number", [0, 2, 3, 8])
+def test_the_target_is_shown_as_it_is(challenge, number: int) -> None:
+    """Of an output with values below 0, 0 is middle grey and the largest black or white."""
+    challenge.take_level(number)
+    made = level(number)
+    picture = sample(made.sample, grey=True).astype(np.float64)
+    values = correlate(picture, made.rows.astype(np.float64), mode="constant") + made.bias
+    if values.min() < -1e-6:
+        values = 0.5 + values / (2 * np.abs(values).max())
+        assert number in (3, 8)
+    shown = challenge.picture.pixmap()
+    k = theme.scale()
+    rows, cols = values.shape
+    share = min(284 * k / cols, 150 * k / rows)
+    assert (shown.width(), shown.height()) == pytest.approx((cols * share, rows * share), abs=1)
+    found = pixels_of(shown.toImage())[..., 0].astype(np.float64)
+    wanted = cv2.resize(
+        np.clip(values, 0, 1) * 255, found.shape[::-1], interpolation=cv2.INTER_AREA
+    )
+    # Qt and OpenCV make it smaller in their own ways; ninths of it they mean alike.
+    for part, other in zip(np.array_split(found, 3), np.array_split(wanted, 3), strict=True):
+        for one, two in zip(
+            np.array_split(part, 3, axis=1), np.array_split(other, 3, axis=1), strict=True
+        ):
+            assert one.mean() == pytest.approx(two.mean(), abs=1.5)
+    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.98
+
+
+def test_a_match_is_never_rounded_up(challenge) -> None:
+    """A kernel that is a little too weak; from 99 percent on it counts as solved."""
+    made = level(0)
+    picture = sample(made.sample, grey=True).astype(np.float64)
+    target = correlate(picture, made.rows.astype(np.float64), mode="constant")
+    lost = math.sqrt((target**2).mean()) / target.std()
+    for match, told, solved in (
+        (99.96, "Match 99.9 %  ✓", True),
+        (99.04, "Match 99 %  ✓", True),
+        (98.97, "Match 98.9 %", False),
+        (50.55, "Match 50.5 %", False),
+        (0.09, "Match 0 %", False),
+        (-50, "Match 0 %", False),
+    ):
+        weaker = made.rows * np.float32(1 - (1 - match / 100) / lost)
+        challenge.look(weaker, 0.0)
+        assert challenge.match == pytest.approx(max(0, match), abs=0.01)
+        assert challenge.match_text.text() == told
+        assert challenge.bar.value() == max(0, math.floor(match * 10))
+        assert challenge.hint_button.isEnabled() == (not solved)
+    assert (challenge.bar.minimum(), challenge.bar.maximum()) == (0, 1000)
+    challenge.look(made.rows, 0.0)
+    assert (challenge.match_text.text(), challenge.bar.value()) == ("Match 100 %  ✓", 1000)
+    challenge.look(made.rows, 0.1)
+    wanted = 100 * (1 - 0.1 / target.std())
+    assert challenge.match == pytest.approx(wanted, abs=0.01), "the bias counts too"
+    challenge.take_level(1)
+    assert (challenge.match, challenge.match_text.text()) == (0, "Match 0 %")
+    challenge.look(level(1).rows, 0.0)
+    assert challenge.match == pytest.approx(100)
+
+
+def test_hints_one_after_the_other(qtbot, challenge) -> None:
+    kernel = [[0, 1 / 3, 0, 0, 0], [0, 0, 0, 0, -12345.678], [0, 0, 0, 0, 0]]
+    challenge.take(Challenge.make("camera", kernel, -0.125))
+    assert challenge.level_text.text() == "A challenge of your own"
+    wanted = [
+        "It has 3 rows and 5 columns.",
+        "Its cells add up to -1.235e+04.",
+        "There is a bias of -0.125.",
+        "The cell in row 1, column 4 is -1.235e+04 (counted from 0).",
+    ]
+    assert not challenge.hint_text.isVisible()
+    for count in range(1, 5):
+        assert challenge.hint_button.isEnabled()
+        qtbot.mouseClick(challenge.hint_button, Qt.LeftButton)
+        assert challenge.hint_text.text().split("\n") == wanted[:count]
+        assert challenge.hint_text.isVisible()
+    assert not challenge.hint_button.isEnabled()
+    challenge.take(Challenge.make("camera", [[1, 0, 1]]))
+    assert not challenge.hint_text.isVisible(), "hints are for their own challenge"
+    for _ in range(3):
+        qtbot.mouseClick(challenge.hint_button, Qt.LeftButton)
+    told = challenge.hint_text.text().split("\n")
+    assert told[1:] == [
+        "Its cells add up to 2.",
+        "It has symmetries: left-right, up-down, half turn.",
+    ]
+
+
+def test_codes_that_are_copied(qtbot, challenge) -> None:
+    said: list[str] = []
+    failed: list[str] = []
+    challenge.said.connect(said.append)
+    challenge.failed.connect(failed.append)
+    clipboard = QGuiApplication.clipboard()
+    clipboard.setText("before")
+    for button in (challenge.answer_button, challenge.make_button):
+        qtbot.mouseClick(button, Qt.LeftButton)
+    assert (clipboard.text(), said, failed) == ("before", [], []), "no kernel was looked at"
+    kernel = np.float32([[0.5, -1, 2]])
+    challenge.take_level(2)
+    challenge.look(kernel, 0.75)
+    for _ in range(2):
+        qtbot.mouseClick(challenge.hint_button, Qt.LeftButton)
+    qtbot.mouseClick(challenge.answer_button, Qt.LeftButton)
+    assert len(failed) == 1
+    assert clipboard.text() == "before"
+    qtbot.keyClicks(challenge.name_field, "x" * 50)
+    assert len(challenge.name_field.text()) == 40
+    qtbot.mouseClick(challenge.answer_button, Qt.LeftButton)
+    answer = Answer.from_code(clipboard.text())
+    assert answer == Answer(level(2).mark, "x" * 40, ((0.5, -1.0, 2.0),), 0.75, 2)
+    qtbot.mouseClick(challenge.make_button, Qt.LeftButton)
+    made = Challenge.from_code(clipboard.text())
+    assert made == Challenge("camera", ((0.5, -1.0, 2.0),), 0.75)
+    assert len(said) == 2
+    challenge.look(kernel * 0, 0.0)
+    qtbot.mouseClick(challenge.make_button, Qt.LeftButton)
+    assert "zeros" in failed[-1]
+    # A code that is typed is taken; the levels go on from where they were.
+    challenge.code_field.setText(made.code)
+    qtbot.keyClick(challenge.code_field, Qt.Key_Return)
+    assert (challenge.challenge, challenge.code_field.text()) == (made, "")
+    assert challenge.level_text.text() == "A challenge of your own"
+    assert challenge.match == 0
+    challenge.code_field.setText("nonsense")
+    qtbot.keyClick(challenge.code_field, Qt.Key_Return)
+    assert "FLC1-" in failed[-1]
+    assert (challenge.challenge, challenge.code_field.text()) == (made, "nonsense")
+    qtbot.mouseClick(challenge.next_button, Qt.LeftButton)
+    assert challenge.level_text.text() == "Level 4 of 10"
+
+
+# --- the class list -----------------------------------------------------------------------------
+
+
+def test_a_class_list_row_by_row(qtbot) -> None:
+    made, other = level(0), level(1)
+    picture = sample(made.sample, grey=True).astype(np.float64)
+    target = correlate(picture, made.rows.astype(np.float64), mode="constant")
+    lost = math.sqrt((target**2).mean()) / target.std()
+    given = [("Ada", 99.96, 3), ("Bo", 100, 12), ("Cy", 0, 0)]
+    lines = [
+        Answer.make(made, name, made.rows * np.float32(1 - (1 - match / 100) / lost), 0, taken).code
+        for name, match, taken in given
+    ]
+    dialog = ClassListDialog(made)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    assert dialog.challenge_field.text() == made.code
+    assert (dialog.table.rowCount(), dialog.table.columnCount()) == (0, 3)
+    assert not dialog.problems.isVisible()
+    dialog.codes.setPlainText("\n\n  \n".join(lines) + "\n\n")
+
+    def table() -> list[list[str]]:
+        rows = range(dialog.table.rowCount())
+        return [[dialog.table.item(row, column).text() for column in range(3)] for row in rows]
+
+    assert table() == [["Bo", "100 %", "12"], ["Ada", "99.9 %", "3"], ["Cy", "0 %", "0"]]
+    headers = [dialog.table.horizontalHeaderItem(column).text() for column in range(3)]
+    assert headers == ["Name", "Match", "Hints"]
+    assert dialog.save_button.isEnabled()
+    assert not dialog.problems.isVisible()
+    # Lines are counted from 1, empty ones not; of many problems five are told.
+    dialog.codes.setPlainText("\n".join([lines[0], "", *["x"] * 7]))
+    assert dialog.problems.isVisible()
+    told = dialog.problems.text().split("\n")
+    assert [one.split(":")[0] for one in told] == [f"line {n}" for n in range(2, 7)]
+    assert table() == [["Ada", "99.9 %", "3"]]
+    dialog.challenge_field.setText(other.code)
+    assert table() == []
+    assert "line 1" in dialog.problems.text()
+    assert not dialog.save_button.isEnabled()
+    dialog.challenge_field.setText("nonsense")
+    assert "FLC1-" in dialog.problems.text()
+    assert "line" not in dialog.problems.text()
+    dialog.challenge_field.setText(made.code)
+    assert table() == [["Ada", "99.9 %", "3"]]
+
+
+# --- lessons ------------------------------------------------------------------------------------
+
+
+def shown(panel: LessonPanel) -> dict[str, Any]:
+    """What stands in the panel; texts only where they can be seen."""
+    return {
+        name: label.text() if label.isVisible() else None
+        for name, label in (
+            ("task", panel.task), ("say", panel.say), ("hint", panel.hint),
+            ("notice", panel.notice), ("count", panel.count),
+        )
+    } | {
+        "back": panel.back_button.isEnabled(), "hinted": panel.hint_button.isEnabled(),
+        "next": panel.next_button.isEnabled(), "on": panel.next_button.text(),
+        "bar": (panel.bar.minimum(), panel.bar.value(), panel.bar.maximum()),
+        "first": panel.next_button.toolTip(),
+    }  # fmt: skip
+
+
+def test_a_lesson_step_by_step(qtbot, panel) -> None:
+    progress = lessons.Progress(lessons.parse_lesson(HEAD + STEP + TASK + CHOICES, "l"))
+    moved: list[int] = []
+    wanted: list[int] = []
+    panel.moved.connect(lambda: moved.append(progress.at))
+    panel.next_lesson.connect(lambda: wanted.append(1))
+    panel.has_next = True
+    panel.show_progress(progress)
+    assert panel.heading.text() == "Title <b>"
+    assert panel.text.text() == marked_up("read *Sobel*")
+    reading = {
+        "task": None, "say": None, "hint": None, "notice": None, "count": "Step 1 of 3",
+        "back": False, "hinted": False, "next": True, "on": "Next", "bar": (0, 0, 3), "first": "",
+    }  # fmt: skip
+    assert shown(panel) == reading
+    qtbot.mouseClick(panel.next_button, Qt.LeftButton)
+    doing = reading | {
+        "task": "do", "count": "Step 2 of 3", "back": True, "hinted": True, "next": False,
+        "bar": (0, 1, 3), "first": "First do what is asked",
+    }  # fmt: skip
+    assert shown(panel) == doing
+    assert panel.choices == []
+    panel.say_wrong(lessons.Wording((("en", "wrong"),)))
+    qtbot.mouseClick(panel.hint_button, Qt.LeftButton)
+    assert shown(panel) == doing | {"say": "wrong", "hint": "a hint"}
+    assert panel.say.property("role") == "warning"
+    panel.say_wrong(None)
+    assert shown(panel) == doing | {"hint": "a hint"}
+    panel.say_wrong(lessons.Wording((("en", "wrong"),)))
+    progress.look({"filters.stride": 2}.get)
+    panel.refresh()
+    done = doing | {"notice": "✓ noticed", "hinted": False, "next": True, "first": ""}
+    assert shown(panel) == done, "neither hint nor wrong turn beside what is done"
+    qtbot.mouseClick(panel.next_button, Qt.LeftButton)
+    asking = doing | {
+        "task": "choose", "count": "Step 3 of 3", "hinted": False, "on": "Finish", "bar": (0, 2, 3),
+    }  # fmt: skip
+    assert shown(panel) == asking
+    assert [button.text() for button in panel.choices] == ["a && b", "b", "c"]
+    panel.say_wrong(lessons.Wording((("en", "wrong"),)))
+    assert shown(panel) == asking, "a question has answers of its own"
+    for number, said in ((0, "not a"), (2, "not c")):
+        qtbot.mouseClick(panel.choices[number], Qt.LeftButton)
+        assert shown(panel) == asking | {"say": said}
+        assert [button.isChecked() for button in panel.choices] == [n == number for n in range(3)]
+        assert panel.say.property("role") == "warning"
+    qtbot.mouseClick(panel.choices[1], Qt.LeftButton)
+    assert shown(panel) == asking | {"say": "yes", "next": True, "first": ""}
+    assert panel.say.property("role") == "good"
+    assert [button.isChecked() for button in panel.choices] == [False, True, False]
+    qtbot.mouseClick(panel.next_button, Qt.LeftButton)
+    ended = reading | {
+        "count": "All 3 steps done", "back": True, "on": "Next lesson", "bar": (0, 3, 3),
+    }  # fmt: skip
+    assert shown(panel) == ended
+    assert panel.choices == []
+    assert "That was the lesson" in panel.text.text()
+    panel.has_next = False
+    panel.refresh()
+    assert shown(panel) == ended | {"next": False}
+    panel.has_next = True
+    panel.refresh()
+    qtbot.mouseClick(panel.next_button, Qt.LeftButton)
+    assert (wanted, progress.at) == ([1], 3)
+    qtbot.mouseClick(panel.back_button, Qt.LeftButton)
+    assert (shown(panel)["count"], shown(panel)["next"]) == ("Step 3 of 3", True)
+    assert not any(button.isChecked() for button in panel.choices)
+    assert moved == [1, 2, 2, 2, 2, 3, 2]
+    qtbot.mouseClick(panel.anew_button, Qt.LeftButton)
+    assert shown(panel) == reading
+    assert moved[-1] == 0
+    assert progress.done == set()
+
+
+def test_only_marks_that_are_meant_are_marks() -> None:
+    name = f'<span style="color:{theme.current().accent_text}">'
+    assert marked_up("**a** *b* `c*d*` <i> & 2*3") == (
+        f"<b>a</b> {name}b</span> <code>c{name}d</span></code> &lt;i&gt; &amp; 2*3"
+    )
+    assert marked_up("one\ntwo\n\nthree") == "one two<p>three"
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_how_a_panel_stands(panel, beside: bool) -> None:
+    """Beside a tab 320 pixels wide, with a line at its left; below one 196 high, line above."""
+    panel.show_progress(lessons.Progress(lessons.parse_lesson(HEAD + TASK, "l")))
+    panel.stand(beside)
+    panel.resize(700, 500)
+    k = theme.scale()
+    width, height = (round(320 * k), 500) if beside else (700, round(196 * k))
+    assert (panel.width(), panel.height()) == (width, height)
+    assert (panel.sizeHint().width(), panel.sizeHint().height()) == (round(320 * k), round(196 * k))
+    assert panel.anew_button.isVisible() == beside
+    found = pixels_of(panel.grab().toImage())
+    line, surface = (
+        QColor(colour).getRgb()[:3] for colour in (theme.current().line, theme.current().surface)
+    )
+    edge, inner = (found[:, 0], found[:, 1]) if beside else (found[0], found[1])
+    assert (edge == line).all()
+    assert (inner == surface).all()
+    # Beside, what is asked stands under what is read; below, to its right.
+    text, task = panel.text, panel.task
+    read, asked = (w.mapTo(panel, w.rect().topLeft()) for w in (text, task))
+    assert (asked.y() > read.y() + text.height() - 1) == beside
+    assert (asked.x() > read.x() + text.width() - 1) == (not beside)
+    back, on = (w.mapTo(panel, w.rect().topLeft()) for w in (panel.back_button, panel.next_button))
+    assert (back.x() < on.x()) == beside
+    assert (back.y() > on.y()) == (not beside)
