@@ -114,6 +114,7 @@ class _Finder(ast.NodeVisitor):
         self._inside = False
         self._seen: Counter[str] = Counter()
         self._unordered: set[ast.expr] = set()  # pairs that mean the same when exchanged
+        self._any_negative: set[ast.expr] = set()  # numbers of which NumPy sees but the sign
         self.found: list[Mutant] = []
 
     def _span(self, node: Any) -> tuple[int, int]:
@@ -270,7 +271,7 @@ class _Finder(ast.NodeVisitor):
         value = node.value
         if isinstance(value, bool):
             self._add(*self._span(node), str(not value), node)
-        elif isinstance(value, int):
+        elif isinstance(value, int) and node not in self._any_negative:
             self._add(*self._span(node), str(value + 1), self._statement or node)
         elif isinstance(value, float):
             self._add(*self._span(node), repr(value * 2 or 1.0), self._statement or node)
@@ -297,7 +298,12 @@ class _Finder(ast.NodeVisitor):
         if called == "isinstance":
             self._unordered.add(node.args[-1])
         node.keywords = [k for k in node.keywords if k.arg != "strict"]
-        if called not in _ANY_ORDER:
+        if called == "reshape":
+            lengths = [n for a in node.args for n in getattr(a, "elts", (a,))]
+            self._any_negative |= {n.operand for n in lengths if isinstance(n, ast.UnaryOp)}
+        # The lower limit and what is clipped: the larger of both, whichever comes first.
+        clips = called == "clip" and len(node.args) == 3
+        if called not in _ANY_ORDER and not clips:
             self._exchange(node.args, node)
         self.generic_visit(node)
 

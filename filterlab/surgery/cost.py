@@ -217,9 +217,9 @@ def linux_memory(root: Path = Path("/")) -> int | None:
 def _windows() -> int | None:
     class Status(ctypes.Structure):
         _fields_ = (
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            *((n, ctypes.c_ulonglong) for n in ("total", "free", "a", "b", "c", "d", "e")),
+            ("length", ctypes.c_uint32),
+            ("load", ctypes.c_uint32),
+            *((n, ctypes.c_uint64) for n in ("total", "free", "a", "b", "c", "d", "e")),
         )
 
     status = Status()

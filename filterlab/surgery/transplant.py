@@ -127,8 +127,8 @@ class EquivalenceCheck:
     top5_before: tuple[int, ...]
     top5_after: tuple[int, ...]
     agrees: bool
-    seconds_before: float = 0.0
-    seconds_after: float = 0.0
+    seconds_before: float
+    seconds_after: float
 
     def __str__(self) -> str:
         return Text(
@@ -637,7 +637,7 @@ def _check_equivalence(plan: Rewrite, asked: _Asked, dense: Net) -> EquivalenceC
 
 def _peaks(score: Array) -> Array:
     """Each class's largest score over the cells, (classes,): a net may answer with a map."""
-    return np.asarray(score.reshape(score.shape[1], -1).max(axis=1) if score.ndim > 1 else score)
+    return np.asarray(score.reshape(score.shape[1], -1).max(axis=1))
 
 
 def top_classes(values: NDArray[Any], count: int = 5) -> tuple[int, ...]:

@@ -285,6 +285,10 @@ def test_pictures_of_odd_shapes(thin: Transplanted) -> None:
     assert tiny.note == (
         "the picture of 30x20 pixels is smaller than one window and is enlarged to 355x227"
     )
+    for side in ((199, 230), (230, 199), (199, 199)):
+        assert plan(thin, side).note == "", "as small as can be"
+    for side in ((198, 230), (230, 198)):
+        assert "smaller than one window" in plan(thin, side).note
     assert plan(thin, (360, 480), Request(squash=451)).input_size == (451, 451)
     assert plan(thin, (360, 480), Request(squash=True)).input_size == (451, 451)
     assert plan(thin, (360, 480), Request(squash=True, cells=3)).cells == (3, 3)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import csv
+import ctypes
 import math
+import os
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -171,6 +174,31 @@ def test_free_memory_is_the_systems_or_the_containers(
     for name, text in group.items():
         (folder / f"memory.{name}").write_text(text)
     assert linux_memory(tmp_path) == free
+
+
+def test_free_memory_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of what a Mac has; of Windows the third field of its MEMORYSTATUSEX, 16 bytes in."""
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", "darwin")
+        if hasattr(os, "sysconf"):
+            fitted = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+            assert available_memory() == fitted // 2
+        asked: list[int] = []
+
+        def status(place: Any) -> int:
+            raw = (ctypes.c_uint8 * 64).from_buffer(place._obj)
+            asked.append(int.from_bytes(raw[:4], "little"))
+            raw[16:24] = (7 << 33).to_bytes(8, "little")
+            return int(len(asked) == 1)
+
+        kernel = SimpleNamespace(kernel32=SimpleNamespace(GlobalMemoryStatusEx=status))
+        patched.setattr(sys, "platform", "win32")
+        patched.setattr(ctypes, "windll", kernel, raising=False)
+        assert available_memory() == 7 << 33
+        assert asked == [64], "its own length"
+        assert available_memory() is None, "it could not be asked"
+        patched.setattr(sys, "platform", "plan9")
+        assert available_memory() is None
 
 
 def test_a_run_may_take_most_of_what_is_free() -> None:

@@ -323,6 +323,34 @@ def test_whether_anything_had_to_be_recast(
     assert found.kind == "classifier"
     assert ("fully convolutional" in str(found)) is fully
     assert remark in str(found)
+    assert "outputs" not in str(found), "there is but one"
+
+
+def test_factors_that_cannot_be_folded_stand_by_themselves(tmp_path: Path) -> None:
+    """A scale of 1e-30 times a weight is no number of half precision: it stays beside it."""
+    import onnxruntime
+
+    text = _data(1, 5, 6) + _conv("c", "data", 2, 3)
+    text += _layer("n", "BatchNorm", "c", "c")
+    text += _layer("s", "Scale", "c", "c", "scale_param { bias_term: true }")
+    text += _conv("d", "c", 2, 1)
+    t = transplant(_made(text, tmp_path), None)
+    nodes = []
+    for scale in (2.0, 1e-30):
+        for net in (t.source, t.net):
+            mean, variance, count = net.params["n"]
+            mean.data[...], variance.data[...], count.data[...] = (3, -1), (4, 0.25), 2
+            net.params["s"][0].data[...] = scale
+            net.params["s"][1].data[...] = (5, 7)
+        model = onnx_model(t)
+        nodes.append(len(model.graph.node))
+        data = np.random.default_rng(1).standard_normal((1, 1, 5, 6)).astype(np.float32)
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        (found,) = session.run([t.score], {"data": data})
+        np.testing.assert_allclose(found[0], run_dense(t, data)[1], rtol=1e-4, atol=1e-5)
+    assert nodes[1] > nodes[0]
 
 
 @pytest.mark.parametrize(("declared", "group"), [(1, 1), (3, 3), (1, 3)])

@@ -279,6 +279,10 @@ def test_only_padding_that_nobody_else_sees_is_made_up_for(tmp_path: Path) -> No
                                                              'bottom: "v" top: "end"'),
     ):  # fmt: skip
         assert _rewritten(other).padding is None, other
-    one_way = _rewritten(_padded(pads="pad_h: 0 pad_w: 1"))
-    assert one_way.padding is not None
-    assert one_way.padding.share == pytest.approx(7 / 9)
+    for pads, share in (("pad_h: 0 pad_w: 1", 7 / 9), ("pad_h: 1 pad_w: 0", 6 / 8)):
+        one_way = _transplanted(_padded(pads=pads), tmp_path)
+        assert one_way.rewritten.padding is not None
+        assert one_way.rewritten.padding.share == pytest.approx(share)
+        one_way.source.params["last"][1].data[...] = (1, -2, 3, 4, -5)
+        one_way.follow()
+        _each_window(one_way)

@@ -181,6 +181,9 @@ PLANS: list[tuple[str, tuple[int, int], Any, int, list[Any]]] = [
         ("c1", "s", 4, 385_240,
          [(0, 26, 0, 24, 0), (20, 50, 24, 48, 4), (44, 74, 48, 72, 4), (68, 75, 72, 75, 4)]),
     ]),
+    ("up", (150, 40), ((2e5, 5e4), (4e5, 1e5)), 283_680, [
+        ("data", "s", 5, 550_500, [(0, 150, 0, 75, 0)]),
+    ]),
     ("thin", (6003, 9000), None, 884_422_528, [
         ("data", "conv1", 2, 5_432_040_224,
          [(max(0, 1288 * k), min(1288 * k + 1295, 9000), 322 * k, min(322 * k + 322, 2248), 0)
@@ -274,6 +277,12 @@ def test_random_nets_in_random_strips() -> None:
         done += 1
         many += planned.count > len(planned.stages)
     assert many > 40
+
+
+@pytest.mark.parametrize("size", [(5, 3), (3, 5), (0, 9)])
+def test_a_picture_without_a_cell_is_in_no_strip(size: tuple[int, int]) -> None:
+    net = _net(PADDED, 61, 61)
+    assert plan_strips(net.param, net, "data", ("score", "prob"), size) is None
 
 
 def test_a_layer_that_sees_the_whole_picture_is_in_no_strip() -> None:
