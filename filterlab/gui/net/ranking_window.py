@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt5.QtCore import QAbstractTableModel, QEvent, QItemSelectionModel, QModelIndex, QRectF, Qt
+from PyQt5.QtCore import (
+    QAbstractTableModel,
+    QEvent,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QRectF,
+    Qt,
+)
 from PyQt5.QtGui import QColor, QFontMetrics, QPainter
 from PyQt5.QtWidgets import (
     QComboBox,
@@ -66,6 +74,7 @@ class RankingModel(QAbstractTableModel):
         super().__init__(parent)
         self.ranking, self._name_of = ranking, name_of
         self._order: NDArray[np.intp] = ranking.order
+        self._sorted = (_LOSS, Qt.DescendingOrder)
 
     def units(self, row: int) -> Group:
         """The units of a row."""
@@ -87,9 +96,18 @@ class RankingModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(_HEADS)
 
     def headerData(self, section: int, orientation: Any, role: int = Qt.DisplayRole) -> Any:
-        if orientation == Qt.Horizontal and role == Qt.DisplayRole:
-            return str(tr(_HEADS[section]))  # a view takes nothing but a plain str
-        return None
+        if orientation != Qt.Horizontal or role not in (Qt.DisplayRole, Qt.ToolTipRole):
+            return None
+        column, order = self._sorted
+        down = order == Qt.DescendingOrder
+        if role == Qt.ToolTipRole:
+            if section != column:
+                return tr("Sort by this")
+            return tr("Sorted, the largest first") if down else tr("Sorted, the smallest first")
+        # The style's own arrow points up where the largest is first, and stands far from the name.
+        arrow = "  \N{BLACK DOWN-POINTING TRIANGLE}" if down else "  \N{BLACK UP-POINTING TRIANGLE}"
+        name = str(tr(_HEADS[section]))  # a view takes nothing but a plain str
+        return name + arrow if section == column else name
 
     def data(self, index: QModelIndex, role: int = Qt.DisplayRole) -> Any:
         row, column = index.row(), index.column()
@@ -124,6 +142,7 @@ class RankingModel(QAbstractTableModel):
             ranking.points,
             ranking.best,
         )[column]
+        self._sorted = (column, order)
         self.layoutAboutToBeChanged.emit()
         kept = [(index, int(self._order[index.row()])) for index in self.persistentIndexList()]
         self._order = np.argsort(-keys if order == Qt.DescendingOrder else keys, kind="stable")
@@ -132,6 +151,12 @@ class RankingModel(QAbstractTableModel):
         for index, at in kept:
             self.changePersistentIndex(index, self.index(int(place[at]), index.column()))
         self.layoutChanged.emit()
+        self.headerDataChanged.emit(Qt.Horizontal, 0, len(_HEADS) - 1)
+
+    def rows_of(self, units: Sequence[int]) -> list[int]:
+        """The rows all of whose units are among these."""
+        wanted = set(units)
+        return [row for row in range(self.rowCount()) if wanted.issuperset(self.units(row))]
 
 
 class _Bars(QStyledItemDelegate):
@@ -180,6 +205,8 @@ class RankingWindow(QDialog):
         self._study, self._name_of = study, name_of
         self.model: RankingModel | None = None
         self._asked: tuple[Any, ...] = ()
+        #: While rows or units are chosen by the others.
+        self._choosing = False
         self._build()
         self.runner = JobRunner(self)
         self.runner.started.connect(lambda _: self.progress.begin(tr("Rank the units")))
@@ -274,10 +301,12 @@ class RankingWindow(QDialog):
         header = self.table.horizontalHeader()
         header.setSortIndicator(_LOSS, Qt.DescendingOrder)
         self.table.setSortingEnabled(True)
+        header.setSortIndicatorShown(False)
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._on_rows())
         if old is not None:
             old.deleteLater()
         self._fit()
+        self._follow()
         self.first.setRange(1, len(ranking.groups))
         self.progress.end()
         self._tell()
@@ -289,7 +318,7 @@ class RankingWindow(QDialog):
         header.setSectionResizeMode(_LOSS, QHeaderView.Stretch)
         rows = range(min(400, self.model.rowCount()))
         for column, limit in ((0, 170), (_POINTS, 170), (_BEST, 220)):
-            texts = [str(self.model.headerData(column, Qt.Horizontal)) + "      "]
+            texts = [tr(_HEADS[column]) + "  \N{BLACK DOWN-POINTING TRIANGLE}"]
             texts += [self.model.texts(row)[column] for row in rows]
             need = max(metrics.horizontalAdvance(text) for text in texts) + 14
             header.resizeSection(column, min(need, round(limit * theme.scale())))
@@ -324,15 +353,40 @@ class RankingWindow(QDialog):
         study, model = self._study, self.model
         if model is None or not self._asked or study.bench is not self._asked[0]:
             return False
+        self._choosing = True
         if study.layer != model.ranking.layer:
             study.look_at_layer(model.ranking.layer)
         study.choose(units)
+        self._choosing = False
         return True
 
     def _on_rows(self) -> None:
+        if self._choosing:
+            return
         chosen = sorted(index.row() for index in self.table.selectionModel().selectedRows())
         if chosen and self.model is not None:
             self._choose(list(dict.fromkeys(u for row in chosen for u in self.model.units(row))))
+
+    def _follow(self) -> None:
+        """Choose the rows of the units that are chosen in the tab."""
+        study, model = self._study, self.model
+        if model is None or self._choosing:
+            return
+        mine = study.layer == model.ranking.layer and study.bench is self._asked[0]
+        rows = model.rows_of(study.units) if mine else []
+        selected = QItemSelection()
+        for row in rows:
+            selected.select(model.index(row, 0), model.index(row, len(_HEADS) - 1))
+        self._choosing = True
+        self.table.selectionModel().select(selected, QItemSelectionModel.ClearAndSelect)
+        self._choosing = False
+        if rows and not any(self._seen(row) for row in rows):
+            self.table.scrollTo(model.index(rows[0], 0))
+
+    def _seen(self, row: int) -> bool:
+        assert self.model is not None
+        place = self.table.visualRect(self.model.index(row, 0))
+        return bool(self.table.viewport().rect().contains(place))
 
     def select(self, row: int) -> None:
         """Choose a row, as a click does."""
@@ -401,6 +455,8 @@ class RankingWindow(QDialog):
     def _on_change(self, kinds: frozenset[str]) -> None:
         if kinds & {"weights", "picture", "blob", "class", "found"}:
             self._tell()
+        if kinds & {"units", "blob"}:
+            self._follow()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -126,7 +126,19 @@ def test_a_click_on_a_head_sorts_and_the_choice_stays(
         x = header.sectionViewportPosition(column) + 12
         qtbot.mouseClick(header.viewport(), Qt.LeftButton, pos=QPoint(x, 8))
 
+    def heads() -> list[tuple[str, str]]:
+        model = window.table.model()
+        roles = (Qt.DisplayRole, Qt.ToolTipRole)
+        return [tuple(model.headerData(k, Qt.Horizontal, r) for r in roles) for k in range(4)]
+
+    assert [head for head, _ in heads()] == [
+        "Units", "Loss of score  ▼", "Change in points", "Best class without",
+    ]  # fmt: skip
+    assert heads()[1][1] == "Sorted, the largest first"
+    assert not header.isSortIndicatorShown(), "the style's arrow points the other way"
     press(0)
+    assert heads()[0] == ("Units  ▲", "Sorted, the smallest first")
+    assert heads()[1] == ("Loss of score", "Sort by this")
     assert [row[0] for row in table(window)] == list("01234567")
     assert [i.row() for i in window.table.selectionModel().selectedRows()] == [unit]
     press(0)
@@ -159,6 +171,75 @@ def test_rows_choose_units_and_the_first_are_set_to_zero_in_one_edit(
     assert "have changed since" in window.note.text()
     tab.undo()
     assert not bench.state.units
+    until(lambda: tab.settled)
+
+
+def chosen(window: RankingWindow) -> list[str]:
+    """The units of the chosen rows, as they stand."""
+    rows = sorted(i.row() for i in window.table.selectionModel().selectedRows())
+    return [table(window)[row][0] for row in rows]
+
+
+def test_rows_follow_the_tiles(
+    tab: NetTab, window: RankingWindow, qtbot: QtBot, until: Until
+) -> None:
+    """From tile to row and back; another layer's units are in no row."""
+
+    def click(unit: int, keys: Qt.KeyboardModifier = Qt.NoModifier) -> None:
+        place = tab.tiles.tile_rect(unit).center()
+        qtbot.mouseClick(tab.tiles.viewport(), Qt.LeftButton, keys, place)
+
+    click(5)
+    assert chosen(window) == ["5"]
+    assert tab.study.units == (5,), "and the row chooses nothing else"
+    click(1, Qt.ControlModifier)
+    assert sorted(chosen(window)) == ["1", "5"]
+    assert sorted(tab.study.units) == [1, 5]
+    window.select(0)
+    assert tab.tiles._units == tab.study.units == (int(table(window)[0][0]),)
+    tab.study.look_at_layer("fc6")
+    assert chosen(window) == []
+    tab.study.choose((2,))
+    assert chosen(window) == []
+    assert tab.study.layer == "fc6", "nothing leads back"
+    tab.study.look_at_layer("conv1")
+    tab.study.choose((3,))
+    assert chosen(window) == ["3"]
+    window.rank()
+    until(lambda: not window.runner.running)
+    assert chosen(window) == ["3"], "a new ranking shows the units that are chosen"
+    assert tab.study.units == (3,)
+    until(lambda: tab.settled)
+
+
+def test_a_row_that_is_chosen_comes_into_sight(
+    tab: NetTab, window: RankingWindow, until: Until
+) -> None:
+    window.resize(window.width(), window.minimumSizeHint().height() + 80)
+    view, model = window.table, window.model
+    until(lambda: view.viewport().height() < 7 * view.rowHeight(0))
+    window.select(0)
+    last = model.units(7)
+    tab.study.choose(last)
+    rect = view.visualRect(model.index(7, 0))
+    assert view.viewport().rect().contains(rect)
+    until(lambda: tab.settled)
+
+
+def test_a_group_is_chosen_when_all_of_it_is(
+    tab: NetTab, window: RankingWindow, until: Until
+) -> None:
+    window.grouping.setCurrentIndex(window.grouping.findData("strength"))
+    window.count.setValue(3)
+    old = window.model
+    window.rank_button.click()
+    until(lambda: window.model is not old and not window.runner.running)
+    group = window.model.units(0)
+    assert len(group) > 1
+    tab.study.choose(group[:-1])
+    assert chosen(window) == []
+    tab.study.choose(group)
+    assert chosen(window) == [table(window)[0][0]]
     until(lambda: tab.settled)
 
 
