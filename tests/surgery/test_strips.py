@@ -147,6 +147,10 @@ def test_a_deconvolution_and_a_crop_behind_it() -> None:
     _compare(_net(UP, 150, 40), ("s",), 4e4, 3)
 
 
+#: So much work that a strip is as long as that takes, not as there is room for.
+WIDE = _conv("c1", "data", "num_output: 128 kernel_size: 3") + _conv(
+    "c2", "c1", "num_output: 128 kernel_size: 5 stride: 2"
+)
 PLANS: list[tuple[str, tuple[int, int], Any, int, list[Any]]] = [
     # Of stages the source, the tops, how many layers, the work; of strips what they read and give.
     ("padded", (900, 7000), None, 167_955_567, [
@@ -184,6 +188,10 @@ PLANS: list[tuple[str, tuple[int, int], Any, int, list[Any]]] = [
     ("up", (150, 40), ((2e5, 5e4), (4e5, 1e5)), 283_680, [
         ("data", "s", 5, 550_500, [(0, 150, 0, 75, 0)]),
     ]),
+    ("wide", (900, 1000), None, 311_688_502, [
+        ("data", "c2", 2, 96_134_268_551,
+         [(78 * k, min(78 * k + 83, 1000), 39 * k, min(39 * k + 39, 497), 0) for k in range(13)]),
+    ]),
     ("thin", (6003, 9000), None, 884_422_528, [
         ("data", "conv1", 2, 5_432_040_224,
          [(max(0, 1288 * k), min(1288 * k + 1295, 9000), 322 * k, min(322 * k + 322, 2248), 0)
@@ -204,8 +212,12 @@ def test_a_pass_is_cut_alike_in_every_version(
     if name == "thin":
         found = plan_strips(thin.param, thin.net, thin.input, (thin.score, thin.output), size)
     else:
-        net = _net(PADDED if name == "padded" else UP, 61, 61)
-        wanted = ("score", "prob") if name == "padded" else ("s",)
+        layers, wanted = {
+            "padded": (PADDED, ("score", "prob")),
+            "up": (UP, ("s",)),
+            "wide": (WIDE, ("c2",)),
+        }[name]
+        net = _net(layers, 61, 61)
         found = plan_strips(net.param, net, "data", wanted, size)
     assert found is not None
     assert (found.axis, found.bytes) == (int(size[1] > size[0]), wanted_bytes)

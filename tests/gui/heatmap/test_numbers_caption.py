@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from filterlab.gui.class_names import (
 )
 from filterlab.gui.heatmap import words
 from filterlab.gui.heatmap.caption import Bar, Caption, Title
-from filterlab.zoo.labels import Group, imagenet
+from filterlab.zoo.labels import Group, Labels, imagenet
 
 SMALL, BOLD, LARGE = (12,), (12, True), (16, True)
 
@@ -350,3 +351,45 @@ def test_a_window_over_the_edge_is_cut_there(ready: Any, settled: Any) -> None:
         seen = np.mean([image.pixelColor(x, y).green() for x in range(image.width())
                         for y in range(image.height())])  # fmt: skip
         assert seen == pytest.approx(255 * float(part.mean()), abs=3)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.001, "0.1 %"), (0.000999, "< 0.1 %"), (0.0995, "10 %"), (0.09949, "9.9 %"), (0.0, "0 %")],
+)
+def test_shares_at_the_limits(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_five_of_many_classes_are_told(ready: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = ready.bench
+    rng = np.random.default_rng(4)
+    prob = rng.dirichlet(np.ones(8), (9, 13)).transpose(2, 0, 1).astype(np.float32)
+    run = replace(bench.run, maps=replace(bench.maps, prob=prob, score=prob))
+    monkeypatch.setattr(type(bench), "run", property(lambda _: run))
+    monkeypatch.setattr(type(bench), "maps", property(lambda _: run.maps))
+    monkeypatch.setattr(type(bench), "labels", property(lambda _: Labels.numbered(8)))
+    for cell in ((3, 5), (0, 12)):
+        order = np.argsort(-prob[:, cell[0], cell[1]])[:5]
+        told = [(f"class {c}", percent(float(prob[c, cell[0], cell[1]]))) for c in order]
+        facts = ready.cells.facts(cell)
+        assert [(name, percent(share)) for name, _, share in facts.best] == told
+        assert facts.number == 0
+        assert words.cell_line(bench, cell) == f"Cell ({cell[0]}, {cell[1]}):  " + ", ".join(
+            f"{name} {share}" for name, share in told
+        )
+
+
+def test_a_scale_without_extent_has_no_mark(ready: Any) -> None:
+    drawing = ready.drawing
+    assert words.mark(drawing, (0, 0)) is not None
+    assert words.mark(replace(drawing, low=0.5, high=0.5), (0, 0)) is None
+    assert words.mark(replace(drawing, unit=""), (0, 0)) is None
+    for values, low, high, wanted in ((0.3, 0.2, 0.6, 0.25), (0.6, 0.2, 0.6, 1.0), (4, 3, 1, None)):
+        flat = replace(drawing, values=np.full((2, 3), values), low=low, high=high, log=False)
+        assert words.mark(flat, (1, 2)) == (pytest.approx(wanted) if wanted else None)
+        assert words.mark(flat, (1, 3)) is None
+        assert words.mark(flat, (2, 2)) is None
+    short, told, much = words.grid_text(ready.bench, 100_000)
+    assert (short, much) == ("", False)
+    assert "100000 cells" in told
