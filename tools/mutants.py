@@ -301,6 +301,8 @@ class _Finder(ast.NodeVisitor):
         if called == "reshape":
             lengths = [n for a in node.args for n in getattr(a, "elts", (a,))]
             self._any_negative |= {n.operand for n in lengths if isinstance(n, ast.UnaryOp)}
+        if called != "roll":  # a sum over rows and columns is one over columns and rows
+            self._unordered |= {k.value for k in node.keywords if k.arg == "axis"}
         # The lower limit and what is clipped: the larger of both, whichever comes first.
         clips = called == "clip" and len(node.args) == 3
         if called not in _ANY_ORDER and not clips:

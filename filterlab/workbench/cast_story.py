@@ -18,10 +18,11 @@ from filterlab.progress import Job, Progress
 from filterlab.surgery.cost import check_memory, estimate
 from filterlab.surgery.geometry import MapGeometry
 from filterlab.surgery.heatmap import ClassMaps, Placement
-from filterlab.surgery.pieces import pieces
+from filterlab.surgery.pieces import pieces, run_pieces
 from filterlab.surgery.rewrite import Change
 from filterlab.surgery.transplant import Transplanted, feed
 from filterlab.surgery.windows import cut_box
+from filterlab.workbench.heatmap_jobs import part
 
 __all__ = ["FC_STEPS", "POOLED_STEPS", "CastStill", "CastStory", "LaterLayer", "cast_story_job"]
 
@@ -108,9 +109,9 @@ class CastStill:
     at: tuple[float, float]
     place: Cell
     done: int
-    later: float = 0.0
-    softmax: float = 0.0
-    laid: float = 0.0
+    later: float
+    softmax: float
+    laid: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +199,7 @@ class CastStory:
     @property
     def row(self) -> Array:
         """The row of weights as the fully connected layer has it, (C * kh * kw,)."""
-        return self.kernel.reshape(-1)
+        return self.kernel.ravel()
 
     @property
     def grid(self) -> Cell:
@@ -211,15 +212,6 @@ class CastStory:
         if self.kind == "fc":
             return int(self.kernel.shape[1]), int(self.kernel.shape[2])
         return self.pool
-
-    @property
-    def pitch(self) -> tuple[int, int]:
-        """How far the window moves over the features from cell to cell."""
-        blob, span = self.picture_features.shape[1:], self.span
-        return (
-            max(1, (blob[0] - span[0]) // max(1, self.grid[0] - 1)) if self.grid[0] > 1 else 1,
-            max(1, (blob[1] - span[1]) // max(1, self.grid[1] - 1)) if self.grid[1] > 1 else 1,
-        )
 
     def products(self) -> Array:
         """Each weight times what it meets in the window, (C, kh, kw); their sum is `summed`."""
@@ -245,39 +237,31 @@ class CastStory:
         t = min(max(t, 0.0), 1.0)
         rows, cols = self.grid
         count = rows * cols
-        after_slide = step > 3
-        place, done = self.place, count if after_slide else 0
-        grown = 1.0 if after_slide else 0.0
-        fold = stack = 1.0 if step > 1 else 0.0
-        summed = 1.0 if step > 2 else 0.0
-        at = (0.0, 0.0)
-        if step == 1:
-            fold, stack = min(1.0, 2 * t), max(0.0, 2 * t - 1)
-        elif step == 2:
-            summed = t
-        elif step == 3:
-            # The picture grows in the first fifth, then the window goes from place to place.
-            grown = min(1.0, 5 * t)
-            moved = max(0.0, (t - 0.2) / 0.8) * count
-            done = min(count, int(moved + 1e-9))
-            index = min(count - 1, max(0, done - 1) if t >= 1 else done)
+
+        def share(begins: float, steps: float = 1.0) -> float:
+            """How far something is that begins with a step and takes so many."""
+            return min(max((step + t - begins) / steps, 0.0), 1.0)
+
+        # The picture grows in the first fifth, then the window goes from place to place.
+        done = min(count, int(share(3.2, 0.8) * count + 1e-6))
+        place = self.place
+        if step == 3:
+            index = min(count - 1, done - 1 if t >= 1 else done)
             place = divmod(index, cols)
-        if step >= 3:
-            at = (float(place[0] * self.pitch[0]), float(place[1] * self.pitch[1]))
         return CastStill(
             self.steps[step],
             step,
             t,
-            fold,
-            stack,
-            summed,
-            grown,
-            at,
+            share(1, 0.5),
+            share(1.5, 0.5),
+            share(2),
+            share(3, 0.2),
+            (float(place[0]), float(place[1])) if step >= 3 else (0.0, 0.0),
             (int(place[0]), int(place[1])),
             done,
-            len(self.later) * (t if step == 4 else float(after_slide)),
-            t if step == 5 else float(step > 5),
-            t if step == 6 else 0.0,
+            len(self.later) * share(4),
+            share(5),
+            share(6),
         )
 
 
@@ -291,12 +275,7 @@ def _pass(net: Any, param: Any, data: Array, name: str) -> Job[None]:
     size = (int(data.shape[2]), int(data.shape[3]))
     check_memory(estimate(param, net, size), size)
     feed(net, name, data)
-    todo = pieces(param, net, size)
-    if len(todo) == 1:
-        net.forward()
-        return
-    for first, last, share in todo:
-        net.forward(start=first, end=last)
+    for share in run_pieces(net, pieces(param, net, size)):
         yield Progress("run the net", share, 1)
 
 
@@ -313,7 +292,7 @@ def _between(param: Any, first: Any, last: Any) -> list[str]:
 
 def _kernel_of(net: Any, layer: str, unit: int) -> tuple[Array, float]:
     blobs = net.params[layer]
-    bias = float(blobs[1].data.reshape(-1)[unit]) if len(blobs) > 1 else 0.0
+    bias = float(blobs[1].data.flat[unit]) if len(blobs) > 1 else 0.0
     return np.array(blobs[0].data[unit], np.float32), bias
 
 
@@ -356,7 +335,8 @@ def _maker(t: Transplanted, blob: str) -> str | None:
     for layer in reversed(t.param.layer):
         if blob not in layer.top:
             continue
-        if layer.type in ("ReLU", "Dropout") and list(layer.bottom) == [blob]:
+        if layer.type in ("ReLU", "Dropout"):
+            blob = layer.bottom[0]
             continue
         if layer.type == "Convolution" and t.net.params[layer.name][0].shape[2:] == (1, 1):
             return str(layer.name)
@@ -390,59 +370,43 @@ def cast_story_job(
     dense, plain = t.double().net, t.source.snapshot(share_weights=True)
     class_index = int(classes[0])
     data = maps.data
-    yield from _pass(dense, t.param, data, t.input)
+    yield from part(_pass(dense, t.param, data, t.input), 0.0, 0.6)
     score = dense.blobs[t.score].data[0].copy()
     prob = dense.blobs[t.output].data[0].copy()
     place = divmod(int(prob[class_index].argmax()), prob.shape[2])
     box = t.geometry.window(*place)
-    features = str(_layer(t.param, way.pool or way.new).bottom[0])
-    if way.kind != "fc":
-        features = str(_layer(t.param, way.pool).bottom[0])
-    if way.kind == "pooled conv":
-        features = str(_layer(t.param, way.new).bottom[0])
+    features = str(_layer(t.param, way.pool if way.kind == "pooled" else way.new).bottom[0])
     picture_features = dense.blobs[features].data[0].copy()
-    evidence = dense.blobs[_layer(t.param, way.pool).bottom[0]].data[0] if way.pool else None
-    evidence = None if evidence is None else evidence.copy()
-    casts = way.casts if way.kind == "fc" else way.casts[1:]
     unit = class_index
     if len(way.casts) > 1:  # a unit of its own, not yet the class's
         unit = _strongest(dense, t, way.new, place)
-    later, values = _later(dense, t, way, casts, unit, class_index, place)
+    answers = str(_layer(t.param, way.pool).bottom[0]) if way.kind == "pooled conv" else ""
+    window_evidence = picture_evidence = np.zeros((0, 0), np.float32)
+    if answers:
+        picture_evidence = dense.blobs[answers].data[0, unit].copy()
+    later, values = _later(dense, t, way, unit, class_index, place)
     yield Progress("one window", 0.6, 1)
     window = cut_box(data, box)
     # The window in both nets, up to the layer itself: what it says before any ReLU.
-    before, seen = _plain_answer(plain, t, way, window, unit)
+    before = _plain_answer(plain, t, way, window, unit)
     yield Progress("the same window", 0.8, 1)
-    yield from _pass(dense, t.param, window, t.input)
-    if way.kind == "pooled conv":
-        after = float(dense.blobs[t.score].data[0, unit].reshape(-1)[0])
-        window_evidence = dense.blobs[_layer(t.param, way.pool).bottom[0]].data[0, unit].copy()
-        seen = dense.blobs[features].data[0].copy()
-    else:
-        blob = _layer(t.param, way.new).top[0]
-        if way.kind == "pooled":
-            seen = dense.blobs[features].data[0].copy()
-        _follow(dense, way.new, way.new)
-        after = float(dense.blobs[blob].data[0, unit].reshape(-1)[0])
-        window_evidence = np.zeros((0, 0), np.float32)
+    yield from part(_pass(dense, t.param, window, t.input), 0.8, 1.0)
+    seen = dense.blobs[features].data[0].copy()
     kernel, bias = _kernel_of(dense, way.new, unit)
-    kernel = kernel.reshape((-1, *kernel.shape[-2:])) if kernel.ndim == 3 else kernel
+    met = seen if way.kind == "fc" else seen.mean(axis=(1, 2), dtype=np.float64, keepdims=True)
+    products = kernel.astype(np.float64) * met
+    if answers:
+        after = float(dense.blobs[t.score].data[0, unit].item())
+        window_evidence = dense.blobs[answers].data[0, unit].copy()
+        summed = _with_padding(t, window_evidence, unit)
+    else:
+        _follow(dense, way.new, way.new)
+        after = float(dense.blobs[_layer(t.param, way.new).top[0]].data[0, unit].item())
+        summed = float(products.sum()) + bias
     if way.kind == "pooled":
         window_evidence = _evidence(kernel, bias, seen)
         picture_evidence = _evidence(kernel, bias, picture_features)
         summed = float(window_evidence.astype(np.float64).mean())
-        met = seen.mean(axis=(1, 2), dtype=np.float64)
-    elif way.kind == "pooled conv":
-        assert evidence is not None
-        picture_evidence = evidence[unit]
-        summed = _with_padding(t, window_evidence, unit)
-        met = seen.mean(axis=(1, 2), dtype=np.float64)
-    else:
-        picture_evidence = window_evidence
-        products = kernel.astype(np.float64) * seen
-        summed = float(products.sum()) + bias
-        met = None
-    each = np.abs(products.sum(axis=(1, 2))) if met is None else np.abs(kernel[:, 0, 0] * met)
     grid = (int(prob.shape[1]), int(prob.shape[2]))
     if values.shape != grid:
         raise FilterLabError(
@@ -463,7 +427,7 @@ def cast_story_job(
         int(dense.params[way.new][0].shape[0]),
         kernel,
         bias,
-        int(each.argmax()),
+        int(np.abs(products.sum(axis=(1, 2))).argmax()),
         (int(way.pool_size[0]), int(way.pool_size[1])),
         seen,
         picture_features,
@@ -499,7 +463,6 @@ def _later(
     dense: Any,
     t: Transplanted,
     way: _Way,
-    casts: Sequence[Change],
     unit: int,
     class_index: int,
     place: Cell,
@@ -508,7 +471,7 @@ def _later(
     if way.kind == "pooled conv":
         return (), dense.blobs[t.score].data[0, unit].copy()
     names = [layer.name for layer in t.param.layer]
-    behind = [c for c in casts if c.new != way.new]
+    behind = way.casts[1:]
     units = [_strongest(dense, t, c.new, place) for c in behind[:-1]] + [class_index]
     _follow(dense, way.new, way.new)
     values = dense.blobs[_layer(t.param, way.new).top[0]].data[0, unit].copy()
@@ -516,11 +479,8 @@ def _later(
     last = way.new
     for change, row in zip(behind, units):
         layer = _layer(t.param, change.new)
-        follows = names[names.index(last) + 1]
-        if follows != change.new:
-            _follow(dense, follows, names[names.index(change.new) - 1])
+        _follow(dense, names[names.index(last) + 1], change.new)
         inputs = dense.blobs[layer.bottom[0]].data[0].copy()
-        _follow(dense, change.new, change.new)
         weights, bias = _kernel_of(dense, change.new, row)
         found.append(
             LaterLayer(
@@ -528,7 +488,7 @@ def _later(
                 change.new,
                 row,
                 int(dense.params[change.new][0].shape[0]),
-                weights.reshape(-1),
+                weights.ravel(),
                 bias,
                 inputs,
                 dense.blobs[layer.top[0]].data[0, row].copy(),
@@ -538,22 +498,14 @@ def _later(
     return tuple(found), values
 
 
-def _plain_answer(
-    plain: Any, t: Transplanted, way: _Way, window: Array, unit: int
-) -> tuple[float, Array]:
-    """The classifier's one number of a window, and the features that its layer reads."""
+def _plain_answer(plain: Any, t: Transplanted, way: _Way, window: Array, unit: int) -> float:
+    """The classifier's one number of a window."""
     feed(plain, t.input, window)
     plain.forward()
     if way.kind == "pooled conv":
-        blob = plain.blobs[t.rewritten.plain_score].data
-        return float(blob.reshape(-1)[unit]), np.zeros((0, 0, 0), np.float32)
-    layer = _layer(t.source_param, way.old)
-    bottom = plain.blobs[layer.bottom[0]].data
-    seen = np.array(bottom[0], np.float32)
-    kernel = t.net.params[way.new][0].shape
+        return float(plain.blobs[t.rewritten.plain_score].data.flat[unit])
     _follow(plain, way.old, way.old)
-    top = plain.blobs[layer.top[0]].data
-    return float(top.reshape(-1)[unit]), seen.reshape((-1, *kernel[2:]))
+    return float(plain.blobs[_layer(t.source_param, way.old).top[0]].data.flat[unit])
 
 
 def _evidence(kernel: Array, bias: float, features: Array) -> Array:
@@ -569,4 +521,4 @@ def _with_padding(t: Transplanted, evidence: Array, unit: int) -> float:
     if padding is None:
         return mean
     scale, bias = t.net.params[padding.scale]
-    return mean * float(scale.data.reshape(-1)[unit]) + float(bias.data.reshape(-1)[unit])
+    return mean * float(scale.data.flat[unit]) + float(bias.data.flat[unit])

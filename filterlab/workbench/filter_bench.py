@@ -726,7 +726,11 @@ class FilterBench:
         self._check(target, 0)
         order[target] = source
         state = self._state.reordered(order)
-        return self._commit(Text("Copy filter"), state, code.copy(source, target), target)
+        if code.rebuilt(self._state, state):  # the largest kernel is gone, and the blob with it
+            lines = code.difference(self._state, state)
+        else:
+            lines = code.copy(source, target)
+        return self._commit(Text("Copy filter"), state, lines, target)
 
     def composed(self, first: int, second: int) -> tuple[Floats, float]:
         """The one filter (C, rows, columns) and bias that do what two do one after the other.

@@ -18,7 +18,7 @@ _WEIGHTS = "net.params['conv'][0].data"
 _BIAS = "net.params['conv'][1].data"
 
 
-def cell(slot: int, channel: int, row: int, column: int, value: float, divisor: float = 1.0) -> str:
+def cell(slot: int, channel: int, row: int, column: int, value: float, divisor: float) -> str:
     """One cell of the blob, divided."""
     share = "" if divisor == 1 else f" / {format_number(divisor)}"
     return f"{_WEIGHTS}[{slot}, {channel}, {row}, {column}] = {format_number(value)}{share}"
@@ -152,7 +152,7 @@ def rebuilt(old: BenchState, new: BenchState) -> bool:
     )
 
 
-def numbers(old: BenchState, new: BenchState, everything: bool = False) -> list[str]:
+def numbers(old: BenchState, new: BenchState, everything: bool) -> list[str]:
     """Lines for the kernels and biases that differ, or for all."""
     lines = []
     for slot in range(SLOTS):

@@ -7,7 +7,7 @@ import pytest
 
 from filterlab import caffe
 from filterlab.errors import FilterLabError
-from filterlab.progress import run_job
+from filterlab.progress import Progress, run_job
 from filterlab.surgery.heatmap import Preprocessing, heatmap
 from filterlab.surgery.transplant import transplant
 from filterlab.workbench.cast_story import FC_STEPS, POOLED_STEPS, CastStory, cast_story_job
@@ -224,9 +224,9 @@ def test_the_pictures_of_each_time(nets) -> None:
     count, (i, j) = rows * cols, story.place
     assert (i, j) != (0, 0)
 
-    def known(step: int, t: float) -> tuple[object, ...]:
+    def known(step: int, t: float) -> object:
         still = story.still(step, t)
-        return still.fold, still.stack, still.summed, still.grown, still.done
+        return pytest.approx((still.fold, still.stack, still.summed, still.grown, still.done))
 
     assert known(0, 0.7) == (0, 0, 0, 0, 0)
     assert known(1, 0.25) == (0.5, 0, 0, 0, 0)
@@ -239,21 +239,30 @@ def test_the_pictures_of_each_time(nets) -> None:
         still = story.still(3, 0.2 + 0.8 * filled / count)
         assert still.done == filled
         assert still.place == divmod(filled, cols)
-        assert still.at == tuple(float(p * s) for p, s in zip(still.place, story.pitch))
+        assert still.at == tuple(map(float, still.place))
+    nearly = story.still(3, 1 - 1e-13)
+    assert (nearly.done, nearly.place) == (count, (rows - 1, cols - 1))
     end = story.still(3, 1.0)
     assert (end.done, end.place) == (count, (rows - 1, cols - 1))
     for step in (0, 1, 2):
         still = story.still(step, 1.0)
         assert (still.place, still.at) == ((i, j), (0.0, 0.0))
         assert (still.later, still.softmax, still.laid) == (0, 0, 0)
+    assert story.still(0, 1.0).later == 0
     for step, later, softmax, laid in ((4, 1.0, 0, 0), (5, 2.0, 0.5, 0), (6, 2.0, 1, 0.5)):
         still = story.still(step, 0.5)
         assert known(step, 0.5) == (1, 1, 1, 1, count)
         assert still.place == (i, j)
-        assert still.at == (float(i * story.pitch[0]), float(j * story.pitch[1]))
+        assert still.at == (float(i), float(j))
         assert (still.later, still.softmax, still.laid) == (later, softmax, laid)
-    assert story.still(99, 2.0).name == story.steps[-1]
-    assert story.still(-1, -1.0).name == story.steps[0]
+    for step in range(1, 7):  # what a step ends with the next begins with
+        one, two = story.still(step, 0.0), story.still(step - 1, 1.0)
+        assert (one.fold, one.stack, one.summed, one.grown, one.later, one.softmax) == (
+            two.fold, two.stack, two.summed, two.grown, two.later, two.softmax,
+        )  # fmt: skip
+    for step, t, wanted in ((99, 2.0, (6, 1.0)), (-1, -1.0, (0, 0.0)), (6, 0.25, (6, 0.25))):
+        still = story.still(step, t)
+        assert (still.name, still.step, still.t) == (story.steps[wanted[0]], *wanted)
 
 
 @pytest.mark.parametrize("net", ["pocket", "mean"])
@@ -280,3 +289,279 @@ def test_products_windows_and_tiles(nets, drawn_nets, net) -> None:
     assert right[0] == pytest.approx(one[2])
     assert below[1] == pytest.approx(one[3])
     assert (right[1], below[0]) == pytest.approx((one[1], one[0]))
+
+
+# --- of small nets, where no two sides are alike, every number by hand ----------------------------
+
+WIDE = """
+name: "wide"
+layer {{ name: "data" type: "Input" top: "data"
+  input_param {{ shape {{ dim: 1 dim: 3 dim: 24 dim: 32 }} }} }}
+layer {{ name: "conv" type: "Convolution" bottom: "data" top: "conv"
+  convolution_param {{ num_output: 4 kernel_size: 4 stride: 4 }} }}
+{}
+layer {{ name: "prob" type: "Softmax" bottom: "score" top: "prob" }}
+"""
+TWO_FC = """
+layer { name: "fc6" type: "InnerProduct" bottom: "conv" top: "fc6"
+  inner_product_param { num_output: 7 } }
+layer { name: "relu6" type: "ReLU" bottom: "fc6" top: "fc6" }
+layer { name: "drop6" type: "Dropout" bottom: "fc6" top: "fc6" }
+layer { name: "fc7" type: "InnerProduct" bottom: "fc6" top: "fc7"
+  inner_product_param { num_output: 6 } }
+layer { name: "relu7" type: "ReLU" bottom: "fc7" top: "fc7" }
+layer { name: "fc8" type: "InnerProduct" bottom: "fc7" top: "score"
+  inner_product_param { num_output: 5 bias_term: false } }
+"""
+POOL_FC = """
+layer { name: "pool" type: "Pooling" bottom: "conv" top: "pool"
+  pooling_param { pool: AVE global_pooling: true } }
+BETWEEN
+layer { name: "fc6" type: "InnerProduct" bottom: "pool" top: "fc6"
+  inner_product_param { num_output: 7 } }
+layer { name: "relu6" type: "ReLU" bottom: "fc6" top: "fc6" }
+layer { name: "fc7" type: "InnerProduct" bottom: "fc6" top: "score"
+  inner_product_param { num_output: 5 } }
+"""
+DROP = 'layer { name: "drop" type: "Dropout" bottom: "pool" top: "pool" }'
+BEND = 'layer { name: "bend" type: "Sigmoid" bottom: "pool" top: "pool" }'
+CONV_POOL = """
+layer { name: "last" type: "Convolution" bottom: "conv" top: "last"
+  convolution_param { num_output: 5 kernel_size: 1 PAD } }
+layer { name: "relu" type: "ReLU" bottom: "last" top: "TOP" }
+layer { name: "score" type: "Pooling" bottom: "TOP" top: "score"
+  pooling_param { pool: AVE global_pooling: true } }
+"""
+
+
+def folded(values: np.ndarray, net, layer: str, stride: int = 1) -> np.ndarray:
+    """A layer's answer (outputs, rows, columns) in float64, window by window."""
+    blobs = [blob.data.astype(np.float64) for blob in net.params[layer]]
+    kernel = blobs[0]
+    kh, kw = kernel.shape[2:]
+    rows = (values.shape[1] - kh) // stride + 1
+    cols = (values.shape[2] - kw) // stride + 1
+    out = np.zeros((len(kernel), rows, cols))
+    for i in range(rows):
+        for j in range(cols):
+            part = values[:, stride * i : stride * i + kh, stride * j : stride * j + kw]
+            out[:, i, j] = np.tensordot(kernel, part, 3)
+    return out + (blobs[1].reshape(-1, 1, 1) if len(blobs) > 1 else 0)
+
+
+def by_hand(drawn_nets, name: str, middle: str, chosen: int | None = None):
+    """A story on a picture of 44 x 56 pixels, and the net's features of it."""
+    files = drawn_nets(name, WIDE.format(middle))
+    done = transplant(*files)
+    shown = np.random.default_rng(5).random((44, 56, 3), dtype=np.float32)
+    maps = heatmap(done, shown, preprocessing=PLAIN, size=(44, 56))
+    assert maps.data.shape == (1, 3, 44, 56)
+    if chosen is None:
+        chosen = next(c for c in range(4, -1, -1) if maps.prob[c].argmax() % maps.cols > 0)
+    seen: list[Progress] = []
+    story = run_job(cast_story_job(done, maps, shown, [chosen, 0]), seen.append)
+    shares = [progress.fraction for progress in seen]
+    assert shares == sorted(shares), "its bar never goes back"
+    assert shares[0] == 0
+    place = np.unravel_index(maps.prob[chosen].argmax(), maps.prob[chosen].shape)
+    assert (story.class_index, story.place) == (chosen, place)
+    y, x = 4 * place[0], 4 * place[1]
+    assert story.box == (x, y, x + 32, y + 24)
+    assert story.grid == maps.prob.shape[1:] == (6, 7)
+    assert (story.input_size, story.picture_size) == ((44, 56), (44, 56))
+    assert not story.exact
+    np.testing.assert_array_equal(story.picture, shown)
+    np.testing.assert_allclose(story.prob, maps.prob, atol=1e-6)
+    e = np.exp(story.score.astype(np.float64))
+    np.testing.assert_allclose(story.prob, e / e.sum(axis=0), atol=1e-6)
+    features = folded(maps.data[0].astype(np.float64), done.source, "conv", 4)
+    window = features[:, place[0] : place[0] + 6, place[1] : place[1] + 8]
+    return story, done, features, window
+
+
+def test_a_wide_row_and_two_layers_behind_it(drawn_nets) -> None:
+    story, done, features, window = by_hand(drawn_nets, "two_fc", TWO_FC)
+    i, j = story.place
+    first = folded(features, done.net, "fc6-conv")
+    assert first.shape == (7, 6, 7)
+    assert (story.kind, story.features) == ("fc", "conv")
+    assert (story.old, story.new, story.units) == ("fc6", "fc6-conv", 7)
+    assert story.unit == first[:, i, j].argmax() != story.class_index
+    assert (story.span, story.pool) == ((6, 8), (1, 1))
+    np.testing.assert_allclose(story.values, first[story.unit], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(story.picture_features, features, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(story.window_features, window, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(story.row, done.source.params["fc6"][0].data[story.unit])
+    assert story.bias == done.source.params["fc6"][1].data[story.unit]
+    for number in (story.before, story.after, story.summed):
+        assert number == pytest.approx(first[story.unit, i, j], rel=1e-4)
+    assert story.window_evidence.size == story.picture_evidence.size == 0
+    sheets = np.abs((story.kernel * window).sum(axis=(1, 2)))
+    assert story.channel == sheets.argmax()
+    second = folded(np.maximum(first, 0), done.net, "fc7-conv")
+    third = folded(np.maximum(second, 0), done.net, "fc8-conv")
+    one, two = story.later
+    assert (one.old, one.new, one.units) == ("fc7", "fc7-conv", 6)
+    assert (two.old, two.new, two.units) == ("fc8", "fc8-conv", 5)
+    assert (one.unit, two.unit) == (second[:, i, j].argmax(), story.class_index)
+    assert one.bias == done.source.params["fc7"][1].data[one.unit]
+    assert two.bias == 0, "it has none"
+    for layer, read, made in ((one, first, second), (two, second, third)):
+        np.testing.assert_allclose(layer.inputs, np.maximum(read, 0), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(layer.values, made[layer.unit], rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(
+            layer.weights, done.source.params[layer.old][0].data[layer.unit]
+        )
+        for place in ((0, 3), (5, 1)):
+            assert layer.sum_at(place) == pytest.approx(made[layer.unit][place], rel=1e-4)
+    np.testing.assert_allclose(story.score, third, rtol=1e-4, atol=1e-4)
+    # The softmax of what the last layer gives, which has no name of its own in the story.
+    assert story.softmax
+    # The window goes over the features cell by cell.
+    still = story.still(3, 0.2 + 0.8 * 16.5 / 42)
+    assert (still.place, still.at, still.done) == ((2, 2), (2.0, 2.0), 16)
+    assert story.still(6, 0.5).later == 2
+
+
+@pytest.mark.parametrize("between", ["", DROP])
+def test_a_wide_mean_moves_behind_the_first_of_two_layers(drawn_nets, between: str) -> None:
+    name = f"pool_fc{len(between)}"
+    story, done, features, window = by_hand(drawn_nets, name, POOL_FC.replace("BETWEEN", between))
+    i, j = story.place
+    assert (story.kind, story.features, story.pool) == ("pooled", "conv", (6, 8))
+    assert (story.old, story.new, story.units) == ("fc6", "fc6-conv", 7)
+    weights, bias = (blob.data.astype(np.float64) for blob in done.source.params["fc6"])
+    means = np.zeros((4, 6, 7))
+    for a, b in np.ndindex(6, 7):
+        means[:, a, b] = features[:, a : a + 6, b : b + 8].mean(axis=(1, 2))
+    first = np.tensordot(weights, means, 1) + bias[:, None, None]
+    assert story.unit == first[:, i, j].argmax() != story.class_index
+    assert story.span == (6, 8)
+    np.testing.assert_allclose(story.values, first[story.unit], rtol=1e-4, atol=1e-4)
+    for number in (story.before, story.after, story.summed):
+        assert number == pytest.approx(first[story.unit, i, j], rel=1e-4)
+    answers = np.tensordot(weights[story.unit], features, 1) + bias[story.unit]
+    assert answers.shape == (11, 14)
+    np.testing.assert_allclose(story.picture_evidence, answers, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        story.window_evidence, answers[i : i + 6, j : j + 8], rtol=1e-4, atol=1e-4
+    )
+    np.testing.assert_allclose(story.window_features, window, rtol=1e-4, atol=1e-4)
+    assert story.channel == np.abs(weights[story.unit] * window.mean(axis=(1, 2))).argmax()
+    (behind,) = story.later
+    second = folded(np.maximum(first, 0), done.net, "fc7-conv")
+    assert (behind.old, behind.unit) == ("fc7", story.class_index)
+    np.testing.assert_allclose(behind.values, second[behind.unit], rtol=1e-4, atol=1e-4)
+
+
+def test_a_mean_with_more_than_weights_behind_it_stays_where_it_is(drawn_nets) -> None:
+    story, _, _, window = by_hand(drawn_nets, "bend", POOL_FC.replace("BETWEEN", DROP + BEND))
+    assert (story.kind, story.features, story.pool) == ("fc", "pool", (1, 1))
+    assert story.window_features.shape == (4, 1, 1)
+    met = 1 / (1 + np.exp(-window.mean(axis=(1, 2))))
+    np.testing.assert_allclose(story.window_features[:, 0, 0], met, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("pad", "top", "around"),
+    [("pad: 1", "last", (1, 1)), ("pad_h: 2 pad_w: 1", "bent", (2, 1)), ("", "bent", (0, 0))],
+)
+def test_a_wide_convolution_with_the_mean_behind_it(
+    drawn_nets, pad: str, top: str, around: tuple[int, int]
+) -> None:
+    """The classifier averages the answers in its padding in: the bias alone."""
+    name = f"conv_pool{around[0]}{around[1]}"
+    story, done, features, window = by_hand(
+        drawn_nets, name, CONV_POOL.replace("PAD", pad).replace("TOP", top)
+    )
+    i, j = story.place
+    assert (story.kind, story.features, story.pool) == ("pooled conv", "conv", (6, 8))
+    assert (story.old, story.new, story.units) == ("last", "last", 5)
+    assert (story.unit, story.later) == (story.class_index, ())
+    weights, bias = (blob.data.astype(np.float64) for blob in done.source.params["last"])
+    answers = np.maximum(np.tensordot(weights[:, :, 0, 0], features, 1) + bias[:, None, None], 0)
+    np.testing.assert_allclose(story.picture_evidence, answers[story.unit], rtol=1e-4, atol=1e-4)
+    cells = (6 + 2 * around[0]) * (8 + 2 * around[1])
+    means = np.zeros((5, 6, 7))
+    for a, b in np.ndindex(6, 7):
+        inside = answers[:, a : a + 6, b : b + 8].sum(axis=(1, 2))
+        means[:, a, b] = (inside + (cells - 48) * np.maximum(bias, 0)) / cells
+    np.testing.assert_allclose(story.values, means[story.unit], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(story.score, means, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        story.window_evidence, answers[story.unit, i : i + 6, j : j + 8], rtol=1e-4, atol=1e-4
+    )
+    for number in (story.before, story.after, story.summed):
+        assert number == pytest.approx(means[story.unit, i, j], rel=1e-4)
+    assert story.channel == np.abs(weights[story.unit, :, 0, 0] * window.mean((1, 2))).argmax()
+    np.testing.assert_array_equal(story.kernel, done.source.params["last"][0].data[story.unit])
+    assert story.bias == bias[story.unit]
+
+
+@pytest.mark.parametrize(
+    ("activation", "soft"),
+    [(None, True), ("softmax", True), ("sigmoid", False), ("none", False)],
+)
+def test_scores_without_a_softmax_have_none_in_the_story(
+    drawn_nets, activation: str | None, soft: bool
+) -> None:
+    whole = WIDE.format(TWO_FC)
+    files = drawn_nets("scores", whole[: whole.index('layer { name: "prob"')])
+    done = transplant(*files, activation=activation)
+    shown = np.random.default_rng(5).random((44, 56, 3), dtype=np.float32)
+    maps = heatmap(done, shown, preprocessing=PLAIN, size=(44, 56))
+    assert run_job(cast_story_job(done, maps, shown, [1])).softmax is soft
+
+
+def test_a_map_of_windows_classified_one_by_one_says_so(nets) -> None:
+    from filterlab.surgery.methods import Request, map_job, plan
+
+    done = transplant(nets["bright"].prototxt, nets["bright"].need_weights())
+    shown = picture((64, 80))
+    planned = plan(done, (64, 80), Request(method="exact", size=80))
+    maps = run_job(map_job(done, shown, planned, preprocessing_of(nets["bright"]))).maps
+    assert run_job(cast_story_job(done, maps, shown, [1])).exact
+
+
+def test_a_long_pass_is_cut_and_says_how_far_it_is(drawn_nets, monkeypatch) -> None:
+    from filterlab.surgery import pieces
+
+    monkeypatch.setattr(pieces, "_PIECE", 1e-9)
+    seen: list[Progress] = []
+    done = transplant(*drawn_nets("two_fc", WIDE.format(TWO_FC)))
+    shown = np.random.default_rng(5).random((44, 56, 3), dtype=np.float32)
+    maps = heatmap(done, shown, preprocessing=PLAIN, size=(44, 56))
+    run_job(cast_story_job(done, maps, shown, [1]), seen.append)
+    steps = [(p.step, p.fraction) for p in seen]
+    assert {p.total for p in seen} == {1}
+    runs = [share for step, share in steps if step == "run the net"]
+    middle = steps.index(("one window", 0.6))
+    assert steps[0] == ("prepare the story", 0)
+    assert steps[middle + 1] == ("the same window", 0.8)
+    early = [share for share in runs if share <= 0.6]
+    late = [share for share in runs if share >= 0.8]
+    assert len(early) > 2
+    assert len(late) > 2
+    assert runs == sorted(early + late) == sorted(runs)
+    assert 0 < early[0] < early[-1] < 0.6
+    assert 0.8 < late[0] < late[-1] < 1
+
+
+def test_a_story_that_does_not_fit_into_memory_is_refused(drawn_nets, monkeypatch) -> None:
+    from filterlab.surgery import cost
+
+    done = transplant(*drawn_nets("two_fc", WIDE.format(TWO_FC)))
+    shown = np.random.default_rng(5).random((44, 56, 3), dtype=np.float32)
+    maps = heatmap(done, shown, preprocessing=PLAIN, size=(44, 56))
+    monkeypatch.setattr(cost, "available_memory", lambda: 1000)
+    with pytest.raises(FilterLabError, match="an input of 56x44 pixels would take"):
+        run_job(cast_story_job(done, maps, shown, [1]))
+
+
+def test_a_row_without_a_bias(drawn_nets) -> None:
+    text = TWO_FC[TWO_FC.index('layer { name: "fc8"') :].replace('"fc7"', '"conv"')
+    story, done, features, _ = by_hand(drawn_nets, "no_bias", text)
+    assert (story.kind, story.units, story.bias, story.later) == ("fc", 5, 0, ())
+    wanted = folded(features, done.net, "fc8-conv")[story.unit]
+    np.testing.assert_allclose(story.values, wanted, rtol=1e-4, atol=1e-4)
+    assert story.summed == pytest.approx(wanted[story.place], rel=1e-4)
