@@ -29,7 +29,7 @@ from filterlab.surgery.methods import MapRun
 from filterlab.surgery.transplant import Transplanted
 from filterlab.workbench import filter_code, heatmap_code, heatmap_jobs
 from filterlab.workbench.filter_bench import FilterBench
-from filterlab.workbench.filter_state import SLOTS, BenchState
+from filterlab.workbench.filter_state import BenchState
 from filterlab.workbench.heatmap_bench import HeatmapBench
 from filterlab.workbench.heatmap_state import HeatmapState, Shown
 
@@ -319,7 +319,7 @@ def _applied(old: BenchState, new: BenchState) -> str:
         and np.array_equal(last.weights, old.weights[last.slot])
         and last.bias == float(old.bias[last.slot])
     )
-    if not same or not 0 <= last.slot < SLOTS:
+    if not same:
         return ""
     by = " / np.float32(255)" if old.settings.scale == 255 else ""
     if new.picture.colour:

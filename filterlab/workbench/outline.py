@@ -78,9 +78,9 @@ class _Step:
     token: str
     family: str
     layers: list[Any]
-    form: Form = (1, 1, 1)
-    blob: str = ""
-    window: tuple[Pair, Pair] | None = None  # kernel and stride of its first layer
+    form: Form
+    blob: str
+    window: tuple[Pair, Pair] | None  # kernel and stride of its first layer
 
 
 def outline(
@@ -137,20 +137,20 @@ def _steps(net: Topology, made: Sequence[Sequence[Sequence[int]]]) -> tuple[list
     ends: list[str] = []
     for layer, tops in zip(net.layers, made):
         kind, name = str(layer.param.type), str(layer.param.name)
-        if layer.is_source:
+        if layer.is_source or not tops:
             continue
+        form, blob = _form(tops[0]), str(layer.tops[0])
         if kind in _UNITS:
             token = _token(name)
             if not steps or steps[-1].token != token or kind == "InnerProduct":
                 family = re.sub(r"[\d_.-]+[a-z]?$", "", token) or token
-                steps.append(_Step(token, family, [], window=_window(layer)))
+                steps.append(_Step(token, family, [], form, blob, _window(layer)))
             steps[-1].layers.append(layer.param)
             ends = []
         elif kind in _ENDS and steps:
             ends.append(name)
-        if steps and tops:
-            steps[-1].form = _form(tops[0])
-            steps[-1].blob = str(layer.tops[0]) if layer.tops else steps[-1].blob
+        if steps:
+            steps[-1].form, steps[-1].blob = form, blob
     return steps, ends
 
 

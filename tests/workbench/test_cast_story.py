@@ -395,7 +395,7 @@ def test_a_wide_row_and_two_layers_behind_it(drawn_nets) -> None:
     assert story.bias == done.source.params["fc6"][1].data[story.unit]
     for number in (story.before, story.after, story.summed):
         assert number == pytest.approx(first[story.unit, i, j], rel=1e-4)
-    assert story.window_evidence.size == story.picture_evidence.size == 0
+    assert story.window_evidence.shape == story.picture_evidence.shape == (0, 0)
     sheets = np.abs((story.kernel * window).sum(axis=(1, 2)))
     assert story.channel == sheets.argmax()
     second = folded(np.maximum(first, 0), done.net, "fc7-conv")
@@ -471,9 +471,8 @@ def test_a_wide_convolution_with_the_mean_behind_it(
 ) -> None:
     """The classifier averages the answers in its padding in: the bias alone."""
     name = f"conv_pool{around[0]}{around[1]}"
-    story, done, features, window = by_hand(
-        drawn_nets, name, CONV_POOL.replace("PAD", pad).replace("TOP", top)
-    )
+    middle = CONV_POOL.replace("PAD", pad).replace("TOP", top)
+    story, done, features, _ = by_hand(drawn_nets, name, middle)
     i, j = story.place
     assert (story.kind, story.features, story.pool) == ("pooled conv", "conv", (6, 8))
     assert (story.old, story.new, story.units) == ("last", "last", 5)
@@ -493,7 +492,13 @@ def test_a_wide_convolution_with_the_mean_behind_it(
     )
     for number in (story.before, story.after, story.summed):
         assert number == pytest.approx(means[story.unit, i, j], rel=1e-4)
-    assert story.channel == np.abs(weights[story.unit, :, 0, 0] * window.mean((1, 2))).argmax()
+    channels = []
+    for unit in range(5):
+        other = by_hand(drawn_nets, name, middle, unit)
+        met = other[3].mean(axis=(1, 2))
+        channels.append(np.abs(weights[unit, :, 0, 0] * met).argmax())
+        assert other[0].channel == channels[-1]
+    assert channels != [np.abs(weights[unit]).argmax() for unit in range(5)]
     np.testing.assert_array_equal(story.kernel, done.source.params["last"][0].data[story.unit])
     assert story.bias == bias[story.unit]
 
@@ -543,8 +548,8 @@ def test_a_long_pass_is_cut_and_says_how_far_it_is(drawn_nets, monkeypatch) -> N
     assert len(early) > 2
     assert len(late) > 2
     assert runs == sorted(early + late) == sorted(runs)
-    assert 0 < early[0] < early[-1] < 0.6
-    assert 0.8 < late[0] < late[-1] < 1
+    assert 0 < early[0] < 0.35 < early[-1] < 0.6
+    assert 0.8 < late[0] < 0.93 < late[-1] < 1
 
 
 def test_a_story_that_does_not_fit_into_memory_is_refused(drawn_nets, monkeypatch) -> None:
