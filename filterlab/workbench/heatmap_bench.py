@@ -308,14 +308,9 @@ class HeatmapBench:
 
     @property
     def densities(self) -> tuple[str, ...]:
-        """The densities that the present method offers."""
+        """The densities that the net offers, whatever the method."""
         done = self.transplanted
-        if done is None:
-            return ()
-        try:
-            return densities(done, self.plan().method)
-        except FilterLabError:
-            return densities(done, methods(done)[0])
+        return () if done is None else densities(done, done.quick_method)
 
     def plan(self, request: Request | None = None) -> Plan:
         """What a run at the present size, or another, will do and cost.
@@ -433,10 +428,10 @@ class HeatmapBench:
         return self._commit(Text("Change density"), request=request, pins=())
 
     def set_method(self, method: str) -> str:
-        """dense, pooled or exact; ``""`` as suits the net. A density it lacks becomes its own."""
+        """dense, pooled or exact; ``""`` as suits the net. A density not offered becomes its own."""
         request = replace(self.request, method=method)
         done = self.transplanted
-        if done is not None and method and request.density not in densities(done, method):
+        if done is not None and method and request.density not in self.densities:
             request = replace(request, density="own")
         self._check(request)
         return self._commit(Text("Change method"), request=request, pins=())
