@@ -428,7 +428,7 @@ class HeatmapBench:
         return self._commit(Text("Change density"), request=request, pins=())
 
     def set_method(self, method: str) -> str:
-        """dense, pooled or exact; ``""`` as suits the net. A density not offered becomes its own."""
+        """dense, pooled or exact; ``""`` as suits the net. A density not offered becomes own."""
         request = replace(self.request, method=method)
         done = self.transplanted
         if done is not None and method and request.density not in self.densities:

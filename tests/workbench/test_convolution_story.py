@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from filterlab.surgery.convolve import EDGES, Picture, Settings, Snapshot, compute
-from filterlab.workbench.convolution_story import STEPS, ConvolutionStory, cut, walk
+from filterlab.workbench.convolution_story import (
+    STEPS,
+    ConvolutionStory,
+    cut,
+    walk,
+    walk_length,
+)
 
 
 def snapshot(size=(3, 3), colour=False, **settings) -> Snapshot:
@@ -174,3 +180,128 @@ def test_the_region_at_the_end_holds_the_padding_there(edge) -> None:
     assert not found.outside[:-2, :-1].any()
     assert found.place == (rows - found.outputs.shape[0], cols - found.outputs.shape[1])
     assert found.origin == (found.place[0] - 2, found.place[1] - 1)
+
+
+def test_a_region_has_nine_cells_each_way_and_three_outputs_at_least() -> None:
+    shot = snapshot()
+    assert cut(shot, 0).inputs.shape == (1, 9, 9)
+    assert cut(shot, 0).outputs.shape == (7, 7)
+    for cells, inputs, outputs in (
+        ((6, 8), (6, 8), (4, 6)), ((1, 1), (5, 5), (3, 3)), ((5, 4), (5, 5), (3, 3)),
+        ((99, 7), (40, 7), (38, 5)), ((7, 99), (7, 50), (5, 48)),
+    ):  # fmt: skip
+        found = cut(shot, 0, (0, 0), cells)
+        assert (found.inputs.shape[1:], found.outputs.shape) == (inputs, outputs)
+        assert found.count == outputs[0] * outputs[1]
+    # By steps of 2 as many outputs as fit; the cell that no window takes is shown all the same.
+    found = cut(snapshot(stride=2), 0, (0, 0), (10, 9))
+    assert (found.inputs.shape[1:], found.outputs.shape) == ((10, 9), (4, 4))
+    # Of a picture that has room for two there are two.
+    small = replace(shot, picture=Picture(shot.picture.pixels[:4, :6]))
+    assert cut(small, 0).outputs.shape == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [((0, 0), (0, 0)), ((5, 9), (5, 9)), ((31, 41), (31, 41)), ((32, 42), (31, 41)),
+     ((99, 0), (31, 0)), ((0, 99), (0, 41)), ((-3, -1), (0, 0))],
+)  # fmt: skip
+def test_near_the_end_a_region_begins_before(
+    place: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    """38 x 48 outputs, seven of them shown."""
+    found = cut(snapshot(), 2, place)
+    assert (found.place, found.origin) == (wanted, wanted)
+    (i, j), shot = wanted, snapshot()
+    np.testing.assert_array_equal(found.inputs[0], shot.picture.pixels[i : i + 9, j : j + 9])
+    np.testing.assert_array_equal(found.kernel, shot.kernels[2])
+    assert (found.bias, found.stride, found.dilation) == (0.25, 1, 1)
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_the_colour_that_is_looked_at(channel: int) -> None:
+    each = snapshot(colour=True, mode="each")
+    found = cut(each, 0, (2, 3), channel=channel)
+    np.testing.assert_array_equal(found.inputs, each.picture.pixels[None, 2:11, 3:12, channel])
+    np.testing.assert_allclose(
+        found.outputs, compute(each).data[0, 2:9, 3:10, channel], rtol=1e-4, atol=1e-5
+    )
+    three = snapshot(colour=True, mode="three")
+    found = cut(three, 0, (2, 3), channel=channel)
+    wanted = three.picture.pixels[2:11, 3:12].transpose(2, 0, 1)
+    np.testing.assert_array_equal(found.inputs, wanted)
+    grey = snapshot()
+    np.testing.assert_array_equal(
+        cut(grey, 0, channel=channel).inputs, grey.picture.pixels[None, :9, :9]
+    )
+
+
+def test_the_stories_own_settings() -> None:
+    """Two or more; the place is that of the same pixels; zeros around the first corner."""
+    for stride, dilation, strided, dilated in ((1, 1, 2, 2), (2, 1, 2, 2), (3, 3, 3, 3)):
+        shot = snapshot(stride=stride, dilation=dilation, pad="same", edge="wrap")
+        told = ConvolutionStory(shot, 2, (4, 6), (12, 15))
+        assert (told.base.stride, told.base.dilation) == (stride, dilation)
+        assert (told.strided.stride, told.strided.dilation) == (strided, dilation)
+        assert (told.dilated.stride, told.dilated.dilation) == (stride, dilated)
+        assert told.strided.place == (4 * stride // strided, 6 * stride // strided)
+        assert (told.padded.place, told.padded.origin) == ((0, 0), (-dilation, -dilation))
+        assert not told.padded.inputs[0][told.padded.outside].any()
+        assert told.padded.outside[0].all()
+        assert told.slot == 2
+        np.testing.assert_array_equal(told.base.kernel, shot.kernels[2])
+    colour = ConvolutionStory(snapshot(colour=True, mode="each"), 0, channel=1)
+    pixels = snapshot(colour=True, mode="each").picture.pixels
+    np.testing.assert_array_equal(colour.base.inputs[0], pixels[:9, :9, 1])
+
+
+def test_what_each_step_shows_at_each_time() -> None:
+    told = ConvolutionStory(snapshot(size=(3, 5)), 1, (7, 9), (9, 12))
+    step = {name: number for number, name in enumerate(STEPS)}
+
+    def at(name: str, t: float) -> tuple[object, ...]:
+        still = told.still(step[name], t)
+        assert (still.step, still.t) == (name, t)
+        return still.index, still.window, still.done, still.multiplied, still.summed, still.turn
+
+    for t in (0.0, 0.5, 1.0):
+        assert at("patch", t) == (0, (0, 0), 0, 0, False, 0)
+        assert at("products", t) == (0, (0, 0), 0, round(15 * t), False, 0)
+        assert at("flip", t) == (0, (0, 0), 1, 15, True, t)
+    assert at("sum", 0.49) == (0, (0, 0), 0, 15, False, 0)
+    assert at("sum", 0.5) == (0, (0, 0), 0, 15, True, 0)
+    assert at("sum", 1.0) == (0, (0, 0), 1, 15, True, 0)
+    assert at("next", 0.25) == (1, (0, 0.25), 1, 0, False, 0)
+    assert at("next", 1.0) == (1, (0, 1), 2, 15, True, 0)
+    # Four places of a walk: the first is there at once, the others a third of the time each.
+    for name, pitch in (("stride", 2), ("dilation", 1), ("padding", 1)):
+        assert at(name, 0.0) == (0, (0, 0), 1, 15, True, 0)
+        found = at(name, 0.5)
+        assert found[:3] == (2, (0, 1.5 * pitch), 2)
+        assert found[3:] == (0, False, 0)
+        assert at(name, 1.0) == (3, (0, 3 * pitch), 4, 15, True, 0)
+    assert told.still(99, 2.0).turn == 1
+    assert (told.still(-1, -1.0).step, told.still(-1, -1.0).t) == ("patch", 0)
+    # Of fewer places the walk is shorter: 4 x 5 pixels have room for 2 x 1 windows.
+    small = replace(snapshot(), picture=Picture(snapshot().picture.pixels[:4, :3]))
+    region = cut(small, 0)
+    assert region.count == 2
+    still = ConvolutionStory._walked(region, "stride", 1.0)
+    assert (still.index, still.done, still.window) == (1, 2, (1.0, 0.0))
+    assert (still.step, walk(region, 0).step) == ("stride", "walk")
+
+
+def test_a_walk_from_its_first_place_to_its_last() -> None:
+    found = cut(snapshot(), 0, (0, 0), (5, 6))
+    assert walk_length(found) == found.count == 12
+    first, last = walk(found, -5), walk(found, 99)
+    assert (first.index, first.before, first.done, first.multiplied) == (0, None, 1, 9)
+    assert (last.index, last.before, last.done) == (11, (2, 2), 12)
+    assert walk(found, 4).before == (0, 3)
+    assert walk(found, 4, 0.25).window == (0.25, 2.25)
+    for index in range(12):
+        assert found.cell(index) == divmod(index, 4)
+        assert walk(found, index).value == found.outputs[divmod(index, 4)]
+        assert walk(found, index).explained.result == pytest.approx(
+            float(found.outputs[divmod(index, 4)]), abs=1e-5
+        )
