@@ -138,7 +138,8 @@ class BenchState:
         if (self.divisors == 1).all():
             return self.kernels
         exact = self.kernels.astype(np.float64) / self.divisors[:, None, None, None]
-        return _frozen(exact.astype(np.float32))
+        with np.errstate(over="ignore"):  # what is not finite is refused by whoever divides
+            return _frozen(exact.astype(np.float32))
 
     def offset(self, slot: int) -> Size:
         """Where a filter's own cells begin in the blob."""
