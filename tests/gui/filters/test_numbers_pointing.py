@@ -304,6 +304,16 @@ def test_after_a_stall_the_walk_goes_on_from_where_it_was(
     assert walk.position == 3, "it begins anew"
 
 
+def test_an_output_of_one_pixel_is_walked_over_too(qtbot: QtBot) -> None:
+    walk = Walk()
+    ended: list[bool] = []
+    walk.ended.connect(lambda: ended.append(True))
+    walk.begin(1)
+    assert (walk.active, walk.position) == (True, 0)
+    walk.advance(0.01)
+    assert (walk.active, ended) == (False, [True])
+
+
 # Fields
 
 
