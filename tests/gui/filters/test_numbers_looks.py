@@ -341,7 +341,8 @@ def test_what_was_put_off_is_of_what_is_shown_now(view: PictureView) -> None:
 
 @pytest.mark.parametrize("pixel", [(1.0, 1.0), (3.0, 3.0)])
 @pytest.mark.parametrize(
-    "part", [None, (40, 30, 400, 300), (1500.5, 700.25, 900, 675), (2950, 1180, 40, 30),
+    "part", [None, (40, 30, 400, 300), (1500.5, 700.25, 900, 675), (40.3, 30.4, 400, 300),
+             (1000.3, 200.4, 900, 675), (2950, 1180, 40, 30),
              (-300, -200, 800, 600), (2800, 1100, 800, 600), (0, 0, 3000, 1200)],
 )  # fmt: skip
 def test_of_a_huge_array_what_is_seen_is_put_in(

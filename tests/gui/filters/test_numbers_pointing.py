@@ -279,6 +279,7 @@ def test_after_a_stall_the_walk_goes_on_from_where_it_was(
     walk = Walk()
     timer = walk.findChild(QTimer)
     assert (walk.position, walk.total, walk.playing, walk.active) == (0, 0, False, False)
+    assert walk.speed == 300
     walk.begin(1000, 5)
     walk.play()
     for seconds, position in ((0.02, 11), (3.0, 41), (0.05, 56), (0.0, 56), (0.1, 86)):
@@ -328,6 +329,7 @@ def field(qtbot: QtBot) -> NumberField:
 def test_a_field_has_its_unit_and_its_steps(qtbot: QtBot, field: NumberField) -> None:
     assert field.text() == "by 1.5 px"
     assert (field.minimum(), field.maximum(), field.singleStep()) == (-5, 5, 0.25)
+    assert field.isAccelerated(), "the longer a key is held, the faster it goes"
     seen: list[float] = []
     field.edited.connect(seen.append)
     field.stepUp()
