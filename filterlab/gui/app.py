@@ -28,6 +28,7 @@ from filterlab.gui.qt_texts import QtTexts
 from filterlab.gui.session_menu import SessionMenu, told_time
 from filterlab.gui.sessions import Left, Session, Sessions
 from filterlab.gui.settings import Settings
+from filterlab.gui.signals import connect_as
 from filterlab.gui.tabs import TABS
 
 __all__ = ["Desk", "make_application", "run_window"]
@@ -72,7 +73,7 @@ class _Uncaught(QObject):
 def make_application(arguments: list[str] | None = None) -> QApplication:
     """The QApplication, made once, with attributes that must be set before it."""
     existing = QApplication.instance()
-    if existing is not None:
+    if isinstance(existing, QApplication):
         return existing
     QApplication.setAttribute(Qt.AA_EnableHighDpiScaling, True)
     QApplication.setAttribute(Qt.AA_UseHighDpiPixmaps, True)
@@ -137,7 +138,7 @@ class Desk(QObject):
         from filterlab.gui.main_window import MainWindow
 
         window = MainWindow(self.settings, in_front=in_front)
-        window.rebuild_requested.connect(self._on_rebuild, Qt.QueuedConnection)
+        connect_as(window.rebuild_requested, self._on_rebuild, Qt.QueuedConnection)
         window.closing.connect(self._on_closing)
         for text, slot in (
             (tr("Copy report"), self._copy_report),
@@ -326,8 +327,8 @@ def run_window(picture: str | None = None) -> int:
     ending.asked.connect(desk.end)
     # Qt would close the windows at logout, which may yet be called off.
     QGuiApplication.setFallbackSessionManagementEnabled(False)
-    app.commitDataRequest.connect(desk.save, Qt.DirectConnection)
-    uncaught.caught.connect(desk.show_error, Qt.QueuedConnection)
+    connect_as(app.commitDataRequest, desk.save, Qt.DirectConnection)
+    connect_as(uncaught.caught, desk.show_error, Qt.QueuedConnection)
     desk.open(picture)
     status = int(app.exec_())
     desk.close()

@@ -12,6 +12,7 @@ import threading
 from typing import Any, NoReturn
 
 from PyQt5.QtCore import QObject, QSocketNotifier, pyqtSignal
+from PyQt5.sip import voidptr
 
 __all__ = ["Ending", "end_now", "end_within"]
 
@@ -44,7 +45,8 @@ class Ending(QObject):
             # What nohup, or a shell for its background jobs, has told to be ignored stays so.
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._on_signal)
-        self._notifier = QSocketNotifier(self._ours.fileno(), QSocketNotifier.Read, self)
+        handle = voidptr(self._ours.fileno())
+        self._notifier = QSocketNotifier(handle, QSocketNotifier.Read, self)
         self._notifier.activated.connect(self._on_readable)
 
     def _on_signal(self, number: int, _: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from PyQt5.QtCore import QObject, Qt, QTimer, pyqtSignal
 
 from filterlab.gui.errors import is_expected, one_sentence
+from filterlab.gui.signals import connect_as
 from filterlab.progress import Job, Progress
 
 __all__ = ["JobRunner", "Latest", "held_back", "time_left"]
@@ -210,8 +211,8 @@ class JobRunner(QObject):
         self._next = None
         self._callbacks = (on_done, on_failed)
         worker = _Worker(job, title)
-        worker.progressed.connect(self._on_progress, Qt.QueuedConnection)
-        worker.ended.connect(self._on_ended, Qt.QueuedConnection)
+        connect_as(worker.progressed, self._on_progress, Qt.QueuedConnection)
+        connect_as(worker.ended, self._on_ended, Qt.QueuedConnection)
         self._worker = worker
         self._began = time.monotonic()
         self.started.emit(title)
@@ -294,7 +295,7 @@ class Latest(QObject):
         self._newest = 0
         self._settled = 0
         self._closed = False
-        self._delivered.connect(self._on_delivered, Qt.QueuedConnection)
+        connect_as(self._delivered, self._on_delivered, Qt.QueuedConnection)
 
     @property
     def busy(self) -> bool:

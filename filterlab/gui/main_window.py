@@ -579,7 +579,9 @@ class MainWindow(QMainWindow):
         return actions
 
     def _on_scene(self) -> None:
-        self.show_scene(str(self.sender().data()))
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.show_scene(str(action.data()))
 
     def show_scene(self, key: str) -> None:
         """Put a scene of the tab in front in the place of everything."""
@@ -631,7 +633,7 @@ class MainWindow(QMainWindow):
     def _on_message(self, text: str, level: str) -> None:
         """A tab takes back its own message only; the window's goes with any tab's."""
         tab = self.sender()
-        if text or self._message_of in (None, tab):
+        if isinstance(tab, Tab) and (text or self._message_of in (None, tab)):
             self._message_of = tab
             self.strip.show_message(text, level)
             if text and self.scene is not None:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QImage, QPixmap
+from PyQt5.QtGui import QPixmap
 from PyQt5.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from filterlab.errors import FilterLabError
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.pictures import COMPOSED, sample
 from filterlab.surgery.doctor import Findings, as_the_net_sees_it, examine
 from filterlab.surgery.heatmap import Preprocessing
@@ -183,9 +184,8 @@ class NetFindings(QWidget):
         self._form.labelForField(combo).setVisible(several)
 
 
-def _pixmap(image: NDArray[np.uint8]) -> QPixmap:
-    rows, cols = image.shape[:2]
-    made = QImage(image.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
+def _pixmap(pixels: NDArray[np.uint8]) -> QPixmap:
+    image = image_of(pixels)
     return QPixmap.fromImage(
-        made.scaled(_PREVIEW, _PREVIEW, Qt.KeepAspectRatio, Qt.SmoothTransformation)
+        image.scaled(_PREVIEW, _PREVIEW, Qt.KeepAspectRatio, Qt.SmoothTransformation)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,7 @@ class OwnModelDialog(QDialog):
 
     # Finding
 
-    def _file_row(self, pick: object) -> tuple[QLineEdit, QWidget]:
+    def _file_row(self, pick: Callable[..., object]) -> tuple[QLineEdit, QWidget]:
         row = QWidget(self)
         edit = QLineEdit(row)
         button = QPushButton(tr("Choose …"), row)

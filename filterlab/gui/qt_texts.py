@@ -23,7 +23,7 @@ class QtTexts(QTranslator):
     def isEmpty(self) -> bool:
         return False  # Qt does not ask an empty one
 
-    def translate(
+    def translate(  # type: ignore[override]  # the stubs forget Qt's null
         self, context: str, text: str, disambiguation: str | None = None, n: int = -1
     ) -> str | None:
         language = i18n.language()

@@ -131,8 +131,9 @@ def _entries(widget: QWidget) -> Iterator[Place]:
             tip = str(widget.itemData(k, Qt.ToolTipRole) or "")
             yield widget, tip, partial(_set_tip, widget, k)
     elif isinstance(widget, QListWidget):
-        for k in range(widget.count()):
-            yield widget, str(widget.item(k).text()), widget.item(k).setText
+        for entry in (widget.item(k) for k in range(widget.count())):
+            if entry is not None:
+                yield widget, str(entry.text()), entry.setText
     elif isinstance(widget, QTableWidget):
         heads = (widget.horizontalHeaderItem(k) for k in range(widget.columnCount()))
         for item in heads:

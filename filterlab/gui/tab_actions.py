@@ -47,12 +47,16 @@ class TabActions(QObject):
         return action
 
     def _on_chosen(self) -> None:
-        self._tabs.setCurrentIndex(self.sender().data())
+        action = self.sender()
+        if isinstance(action, QAction):
+            self._tabs.setCurrentIndex(action.data())
         self._check()  # a second choice of the same must not uncheck it
 
     def _on_step(self) -> None:
-        by = self.sender().data()
-        self._tabs.setCurrentIndex((self._tabs.currentIndex() + by) % max(1, self._tabs.count()))
+        action = self.sender()
+        if isinstance(action, QAction):
+            to = self._tabs.currentIndex() + action.data()
+            self._tabs.setCurrentIndex(to % max(1, self._tabs.count()))
 
     def _check(self, *_: int) -> None:
         for index, action in enumerate(self.choices):

@@ -172,8 +172,10 @@ class FilterActions(QObject):
         return action
 
     def _on_triggered(self) -> None:
-        function, args, options = self.sender().data()
-        function(*args, **options)
+        action = self.sender()
+        if isinstance(action, QAction):
+            function, args, options = action.data()
+            function(*args, **options)
 
     def _choices(self, title: str, choices: Any, function: Callable[[Any], Any]) -> QMenu:
         menu = QMenu(title, self._over)
@@ -291,7 +293,9 @@ class FilterActions(QObject):
         action.triggered.connect(self._on_source)
 
     def _on_source(self) -> None:
-        self._pictures.open(self.sender().data())
+        action = self.sender()
+        if isinstance(action, QAction):
+            self._pictures.open(action.data())
 
     # Look
 
@@ -332,7 +336,10 @@ class FilterActions(QObject):
         return next(action for f, v, action in self._looks if (f, v) == (field, value))
 
     def _on_look(self, on: bool) -> None:
-        field, value = self.sender().data()
+        action = self.sender()
+        if not isinstance(action, QAction):
+            return
+        field, value = action.data()
         if field == "views":
             value = (value,) * SLOTS
         changes: dict[str, Any] = {field: on if isinstance(value, bool) else value}

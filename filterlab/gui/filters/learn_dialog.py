@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from PyQt5.QtCore import QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QImage, QPixmap
+from PyQt5.QtGui import QPixmap
 from PyQt5.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -24,6 +24,7 @@ from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.filters.input_panel import choice_box
 from filterlab.gui.filters.size_box import SIDES
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.gui.widgets.histogram import short_number
@@ -100,12 +101,12 @@ class LearnDialog(QDialog):
         self.grid.setFixedSize(200, 200)
         self.grid.setEnabled(False)
         self.grid.hide()
-        self.result = QLabel(
+        self.result_label = QLabel(
             tr("Least squares finds the kernel that best turns the picture before into the one "
                "after: a blur is recovered to the last digit."), self,
         )  # fmt: skip
-        self.result.setWordWrap(True)
-        self.result.setAlignment(Qt.AlignTop | Qt.AlignLeft)
+        self.result_label.setWordWrap(True)
+        self.result_label.setAlignment(Qt.AlignTop | Qt.AlignLeft)
         self.progress = ProgressStrip(self)
         self.progress.cancel_requested.connect(self.runner.cancel)
         self.use_button = self._button(tr("Use this kernel"), self._on_use)
@@ -164,7 +165,7 @@ class LearnDialog(QDialog):
         found = QHBoxLayout()
         found.setSpacing(2 * theme.STEP)
         found.addWidget(self.grid)
-        found.addWidget(self.result, 1)
+        found.addWidget(self.result_label, 1)
         bottom = QHBoxLayout()
         bottom.addWidget(self.progress, 1)
         bottom.addWidget(self.use_button)
@@ -178,8 +179,8 @@ class LearnDialog(QDialog):
         self.resize(760, 560)
 
     def _show_pictures(self) -> None:
-        for label, name in zip(self._names, (self._before_name, self._after_name)):
-            label.setText(name)
+        for heading, name in zip(self._names, (self._before_name, self._after_name)):
+            heading.setText(name)
         for label, pixels in zip(self._pictures, (self.before, self.after)):
             if pixels is None:
                 label.setText(tr("no picture yet"))
@@ -188,11 +189,7 @@ class LearnDialog(QDialog):
             small = pixels[::step, ::step]
             low, high = min(0.0, float(np.nanmin(small))), max(1.0, float(np.nanmax(small)))
             bytes_ = np.nan_to_num((small - low) / (high - low) * 255).astype(np.uint8)
-            if bytes_.ndim == 2:
-                bytes_ = np.repeat(bytes_[:, :, None], 3, axis=2)
-            bytes_ = np.ascontiguousarray(bytes_)
-            rows, cols = bytes_.shape[:2]
-            image = QImage(bytes_.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
+            image = image_of(bytes_)
             ratio = self.devicePixelRatioF()
             pixmap = QPixmap.fromImage(
                 image.scaled(_SHOWN * ratio, Qt.KeepAspectRatio, Qt.SmoothTransformation)
@@ -259,7 +256,7 @@ class LearnDialog(QDialog):
             kernel = result.kernel
             self.grid.set_values(kernel if kernel.ndim == 2 else kernel[1])
             self.grid.show()
-            self.result.setText(self.account(result))
+            self.result_label.setText(self.account(result))
         else:
             before, pixels, name = result
             self._forget()
@@ -294,7 +291,7 @@ class LearnDialog(QDialog):
 
     def _on_failed(self, sentence: str) -> None:
         self._forget()
-        self.result.setText(sentence)
+        self.result_label.setText(sentence)
 
     def _forget(self) -> None:
         """What was learned was learned of other pictures."""

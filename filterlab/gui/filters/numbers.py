@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QEvent, QSignalBlocker, Qt, pyqtSignal
-from PyQt5.QtGui import QKeySequence, QValidator
+from PyQt5.QtGui import QKeyEvent, QKeySequence, QValidator
 from PyQt5.QtWidgets import QDoubleSpinBox, QWidget
 
 from filterlab.errors import FilterLabError
@@ -103,7 +103,8 @@ class NumberField(QDoubleSpinBox):
     def event(self, event: QEvent) -> bool:
         # Once what was typed is taken, undo is the window's.
         if (
-            event.type() == QEvent.ShortcutOverride
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.ShortcutOverride
             and (event.matches(QKeySequence.Undo) or event.matches(QKeySequence.Redo))
             and not self.lineEdit().isModified()
         ):

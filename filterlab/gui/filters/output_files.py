@@ -9,6 +9,7 @@ from PyQt5.QtGui import QImage
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.filters.look import Look, make_frame
+from filterlab.gui.images import image_of, pixels_of
 from filterlab.gui.widgets.colours import lut
 from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
@@ -16,7 +17,7 @@ from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Snapshot
 from filterlab.workbench.filter_bench import SLOTS
 
-__all__ = ["image_of", "output_targets", "picture_of", "save_outputs_job"]
+__all__ = ["output_image", "output_targets", "picture_of", "save_outputs_job"]
 
 _SHOWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _RAW = (".npy", ".tif", ".tiff")
@@ -72,24 +73,12 @@ def picture_of(image: QImage) -> np.ndarray:
     if image.isNull():
         raise FilterLabError("the clipboard holds no picture; copy one first")
     if image.hasAlphaChannel():
-        image = image.convertToFormat(QImage.Format_RGBA8888)
-        channels = 4
-    else:
-        image = image.convertToFormat(QImage.Format_RGB888)
-        channels = 3
-    rows, cols, stride = image.height(), image.width(), image.bytesPerLine()
-    bits = image.constBits()
-    bits.setsize(rows * stride)
-    raw = np.frombuffer(bits, np.uint8).reshape(rows, stride)[:, : cols * channels]
-    pixels = raw.reshape(rows, cols, channels).astype(np.float32) / np.float32(255)
-    if channels == 4:
+        pixels = pixels_of(image, 4).astype(np.float32) / np.float32(255)
         alpha = pixels[..., 3:]
-        pixels = pixels[..., :3] * alpha + (1 - alpha)
-    return np.ascontiguousarray(pixels)
+        return pixels[..., :3] * alpha + (1 - alpha)
+    return pixels_of(image, 3).astype(np.float32) / np.float32(255)
 
 
-def image_of(pixels: np.ndarray, table: np.ndarray) -> QImage:
+def output_image(pixels: np.ndarray, table: np.ndarray) -> QImage:
     """An output as a Qt picture: an index into a table (h, w), or RGB (h, w, 3), uint8."""
-    rgb = np.ascontiguousarray(table[pixels] if pixels.ndim == 2 else pixels)
-    rows, cols = rgb.shape[:2]
-    return QImage(rgb.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
+    return image_of(table[pixels] if pixels.ndim == 2 else pixels)

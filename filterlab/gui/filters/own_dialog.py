@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PyQt5.QtCore import QSize, pyqtSignal
 from PyQt5.QtWidgets import (
     QComboBox,
@@ -113,7 +115,7 @@ class OwnKernelsDialog(QDialog):
         self.resize(460, 380)
         self.refresh()
 
-    def _button(self, text: str, slot: object) -> QPushButton:
+    def _button(self, text: str, slot: Callable[..., object]) -> QPushButton:
         button = QPushButton(text, self)
         button.setAutoDefault(False)
         button.clicked.connect(slot)
@@ -162,9 +164,9 @@ class OwnKernelsDialog(QDialog):
         item = self.list.currentItem()
         self.category.setText("" if item is None else str(item.data(0x0101)))
 
-    def _try(self, action: object, *args: object) -> bool:
+    def _try(self, action: Callable[..., object], *args: object) -> bool:
         try:
-            action(*args)  # type: ignore[operator]
+            action(*args)
         except EXPECTED as error:
             self.note.setText(one_sentence(error))
             return False
@@ -180,9 +182,10 @@ class OwnKernelsDialog(QDialog):
                 self.note.setText(sentence)
 
     def _on_category(self) -> None:
-        name = self.selected
-        if name and str(self.category.text()) != str(self.list.currentItem().data(0x0101)):
-            self._try(self.library.rename, name, name, str(self.category.text()))
+        name, item = self.selected, self.list.currentItem()
+        new = str(self.category.text())
+        if name and item is not None and new != str(item.data(0x0101)):
+            self._try(self.library.rename, name, name, new)
             self.refresh(name)
 
     def _on_double(self, item: QListWidgetItem) -> None:

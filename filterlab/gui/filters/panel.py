@@ -175,8 +175,9 @@ class BottomPanel(QWidget):
             grid.setColumnStretch(column, 1)
             grid.setColumnMinimumWidth(column, 180)
         self.code.setMinimumWidth(0)
-        for part in (self.switch, self.pages, self.code):
-            part.setSizePolicy(QSizePolicy.Ignored, part.sizePolicy().verticalPolicy())
+        piece: QWidget
+        for piece in (self.switch, self.pages, self.code):
+            piece.setSizePolicy(QSizePolicy.Ignored, piece.sizePolicy().verticalPolicy())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PyQt5.QtCore import QPoint, QRect, QSize, Qt, pyqtSignal
 from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtWidgets import (
@@ -160,14 +161,14 @@ class PresetPopup(QFrame):
         grid.addWidget(label, row, column, 1, max(1, span))
 
     @staticmethod
-    def _tile(kernel: object, title: str, chosen: bool) -> QToolButton:
+    def _tile(kernel: np.ndarray, title: str, chosen: bool) -> QToolButton:
         tile = QToolButton()
         tile.setProperty("flat", True)
         tile.setCheckable(True)
         tile.setChecked(chosen)
         tile.setToolButtonStyle(Qt.ToolButtonTextUnderIcon)
         tile.setIconSize(QSize(40, 40))
-        tile.setIcon(kernel_icon(kernel, 40))  # type: ignore[arg-type]
+        tile.setIcon(kernel_icon(kernel, 40))
         tile.setFixedSize(_TILE)
         tile.setStyleSheet("QToolButton { padding: 4px 0 0 0; }")
         font = tile.font()
@@ -196,7 +197,9 @@ class PresetPopup(QFrame):
         tiles = list(self.tiles.values())
         focus = QApplication.focusWidget()
         here = tiles.index(focus) if focus in tiles else 0
-        moves = {Qt.Key_Right: 1, Qt.Key_Left: -1, Qt.Key_Down: _COLUMNS, Qt.Key_Up: -_COLUMNS}
+        moves: dict[int, int] = {
+            Qt.Key_Right: 1, Qt.Key_Left: -1, Qt.Key_Down: _COLUMNS, Qt.Key_Up: -_COLUMNS,
+        }  # fmt: skip
         if event.key() in moves:
             tiles[max(0, min(len(tiles) - 1, here + moves[event.key()]))].setFocus()
         elif event.key() in (Qt.Key_Return, Qt.Key_Enter) and focus in tiles:

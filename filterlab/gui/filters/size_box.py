@@ -35,7 +35,7 @@ class SizeBox(QComboBox):
         self.setInsertPolicy(QComboBox.NoInsert)
         for side in SIDES:
             self.addItem(f"{side} × {side}")
-        self.setCompleter(None)
+        self.setCompleter(None)  # type: ignore[arg-type]  # none; the stubs forbid it
         self.setFont(theme.font(12))
         self.setMinimumContentsLength(3)
         self.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)

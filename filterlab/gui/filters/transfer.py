@@ -21,7 +21,7 @@ from filterlab.gui.file_dialogs import (
 from filterlab.gui.filters.desk import Desk, Pictures
 from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.output_files import (
-    image_of,
+    output_image,
     output_targets,
     picture_of,
     save_outputs_job,
@@ -166,7 +166,11 @@ class Transfer(QObject):
         dialog.open()
 
     def _on_save_own(self) -> None:
+        from filterlab.gui.filters.own_dialog import SaveKernelDialog
+
         dialog = self.sender()
+        if not isinstance(dialog, SaveKernelDialog):
+            return
         slot = int(dialog.property("slot"))
         bench = self._desk.bench
         saved = self._desk.attempt(
@@ -328,7 +332,7 @@ class Transfer(QObject):
         frame = self._stage.frame
         if frame is not None:
             shown = frame.shown[self._desk.active]
-            QApplication.clipboard().setImage(image_of(shown.pixels, lut(shown.table)))
+            QApplication.clipboard().setImage(output_image(shown.pixels, lut(shown.table)))
 
     def paste(self) -> None:
         """A picture, files or numbers from the clipboard."""

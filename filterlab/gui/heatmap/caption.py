@@ -22,6 +22,7 @@ from PyQt5.QtGui import (
 from PyQt5.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from filterlab.gui import theme
+from filterlab.gui.images import image_of
 
 __all__ = ["Bar", "Caption", "Title"]
 
@@ -94,8 +95,8 @@ class Caption(QWidget):
             under = np.array([ground.redF(), ground.greenF(), ground.blueF()])
             alpha = bar.table[:, 3:4]
             mixed = bar.table[:, :3] * alpha + under * (1 - alpha)
-            row = np.ascontiguousarray(np.clip(mixed * 255 + 0.5, 0, 255), np.uint8)
-            self._image = QImage(row.data, len(row), 1, 3 * len(row), QImage.Format_RGB888).copy()
+            row = np.clip(mixed * 255 + 0.5, 0, 255).astype(np.uint8)
+            self._image = image_of(row[None])
         self.update()
 
     def set_mark(self, share: float | None) -> None:

@@ -267,7 +267,8 @@ class CellCard(QWidget):
         painter.setFont(font)
         painter.setPen(QColor(colour))
         wide = metrics.horizontalAdvance(shown)
-        painter.drawText(QRectF(left, top, wide + 4, high), Qt.AlignLeft | Qt.AlignVCenter, shown)
+        place = QRectF(left, top, wide + 4, high)
+        painter.drawText(place, int(Qt.AlignLeft | Qt.AlignVCenter), shown)
         return left + wide
 
     def _paint_window(

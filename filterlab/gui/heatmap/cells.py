@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from PyQt5.QtCore import QObject, QPoint, Qt, QTimer, pyqtSignal
-from PyQt5.QtGui import QImage, QPixmap
+from PyQt5.QtGui import QPixmap
 from PyQt5.QtWidgets import QApplication
 
 from filterlab.gui.class_names import both_names
 from filterlab.gui.heatmap.cell_cards import CellCard, CellFacts, Named
 from filterlab.gui.heatmap.stage import Stage
+from filterlab.gui.images import image_of
 from filterlab.surgery.overlay import as_rgb
 from filterlab.workbench.heatmap_bench import Change, HeatmapBench
 from filterlab.workbench.heatmap_state import Cell
@@ -133,8 +134,7 @@ class Cells(QObject):
             part = shown.picture[max(0, y0) : min(rows, y1), max(0, x0) : min(cols, x1)]
             if part.size == 0:
                 return None
-            rgb = np.ascontiguousarray(np.clip(as_rgb(part), 0, 1) * 255 + 0.5, np.uint8)
-            image = QImage(rgb.data, rgb.shape[1], rgb.shape[0], 3 * rgb.shape[1], _RGB)
+            image = image_of((np.clip(as_rgb(part), 0, 1) * 255 + 0.5).astype(np.uint8))
             ratio = self._stage.devicePixelRatioF()
             side = round(96 * ratio)
             scaled = image.scaled(side, side, Qt.KeepAspectRatio, Qt.SmoothTransformation)
@@ -271,6 +271,3 @@ class Cells(QObject):
         cell = maps.cell_at(*view.to_scene(at)) if maps is not None else None
         if cell is not None:
             self.menu_requested.emit(cell, view.mapToGlobal(at))
-
-
-_RGB = QImage.Format_RGB888

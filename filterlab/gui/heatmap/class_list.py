@@ -36,6 +36,7 @@ from filterlab.errors import FilterLabError
 from filterlab.gui import theme
 from filterlab.gui.class_names import classes_name, numbers, percent
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.search_field import SearchField
 from filterlab.surgery.heatmap import ClassMaps
@@ -125,7 +126,7 @@ class _Painter(QStyledItemDelegate):
         painter.setFont(small)
         number = QFontMetrics(small).horizontalAdvance("< 0.1 %") + 2
         painter.setPen(QColor(colours.text))
-        painter.drawText(place, Qt.AlignRight | Qt.AlignVCenter, percent(value))
+        painter.drawText(place, int(Qt.AlignRight | Qt.AlignVCenter), percent(value))
         bar = QRectF(place.left(), place.center().y() - 1, place.width() - number - 6, 4)
         painter.setRenderHint(QPainter.Antialiasing)
         draw_bar(painter, bar, value)
@@ -161,7 +162,7 @@ def _draw_name(
     if len(classes) == 1:
         painter.setFont(theme.font(13))
         painter.setPen(QColor(colours.muted))
-        painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, str(classes[0]))
+        painter.drawText(place, int(Qt.AlignLeft | Qt.AlignVCenter), str(classes[0]))
         left += QFontMetrics(theme.font(13)).horizontalAdvance("000") + 8
     else:
         own = f"Σ {own}"
@@ -170,7 +171,7 @@ def _draw_name(
     painter.setFont(font)
     painter.setPen(QColor(colours.text))
     painter.drawText(
-        QRect(left, place.top(), room, place.height()), Qt.AlignLeft | Qt.AlignVCenter, shown
+        QRect(left, place.top(), room, place.height()), int(Qt.AlignLeft | Qt.AlignVCenter), shown
     )
     used = metrics.horizontalAdvance(shown) + 5
     if other and shown == own and room - used > 24:
@@ -181,7 +182,7 @@ def _draw_name(
             return
         painter.drawText(
             QRect(left + used, place.top(), room - used, place.height()),
-            Qt.AlignLeft | Qt.AlignVCenter,
+            int(Qt.AlignLeft | Qt.AlignVCenter),
             rest,
         )
 
@@ -515,8 +516,7 @@ def _photo(picture: NDArray[np.float32]) -> QImage:
     size = (max(1, round(cols * share)), max(1, round(rows * share)))
     small = cv2.resize(np.clip(picture, 0, 1), size, interpolation=cv2.INTER_AREA)
     grey = small.mean(axis=-1) if small.ndim == 3 else small
-    data = np.ascontiguousarray(grey * 255 + 0.5, np.uint8)
-    return QImage(data.data, size[0], size[1], size[0], QImage.Format_Grayscale8).copy()
+    return image_of((grey * 255 + 0.5).astype(np.uint8))
 
 
 def _cells(values: NDArray[np.float32]) -> QImage:
@@ -526,5 +526,4 @@ def _cells(values: NDArray[np.float32]) -> QImage:
     rgba = np.empty((*values.shape, 4), np.uint8)
     rgba[..., :3] = lut("inferno")[index]
     rgba[..., 3] = np.clip(values / (0.55 * end), 0, 1) * 230
-    rows, cols = values.shape
-    return QImage(rgba.data, cols, rows, 4 * cols, QImage.Format_RGBA8888).copy()
+    return image_of(rgba)

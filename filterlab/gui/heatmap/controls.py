@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QResizeEvent
+from PyQt5.QtGui import QResizeEvent, QStandardItemModel
 from PyQt5.QtWidgets import (
     QAction,
     QComboBox,
@@ -79,6 +79,7 @@ class Controls(QWidget):
         row.addWidget(self.model_combo)
         row.addSpacing(theme.STEP)
         row.addWidget(self._picture_label)
+        widget: QWidget
         for widget in (
             self.picture_combo,
             self.frame_box,
@@ -398,8 +399,9 @@ def _offer(combo: QComboBox, offers: Sequence[tuple[str, str, str]], chosen: str
         for text, key, why_not in offers:
             combo.addItem(text, key)
             if why_not:
-                row = combo.count() - 1
-                combo.model().item(row).setEnabled(False)
+                row, model = combo.count() - 1, combo.model()
+                assert isinstance(model, QStandardItemModel)
+                model.item(row).setEnabled(False)
                 combo.setItemData(row, why_not, Qt.ToolTipRole)
         combo.setCurrentIndex(max(0, combo.findData(chosen)) if offers else -1)
     combo.setFixedWidth(_width_for(combo))

@@ -320,7 +320,7 @@ class _Slabs(QWidget):
             painter.setFont(font)
             painter.setPen(QColor(colour))
             place = QRectF(column.left, top + k * line, column.width + 2, line)
-            painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, text)
+            painter.drawText(place, int(Qt.AlignLeft | Qt.AlignVCenter), text)
 
 
 def told(slab: Slab) -> str:

@@ -16,6 +16,7 @@ from PyQt5.QtWidgets import QApplication, QWidget
 from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.heatmap.runs import Runs
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import pixels_of
 from filterlab.gui.saying import Say
 from filterlab.pictures import sample_names
 from filterlab.pictures.shelf import pictures_in
@@ -190,9 +191,4 @@ def _stepped(items: Sequence[T], at: T, by: int) -> T:
 
 def array_of(image: QImage) -> NDArray[np.float32]:
     """A Qt image as float32 RGB in 0..1."""
-    rgb = image.convertToFormat(QImage.Format_RGB888)
-    height, width, stride = rgb.height(), rgb.width(), rgb.bytesPerLine()
-    data = rgb.constBits()
-    data.setsize(height * stride)
-    rows = np.frombuffer(data, np.uint8).reshape(height, stride)[:, : 3 * width]
-    return rows.reshape(height, width, 3).astype(np.float32) / np.float32(255)
+    return pixels_of(image, 3).astype(np.float32) / np.float32(255)

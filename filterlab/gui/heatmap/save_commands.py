@@ -7,10 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PyQt5.QtCore import QObject
-from PyQt5.QtGui import QImage
 from PyQt5.QtWidgets import QApplication, QWidget
 
 from filterlab.errors import FilterLabError
@@ -24,6 +21,7 @@ from filterlab.gui.file_dialogs import (
 from filterlab.gui.heatmap.folder_export import FolderExport
 from filterlab.gui.heatmap.runs import Runs
 from filterlab.gui.i18n import language, tr
+from filterlab.gui.images import image_of
 from filterlab.gui.saying import Say
 from filterlab.pictures.shelf import pictures_in
 from filterlab.progress import Job
@@ -35,19 +33,12 @@ from filterlab.workbench.heatmap_draw import Drawing, with_lines
 from filterlab.workbench.heatmap_files import FolderTask, Frame, Words
 from filterlab.workbench.heatmap_state import Cell
 
-__all__ = ["SaveCommands", "file_words", "image_of"]
+__all__ = ["SaveCommands", "file_words"]
 
 
 def file_words() -> Words:
     """Files are written in the window's language."""
     return Words(tr, language().replace("_", "-"))
-
-
-def image_of(array: NDArray[np.uint8]) -> QImage:
-    """A uint8 RGB array as a Qt image of its own."""
-    rows, cols = array.shape[:2]
-    data = np.ascontiguousarray(array)
-    return QImage(data.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
 
 
 class SaveCommands(QObject):

@@ -36,7 +36,7 @@ class _Bars(QWidget):
             top = k * step
             painter.setPen(QColor(colours.text))
             painter.drawText(
-                QRectF(0, top, self.width(), line), Qt.AlignLeft | Qt.AlignVCenter, name
+                QRectF(0, top, self.width(), line), int(Qt.AlignLeft | Qt.AlignVCenter), name
             )
             room = self.width() - number
             bar = QRectF(0, top + line + 3, max(2.0, room * seconds / longest), 14)
@@ -46,7 +46,7 @@ class _Bars(QWidget):
             painter.setPen(QColor(colours.text))
             painter.drawText(
                 QRectF(bar.right() + 8, top + line + 1, number, 18),
-                Qt.AlignLeft | Qt.AlignVCenter,
+                int(Qt.AlignLeft | Qt.AlignVCenter),
                 duration(seconds),
             )
         painter.end()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QIcon, QImage, QPixmap
+from PyQt5.QtGui import QIcon, QPixmap
 from PyQt5.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -24,6 +23,7 @@ from PyQt5.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.heatmap.look_names import boxes, lay_tips, lays, shows
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.key_run import KeyRuns
 from filterlab.gui.widgets.popover import Popover
@@ -249,6 +249,4 @@ def _rule(parent: QWidget) -> QFrame:
 
 
 def _swatch(name: str) -> QIcon:
-    table = np.ascontiguousarray(lut(name))
-    image = QImage(table.data, len(table), 1, 3 * len(table), QImage.Format_RGB888).copy()
-    return QIcon(QPixmap.fromImage(image.scaled(96, 12)))
+    return QIcon(QPixmap.fromImage(image_of(lut(name)[None]).scaled(96, 12)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PyQt5.QtCore import Qt, pyqtSignal
-from PyQt5.QtGui import QGuiApplication, QImage, QPixmap
+from PyQt5.QtGui import QGuiApplication, QPixmap
 from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -21,6 +21,7 @@ from filterlab.gui import theme
 from filterlab.gui.errors import one_sentence
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
+from filterlab.gui.images import image_of
 from filterlab.gui.lessons.panel import SidePanel
 from filterlab.pictures import sample
 from filterlab.surgery.kernels import Kernel
@@ -118,8 +119,8 @@ class ChallengePanel(SidePanel):
         for field in (self.name_field, self.answer_button, self.code_field, self.make_button):
             right.addWidget(field)
         right.addStretch(1)
-        for widget in (seen, found, codes):
-            self.body.addWidget(widget)
+        for part in (seen, found, codes):
+            self.body.addWidget(part)
         self.body.addStretch(1)
         self.retell()
         self._show_challenge()
@@ -182,9 +183,7 @@ class ChallengePanel(SidePanel):
         # What may be negative is shown with 0 as middle grey, as a signed output is.
         low = float(values.min())
         shown = values if low >= -1e-6 else 0.5 + values / (2 * float(np.abs(values).max()) or 1)
-        grey = np.ascontiguousarray(np.clip(shown * 255 + 0.5, 0, 255).astype(np.uint8))
-        rows, cols = grey.shape
-        image = QImage(grey.data, cols, rows, cols, QImage.Format_Grayscale8).copy()
+        image = image_of(np.clip(shown * 255 + 0.5, 0, 255).astype(np.uint8))
         k = theme.scale()
         self.picture.setPixmap(
             QPixmap.fromImage(image).scaled(

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from PyQt5.QtCore import QEvent, QObject, QTimer, QUrl
 from PyQt5.QtGui import QDesktopServices
@@ -47,7 +47,7 @@ _PROGRESS, _OPEN = "lessons", "lesson"
 class Taught(Protocol):
     """What lessons need of a tab; see :class:`filterlab.gui.tab.Tab`."""
 
-    name: str
+    name: ClassVar[str]
 
     def taught_bench(self) -> Any:
         """The bench whose facts are looked at."""

@@ -97,6 +97,6 @@ class HandOutDialog(QDialog):
             " ".join(self.title_field.text().split()),
             self.text_field.toPlainText().strip()[:_MOST_TEXT],
             lesson.key if lesson is not None else "",
-            tuple(item.text() for item in items if item.checkState() == Qt.Checked),
+            tuple(item.text() for item in items if item and item.checkState() == Qt.Checked),
             lesson.source if lesson is not None else "",
         )

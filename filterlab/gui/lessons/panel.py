@@ -87,11 +87,11 @@ class SidePanel(QWidget):
         self.top.addWidget(self.close_button, 0, Qt.AlignTop)
         self.body = QBoxLayout(QBoxLayout.TopToBottom)
         self.body.setSpacing(theme.STEP)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 12, 12, 12)
-        layout.setSpacing(theme.STEP)
-        layout.addLayout(self.top)
-        layout.addLayout(self.body, 1)
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(16, 12, 12, 12)
+        self._rows.setSpacing(theme.STEP)
+        self._rows.addLayout(self.top)
+        self._rows.addLayout(self.body, 1)
         self.stand(True)
 
     def stand(self, beside: bool) -> None:
@@ -179,15 +179,15 @@ class LessonPanel(SidePanel):
         self._page.setContentsMargins(0, 0, 4, 0)
         self._page.addLayout(reading, 0)
         self._page.addLayout(doing, 1)
-        self.scroll = QScrollArea(self)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.scroll.setFocusPolicy(Qt.NoFocus)
-        self.scroll.setWidget(page)
+        self.scroll_area = QScrollArea(self)
+        self.scroll_area.setWidgetResizable(True)
+        self.scroll_area.setFrameShape(QFrame.NoFrame)
+        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        self.scroll_area.setFocusPolicy(Qt.NoFocus)
+        self.scroll_area.setWidget(page)
         # The panel's own surface shows through.
-        self.scroll.setStyleSheet("QScrollArea, #lesson_page { background: transparent; }")
-        self.body.addWidget(self.scroll, 1)
+        self.scroll_area.setStyleSheet("QScrollArea, #lesson_page { background: transparent; }")
+        self.body.addWidget(self.scroll_area, 1)
 
         self.back_button = QPushButton(self)
         self.hint_button = QPushButton(self)
@@ -210,7 +210,7 @@ class LessonPanel(SidePanel):
         foot.addLayout(self._buttons)
         foot.addWidget(self.anew_button, 0, Qt.AlignHCenter)
         self.body.addWidget(self._foot)
-        self.layout().insertWidget(1, self.bar)
+        self._rows.insertWidget(1, self.bar)
         self.top.insertWidget(1, self.count, 0, Qt.AlignTop)
         for button in (self.back_button, self.hint_button, self.next_button):
             button.setMinimumHeight(round(30 * theme.scale()))
@@ -286,7 +286,7 @@ class LessonPanel(SidePanel):
                 button.clicked.connect(lambda _=False, n=number: self._on_choice(n))
                 self._choice_box.addWidget(button)
                 self.choices.append(button)
-        self.scroll.verticalScrollBar().setValue(0)
+        self.scroll_area.verticalScrollBar().setValue(0)
         self._show_state()
 
     def _show_state(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PyQt5.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, pyqtSignal
+from PyQt5.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
 from PyQt5.QtGui import (
     QColor,
     QFontMetrics,
@@ -230,7 +230,7 @@ class LayerList(PaintedScroll):
         at = self._shown.index(self._current) if self._current in self._shown else -1
         key = event.key()
         page = max(1, self.viewport().height() // self._high - 1)
-        moves = {
+        moves: dict[int, int] = {
             Qt.Key_Up: at - 1, Qt.Key_Down: at + 1,
             Qt.Key_Home: 0, Qt.Key_End: len(self._shown) - 1,
             Qt.Key_PageUp: at - page, Qt.Key_PageDown: at + page,
@@ -299,7 +299,7 @@ class LayerList(PaintedScroll):
         painter.setFont(small)
         painter.setPen(QColor(colours.text if chosen else colours.muted))
         painter.drawText(
-            place.adjusted(0, 0, right - place.right(), 0), Qt.AlignRight | Qt.AlignVCenter, ms
+            place.adjusted(0, 0, right - place.right(), 0), int(Qt.AlignRight | Qt.AlignVCenter), ms
         )
         right -= max(round(_MS * scale), metrics.horizontalAdvance(ms) + 4)
         bars = self.viewport().width() >= _BARS_FROM * scale
@@ -319,7 +319,7 @@ class LayerList(PaintedScroll):
         if shapes:
             painter.drawText(
                 QRect(left, place.top(), right - left, place.height()),
-                Qt.AlignRight | Qt.AlignVCenter,
+                int(Qt.AlignRight | Qt.AlignVCenter),
                 shape,
             )
             right -= metrics.horizontalAdvance(shape) + round(3 * scale)
@@ -334,9 +334,8 @@ class LayerList(PaintedScroll):
             title += " \u2022"
         room = right - left
         shown = QFontMetrics(font).elidedText(title, Qt.ElideRight, room)
-        painter.drawText(
-            QRect(left, place.top(), room, place.height()), Qt.AlignLeft | Qt.AlignVCenter, shown
-        )
+        rest = QRect(left, place.top(), room, place.height())
+        painter.drawText(rest, int(Qt.AlignLeft | Qt.AlignVCenter), shown)
 
     @property
     def _widest(self) -> int:
@@ -378,12 +377,8 @@ class LayerList(PaintedScroll):
             painter.setBrush(QColor(fill))
             painter.drawEllipse(dot)
         if row.kind in ("sum", "product"):
-            painter.drawLine(
-                dot.center() - QPoint(round(size), 0), dot.center() + QPoint(round(size), 0)
-            )
-            painter.drawLine(
-                dot.center() - QPoint(0, round(size)), dot.center() + QPoint(0, round(size))
-            )
+            for arm in (QPointF(round(size), 0), QPointF(0, round(size))):
+                painter.drawLine(dot.center() - arm, dot.center() + arm)
 
 
 class LayersPanel(QWidget):
@@ -451,7 +446,7 @@ class LayersPanel(QWidget):
         self.list.set_order(key, self.search.text())
         self.sorted_by.emit(key)
 
-    def find(self) -> None:
+    def open_search(self) -> None:
         """Open the field to search in."""
         self.search.show()
         self.search.setFocus(Qt.ShortcutFocusReason)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from PyQt5.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
 from PyQt5.QtGui import (
     QColor,
@@ -21,6 +18,7 @@ from PyQt5.QtWidgets import QCompleter, QHBoxLayout, QLabel, QSizePolicy, QVBoxL
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.net import words
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.line import Line
@@ -28,16 +26,9 @@ from filterlab.gui.widgets.row_combo import RowCombo
 from filterlab.surgery.heatmap import ClassMaps
 from filterlab.workbench.net_study import MapsDrawing
 
-__all__ = ["ClassCombo", "MapPane", "MapsRow", "image_of"]
+__all__ = ["ClassCombo", "MapPane", "MapsRow"]
 
 _LEAST = 96
-
-
-def image_of(pixels: NDArray[Any]) -> QImage:
-    """(height, width, 3) uint8 as an image of its own memory."""
-    pixels = np.ascontiguousarray(pixels)
-    rows, cols = pixels.shape[:2]
-    return QImage(pixels.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
 
 
 class ClassCombo(RowCombo):
@@ -195,7 +186,7 @@ class MapPane(QWidget):
             self.asked.emit(*cell)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {
+        steps: dict[int, tuple[int, int]] = {
             Qt.Key_Left: (0, -1), Qt.Key_Right: (0, 1), Qt.Key_Up: (-1, 0), Qt.Key_Down: (1, 0),
         }  # fmt: skip
         (rows, cols), cell = self._grid, self._marked
@@ -273,22 +264,20 @@ class MapPane(QWidget):
         row = QRect(0, y, width, line)
         painter.setPen(QColor(colours.text))
         painter.setFont(bold)
-        painter.drawText(row, Qt.AlignLeft | Qt.AlignVCenter, self._title)
+        painter.drawText(row, int(Qt.AlignLeft | Qt.AlignVCenter), self._title)
         used = QFontMetrics(bold).horizontalAdvance(self._title) + 6
         painter.setFont(small)
         painter.setPen(QColor(colours.muted))
         note = self._fitting(QFontMetrics(small), width - used)
-        painter.drawText(row, Qt.AlignRight | Qt.AlignVCenter, note)
+        painter.drawText(row, int(Qt.AlignRight | Qt.AlignVCenter), note)
         row.translate(0, line)
         metrics = QFontMetrics(small)
         low, high = (metrics.horizontalAdvance(text) for text in self._ends)
         painter.setPen(QColor(colours.text))
-        painter.drawText(row, Qt.AlignLeft | Qt.AlignVCenter, self._ends[0])
-        painter.drawText(row, Qt.AlignRight | Qt.AlignVCenter, self._ends[1])
+        painter.drawText(row, int(Qt.AlignLeft | Qt.AlignVCenter), self._ends[0])
+        painter.drawText(row, int(Qt.AlignRight | Qt.AlignVCenter), self._ends[1])
         bar = QRectF(low + 6, row.center().y() - 3, max(8, width - low - high - 12), 7)
-        strip = np.ascontiguousarray(self._table)
-        image = QImage(strip.data, len(strip), 1, 3 * len(strip), QImage.Format_RGB888)
-        painter.drawImage(bar, image)
+        painter.drawImage(bar, image_of(self._table[None]))
         painter.setPen(QPen(QColor(colours.line), 1))
         painter.drawRect(bar)
         painter.end()

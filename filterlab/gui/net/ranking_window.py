@@ -174,9 +174,10 @@ class _Bars(QStyledItemDelegate):
         painter.setPen(QColor(colours.text))
         painter.drawText(
             place.adjusted(0, 0, number - place.width(), 0),
-            Qt.AlignRight | Qt.AlignVCenter,
+            int(Qt.AlignRight | Qt.AlignVCenter),
             index.data(),
         )
+        assert isinstance(model, RankingModel)
         low, high = model.range()
         room = place.width() - number - 3 * theme.STEP
         each = room / max(high - low, 1e-12)

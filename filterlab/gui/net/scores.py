@@ -97,7 +97,7 @@ class ScoreTable(QWidget):
         self.update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        by = {Qt.Key_Up: -1, Qt.Key_Down: 1}.get(event.key(), 0)
+        by = {int(Qt.Key_Up): -1, int(Qt.Key_Down): 1}.get(event.key(), 0)
         now = [row.index for row in self._rows]
         if not by or not now:
             super().keyPressEvent(event)
@@ -117,12 +117,13 @@ class ScoreTable(QWidget):
         heading = QRect(0, 0, width, self._high)
         painter.setFont(theme.font(14, bold=True))
         painter.setPen(QColor(colours.text))
-        painter.drawText(heading, Qt.AlignLeft | Qt.AlignVCenter, tr("Class scores"))
+        painter.drawText(heading, int(Qt.AlignLeft | Qt.AlignVCenter), tr("Class scores"))
         painter.setFont(theme.font(12))
         painter.setPen(QColor(colours.muted))
         for x, text in zip(left, heads):
-            painter.drawText(heading.adjusted(x, 0, 0, 0), Qt.AlignLeft | Qt.AlignVCenter, text)
-        painter.drawText(heading, Qt.AlignRight | Qt.AlignVCenter, heads[2])
+            place = heading.adjusted(x, 0, 0, 0)
+            painter.drawText(place, int(Qt.AlignLeft | Qt.AlignVCenter), text)
+        painter.drawText(heading, int(Qt.AlignRight | Qt.AlignVCenter), heads[2])
         best = [
             max((row.before for row in self._rows), default=0.0),
             max((row.after for row in self._rows), default=0.0),
@@ -159,11 +160,11 @@ class ScoreTable(QWidget):
         plain, bold = theme.font(13), theme.font(13, bold=True)
         painter.setFont(plain)
         painter.setPen(QColor(colours.muted))
-        painter.drawText(place, Qt.AlignLeft | middle, texts[0])
+        painter.drawText(place, int(Qt.AlignLeft | middle), texts[0])
         painter.setPen(QColor(colours.text))
         name = place.adjusted(round(_NUMBER * scale), 0, left[0] - place.right() - 8, 0)
         shown = QFontMetrics(plain).elidedText(texts[1], Qt.ElideRight, name.width())
-        painter.drawText(name, Qt.AlignLeft | middle, shown)
+        painter.drawText(name, int(Qt.AlignLeft | middle), shown)
         room = side - round((_VALUE + 12) * scale)
         for k, value in enumerate((row.before, row.after)):
             leads = value == best[k] and value > 0
@@ -174,6 +175,6 @@ class ScoreTable(QWidget):
             )
             painter.setFont(bold if leads else plain)
             cell = QRect(left[k], place.top(), round(side - 14 * scale), place.height())
-            painter.drawText(cell, Qt.AlignRight | middle, texts[2 + k])
+            painter.drawText(cell, int(Qt.AlignRight | middle), texts[2 + k])
         painter.setFont(plain)
-        painter.drawText(place, Qt.AlignRight | middle, texts[4])
+        painter.drawText(place, int(Qt.AlignRight | middle), texts[4])

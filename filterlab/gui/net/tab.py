@@ -207,7 +207,7 @@ class NetTab(Tab):
                 make(tr("Set to zero, or back"), self._toggle_zero, "Delete"),
                 make(tr("Reset these units"), lambda: self._on_more("reset")),
                 make(tr("Reset all layers"), self._reset_all),
-                make(tr("Search a layer"), self.layers.find, "Ctrl+F"),
+                make(tr("Search a layer"), self.layers.open_search, "Ctrl+F"),
             ),
             "view": (
                 make(tr("Activity"), lambda: self.study.set_view(side="activity")),

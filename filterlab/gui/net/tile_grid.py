@@ -24,6 +24,7 @@ from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.painted_scroll import PaintedScroll
 
 __all__ = ["TileGrid", "columns_for", "grey_image"]
@@ -53,10 +54,8 @@ def columns_for(width: int, scale: float = 1.0) -> tuple[int, int]:
 def grey_image(channel: Array, low: float, high: float) -> QImage:
     """A channel (rows, cols) as grey from black at ``low`` to white at ``high``."""
     span = (high - low) or 1.0
-    grey = np.clip(np.nan_to_num((channel - low) * (255.0 / span) + 0.5), 0, 255).astype(np.uint8)
-    grey = np.ascontiguousarray(grey)
-    rows, cols = grey.shape
-    return QImage(grey.data, cols, rows, cols, QImage.Format_Grayscale8).copy()
+    grey = np.clip(np.nan_to_num((channel - low) * (255.0 / span) + 0.5), 0, 255)
+    return image_of(grey.astype(np.uint8))
 
 
 class TileGrid(PaintedScroll):
@@ -276,7 +275,7 @@ class TileGrid(PaintedScroll):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         columns = self._grid()[0]
         at = self._position(self._units[0]) if self._units else 0
-        moves = {
+        moves: dict[int, int] = {
             Qt.Key_Left: at - 1, Qt.Key_Right: at + 1, Qt.Key_Up: at - columns,
             Qt.Key_Down: at + columns, Qt.Key_Home: 0, Qt.Key_End: self._count - 1,
         }  # fmt: skip

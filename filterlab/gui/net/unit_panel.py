@@ -22,7 +22,7 @@ from PyQt5.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.i18n import Text, tr
 from filterlab.gui.icons import icon
-from filterlab.gui.net.maps_row import image_of
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.line import Line
 
 __all__ = ["PatchGrid", "Spot", "UnitPanel", "UnitPicture"]

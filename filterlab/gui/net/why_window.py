@@ -36,9 +36,9 @@ from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.file_dialogs import save_path
 from filterlab.gui.i18n import Text, tr
+from filterlab.gui.images import image_of
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.net import words
-from filterlab.gui.net.maps_row import image_of
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.gui.widgets.segments import Segments
@@ -213,7 +213,9 @@ class CurvePlot(QWidget):
         painter.fillRect(place, QColor(colours.surface))
         if self._curve is not None and self._drawn is not None:
             line = self.points(self._curve)
-            under = QPolygonF([*line, place.bottomRight(), place.bottomLeft()])
+            under = QPolygonF(line)
+            under.append(place.bottomRight())
+            under.append(place.bottomLeft())
             strong = QColor(colours.accent if self._best else colours.muted)
             fill = QColor(strong)
             fill.setAlphaF(0.22)
@@ -233,14 +235,14 @@ class CurvePlot(QWidget):
         painter.setFont(theme.font(11))
         painter.setPen(QColor(colours.muted))
         left = QRect(0, 0, round(place.left()) - 4, self._line)
-        painter.drawText(left, Qt.AlignRight | Qt.AlignTop, f"{100 * self._end:.0f} %")
+        painter.drawText(left, int(Qt.AlignRight | Qt.AlignTop), f"{100 * self._end:.0f} %")
         left.moveBottom(round(place.bottom()) + 2)
-        painter.drawText(left, Qt.AlignRight | Qt.AlignBottom, "0")
+        painter.drawText(left, int(Qt.AlignRight | Qt.AlignBottom), "0")
         below = QRect(
             round(place.left()), self.height() - self._line, round(place.width()), self._line
         )
-        painter.drawText(below, Qt.AlignLeft | Qt.AlignVCenter, "0")
-        painter.drawText(below, Qt.AlignRight | Qt.AlignVCenter, tr("100 % grey"))
+        painter.drawText(below, int(Qt.AlignLeft | Qt.AlignVCenter), "0")
+        painter.drawText(below, int(Qt.AlignRight | Qt.AlignVCenter), tr("100 % grey"))
         painter.end()
 
 
@@ -261,13 +263,11 @@ class _Scale(QWidget):
         low, high = (metrics.horizontalAdvance(text) for text in ends)
         painter = QPainter(self)
         painter.setPen(QColor(colours.text))
-        painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, ends[0])
+        painter.drawText(self.rect(), int(Qt.AlignLeft | Qt.AlignVCenter), ends[0])
         bar = QRectF(low + 8, self.height() / 2 - 4, min(220, self.width() - low - high - 24), 8)
         rest = self.rect().adjusted(round(bar.right()) + 8, 0, 0, 0)
-        painter.drawText(rest, Qt.AlignLeft | Qt.AlignVCenter, ends[1])
-        strip = np.ascontiguousarray(lut("inferno"))
-        painter.drawImage(bar, QImage(strip.data, len(strip), 1, 3 * len(strip),
-                                      QImage.Format_RGB888))  # fmt: skip
+        painter.drawText(rest, int(Qt.AlignLeft | Qt.AlignVCenter), ends[1])
+        painter.drawImage(bar, image_of(lut("inferno")[None]))
         painter.setPen(QColor(colours.line))
         painter.drawRect(bar)
         painter.end()
@@ -339,8 +339,9 @@ class WhyWindow(QDialog):
             picture, plot = _Picture(self), CurvePlot(self)
             self.titles[kind], self.pictures[kind] = title, picture
             self.plots[kind], self.areas[kind] = plot, area
-            for row, widget in enumerate((title, picture, sentence, plot, area)):
-                grid.addWidget(widget, row, column)
+            cells: tuple[QWidget, ...] = (title, picture, sentence, plot, area)
+            for row, cell in enumerate(cells):
+                grid.addWidget(cell, row, column)
             grid.setColumnStretch(column, 1)
             # All columns are of one width, whatever stands in them.
             grid.setColumnMinimumWidth(column, round(_PICTURE * theme.scale()))

@@ -11,6 +11,7 @@ from PyQt5.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QPolygonF
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.stage import paint, words
 from filterlab.gui.widgets.cells import cell_colour
 from filterlab.gui.widgets.colours import lut
@@ -101,7 +102,7 @@ class CastPaint:
 
     def __init__(self, story: CastStory, name: Callable[[int], str]) -> None:
         self.story, self.name = story, name
-        self._picture = paint.as_image(np.clip(story.picture * 255 + 0.5, 0, 255).astype(np.uint8))
+        self._picture = image_of(np.clip(story.picture * 255 + 0.5, 0, 255).astype(np.uint8))
         first, whole = story.window_features, story.picture_features
         if story.kind != "fc":
             first, whole = story.window_evidence[None], story.picture_evidence[None]

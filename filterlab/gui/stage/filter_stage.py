@@ -14,6 +14,7 @@ from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.jobs import Latest
 from filterlab.gui.stage import paint, words
 from filterlab.gui.stage.filter_paint import FilterPlan, paint_still, plan
@@ -225,12 +226,13 @@ class FilterStage(Scene):
         if self.region is None:
             return
         cols, last = self.region.outputs.shape[1], self.region.count - 1
-        to = {
+        places: dict[int, int] = {
             Qt.Key_Up: self.index - cols,
             Qt.Key_Down: self.index + cols,
             Qt.Key_Home: 0,
             Qt.Key_End: last,
-        }[key]
+        }
+        to = places[key]
         if 0 <= to <= last:
             self.playing = False
             self.index = to
@@ -325,7 +327,7 @@ class FilterStage(Scene):
                 continue
             place = _thumb_place(thumb, below, at_right)
             painter.setRenderHint(QPainter.SmoothPixmapTransform)
-            painter.drawImage(place, paint.as_image(thumb.pixels))
+            painter.drawImage(place, image_of(thumb.pixels))
             self._mark(painter, thumb, place, s, still, at_right)
             if at_right:
                 right = place.left() - 48 * s

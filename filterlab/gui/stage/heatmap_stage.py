@@ -14,6 +14,7 @@ from PyQt5.QtWidgets import QWidget
 from filterlab.gui import theme
 from filterlab.gui.class_names import classes_name, percent
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.stage import paint
 from filterlab.gui.stage.scene import Scene, unit
 from filterlab.workbench.heatmap_bench import Change, HeatmapBench
@@ -193,7 +194,7 @@ class HeatmapStage(Scene):
             pixels = drawing.image
             if self._crisp(drawing) and drawing.scene is not None:
                 pixels = np.clip(drawing.scene.picture * 255 + 0.5, 0, 255).astype(np.uint8)
-            self._image = (key, paint.as_image(pixels))
+            self._image = (key, image_of(pixels))
         return self._image[1]
 
     @staticmethod

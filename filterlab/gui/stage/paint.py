@@ -7,14 +7,13 @@ from collections.abc import Iterable
 
 import numpy as np
 from PyQt5.QtCore import QPointF, QRectF, Qt
-from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
+from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 
 from filterlab.gui import theme
 from filterlab.gui.widgets.cells import text_colour
 
 __all__ = [
     "arrow",
-    "as_image",
     "axis_colour",
     "cells",
     "fit_font",
@@ -176,19 +175,6 @@ def arrow(
     painter.setPen(QPen(QColor(colour), width))
     head = 5 * width
     way = 1 if end.x() >= start.x() else -1
-    painter.drawPolyline(
-        [
-            QPointF(end.x() - way * head, end.y() - head * 0.7),
-            end,
-            QPointF(end.x() - way * head, end.y() + head * 0.7),
-        ]
-    )
-
-
-def as_image(pixels: np.ndarray) -> QImage:
-    """An array (h, w) or (h, w, 3), uint8, as an image of its own."""
-    array = np.ascontiguousarray(pixels)
-    if array.ndim == 2:
-        array = np.ascontiguousarray(np.repeat(array[:, :, None], 3, axis=2))
-    h, w = array.shape[:2]
-    return QImage(array.data, w, h, 3 * w, QImage.Format_RGB888).copy()
+    above = QPointF(end.x() - way * head, end.y() - head * 0.7)
+    below = QPointF(end.x() - way * head, end.y() + head * 0.7)
+    painter.drawPolyline(QPolygonF([above, end, below]))

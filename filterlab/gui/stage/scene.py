@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from PyQt5.QtCore import QEvent, QPoint, QPointF, QRectF, QSizeF, Qt, QTimer, pyqtSignal
-from PyQt5.QtGui import QColor, QCursor, QKeyEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PyQt5.QtGui import (
+    QColor,
+    QCursor,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+    QShowEvent,
+)
 from PyQt5.QtWidgets import QApplication, QWidget
 
 from filterlab.gui import theme
@@ -191,7 +202,11 @@ class Scene(QWidget):
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:
         """Follow the mouse wherever it is, while the pointer's key is held."""
-        if event.type() == QEvent.MouseMove and self._over.laser is not None:
+        if (
+            isinstance(event, QMouseEvent)
+            and event.type() == QEvent.MouseMove
+            and self._over.laser is not None
+        ):
             self._over.laser = self.mapFromGlobal(event.globalPos())
             self._over.update()
         return False
@@ -206,8 +221,12 @@ class Scene(QWidget):
 
     def event(self, event: QEvent) -> bool:
         # Else a menu's shortcut would take a clicker's keys.
-        override = event.type() == QEvent.ShortcutOverride
-        if override and _plain(event) and event.key() in self._known():
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.ShortcutOverride
+            and _plain(event)
+            and event.key() in self._known()
+        ):
             event.accept()
             return True
         return bool(super().event(event))
@@ -241,7 +260,7 @@ class Scene(QWidget):
         else:
             super().keyReleaseEvent(event)
 
-    def focusOutEvent(self, event: QEvent) -> None:
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         """The key may be let go where we do not hear of it."""
         self._point(False)
         super().focusOutEvent(event)
@@ -251,7 +270,7 @@ class Scene(QWidget):
         self._over.setGeometry(self.rect())
         self._over.raise_()
 
-    def showEvent(self, event: QEvent) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._over.raise_()
         self.setFocus(Qt.OtherFocusReason)
@@ -262,5 +281,5 @@ class Scene(QWidget):
         return QSizeF(self.size())
 
 
-def _plain(event: Any) -> bool:
+def _plain(event: QKeyEvent) -> bool:
     return not event.modifiers() & ~(Qt.KeypadModifier | Qt.ShiftModifier)

@@ -138,7 +138,7 @@ class StepBar(QWidget):
             chosen = k == self.step
             painter.setFont(theme.font(13 * self.larger, bold=chosen))
             painter.setPen(QColor(colours.text if chosen else colours.muted))
-            painter.drawText(part.adjusted(0, 10, 0, 0), Qt.AlignLeft | Qt.AlignVCenter, label)
+            painter.drawText(part.adjusted(0, 10, 0, 0), int(Qt.AlignLeft | Qt.AlignVCenter), label)
         painter.end()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QEvent, QRect, Qt, pyqtSignal
+from PyQt5.QtGui import QKeyEvent
 from PyQt5.QtWidgets import QLineEdit, QWidget
 
 from filterlab.gui.i18n import tr
@@ -11,7 +12,7 @@ __all__ = ["CellEditor"]
 
 _LEAST_WIDTH = 72
 _LEAST_HEIGHT, _MOST_HEIGHT = 24, 32
-_ENDINGS = {
+_ENDINGS: dict[int, str] = {
     Qt.Key_Return: "enter",
     Qt.Key_Enter: "enter",
     Qt.Key_Tab: "tab",
@@ -48,12 +49,13 @@ class CellEditor(QLineEdit):
 
     def event(self, event: QEvent) -> bool:
         # Asked for here, before the window's shortcuts (Esc) and before Qt moves the focus (Tab).
-        if event.type() == QEvent.ShortcutOverride and event.key() in _ENDINGS:
-            event.accept()
-            return True
-        if event.type() == QEvent.KeyPress and event.key() in _ENDINGS:
-            self.ended.emit(_ENDINGS[event.key()])
-            return True
+        if isinstance(event, QKeyEvent) and event.key() in _ENDINGS:
+            if event.type() == QEvent.ShortcutOverride:
+                event.accept()
+                return True
+            if event.type() == QEvent.KeyPress:
+                self.ended.emit(_ENDINGS[event.key()])
+                return True
         if event.type() == QEvent.FocusOut:
             self.ended.emit("left")
         return super().event(event)

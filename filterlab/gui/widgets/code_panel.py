@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QRegularExpression, Qt
-from PyQt5.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat, QTextOption
+from PyQt5.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat, QTextDocument, QTextOption
 from PyQt5.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -24,7 +24,7 @@ __all__ = ["CodePanel"]
 class _Highlighter(QSyntaxHighlighter):
     """Strings, numbers, comments and a few words; enough for a handful of lines."""
 
-    def __init__(self, document: object) -> None:
+    def __init__(self, document: QTextDocument) -> None:
         super().__init__(document)
         colours = theme.current()
         self._rules = []

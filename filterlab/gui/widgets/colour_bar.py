@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 from PyQt5.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt5.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui import theme
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.colours import lut as table
 
 __all__ = ["ColourBar", "nice_ticks", "short_number"]
@@ -119,9 +120,7 @@ class ColourBar(QWidget):
         line = self.fontMetrics().height()
         top = line / 2 + 2 + (line + 4 if self._caption else 0)
         bar = QRectF(8.5, top, 16, max(8.0, self.height() - top - line / 2 - 2))
-        strip = np.ascontiguousarray(self._lut[::-1])
-        image = QImage(strip.data, 1, len(strip), 3, QImage.Format_RGB888)
-        painter.drawImage(bar, image)
+        painter.drawImage(bar, image_of(self._lut[::-1][:, None]))
         painter.setPen(QPen(QColor(colours.line), 1))
         painter.drawRect(bar)
         painter.setPen(QColor(colours.text))
@@ -135,7 +134,7 @@ class ColourBar(QWidget):
             painter.setPen(QColor(colours.text))
             place = QRectF(bar.right() + 7, y - line / 2, self.width() - bar.right() - 7, line)
             text = short_number(tick, 0.0 if self._log else span)
-            painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, text)
+            painter.drawText(place, int(Qt.AlignLeft | Qt.AlignVCenter), text)
         if self._marker is not None and math.isfinite(self._marker):
             at = min(1.0, max(0.0, self._fraction(self._marker)))
             y = bar.bottom() - at * bar.height()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QEvent, QSignalBlocker, Qt, pyqtSignal
-from PyQt5.QtGui import QKeySequence
+from PyQt5.QtGui import QKeyEvent, QKeySequence
 from PyQt5.QtWidgets import QSizePolicy, QSpinBox, QWidget
 
 from filterlab.gui import theme
@@ -66,7 +66,8 @@ class FrameBox(QSpinBox):
     def event(self, event: QEvent) -> bool:
         # Once what was typed is taken, undo is the window's.
         if (
-            event.type() == QEvent.ShortcutOverride
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.ShortcutOverride
             and (event.matches(QKeySequence.Undo) or event.matches(QKeySequence.Redo))
             and not self.lineEdit().isModified()
         ):

@@ -9,6 +9,7 @@ from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.histogram import short_number
 
@@ -47,9 +48,7 @@ class FrequencyView(QWidget):
         self._most = float(np.max(gains, initial=0.0))
         share = gains / self._most if self._most > 0 else np.zeros_like(gains)
         index = np.nan_to_num(share * 255).round().clip(0, 255).astype(np.uint8)
-        rgb = np.ascontiguousarray(lut("viridis")[index])
-        rows, cols = rgb.shape[:2]
-        self._image = QImage(rgb.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
+        self._image = image_of(lut("viridis")[index])
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -97,8 +97,8 @@ class Histogram(QWidget):
         font.setPixelSize(11)
         painter.setFont(font)
         text = QRectF(1, floor + 1, self.width() - 2, _AXIS - 1)
-        painter.drawText(text, Qt.AlignLeft | Qt.AlignVCenter, short_number(low))
-        painter.drawText(text, Qt.AlignRight | Qt.AlignVCenter, short_number(high))
+        painter.drawText(text, int(Qt.AlignLeft | Qt.AlignVCenter), short_number(low))
+        painter.drawText(text, int(Qt.AlignRight | Qt.AlignVCenter), short_number(high))
         painter.end()
 
     def _outline(self, painter: QPainter, heights: np.ndarray, floor: int) -> None:

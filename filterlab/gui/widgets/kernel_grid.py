@@ -14,6 +14,7 @@ from decimal import Decimal
 import numpy as np
 from PyQt5.QtCore import QEvent, QPoint, QRect, QSize, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import (
+    QFocusEvent,
     QFont,
     QKeyEvent,
     QKeySequence,
@@ -455,7 +456,8 @@ class KernelGrid(QWidget):
     def event(self, event: QEvent) -> bool:
         # The window's Esc would be quicker.
         if (
-            event.type() == QEvent.ShortcutOverride
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.ShortcutOverride
             and event.key() == Qt.Key_Escape
             and self._anchor != self._current
         ):
@@ -483,7 +485,7 @@ class KernelGrid(QWidget):
         return False
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        moves = {
+        moves: dict[int, tuple[int, int]] = {
             Qt.Key_Left: (0, -1),
             Qt.Key_Right: (0, 1),
             Qt.Key_Up: (-1, 0),
@@ -619,10 +621,10 @@ class KernelGrid(QWidget):
             painter.drawRect(self.cells_rect().adjusted(-off, -off, off, off))
         painter.end()
 
-    def focusInEvent(self, event: QEvent) -> None:
+    def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         self.update()
 
-    def focusOutEvent(self, event: QEvent) -> None:
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.update()

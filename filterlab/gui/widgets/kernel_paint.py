@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from PyQt5.QtCore import QPointF, QRect, QRectF, Qt
-from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPalette, QPen
+from PyQt5.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPalette, QPen, QPolygonF
 
 from filterlab.gui.widgets.cells import (
     cell_colour,
@@ -159,7 +159,8 @@ class KernelPaint:
         painter.setBrush(ink)
         tick = max(3.0, centre.width() * 0.12)
         corner = QPointF(centre.left() + 1, centre.top() + 1)
-        painter.drawPolygon([corner, corner + QPointF(tick, 0), corner + QPointF(0, tick)])
+        across, down = QPointF(tick, 0), QPointF(0, tick)
+        painter.drawPolygon(QPolygonF([corner, corner + across, corner + down]))
         painter.setBrush(Qt.NoBrush)
         painter.setPen(QPen(accent, 1, Qt.DashLine))
         for cell in hovered:

@@ -75,7 +75,7 @@ class Line(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(self._ink())
-        painter.drawText(self.rect(), self._align | Qt.AlignVCenter, self.shown())
+        painter.drawText(self.rect(), int(self._align | Qt.AlignVCenter), self.shown())
         painter.end()
 
 
@@ -118,12 +118,12 @@ class Title(Line):
         painter = QPainter(self)
         painter.setPen(self._ink())
         if not self.whole:
-            painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, self.shown())
+            painter.drawText(self.rect(), int(Qt.AlignLeft | Qt.AlignVCenter), self.shown())
         else:
-            painter.drawText(self.rect(), Qt.AlignLeft | Qt.AlignVCenter, self._name)
+            painter.drawText(self.rect(), int(Qt.AlignLeft | Qt.AlignVCenter), self._name)
             painter.setFont(self._small)
             painter.setPen(QColor(theme.current().muted))
             place = QRect(self.rect())
             place.setLeft(self._name_width() + theme.STEP)
-            painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, self._rest)
+            painter.drawText(place, int(Qt.AlignLeft | Qt.AlignVCenter), self._rest)
         painter.end()

@@ -55,8 +55,10 @@ class PaddingItem(pg.GraphicsObject):
             return 0.0
         if edge != "constant":
             # Where numpy would take it from.
-            rows = np.pad(np.arange(height), down, edge)  # type: ignore[call-overload]
-            columns = np.pad(np.arange(width), across, edge)  # type: ignore[call-overload]
+            rows, columns = (
+                np.pad(np.arange(size), margin, edge)  # type: ignore[call-overload]  # any mode
+                for size, margin in ((height, down), (width, across))
+            )
             row, column = int(rows[row + down]), int(columns[column + across])
         return float(self._planes[:, :, row, column].mean())
 

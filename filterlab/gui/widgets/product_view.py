@@ -206,7 +206,7 @@ class ProductView(QWidget):
             metrics = painter.fontMetrics()
             text = next((t for t in captions if metrics.horizontalAdvance(t) <= width), "")
             text = text or metrics.elidedText(captions[-1], Qt.ElideRight, int(width))
-            painter.drawText(room, Qt.AlignLeft | Qt.AlignTop, text)
+            painter.drawText(room, int(Qt.AlignLeft | Qt.AlignTop), text)
             rows, columns = values.shape
             tall = min(height, rows * width / columns)
             self._grid(painter, QRectF(left, caption_height, width, tall), values, limit, diverging)

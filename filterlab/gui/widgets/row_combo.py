@@ -14,7 +14,7 @@ __all__ = ["RowCombo"]
 class RowCombo(QComboBox):
     """Ends in … what it has no room for; a note stands behind it where there is room."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: QWidget | None) -> None:
         super().__init__(parent)
         self.note = ""
 
@@ -34,9 +34,9 @@ class RowCombo(QComboBox):
             note = 0
         shown = metrics.elidedText(name, Qt.ElideRight, place.width() - note)
         painter.setPen(self.palette().color(QPalette.ButtonText))
-        painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, shown)
+        painter.drawText(place, int(Qt.AlignLeft | Qt.AlignVCenter), shown)
         if note:
             place.setLeft(place.left() + metrics.horizontalAdvance(shown) + 6)
             painter.setFont(theme.font(12))
             painter.setPen(QColor(theme.current().muted))
-            painter.drawText(place, Qt.AlignLeft | Qt.AlignVCenter, self.note)
+            painter.drawText(place, int(Qt.AlignLeft | Qt.AlignVCenter), self.note)

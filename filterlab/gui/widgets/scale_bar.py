@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 from PyQt5.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt5.QtGui import QColor, QImage, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PyQt5.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from filterlab.gui import theme
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.colour_bar import short_number
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.line import Line
@@ -87,14 +88,12 @@ class ScaleBar(QWidget):
         rest = self.rect()
         painter.setPen(QColor(colours.text))
         texts = self.texts()
-        painter.drawText(rest, Qt.AlignLeft | Qt.AlignVCenter, texts[0])
+        painter.drawText(rest, int(Qt.AlignLeft | Qt.AlignVCenter), texts[0])
         bar = QRectF(low + _GAP, (self.height() - _HIGH) / 2, self._long, _HIGH)
         painter.drawText(
             QRectF(bar.right() + _GAP, 0, high, self.height()), Qt.AlignVCenter, texts[1]
         )
-        strip = np.ascontiguousarray(self._lut)
-        image = QImage(strip.data, len(strip), 1, 3 * len(strip), QImage.Format_RGB888)
-        painter.drawImage(bar, image)
+        painter.drawImage(bar, image_of(self._lut[None]))
         painter.setPen(QPen(QColor(colours.line), 1))
         painter.drawRect(bar)
         if self._marker is not None and math.isfinite(self._marker) and self._high > self._low:

@@ -36,7 +36,7 @@ class SearchField(QLineEdit):
         return bool(event.key() == Qt.Key_Escape and plain and self.text())
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.ShortcutOverride:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.ShortcutOverride:
             if self._clears(event):
                 event.accept()
                 return True

@@ -47,6 +47,7 @@ class Segments(QWidget):
         self.setAccessibleName(name)
         self._group = QButtonGroup(self)
         self._keys: list[str] = []
+        self._buttons: list[QToolButton] = []
         self._folded = False
         self._room = _ANY
         self._row = QHBoxLayout(self)
@@ -63,6 +64,7 @@ class Segments(QWidget):
             self._row.removeWidget(button)
             button.deleteLater()
         self._keys = [key for _, key in items]
+        self._buttons = []
         for k, (text, _) in enumerate(items):
             button = QToolButton(self)
             button.setText(text)
@@ -75,6 +77,7 @@ class Segments(QWidget):
             button.setSizePolicy(self.sizePolicy())
             button.installEventFilter(self)
             self._group.addButton(button, k)
+            self._buttons.append(button)
             self._row.addWidget(button, 1)
         self._show_fold()
         self.choose(before if before in self._keys else self._keys[0] if self._keys else "")
@@ -127,7 +130,7 @@ class Segments(QWidget):
             button.setText(word + _MORE if self._folded and chosen else word)
             button.setVisible(chosen or not self._folded)
 
-    def _open_menu(self, under: QToolButton) -> None:
+    def _open_menu(self, under: QWidget) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WA_DeleteOnClose)
         for key, button in zip(self._keys, self.buttons()):
@@ -159,11 +162,11 @@ class Segments(QWidget):
 
     def button(self, key: str) -> QToolButton:
         """The button of a choice."""
-        return self._group.button(self._keys.index(key))
+        return self._buttons[self._keys.index(key)]
 
     def buttons(self) -> list[QToolButton]:
         """All buttons in their order."""
-        return [self._group.button(k) for k in range(len(self._keys))]
+        return list(self._buttons)
 
     def _mend_focus(self) -> None:
         for button in self.buttons():
@@ -179,11 +182,15 @@ class Segments(QWidget):
         self.chosen.emit(self._keys[self._group.id(button)])
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.KeyPress and isinstance(event, QKeyEvent):
-            by = {Qt.Key_Left: -1, Qt.Key_Right: 1}.get(event.key(), 0)
+        if (
+            event.type() == QEvent.KeyPress
+            and isinstance(event, QKeyEvent)
+            and isinstance(watched, QAbstractButton)
+        ):
+            by = {int(Qt.Key_Left): -1, int(Qt.Key_Right): 1}.get(event.key(), 0)
             at = self._group.id(watched) + by if by else -1
             if by and 0 <= at < len(self._keys):
-                button = self._group.button(at)
+                button = self._buttons[at]
                 button.setChecked(True)
                 self._mend_focus()
                 button.setFocus(Qt.TabFocusReason)

@@ -8,6 +8,7 @@ from PyQt5.QtGui import QColor, QIcon, QImage, QMouseEvent, QPainter, QPaintEven
 from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui import theme
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.colours import lut
 
 __all__ = ["KernelThumb", "kernel_icon", "kernel_image"]
@@ -26,9 +27,7 @@ def kernel_image(kernel: np.ndarray) -> QImage:
     else:
         grid = share if share.ndim == 2 else share[0]
         rgb = lut("diverging")[(grid * 255).round().astype(np.uint8)]
-    rgb = np.ascontiguousarray(rgb)
-    rows, cols = rgb.shape[:2]
-    return QImage(rgb.data, cols, rows, 3 * cols, QImage.Format_RGB888).copy()
+    return image_of(rgb)
 
 
 def kernel_icon(kernel: np.ndarray, side: int = 20) -> QIcon:

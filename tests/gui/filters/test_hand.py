@@ -341,7 +341,7 @@ def test_a_failed_fit_leaves_nothing_to_use(qtbot: QtBot, tab: FiltersTab, tmp_p
     assert not dialog.use_button.isEnabled(), "it was learned of another picture"
     qtbot.mouseClick(dialog.learn_button, Qt.LeftButton)
     qtbot.waitUntil(lambda: not dialog.runner.running)
-    assert "19 x 17" in dialog.result.text()
+    assert "19 x 17" in dialog.result_label.text()
     assert not dialog.use_button.isEnabled()
     assert not dialog.grid.isVisible()
     assert dialog.learned is None

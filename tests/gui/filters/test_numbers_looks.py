@@ -24,7 +24,7 @@ from filterlab.gui.filters.look import (
     round_limit,
     signed_limit,
 )
-from filterlab.gui.filters.output_files import image_of, picture_of
+from filterlab.gui.filters.output_files import output_image, picture_of
 from filterlab.gui.filters.raster import Raster
 from filterlab.gui.filters.stage import shown_input
 from filterlab.gui.widgets.colours import lut
@@ -264,13 +264,13 @@ def test_an_input_is_shown_as_it_is_fed() -> None:
 
 def test_pictures_of_outputs_on_the_clipboard() -> None:
     index = np.array([[0, 128, 255], [3, 7, 9]], np.uint8)
-    image = image_of(index, lut("viridis"))
+    image = output_image(index, lut("viridis"))
     assert (image.width(), image.height()) == (3, 2)
     for row, column in itertools.product(range(2), range(3)):
         found = image.pixelColor(column, row).getRgb()[:3]
         assert found == tuple(lut("viridis")[index[row, column]])
     rgb = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
-    image = image_of(rgb, lut("grey"))
+    image = output_image(rgb, lut("grey"))
     np.testing.assert_array_equal(np.rint(picture_of(image) * 255), rgb)
     clear = QImage(1, 1, QImage.Format_RGBA8888)
     clear.fill(0)

@@ -143,7 +143,7 @@ def test_a_blur_is_learned_back(qtbot: QtBot, tab: FiltersTab, hands: Any) -> No
     dialog.learn_button.click()
     qtbot.waitUntil(lambda: dialog.learned is not None and not dialog.runner.running, timeout=15000)
     np.testing.assert_allclose(dialog.grid.values(), wanted, atol=1e-4)
-    assert "100" in dialog.result.text()
+    assert "100" in dialog.result_label.text()
     tab.desk.active = 2
     dialog.use_button.click()
     np.testing.assert_allclose(tab.bench.kernel(2), wanted, atol=1e-4)
@@ -158,7 +158,7 @@ def test_pictures_that_do_not_match_are_said(qtbot: QtBot, tab: FiltersTab, tmp_
     qtbot.waitUntil(lambda: dialog.after is not None and not dialog.runner.running, timeout=15000)
     dialog.learn_button.click()
     qtbot.waitUntil(lambda: not dialog.runner.running, timeout=15000)
-    assert "19 x 17" in dialog.result.text()
+    assert "19 x 17" in dialog.result_label.text()
     assert not dialog.use_button.isEnabled()
     dialog.reject()
 

@@ -558,7 +558,7 @@ def test_layers_sorted_and_searched(tab, qtbot) -> None:
     tab.layers.sort("time")
     taken = [rows[k].seconds for k in view.rows()]
     assert taken == sorted(taken, reverse=True)
-    tab.layers.find()
+    tab.layers.open_search()
     tab.layers.search.setText("relu")
     found = {rows[k].layers[0] for k in view.rows()}
     assert found == {"conv1", "block1/expand"}
