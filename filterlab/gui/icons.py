@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from PyQt5.QtCore import QBuffer, QByteArray, QRect, QRectF, QSize, Qt
 from PyQt5.QtGui import QGuiApplication, QIcon, QIconEngine, QImage, QPainter, QPixmap
@@ -19,6 +20,8 @@ __all__ = ["app_icon", "app_icon_pngs", "icon"]
 #: Sizes in which desktops show a program's icon.
 _SIZES = (16, 32, 64, 128)
 
+_At: TypeAlias = tuple[QIcon.Mode, QIcon.State]
+
 
 class _Drawn(QIconEngine):
     """Draws an SVG when and as large as somebody asks: a start shows few of all states and sizes.
@@ -31,20 +34,22 @@ class _Drawn(QIconEngine):
         In pixels; none larger is drawn.
     """
 
-    def __init__(self, svgs: Mapping[tuple[int, int], bytes], sizes: Sequence[int]) -> None:
+    def __init__(self, svgs: Mapping[_At, bytes], sizes: Sequence[int]) -> None:
         super().__init__()
         self._svgs, self._sizes = svgs, sizes
 
     def clone(self) -> QIconEngine:
         return _Drawn(self._svgs, self._sizes)
 
-    def availableSizes(self, mode: int = QIcon.Normal, state: int = QIcon.Off) -> list[QSize]:
+    def availableSizes(
+        self, mode: QIcon.Mode = QIcon.Normal, state: QIcon.State = QIcon.Off
+    ) -> list[QSize]:
         return [QSize(size, size) for size in self._sizes]
 
-    def actualSize(self, size: QSize, mode: int, state: int) -> QSize:
+    def actualSize(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QSize:
         return size.boundedTo(QSize(self._sizes[-1], self._sizes[-1]))
 
-    def pixmap(self, size: QSize, mode: int, state: int) -> QPixmap:
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         ratio = max((s.devicePixelRatio() for s in QGuiApplication.screens()), default=1.0)
         most = math.ceil(self._sizes[-1] * ratio)
         pixmap = QPixmap(size.boundedTo(QSize(most, most)))
@@ -54,7 +59,7 @@ class _Drawn(QIconEngine):
         painter.end()
         return pixmap
 
-    def paint(self, painter: QPainter, rect: QRect, mode: int, state: int) -> None:
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         usual = self._svgs[QIcon.Normal, QIcon.Off]
         svg = self._svgs.get((mode, state)) or self._svgs.get((mode, QIcon.Off), usual)
         side = min(rect.width(), rect.height())
