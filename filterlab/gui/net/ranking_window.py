@@ -134,7 +134,7 @@ class RankingModel(QAbstractTableModel):
             f"{best} {self._name_of(best)}",
         )
 
-    def sort(self, column: int, order: int = Qt.AscendingOrder) -> None:
+    def sort(self, column: int, order: Qt.SortOrder = Qt.AscendingOrder) -> None:
         ranking = self.ranking
         keys: NDArray[Any] = (
             np.array([group[0] for group in ranking.groups]),
