@@ -338,7 +338,9 @@ def largest_cells(transplanted: Transplanted, picture_size: Size) -> int:
 
     def possible(cells: int) -> bool:
         try:
-            return fits(cost_of(t, g.keeping_shape(picture_size, cells)))
+            size = g.keeping_shape(picture_size, cells)
+            # Whether strips would take less is only to be found out where it matters.
+            return fits(estimate(t.param, t.net, size)) or fits(cost_of(t, size))
         except FilterLabError:  # no input is that long
             return False
 

@@ -239,14 +239,14 @@ class _Span:
         Of the tops, in units of the input.
     steps : int
         A strip begins on a multiple of so many units.
-    fields : dict
-        Node -> its own field, of the first node of each layer.
+    fields : array (layers,)
+        The field of each layer's first node; 0 for layers outside.
     """
 
     tops: tuple[int, ...]
     reach: Axis
     steps: int
-    fields: dict[int, int]
+    fields: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -358,7 +358,7 @@ class Chart:
         found: list[_Span | None] = []
         steps, broken = 1, False
         kept: list[int] = []
-        fields: dict[int, int] = {}
+        fields = np.zeros(len(self._layers))
         for before, end in zip(cuts[a:], cuts[a + 1 :]):
             for k in range(before.layer + 1, end.layer + 1):
                 for i, node in enumerate(self._made[k]):
@@ -369,7 +369,7 @@ class Chart:
                     axes[node] = of
                     steps = math.lcm(steps, Fraction(of.jump).numerator)
                     if i == 0:
-                        fields[node] = math.ceil(of.field)
+                        fields[k] = math.ceil(of.field)
                     if node in self._wanted:
                         kept.append(node)
             tops = tuple(dict.fromkeys([*kept, end.node]))
@@ -377,7 +377,7 @@ class Chart:
                 found.append(None)
             else:
                 reach = join([axes[n] for n in tops], "")
-                found.append(_Span(tops, reach, steps, dict(fields)))
+                found.append(_Span(tops, reach, steps, fields.copy()))
         return found
 
     def _follow(self, node: int, axis: int, axes: Mapping[int, Axis]) -> Axis | None:
@@ -405,6 +405,7 @@ class _Sized:
         self.values = [c * a * b for c, a, b in zip(chart._channels, self.lengths, across)]
         work = dict(layer_work(chart._param, net, size))
         self.work = [work[layer.name] for layer in chart._layers]
+        self._work = np.array(self.work, float)
         self.cuts = chart.cuts(axis)
         # Sums up to each layer, so that those between two cuts are a difference.
         self._work_to = [0.0, *accumulate(self.work)]
@@ -427,7 +428,6 @@ class _Sized:
         span = self._chart.spans(self.axis, self.cuts, a)[b - a - 1]
         if span is None or len({self.lengths[n] for n in span.tops}) != 1:
             return None
-        maker = self._chart._maker
         values = self.values[start.node]
         values += self._values_to[end.layer + 1] - self._values_to[start.layer + 1]
         length = self.lengths[start.node]
@@ -435,7 +435,7 @@ class _Sized:
             span,
             length,
             self._work_to[end.layer + 1] - self._work_to[start.layer + 1],
-            sum(self.work[maker[node]] * field for node, field in span.fields.items()),
+            float(self._work @ span.fields),
             4 * OVERHEAD * values / length,
         )
 
@@ -490,19 +490,25 @@ class _Sized:
 def _strips(load: _Load, count: int, fresh: int) -> tuple[Strip, ...]:
     """Strips of a stage whose tops have ``count`` units."""
     span, length = load.span, load.length
-    field, jump, start = span.reach.field, Fraction(span.reach.jump), span.reach.start
+    jump = Fraction(span.reach.jump)
     each = count if fresh >= length else max(1, int(fresh / jump))
     each = -(-count // -(-count // each))  # no last strip much smaller than the others
     # Strips that begin on the grid of all layers are of one size, so that one session does.
     grid = int(span.steps / jump)
     if grid < each < count:
         each = each // grid * grid
+    # In whole numbers of a unit of which all are multiples: strips may be thousands.
+    exact = [Fraction(n) for n in (span.reach.start, jump, span.reach.field)]
+    unit = math.lcm(*(n.denominator for n in exact))
+    start, step, field = (n.numerator * (unit // n.denominator) for n in exact)
     strips = []
     for begin in range(0, count, each):
         end = min(begin + each, count)
-        first = max(0, math.floor(start + begin * jump) // span.steps * span.steps)
-        last = min(length, math.ceil(start + (end - 1) * jump + field)) if end < count else length
-        strips.append(Strip(first, last, begin, end, begin - int(first / jump)))
+        first = max(0, (start + begin * step) // unit // span.steps * span.steps)
+        last = length
+        if end < count:
+            last = min(length, -(-(start + (end - 1) * step + field) // unit))
+        strips.append(Strip(first, last, begin, end, begin - first * unit // step))
     return tuple(strips)
 
 

@@ -251,8 +251,11 @@ def telling_line(code: str) -> str:
         nodes = ast.parse(code).body
     except SyntaxError:
         return ""
-    statements = [ast.get_source_segment(code, node) or "" for node in nodes]
-    line = next((k for k in statements if ".data.flat" in k), statements[-1] if nodes else "")
+    if not nodes:
+        return ""
+    rows = code.split("\n")
+    casts = (n for n in nodes if ".data.flat" in "\n".join(rows[n.lineno - 1 : n.end_lineno]))
+    line = ast.get_source_segment(code, next(casts, nodes[-1])) or ""
     return " ".join(line.replace("\\\n", " ").split())
 
 
