@@ -43,6 +43,7 @@ Look = Callable[[str], Any]
 
 _DEPTH = 4
 _MOST = 64  # conditions in one
+_LONGEST_SPEC = 200  # characters
 
 #: What the window reports as seen, each until the next step begins; read as ``seen.<name>``.
 HAPPENINGS = {
@@ -344,7 +345,7 @@ def kernel_from(what: Any, where: str) -> list[list[float]]:
     FilterLabError
         If it is neither.
     """
-    if isinstance(what, str):
+    if isinstance(what, str) and len(what) <= _LONGEST_SPEC:
         try:
             find_preset(what.partition(":")[0])
             return parse_spec(what).make().astype(float).tolist()
@@ -405,7 +406,7 @@ def _read(table: Any, where: str, depth: int, left: list[int]) -> Condition:
         raise FilterLabError(
             "{where}: a condition has no {extra!r}; leave it out",
             where=where,
-            extra=sorted(extra)[0],
+            extra=sorted(extra)[0][:40],
         )
     if kind in ("all", "any"):
         if not isinstance(value, list) or not value:
@@ -418,7 +419,9 @@ def _read(table: Any, where: str, depth: int, left: list[int]) -> Condition:
     fact, within = table.get("fact"), table.get("within", 1e-4)
     if not isinstance(fact, str) or not known(fact):
         raise FilterLabError(
-            "{where}: there is no fact {fact!r}; docs/lessons.md lists them", where=where, fact=fact
+            "{where}: there is no fact {fact!r}; docs/lessons.md lists them",
+            where=where,
+            fact=str(fact)[:80],
         )
     if not is_number(within) or not 0 <= within < 1e6:
         raise FilterLabError(

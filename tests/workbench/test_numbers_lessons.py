@@ -240,6 +240,22 @@ def test_what_no_value_could_be_compared_with(table: dict, told: str) -> None:
     assert str(error.value).startswith("here: ")
 
 
+def test_a_strangers_words_are_cut_in_a_sentence() -> None:
+    long = "x" * 5000
+    for table in (
+        {"fact": long, "is": 1},
+        {"fact": K, "kernel": long},
+        {"fact": K, "kernel": f"box:{long}"},
+        {"fact": B, "is": 1, long: 2},
+    ):
+        with pytest.raises(FilterLabError) as error:
+            facts.condition_from(table, "here")
+        assert len(str(error.value)) < 300
+    assert facts.kernel_from(f"box:size=3{' ' * 190}", "here") == [[pytest.approx(1 / 9)] * 3] * 3
+    with pytest.raises(FilterLabError, match="a kernel is rows of numbers"):
+        facts.kernel_from(f"box:size=3{' ' * 191}", "here")
+
+
 def test_any_fact_beside_any_value_is_told_or_looked_at(bench: HeatmapBench) -> None:
     """Whatever a stranger's lesson compares: one sentence when it is read, or yes or no."""
     filters = FilterBench(np.zeros((20, 30), np.float32), "black")

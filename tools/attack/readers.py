@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import random
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -537,6 +539,73 @@ def _read_project(path: Path) -> None:
     from_session(project.heatmap, get("pocket"))
 
 
+# Lessons and what a class passes on
+
+
+def _lessons() -> Good:
+    return {path.name: path.read_bytes() for path in paths.resource("lessons").glob("*.lesson")}
+
+
+def _lesson_tables() -> Good:
+    """Their tables as JSON, so that odd values stand where TOML still reads."""
+    from filterlab.zoo.toml import parse_toml
+
+    return {
+        f"{name}.json": json.dumps(parse_toml(data.decode(), name)).encode()
+        for name, data in _lessons().items()
+    }
+
+
+def _read_lesson(path: Path) -> None:
+    from filterlab.workbench.facts import Facts
+    from filterlab.workbench.filter_bench import FilterBench
+    from filterlab.workbench.heatmap_bench import HeatmapBench
+    from filterlab.workbench.lessons import Progress, lesson_from, read_lesson, start_filters
+    from filterlab.workbench.net_study import NetStudy
+    from filterlab.zoo.catalogue import get
+
+    try:
+        tables = json.loads(path.read_bytes()) if path.suffix == ".json" else None
+    except (ValueError, RecursionError):
+        tables = None
+    lesson = lesson_from(tables, path.name) if isinstance(tables, dict) else read_lesson(path)
+    bench = FilterBench(np.zeros((30, 40), np.float32), "black")
+    try:
+        start_filters(bench, lesson.start, path)
+    except _sentences():
+        pass
+    look = Facts(bench, HeatmapBench(get("pocket")), ["cursor"], NetStudy())
+    for at in range(len(lesson.steps)):
+        progress = Progress(lesson, at)
+        progress.look(look)
+        if Progress.from_plain(lesson, progress.to_plain()) != progress:
+            raise AssertionError("what was done is not what is kept")
+
+
+def _codes() -> Good:
+    """What stands in the codes of a challenge and of an answer to the first level."""
+    from filterlab.workbench.challenges import level
+
+    cells = [[0, 0.5, 0], [-1, 2, 0.125], [0, 0, 3]]
+    return {
+        "FLC1.json": json.dumps(["camera", cells, 0.25]).encode(),
+        "FLA1.json": json.dumps([level(0).mark, "Ada", cells, -0.5, 2]).encode(),
+    }
+
+
+def _read_code(path: Path) -> None:
+    from filterlab.workbench.challenges import Challenge, class_list, hints, level, to_csv
+
+    packed = zlib.compress(path.read_bytes())
+    body = base64.b32encode(packed + zlib.crc32(packed).to_bytes(4, "big")).decode().rstrip("=")
+    ranked, problems = class_list(level(0), [f"FLA1-{body}"])
+    if len(ranked) + len(problems) != 1:
+        raise AssertionError("a code is neither ranked nor told")
+    to_csv(ranked)
+    if not ranked:
+        hints(Challenge.from_code(f"FLC1-{body}"))
+
+
 # Pictures
 
 
@@ -614,6 +683,9 @@ READERS = {
     "library": Reader(_library, damage_json, _read_library, never_raises=True),
     "catalogue": Reader(_catalogue, damage_text, _read_catalogue),
     "pictures": Reader(_pictures, damage_bytes, _read_picture, _LARGE),
+    "lessons": Reader(_lessons, damage_text, _read_lesson),
+    "lesson tables": Reader(_lesson_tables, damage_json, _read_lesson),
+    "codes": Reader(_codes, damage_json, _read_code),
     "project": Reader(_projects, damage_zip, _read_project, _LARGE),
     "settings": Reader(_settings, damage_json, _read_settings, never_raises=True),
     "session": Reader(_session, damage_json, _read_session, never_raises=True),
