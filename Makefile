@@ -5,6 +5,7 @@
 # make tour   take the screenshots; make pictures renews those of the README
 # make monkey, fuzz, faults  attack the window, the readers and the disk; docs/reliability.md
 # make mutants  put small faults into the code and print those that the tests do not see
+# make audit  look for weak spots in the code and for known ones of what is installed
 # make docs   build the documentation's site
 # make portable  build a folder that runs without Python, and let its own tour test it
 
@@ -16,7 +17,7 @@ BIN := .venv/bin
 endif
 TOUR ?= tour
 
-.PHONY: run test lint bench bench-compare monkey fuzz faults mutants tour pictures docs portable setup setup-test messages clean
+.PHONY: run test lint bench bench-compare monkey fuzz faults mutants audit tour pictures docs portable setup setup-test messages clean
 
 run: setup
 	@$(BIN)/python tools/run.py $(TOUR)
@@ -43,6 +44,13 @@ monkey fuzz faults: setup-test
 # ARGS="--sample 20 overlay maps"; an interrupted run goes on where it stopped.
 mutants: setup-test
 	$(BIN)/python tools/mutants.py $(ARGS)
+
+# Passed over: asserts, which tell mypy what is known; signs of the prototxt's text taken for
+# passwords; and programs started by a list of arguments, without a shell.
+audit:
+	@$(PYTHON) tools/setup_env.py [audit]
+	$(BIN)/bandit -q -r filterlab -s B101,B105,B404,B603
+	$(BIN)/pip-audit --local --skip-editable
 
 tour: setup
 	$(BIN)/filterlab tour --out $(TOUR)
