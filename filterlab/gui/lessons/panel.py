@@ -281,7 +281,6 @@ class LessonPanel(SidePanel):
             for number, choice in enumerate(step.choices):
                 button = QPushButton(choice.text.say(i18n.language()).replace("&", "&&"), self)
                 button.setCheckable(True)
-                button.setProperty("choice", True)
                 button.setStyleSheet("text-align: left;")
                 button.clicked.connect(lambda _=False, n=number: self._on_choice(n))
                 self._choice_box.addWidget(button)

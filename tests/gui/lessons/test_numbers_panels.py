@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QGuiApplication, QImage
+from qtpy.QtWidgets import QFileDialog
 from scipy.ndimage import correlate
 
 from filterlab.gui import theme
@@ -65,6 +67,8 @@ def test_levels_are_gone_through_from_the_first_to_the_last(qtbot, challenge) ->
     started: list[Challenge] = []
     challenge.started.connect(started.append)
     last = len(challenges.LEVELS) - 1
+    assert (challenge.hint_text.isVisible(), challenge.match_text.text()) == (False, "Match 0 %")
+    assert (challenge.bar.value(), challenge.hint_button.isEnabled()) == (0, True)
     for number in range(last + 1):
         assert challenge.level_text.text() == f"Level {number + 1} of 10"
         assert challenge.challenge == level(number)
@@ -214,7 +218,7 @@ def test_codes_that_are_copied(qtbot, challenge) -> None:
 # --- the class list -----------------------------------------------------------------------------
 
 
-def test_a_class_list_row_by_row(qtbot) -> None:
+def test_a_class_list_row_by_row(qtbot, tmp_path: Path, monkeypatch) -> None:
     made, other = level(0), level(1)
     picture = sample(made.sample, grey=True).astype(np.float64)
     target = correlate(picture, made.rows.astype(np.float64), mode="constant")
@@ -241,10 +245,27 @@ def test_a_class_list_row_by_row(qtbot) -> None:
     assert headers == ["Name", "Match", "Hints"]
     assert dialog.save_button.isEnabled()
     assert not dialog.problems.isVisible()
+    header = dialog.table.horizontalHeader()
+    assert header.length() == dialog.table.viewport().width(), "the last column fills the table"
+    asked: list[tuple[Any, ...]] = []
+
+    def chosen(*given: Any) -> tuple[str, str]:
+        asked.append(given)
+        return str(tmp_path / "class.csv") if len(asked) > 1 else "", given[3]
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", chosen)
+    for _ in range(2):
+        qtbot.mouseClick(dialog.save_button, Qt.LeftButton)
+    parent, title, begin, patterns = asked[0]
+    assert (parent, title, Path(begin).name) == (dialog, "Save as CSV …", "class.csv")
+    assert patterns == "CSV (*.csv)"
+    (kept,) = tmp_path.glob("*.csv")
+    assert kept.read_bytes().startswith(b"\xef\xbb\xbfname,match %,hints,kernel,bias\nBo,100.0,12,")
     # Lines are counted from 1, empty ones not; of many problems five are told.
     dialog.codes.setPlainText("\n".join([lines[0], "", *["x"] * 7]))
     assert dialog.problems.isVisible()
     told = dialog.problems.text().split("\n")
+    assert dialog.width() == 560, "long sentences are wrapped"
     assert [one.split(":")[0] for one in told] == [f"line {n}" for n in range(2, 7)]
     assert table() == [["Ada", "99.9 %", "3"]]
     dialog.challenge_field.setText(other.code)
