@@ -277,13 +277,18 @@ def test_pinned_windows_are_filled_and_dilated_ones_show_their_cells(
     assert painted() == (0, 2), "without an output there are no cells to show"
 
 
-def test_padding_is_shown_around_the_input(stage: Stage) -> None:
+def test_padding_is_shown_around_the_input(stage: Stage, listen: Any) -> None:
     bench = bench_of(lambda b: b.set_pad("same"), lambda b: b.set_edge("replicate"))
     stage.show_input(bench.picture, "grey")
     stage.show_frame(frame_of(bench), None)
     assert stage.padding.isVisible()
     assert stage.padding.boundingRect() == QRectF(-2, -1, 34, 22)
     assert stage.padding.value_at(-1, -2) == pytest.approx(float(PICTURE[0, 0]))
+    hatched = [
+        sum(shape[0] == "fill" and len(shape) == 7 for shape in listen(view))
+        for view in stage.views
+    ]
+    assert hatched == [4, 0, 0, 0], "four sides of the input, none of outputs"
     stage.show_frame(frame_of(bench_of()), None)
     assert not stage.padding.isVisible()
 
@@ -707,6 +712,14 @@ def test_a_kernels_numbers_in_lines(kernel: Any, numbers: tuple[str, ...], words
     assert words in found[1][0]
     assert found[1][0].startswith(f"{found[1][1]}; ")
     assert len(found[1]) == 2
+
+
+def test_a_sum_of_next_to_nothing_is_nothing() -> None:
+    found = facts(np.array([[-1.0, 0.5, 0.5]], np.float32))
+    for total, text in ((4e-8, "0"), (-4e-8, "0"), (6e-7, "6e−07"), (-0.25, f"{MINUS}0.25")):
+        lines = facts_lines(replace(found, total=total))[0]
+        assert lines[0].startswith(f"sum {text}   norm")
+        assert lines[2] == f"Σ {text}"
 
 
 def test_the_page_of_kernels(qtbot: QtBot) -> None:
