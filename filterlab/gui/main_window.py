@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from PyQt5.QtCore import QEvent, QMargins, QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtCore import QByteArray, QEvent, QMargins, QSize, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
 from PyQt5.QtWidgets import (
     QAction,
@@ -789,6 +789,11 @@ class MainWindow(QMainWindow):
         self.lessons.resume()
         if live:
             self._take_message(*state["message"])
+            shown, place = state["help"]
+            if shown:
+                (self._show_about if shown == "about" else self.show_help)()
+                assert self._help is not None
+                self._help.restoreGeometry(place)
         self._update_undo()
         return left_out
 
@@ -799,7 +804,15 @@ class MainWindow(QMainWindow):
             "tabs": {tab.name: tab.hand_over() for tab in self.tabs},
             "project": self.projects.kept(live=True),
             "message": self._message(),
+            "help": self._help_on_show(),
         }
+
+    def _help_on_show(self) -> tuple[str, QByteArray]:
+        """``"help"`` or ``"about"`` and where it stands; empty if neither is open."""
+        if self._help is None or not self._help.isVisible():
+            return "", QByteArray()
+        shown = "about" if self._help_shown == self._about_html else "help"
+        return shown, self._help.saveGeometry()
 
     def _message(self) -> tuple[str, str, str, str | None]:
         """What the strip says, its level, whose it is, and what an error of a tab is about."""

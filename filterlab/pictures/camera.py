@@ -36,6 +36,8 @@ class Camera:
     ----------
     source : int or path
         A camera's number (0 is the first), or a video file.
+    first : int
+        The frame of a video file to begin with, from 0; behind its end it begins anew.
 
     Raises
     ------
@@ -43,9 +45,14 @@ class Camera:
         If there is no such camera, or the file is missing or no video.
     """
 
-    def __init__(self, source: int | str | os.PathLike[str] = 0) -> None:
+    def __init__(self, source: int | str | os.PathLike[str] = 0, first: int = 0) -> None:
         self.source = source
         self._capture = open_capture(source)
+        self._first = 0
+        if first > 0 and not isinstance(source, int):
+            count = self._capture.get(7)  # CAP_PROP_FRAME_COUNT
+            if first < count and self._capture.set(1, first):  # CAP_PROP_POS_FRAMES
+                self._first = first
         fps = self._capture.get(5)  # CAP_PROP_FPS
         is_file = not isinstance(source, int)
         # A camera's own read() waits for the next frame; a file would be read at once.
@@ -106,7 +113,7 @@ class Camera:
         return self._newest is not None and self._newest[0] > after
 
     def _read(self) -> None:
-        number = 0
+        number = self._first
         due = time.monotonic()
         try:
             while not self._stop.is_set():

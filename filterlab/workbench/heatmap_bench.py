@@ -596,15 +596,18 @@ class HeatmapBench:
         done, run = self._there()
         return heatmap_jobs.alone_of(done, run, cell, self._map_key())
 
-    def live_job(self, source: int | str, playing: threading.Event | None = None) -> Job[Outcome]:
+    def live_job(
+        self, source: int | str, playing: threading.Event | None = None, first: int = 0
+    ) -> Job[Outcome]:
         """Map the frames of a camera (its number) or a video file until it is stopped.
 
-        It yields :class:`Live`, which is to be given to :meth:`accept_frame`.
+        A video begins with the frame ``first``. It yields :class:`Live`, which is to be given to
+        :meth:`accept_frame`.
         """
         done = self.transplanted
         if done is None:
             raise FilterLabError("there is no map yet; press Transplant first")
-        return heatmap_jobs.live_of(source, self.model, done, self.request, playing)
+        return heatmap_jobs.live_of(source, self.model, done, self.request, playing, first)
 
     def _there(self) -> tuple[Transplanted, MapRun]:
         done, run = self.transplanted, self.run

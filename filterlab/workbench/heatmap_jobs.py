@@ -69,11 +69,12 @@ class Live(Progress):
     """Progress that carries a frame of a camera or a video, with its map.
 
     ``taken`` is set by whoever has shown it; the next frame waits for that, so that frames never
-    queue up, and picture, map and list are always of one frame.
+    queue up, and picture, map and list are always of one frame. ``number`` is the frame's, from 0.
     """
 
     outcome: Outcome = field(default_factory=Outcome)
     preview: Any = None
+    number: int = 0
     taken: threading.Event = field(default_factory=threading.Event)
 
 
@@ -183,11 +184,13 @@ def live_of(
     done: Transplanted,
     request: Request,
     playing: threading.Event | None = None,
+    first: int = 0,
 ) -> Job[Outcome]:
     """Map the newest frame of a camera or a video, again and again, until it is stopped.
 
-    By one pass of the dense net a frame, unless another method is asked for. A video begins anew
-    when it is over. While ``playing`` is given and not set it stands still.
+    By one pass of the dense net a frame, unless another method is asked for. A video begins with
+    the frame ``first``, and anew when it is over. While ``playing`` is given and not set it stands
+    still.
     """
     from filterlab.pictures.camera import Camera
 
@@ -199,7 +202,8 @@ def live_of(
     request = replace(request, method=request.method or done.quick_method)
     while True:
         number = -1
-        with Camera(source) as camera:
+        with Camera(source, first) as camera:
+            first = 0
             while True:
                 stands = playing is not None and not playing.is_set()
                 camera.pause(stands)
@@ -219,7 +223,9 @@ def live_of(
                 frames += 1
                 ms = round(1000 * run.run.seconds) if run.run is not None else 0
                 text = Text("frame {number}, {ms} ms", number=number, ms=ms)
-                live = Live(Text("map the frames"), 0, 0, text, outcome, preview(frame.picture))
+                live = Live(
+                    Text("map the frames"), 0, 0, text, outcome, preview(frame.picture), number
+                )
                 yield live
                 while not live.taken.wait(0.05):
                     yield Progress("map the frames", 0, 0, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -155,3 +156,132 @@ def test_a_video_given_at_the_start_waits_for_a_net(
     until(lambda: not heatmap.runs.runner.running)
     desk.window.close()
     desk.close()
+
+
+def _on_show(video_tab: Any) -> int:
+    """The number of the frame on show: its grey, but for JPEG's loss."""
+    return round(float(video_tab.bench.shown.picture.mean()) * 255)
+
+
+def test_a_video_goes_on_where_it_was(cast: Desk, until: Callable[..., None], video: str) -> None:
+    desk, heatmap = cast, cast.window.tab("heatmap")
+    heatmap.pictures.start_live(video)
+    until(lambda: heatmap.runs.live and heatmap.bench.shown.passing and _on_show(heatmap) > 20)
+    _dark(desk, until)
+    heatmap = desk.window.tab("heatmap")
+    before = _on_show(heatmap)
+    assert before > 20
+    seen: list[int] = []
+    heatmap.drawer.ready.connect(lambda _: seen.append(_on_show(heatmap)))
+    still = heatmap.bench.shown
+    until(lambda: heatmap.bench.shown is not still)
+    assert _on_show(heatmap) >= before - 1, "it has not begun anew"
+    card = heatmap.stage.job
+    until(card.isVisible)
+    card._pause.click()
+    until(lambda: card.text.startswith("paused"))
+    paused = heatmap.bench.shown
+    _dark_to_light(desk, until)
+    heatmap = desk.window.tab("heatmap")
+    card = heatmap.stage.job
+    until(lambda: card.isVisible() and card.text.startswith("paused"))
+    assert heatmap.bench.shown is paused
+    assert card._pause.text() == "Go on"
+    card._pause.click()
+    until(lambda: heatmap.bench.shown is not paused)
+    assert _on_show(heatmap) >= before - 1
+    heatmap.cancel()
+    until(lambda: not heatmap.runs.runner.running)
+
+
+def _dark_to_light(desk: Desk, until: Callable[..., None]) -> None:
+    old = desk.window
+    old.set_theme("light")
+    until(lambda: desk.window is not old)
+
+
+@pytest.mark.parametrize("kind", ["help", "about"])
+def test_help_stays_open(desk: Desk, until: Callable[..., None], kind: str) -> None:
+    window = desk.window
+    window.show_help() if kind == "help" else window._show_about()
+    window._help.resize(432, 321)
+    text = window._help._text.toPlainText()
+    _dark(desk, until)
+    assert desk.window._help.isVisible()
+    assert desk.window._help is not window._help
+    assert desk.window._help._text.toPlainText() == text
+    assert (desk.window._help.width(), desk.window._help.height()) == (432, 321)
+    desk.window._help.close()
+    _dark_to_light(desk, until)
+    assert desk.window._help is None, "one that was closed stays so"
+
+
+def test_windows_of_the_heatmap_stay_open(cast: Desk, until: Callable[..., None]) -> None:
+    desk, heatmap = cast, cast.window.tab("heatmap")
+    heatmap.models.show_diff()
+    heatmap.models.diff.resize(501, 402)
+    diff = heatmap.models.diff.text.toPlainText()
+    heatmap.experiments.compare_sliding()
+    until(lambda: heatmap.experiments.sliding is not None and heatmap.settled, timeout=60_000)
+    heatmap.experiments.show_features()
+    until(lambda: heatmap.experiments.features is not None, timeout=60_000)
+    features = heatmap.experiments.features
+    until(lambda: features.found is not None and heatmap.settled, timeout=60_000)
+    slid, found = heatmap.experiments.sliding.result_, features.found
+    _dark(desk, until)
+    heatmap = desk.window.tab("heatmap")
+    assert heatmap.models.diff.isVisible()
+    assert (heatmap.models.diff.width(), heatmap.models.diff.height()) == (501, 402)
+    assert heatmap.models.diff.text.toPlainText() == diff
+    assert heatmap.experiments.sliding.isVisible()
+    assert heatmap.experiments.sliding.result_ is slid, "it is not timed anew"
+    assert heatmap.experiments.features.isVisible()
+    assert heatmap.experiments.features.found is found
+    heatmap.models.diff.close()
+    heatmap.experiments.sliding.close()
+    heatmap.experiments.features.close()
+    _dark_to_light(desk, until)
+    heatmap = desk.window.tab("heatmap")
+    assert heatmap.models.diff is None
+    assert heatmap.experiments.sliding is None
+    assert heatmap.experiments.features is None
+
+
+def test_windows_of_the_net_stay_open(cast: Desk, until: Callable[..., None]) -> None:
+    desk = cast
+    net = desk.window.show_tab("net")
+    until(lambda: net.settled and net.study.wanted is not None, timeout=60_000)
+    net.study.look_at_layer("conv1")
+    net.windows.show_before_after()
+    net.windows.before_after.changed_box.setChecked(True)
+    net.windows.show_ranking()
+    net.windows.ranking.resize(701, 444)
+    net.windows.show_why()
+    ranking, why = net.windows.ranking, net.windows.why
+    until(lambda: not ranking.runner.running and not why.runner.running, timeout=60_000)
+    until(lambda: net.settled and net.windows.before_after.model is not None, timeout=60_000)
+    ranking.first.setValue(4)
+    rows = net.windows.before_after.model.rowCount()
+    _dark(desk, until)
+    net = desk.window.tab("net")
+    windows = net.windows
+    assert windows.ranking is not ranking
+    assert windows.ranking.isVisible()
+    assert (windows.ranking.width(), windows.ranking.height()) == (701, 444)
+    assert windows.ranking.model.ranking is ranking.model.ranking
+    assert windows.ranking.first.value() == 4
+    assert windows.why.isVisible()
+    assert windows.why.shown is why.shown
+    assert not windows.ranking.runner.running
+    assert not windows.why.runner.running, "nothing is asked anew"
+    until(lambda: windows.before_after.model is not None)
+    assert windows.before_after.model.rowCount() == rows
+    windows.ranking.select(0)
+    assert net.study.units == tuple(windows.ranking.model.units(0)), "it works on this tab's study"
+    until(lambda: net.settled, timeout=60_000)
+    for window in (windows.ranking, windows.why, windows.before_after):
+        window.close()
+    _dark_to_light(desk, until)
+    windows = desk.window.tab("net").windows
+    assert (windows.before_after, windows.ranking, windows.why) == (None, None, None)
+    until(lambda: desk.window.tab("net").settled, timeout=60_000)

@@ -43,6 +43,23 @@ def test_frames_come_in_order_as_rgb_and_end(video: Path) -> None:
     assert numbers[-1] == 9
 
 
+def test_a_video_begins_where_it_is_told_to(video: Path) -> None:
+    """Frames keep their numbers; what lies behind the end is none, and a camera has no place."""
+    with Camera(video, 6) as camera:
+        frame = camera.latest(timeout=5)
+        assert frame is not None
+        assert frame.number >= 6
+        assert frame.picture[..., 2].mean() * 255 == pytest.approx(20 * frame.number, abs=9)
+        while (later := camera.latest(frame.number, timeout=5)) is not None:
+            frame = later
+        assert frame.number == 9
+    for first in (10, 5000, -3):
+        with Camera(video, first) as camera:
+            frame = camera.latest(timeout=5)
+            assert frame is not None
+            assert frame.picture[..., 2].mean() * 255 == pytest.approx(20 * frame.number, abs=9)
+
+
 def test_only_the_newest_frame_is_kept(video: Path) -> None:
     with Camera(video) as camera:
         first = camera.latest(timeout=5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QObject, QPoint
+from PyQt5.QtCore import QByteArray, QObject, QPoint
 from PyQt5.QtWidgets import QAction, QMenu, QWidget
 
 from filterlab.gui.heatmap.cells import Cells
@@ -18,6 +18,12 @@ from filterlab.workbench.heatmap_jobs import Outcome
 from filterlab.workbench.heatmap_state import Cell
 
 __all__ = ["Experiments"]
+
+#: What was slid, and where that stands; blobs, the chosen one, what is shown of it, where.
+Rest = tuple[
+    "tuple[Sliding, QByteArray] | None",
+    "tuple[list[str], str, FalseColours | None, QByteArray] | None",
+]
 
 
 class Experiments(QObject):
@@ -104,11 +110,12 @@ class Experiments(QObject):
 
     def _on_slid(self, result: Sliding) -> None:
         self.sliding = SlidingWindow(result, self._window)
-        self.sliding.destroyed.connect(self._forget_sliding)
+        self.sliding.finished.connect(self._forget_sliding)
         self.sliding.show()
 
     def _forget_sliding(self) -> None:
-        self.sliding = None
+        if self.sender() is self.sliding:
+            self.sliding = None
 
     def show_features(self) -> None:
         """Show a blob's principal components on the picture."""
@@ -122,16 +129,20 @@ class Experiments(QObject):
         done = self._bench.transplanted
         assert done is not None
         blobs = feature_blobs(done)
+        wanted = next((b for b in ("fc6-conv", "fc7-conv") if b in blobs), blobs[-1])
+        self._open_features(blobs, wanted)
+        self._run_features(wanted)
+
+    def _open_features(self, blobs: list[str], wanted: str) -> FeaturesWindow:
         if self.features is not None:
             self.features.close()
             self.features.deleteLater()
         self.features = FeaturesWindow(blobs, self._window)
-        wanted = next((b for b in ("fc6-conv", "fc7-conv") if b in blobs), blobs[-1])
         self.features.choose(wanted)
         self.features.blob_chosen.connect(self._run_features)
         self.features.save_requested.connect(self._save_features)
         self.features.show()
-        self._run_features(wanted)
+        return self.features
 
     def _run_features(self, blob: str) -> None:
         done, maps, picture = self._bench.transplanted, self._bench.maps, self._bench.preview
@@ -147,3 +158,33 @@ class Experiments(QObject):
         found = self.features.found if self.features is not None else None
         if found is not None:
             self._saves.save_features(found.features)
+
+    # Another window goes on
+
+    def rest(self) -> Rest:
+        """What the windows that are open show, and where they stand."""
+        slid: tuple[Sliding, QByteArray] | None = None
+        seen: tuple[list[str], str, FalseColours | None, QByteArray] | None = None
+        if self.sliding is not None:
+            slid = self.sliding.result_, self.sliding.saveGeometry()
+        if self.features is not None and self.features.isVisible():
+            box, found = self.features.blobs, self.features.found
+            names = [box.itemText(row) for row in range(box.count())]
+            seen = names, box.currentText(), found, self.features.saveGeometry()
+        return slid, seen
+
+    def go_on(self, rest: Rest) -> None:
+        """Open them again."""
+        slid, seen = rest
+        if slid is not None:
+            self._on_slid(slid[0])
+            assert self.sliding is not None
+            self.sliding.restoreGeometry(slid[1])
+        if seen is not None:
+            names, wanted, found, place = seen
+            window = self._open_features(names, wanted)
+            window.restoreGeometry(place)
+            if found is not None:
+                window.show_features(found)
+            else:
+                self._runs.when_idle(lambda: self._run_features(wanted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PyQt5.QtCore import QObject
+from PyQt5.QtCore import QByteArray, QObject
 from PyQt5.QtWidgets import QMessageBox, QWidget
 
 from filterlab.gui.heatmap.account import DiffWindow
@@ -43,6 +43,7 @@ class ModelCommands(QObject):
         super().__init__(window)
         self._bench, self._runs, self._say = bench, runs, say
         self._listed, self._window = listed, window
+        self.diff: DiffWindow | None = None
 
     def list(self) -> None:
         """List the models anew, with the bench's chosen."""
@@ -135,4 +136,23 @@ class ModelCommands(QObject):
         if done is None:
             self._say.error(tr("There is nothing to compare yet; press Transplant first."))
             return
-        DiffWindow(done, self._window).show()
+        if self.diff is not None:
+            self.diff.close()
+        self.diff = DiffWindow(done, self._window)
+        self.diff.finished.connect(self._forget_diff)
+        self.diff.show()
+
+    def _forget_diff(self) -> None:
+        if self.sender() is self.diff:
+            self.diff = None
+
+    def rest(self) -> QByteArray | None:
+        """Where the window of the prototxts stands, if it is open."""
+        return self.diff.saveGeometry() if self.diff is not None else None
+
+    def go_on(self, place: QByteArray | None) -> None:
+        """Open the window of the prototxts again."""
+        if place is not None and self._bench.transplanted is not None:
+            self.show_diff()
+            assert self.diff is not None
+            self.diff.restoreGeometry(place)

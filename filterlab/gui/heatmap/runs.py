@@ -64,6 +64,7 @@ class Runs(QObject):
         self._card = card
         self._kind = self._kind_next = ""
         self._source: int | str = 0  # of what is live
+        self._at = 0  # its frame on show
         self._wanted: tuple[Any, ...] | None = None
         self._given_up: tuple[Any, ...] | None = None
         self._unchecked: tuple[Any, ...] | None = None
@@ -172,8 +173,10 @@ class Runs(QObject):
         self._given_up = None
         self._start(self._bench.transplant_job(), tr("Transplant"), self.accept, "cast")
 
-    def start_live(self, source: int | str) -> None:
+    def start_live(self, source: int | str, first: int = 0, paused: bool = False) -> None:
         """Map frames of a camera (its number) or of a video until it is stopped.
+
+        A video begins with the frame ``first``; ``paused``, it waits to be played.
 
         Raises
         ------
@@ -181,9 +184,10 @@ class Runs(QObject):
             If nothing is transplanted yet.
         """
         self._playing = threading.Event()
-        self._playing.set()
-        self._source = source
-        job = self._bench.live_job(source, self._playing)
+        if not paused:
+            self._playing.set()
+        self._source, self._at = source, first
+        job = self._bench.live_job(source, self._playing, first)
         title = tr("Camera") if isinstance(source, int) else tr("Video")
         self._start(job, title, lambda _: None, "live")
 
@@ -205,17 +209,21 @@ class Runs(QObject):
         self.runner.cancel()
         return True
 
-    def rest(self) -> tuple[str, int | str]:
-        """What :meth:`go_on` goes on with in another window: the cast, or a live source."""
-        return (self._kind, self._source) if self._kind in ("cast", "live") else ("", 0)
+    def rest(self) -> tuple[str, int | str, int, bool]:
+        """What :meth:`go_on` goes on with in another window: the cast, or a live source.
 
-    def go_on(self, rest: tuple[str, int | str]) -> None:
-        """Begin again with what ended with another window."""
-        kind, source = rest
+        With a video the frame on show, and whether it is paused.
+        """
+        kind = self._kind if self._kind in ("cast", "live") else ""
+        return kind, self._source, self._at, not self._playing.is_set()
+
+    def go_on(self, rest: tuple[str, int | str, int, bool]) -> None:
+        """Go on with what ended with another window."""
+        kind, source, at, paused = rest
         if kind == "cast":
             self.transplant()
         elif kind == "live":
-            self.start_live(source)
+            self.start_live(source, at, paused)
 
     def stop_live(self) -> None:
         """Stop the camera or video, if one runs."""
@@ -240,7 +248,7 @@ class Runs(QObject):
     def _on_started(self, title: str) -> None:
         self._kind = self._kind_next
         if self._kind != "check":
-            self._card.begin(title, self._kind == "live")
+            self._card.begin(title, self._kind == "live", not self._playing.is_set())
         self.changed.emit()
 
     def _on_progress(self, progress: Progress, left: float | None) -> None:
@@ -251,6 +259,7 @@ class Runs(QObject):
         self._card.set_progress(step, progress.fraction, detail, left)
         if isinstance(progress, Live):
             self._bench.accept_frame(progress)
+            self._at = progress.number
             progress.taken.set()
         elif isinstance(progress, PartialMaps) and progress.maps is not None:
             self.partial.emit(progress.maps, None)

@@ -882,6 +882,7 @@ class HeatmapTab(Tab):
             "current": self.cells.current,
             "export": self.export.rest(),
             "runs": self.runs.rest(),
+            "windows": (self.models.rest(), self.experiments.rest()),
         }
 
     def take_over(self, state: dict[str, Any]) -> None:
@@ -897,6 +898,9 @@ class HeatmapTab(Tab):
             task, before = state["export"]
             self.export.start(task, self.bench.folder_job, before)
         self.runs.go_on(state["runs"])
+        diff, experiments = state["windows"]
+        self.models.go_on(diff)
+        self.experiments.go_on(experiments)
 
     def shutdown(self) -> None:
         self._unsubscribe()

@@ -232,6 +232,7 @@ class BeforeAfterWindow(QDialog):
         )
         self.model = PairModel(rows, (shapes[0], shapes[1]), self)
         self.table.setModel(self.model)
+        self.model.show_only_changed(self.changed_box.isChecked())
         self.changed_box.setEnabled(True)
         self._tell()
 
@@ -251,6 +252,14 @@ class BeforeAfterWindow(QDialog):
     def _on_only(self, on: bool) -> None:
         if self.model is not None:
             self.model.show_only_changed(on)
+
+    def rest(self) -> bool:
+        """Whether only what changed is shown, for :meth:`go_on`."""
+        return bool(self.changed_box.isChecked())
+
+    def go_on(self, only: bool) -> None:
+        """Show what another window showed."""
+        self.changed_box.setChecked(only)
 
     def _on_double(self, index: QModelIndex) -> None:
         if self.model is not None:

@@ -64,6 +64,8 @@ _HEADS = (
     Text("Best class without"),
 )
 _LOSS, _POINTS, _BEST = 1, 2, 3
+#: Grouping, its count, how many first rows, the ranking with what it depends on, whether it runs.
+_Rest = tuple[str, int, int, "tuple[Ranking, tuple[Any, ...]] | None", bool]
 _NUMBER = 58  # pixels of a loss's number, left of its bar
 
 
@@ -467,6 +469,23 @@ class RankingWindow(QDialog):
                 self.model.headerDataChanged.emit(Qt.Horizontal, 0, len(_HEADS) - 1)
                 self._fit()
                 self.table.viewport().update()
+
+    def rest(self) -> _Rest:
+        """What is asked for and what was found, for :meth:`go_on`."""
+        found = (self.model.ranking, self._asked) if self.model is not None else None
+        key = str(self.grouping.currentData())
+        return key, self.count.value(), self.first.value(), found, bool(self.runner.running)
+
+    def go_on(self, rest: _Rest) -> None:
+        """Show what another window showed, and rank what it was ranking."""
+        key, count, first, found, running = rest
+        self.grouping.setCurrentIndex(self.grouping.findData(key))
+        self.count.setValue(count)
+        if found is not None:
+            self._on_ranked(*found)
+            self.first.setValue(first)
+        if running:
+            self.rank()
 
     def shutdown(self) -> None:
         """Stop what still runs."""

@@ -1260,7 +1260,8 @@ class NetTab(Tab):
 
     def hand_over(self) -> dict[str, Any]:
         live = {"live": self.study, "started": self.started, "waiting": self._waiting}
-        return {**live, "camera": self.camera.running, "opening": self._opening}
+        more = {"camera": self.camera.running, "opening": self._opening}
+        return {**live, **more, "windows": self.windows.rest()}
 
     def take_over(self, state: dict[str, Any]) -> None:
         self.started, self._waiting = state["started"], state["waiting"]
@@ -1272,6 +1273,7 @@ class NetTab(Tab):
         if state["camera"]:
             self.bar.camera_button.setChecked(True)
             self._on_camera(True)
+        self.windows.go_on(state["windows"])
 
     # Projects
 

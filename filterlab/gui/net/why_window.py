@@ -273,6 +273,10 @@ class _Scale(QWidget):
         painter.end()
 
 
+#: The place asked about, what is shown, of what that is, whether it is being asked.
+_Rest = tuple[str, "_Shown | None", "_Asked | None", bool]
+
+
 class WhyWindow(QDialog):
     """Asks about the study's class, of the picture's centre or of the marked cell.
 
@@ -428,6 +432,22 @@ class WhyWindow(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.ask_if_new()
+
+    def rest(self) -> _Rest:
+        """What is asked about and what was answered, for :meth:`go_on`."""
+        return self.place.key, self.shown, self._asked, self._asking is not None
+
+    def go_on(self, rest: _Rest) -> None:
+        """Show what another window showed, before this one is seen; ask what it was asking."""
+        place, shown, asked, asking = rest
+        self._list_places()
+        self.place.choose(place)
+        if shown is not None and asked is not None:
+            self._on_why(shown, asked)
+        if not asking and asked is None:
+            self._asked = self._now()  # it was cancelled
+        elif asking:
+            self.ask()
 
     # Saving
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from PyQt5.QtCore import QObject
+from PyQt5.QtCore import QByteArray, QObject
 from PyQt5.QtWidgets import QDialog, QWidget
 
 from filterlab.gui.i18n import tr
@@ -48,11 +49,14 @@ class StudyWindows(QObject):
         """The layers of both nets side by side."""
         if not self._ready():
             return
+        _front(self._before_after())
+
+    def _before_after(self) -> BeforeAfterWindow:
         if self.before_after is None:
             assert self._study.bench is not None
             self.before_after = BeforeAfterWindow(self._study.bench.transplanted, self._window)
             self.before_after.layer_chosen.connect(self._study.look_at_layer)
-        _front(self.before_after)
+        return self.before_after
 
     def show_ranking(self) -> None:
         """The units of the layer, by what the class loses without each."""
@@ -70,6 +74,31 @@ class StudyWindows(QObject):
         if self.why is None:
             self.why = WhyWindow(self._study, self._name_of, self._window)
         _front(self.why)
+
+    def rest(self) -> list[tuple[str, Any, QByteArray]]:
+        """Of each window that is open its name, what it shows, and where it stands."""
+        named = {"before_after": self.before_after, "ranking": self.ranking, "why": self.why}
+        return [
+            (name, dialog.rest(), dialog.saveGeometry())
+            for name, dialog in named.items()
+            if dialog is not None and dialog.isVisible()
+        ]
+
+    def go_on(self, rest: list[tuple[str, Any, QByteArray]]) -> None:
+        """Open them again, beside another tab."""
+        if self._study.bench is None:
+            return
+        for name, shown, place in rest:
+            dialog: BeforeAfterWindow | RankingWindow | WhyWindow
+            if name == "before_after":
+                dialog = self._before_after()
+            elif name == "ranking":
+                dialog = self.ranking = RankingWindow(self._study, self._name_of, self._window)
+            else:
+                dialog = self.why = WhyWindow(self._study, self._name_of, self._window)
+            dialog.go_on(shown)
+            dialog.restoreGeometry(place)
+            dialog.show()
 
     def _on_change(self, kinds: frozenset[str]) -> None:
         if "net" in kinds:

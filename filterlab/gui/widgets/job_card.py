@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtCore import QSignalBlocker, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt5.QtWidgets import (
     QHBoxLayout,
@@ -87,8 +87,8 @@ class JobCard(QWidget):
         self.active = False
         self.hide()
 
-    def begin(self, title: str, live: bool = False) -> None:
-        """A job starts; a live one (camera, video) can be paused."""
+    def begin(self, title: str, live: bool = False, paused: bool = False) -> None:
+        """A job starts; a live one (camera, video) can be paused, or is so at first."""
         self.failed, self.active = False, True
         self._title.setText(title)
         self._step.setText("")
@@ -98,7 +98,9 @@ class JobCard(QWidget):
         self._step.setVisible(True)
         self._error.setVisible(False)
         self._pause.setVisible(live)
-        self._pause.setChecked(False)
+        with QSignalBlocker(self._pause):
+            self._pause.setChecked(live and paused)
+        self._pause.setText(tr("Go on") if live and paused else tr("Pause"))
         self._cancel.setText(tr("Stop   Esc") if live else tr("Cancel   Esc"))
         self._cancel.setToolTip(tr("Stop this and leave everything as it was (Esc)"))
         self._cancel.setEnabled(True)
