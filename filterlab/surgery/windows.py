@@ -114,10 +114,9 @@ class Classifier:
                 if batch == 1:
                     raise
                 continue
-            if net.blobs[t.rewritten.plain_score].shape[0] == batch:
+            if batch == 1 or net.blobs[t.rewritten.plain_score].shape[0] == batch:
                 self.batch = batch
                 return
-        self.batch = 1
 
     def answers(
         self, data: Array, boxes: Sequence[Box]

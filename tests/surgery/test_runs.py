@@ -220,6 +220,7 @@ def test_a_net_that_stands_for_one_picture_is_asked_one_by_one(
     t = transplant(tmp_path / "net.prototxt", oblong_files[1])
     assert batch_for(t, 20) == 8
     assert Classifier(t, 20).batch == 1
+    assert Classifier(t, 20).net.blobs["data"].shape[0] == 1
     found = run_job(exact_job(t, PICTURE, **PLAIN))
     usual = run_job(exact_job(transplant(*oblong_files), PICTURE, **PLAIN))
     np.testing.assert_allclose(found.prob, usual.prob, atol=1e-6)
