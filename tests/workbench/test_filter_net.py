@@ -66,7 +66,22 @@ def linked(bench: FilterBench) -> None:
     bench.apply_preset(0, "gabor", angle=30)
 
 
-CASES: list[Callable[[FilterBench], None]] = [plain, sizes, divisors, ways, edges, linked]
+def halves(bench: FilterBench) -> None:
+    """Presets, all divided by 2, and a kernel of one cell."""
+    for slot in range(3):
+        bench.set_divisor(slot, 2)
+    bench.set_kernel(1, np.array([[0.3]]))
+
+
+def ones(bench: FilterBench) -> None:
+    """Kernels of one cell need no padding, whatever is chosen."""
+    bench.set_size(1)
+    bench.set_pad("same")
+
+
+CASES: list[Callable[[FilterBench], None]] = [
+    plain, sizes, divisors, ways, edges, linked, halves, ones,
+]  # fmt: skip
 
 
 @pytest.fixture(params=CASES, ids=[case.__name__ for case in CASES])
@@ -412,3 +427,31 @@ def test_another_programs_net_in_either_way_of_writing(
     assert other.settings.stride == (2 if "stride" in told else 1)
     np.testing.assert_array_equal(other.state.weights, bench.state.weights)
     assert (other.bias(1), other.bias(2)) == (0.0, 0.5)
+
+
+def test_nets_of_more_or_fewer_layers_or_groups_are_refused(tmp_path: Path) -> None:
+    head = 'layer { name: "data" type: "Input" top: "data" input_param { shape {'
+    head += " dim: 1 dim: 3 dim: 20 dim: 20 } } }\n"
+    conv = 'layer { name: "%s" type: "Convolution" bottom: "data" top: "%s" convolution_param {'
+    conv += " num_output: 3 kernel_size: 3 %s } }\n"
+    bench = FilterBench(PICTURE)
+    for layers in (
+        "", conv % ("a", "a", "") + conv % ("b", "b", ""), conv % ("a", "a", "group: 3"),
+        'layer { name: "a" type: "ReLU" bottom: "data" top: "a" }',
+    ):  # fmt: skip
+        prototxt = tmp_path / "odd.prototxt"
+        prototxt.write_text(head + layers)
+        caffe.Net(str(prototxt), caffe.TEST).save(str(tmp_path / "odd.caffemodel"))
+        with pytest.raises(FilterLabError, match="not one Convolution with three filters"):
+            bench.open_net(prototxt, tmp_path / "odd.caffemodel")
+    prototxt.write_text(head + conv % ("a", "a", ""))
+    net = caffe.Net(str(prototxt), caffe.TEST)
+    net.params["a"][1].data[...] = 0.5, -1, 2
+    net.save(str(tmp_path / "odd.caffemodel"))
+    bench.open_net(prototxt, tmp_path / "odd.caffemodel")
+    assert bench.settings.mode == "three"
+    assert [bench.bias(slot) for slot in range(3)] == [0.5, -1, 2]
+    net.params["a"][1].data[1] = np.inf
+    net.save(str(tmp_path / "odd.caffemodel"))
+    with pytest.raises(FilterLabError, match="not three finite filters"):
+        bench.open_net(prototxt, tmp_path / "odd.caffemodel")
