@@ -285,6 +285,18 @@ def test_steps_that_are_one_and_steps_that_are_not(bench: HeatmapBench) -> None:
     assert bench.undo() == "Both"
 
 
+def test_a_pin_that_moves_leaves_the_others_where_they_are(bench: HeatmapBench) -> None:
+    for cell in ((8, 0), (3, 4), (5, 6)):
+        bench.pin(cell)
+    bench.move_pin(-1, 1)
+    assert bench.pins == ((8, 0), (3, 4), (4, 7))
+    bench.move_pin(-1, -3)
+    assert bench.pins == ((8, 0), (3, 4)), "two on one cell are one"
+    bench.unpin((8, 0))
+    assert bench.pins == ((3, 4),)
+    assert bench.unpin((8, 0)) == ""
+
+
 def test_it_begins_with_the_look_that_is_given(nets: dict[str, Model]) -> None:
     look = Look(opacity=0.25, colours="viridis")
     assert HeatmapBench(nets["bright"], look).look == look

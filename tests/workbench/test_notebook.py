@@ -478,6 +478,9 @@ def test_heatmaps_of_two_models_pictures_and_sizes(
     assert ["caffe.Net(" in code for code in lines] == [True, False, False, False, True]
     assert ["picture_" in code for code in lines] == [True, False, True, True, True]
     assert lines[0].startswith("picture_0 = sample('chelsea')\n")
+    for code in lines:  # those of the first cell are not said again
+        assert "import numpy" not in code
+        assert "import filterlab" not in code
     assert "picture_1 = read_picture(HERE / 'session_pictures/picture-0.npy')\n" in lines[3]
     assert sum("picture_1 = " in code for code in lines) == 1
     assert lines[1].strip().startswith("heatmap = prob[[1, 2]].sum(axis=0)")

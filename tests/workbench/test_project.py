@@ -590,3 +590,21 @@ def test_a_net_that_is_not_as_in_a_project_is_refused(tmp_path: Path, key: str, 
         run_job(read_job(path))
     run_job(write_job(Project(net=_NET), path))
     assert run_job(read_job(path)).net == _NET
+
+
+@pytest.mark.parametrize(("each", "good"), [(30_000, True), (40_000, False)])
+def test_a_directory_of_more_than_64_kb_is_refused(
+    tmp_path: Path, saved: Path, each: int, good: bool
+) -> None:
+    """Two entries with something of other programs' beside their names."""
+    members: list[tuple[Any, bytes]] = []
+    for name, data in members_of(saved).items():
+        info = zipfile.ZipInfo(name)
+        if name.endswith(".json"):
+            info.extra = b"\x99\x99" + struct.pack("<H", each) + bytes(each)
+        members.append((info, data))
+    if good:
+        (tmp_path / "good.filterlab").write_bytes(zipped(members))
+        assert run_job(read_job(tmp_path / "good.filterlab")).task == TASK
+    else:
+        assert "no FilterLab project" in refused(tmp_path, zipped(members))
