@@ -18,6 +18,7 @@ from PyQt5.QtGui import (
     QPaintEvent,
     QPen,
     QPixmap,
+    QResizeEvent,
 )
 from PyQt5.QtWidgets import QToolButton, QWidget
 
@@ -198,7 +199,7 @@ class CellCard(QWidget):
                 right -= 24
                 button.move(right, y)
 
-    def resizeEvent(self, event: object) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         self._fold()
         self._place_tools()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PyQt5.QtCore import QPointF, QRectF, Qt, pyqtSignal
-from PyQt5.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QTransform
+from PyQt5.QtGui import QColor, QFont, QKeyEvent, QPainter, QPainterPath, QPen, QTransform
 from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui.heatmap.cell_cards import paint_badge
@@ -257,8 +257,8 @@ class MapView(PictureView):
             lines.append(np.array([wings[0], (x1, y1), wings[1]]))
         self.arrows.set_lines(lines)
 
-    def keyPressEvent(self, event: Any) -> None:
-        steps = {
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        steps: dict[int, tuple[int, int]] = {
             Qt.Key_Left: (0, -1),
             Qt.Key_Right: (0, 1),
             Qt.Key_Up: (-1, 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QSize, Qt, pyqtSignal
+from PyQt5.QtGui import QMouseEvent
 from PyQt5.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -77,7 +78,7 @@ class _Finding(QWidget):
         """What is said."""
         return f"{self._word.text()} {self._about.text()}".strip()
 
-    def mousePressEvent(self, event: object) -> None:
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         self.clicked.emit()
 
 

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 from PyQt5.QtCore import QPointF, QRectF, Qt
-from PyQt5.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPen, QResizeEvent
+from PyQt5.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui import theme
@@ -242,7 +250,7 @@ class FilterStage(Scene):
         super().resizeEvent(event)
         self._cut()
 
-    def mousePressEvent(self, event: Any) -> None:
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         """A click on the small input shows the cells there."""
         thumb = self._shown[0]
         _, _, _, below = self._areas()

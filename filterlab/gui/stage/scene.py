@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from PyQt5.QtCore import QEvent, QPoint, QPointF, QRectF, QSizeF, Qt, QTimer, pyqtSignal
+from PyQt5.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, QSizeF, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import (
     QColor,
     QCursor,
@@ -200,7 +198,7 @@ class Scene(QWidget):
             self.unsetCursor()
         self._over.update()
 
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the mouse wherever it is, while the pointer's key is held."""
         if (
             isinstance(event, QMouseEvent)

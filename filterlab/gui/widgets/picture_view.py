@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PyQt5.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
-from PyQt5.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen, QTransform
+from PyQt5.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
 from PyQt5.QtWidgets import QGraphicsView, QWidget
 
 from filterlab.gui import theme
@@ -375,7 +385,7 @@ class PictureView(pg.GraphicsView):
         # pyqtgraph's close() takes the scene apart under a widget that may still be resized.
         return bool(QGraphicsView.close(self))
 
-    def resizeEvent(self, event: Any) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         # pyqtgraph calls this before the box exists.
         if getattr(self, "_fitted", False):
@@ -412,7 +422,7 @@ class PictureView(pg.GraphicsView):
         self._paint_mode = on
         self.setCursor(Qt.CrossCursor if on else Qt.ArrowCursor)
 
-    def mousePressEvent(self, event: Any) -> None:
+    def mousePressEvent(self, event: QMouseEvent) -> None:
         self._press, self._moved = QPointF(event.pos()), False
         x, y = self.to_scene(event.pos())
         self.pressed.emit(x, y, int(event.button()))
@@ -421,7 +431,7 @@ class PictureView(pg.GraphicsView):
             return
         super().mousePressEvent(event)
 
-    def mouseMoveEvent(self, event: Any) -> None:
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         x, y = self.to_scene(event.pos())
         if self._press is not None and not self._moved:
             self._moved = (QPointF(event.pos()) - self._press).manhattanLength() > 3
@@ -435,7 +445,7 @@ class PictureView(pg.GraphicsView):
             self._fitted = False
         super().mouseMoveEvent(event)
 
-    def mouseReleaseEvent(self, event: Any) -> None:
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         on_the_spot = self._press is not None and not self._moved
         self._press = None
         if on_the_spot:
@@ -447,14 +457,14 @@ class PictureView(pg.GraphicsView):
             return
         super().mouseReleaseEvent(event)
 
-    def mouseDoubleClickEvent(self, event: Any) -> None:
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if self._paint_mode:
             self.mousePressEvent(event)
             return
         self.fit()
         event.accept()
 
-    def wheelEvent(self, event: Any) -> None:
+    def wheelEvent(self, event: QWheelEvent) -> None:
         self._fitted = False
         super().wheelEvent(event)
 
