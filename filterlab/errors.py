@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from filterlab.caffe.text import Text
 
-__all__ = ["FilterLabError", "one_line"]
+__all__ = ["FilterLabError", "one_line", "unreadable"]
 
 _LONGEST = 300  # characters of someone else's text that are passed on
 
@@ -36,6 +36,17 @@ class FilterLabError(Exception):
 
         self.message: Text = Text(template, **args)
         super().__init__(self.message)
+
+
+def unreadable(path: Any, error: OSError) -> FilterLabError:
+    """What to raise where the system refuses to read a file."""
+    from filterlab.caffe.text import Text, reason_of
+
+    missing = isinstance(error, FileNotFoundError)
+    reason = Text("there is no such file") if missing else reason_of(error)
+    return FilterLabError(
+        "{path}: cannot be read ({reason}); choose another file.", path=path, reason=reason
+    )
 
 
 def one_line(text: str) -> str:

@@ -23,8 +23,8 @@ from filterlab.caffe.files import atomic_write, open_file
 from filterlab.caffe.luminance import LUMINANCE
 from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
 from filterlab.caffe.quiet import quiet_opencv
-from filterlab.caffe.text import Text, reason_of
-from filterlab.errors import FilterLabError
+from filterlab.caffe.text import reason_of
+from filterlab.errors import FilterLabError, unreadable
 from filterlab.pictures.headers import (
     Header,
     animated_png,
@@ -262,14 +262,7 @@ def _bytes_of(path: Path) -> bytes:
         with open_file(path) as stream:
             data = stream.read()
     except OSError as error:
-        reason = (
-            Text("there is no such file")
-            if isinstance(error, FileNotFoundError)
-            else reason_of(error)
-        )
-        raise FilterLabError(
-            "{path}: cannot be read ({reason}); choose another file.", path=path, reason=reason
-        ) from error
+        raise unreadable(path, error) from error
     if not data:
         raise FilterLabError("{path}: the file is empty; choose another picture.", path=path)
     return data

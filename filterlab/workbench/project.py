@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.caffe.files import atomic_write, open_file
-from filterlab.caffe.text import Text, reason_of
-from filterlab.errors import FilterLabError
+from filterlab.caffe.text import reason_of
+from filterlab.errors import FilterLabError, unreadable
 from filterlab.pictures import (
     PATTERNS,
     decode_picture,
@@ -325,14 +325,7 @@ def read_job(path: Path) -> Job[Project]:
             large = os.fstat(stream.fileno()).st_size > _MOST_FILE
             data = b"" if large else stream.read()
     except OSError as error:
-        reason = (
-            Text("there is no such file")
-            if isinstance(error, FileNotFoundError)
-            else reason_of(error)
-        )
-        raise FilterLabError(
-            "{path}: cannot be read ({reason}); choose another file.", path=path, reason=reason
-        ) from error
+        raise unreadable(path, error) from error
     if large:
         raise FilterLabError(
             "{name}: is too large for a project; nothing of it was opened", name=path.name

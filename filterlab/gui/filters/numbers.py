@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QEvent, QSignalBlocker, Qt, pyqtSignal
-from PyQt5.QtGui import QKeyEvent, QKeySequence, QValidator
+from PyQt5.QtGui import QValidator
 from PyQt5.QtWidgets import QDoubleSpinBox, QWidget
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.undo_keys import leaves_undo
 from filterlab.surgery.kernels.text import parse_number
 
 __all__ = ["NumberField"]
@@ -101,13 +102,4 @@ class NumberField(QDoubleSpinBox):
         return str(text)
 
     def event(self, event: QEvent) -> bool:
-        # Once what was typed is taken, undo is the window's.
-        if (
-            isinstance(event, QKeyEvent)
-            and event.type() == QEvent.ShortcutOverride
-            and (event.matches(QKeySequence.Undo) or event.matches(QKeySequence.Redo))
-            and not self.lineEdit().isModified()
-        ):
-            event.ignore()
-            return False
-        return bool(super().event(event))
+        return not leaves_undo(self.lineEdit(), event) and bool(super().event(event))

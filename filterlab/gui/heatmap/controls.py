@@ -189,18 +189,8 @@ class Controls(QWidget):
     def set_models(self, models: Sequence[tuple[str, str, str]], chosen: str) -> None:
         """List the models as (title, key, what it is) and choose one, without signalling."""
         self._key = chosen
-        combo = self.model_combo
-        with QSignalBlocker(combo):
-            combo.clear()
-            for title, key, about in models:
-                combo.addItem(title, key)
-                combo.setItemData(combo.count() - 1, about, Qt.ToolTipRole)
-            combo.insertSeparator(combo.count())
-            combo.addItem(tr("Own model …"), _OWN)
-            combo.addItem(tr("Models …"), _MODELS)
-            combo.setCurrentIndex(max(0, combo.findData(chosen)))
-            combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 3 * theme.STEP)
-        combo.setToolTip(str(combo.currentData(Qt.ToolTipRole) or ""))
+        more = ((tr("Own model …"), _OWN), (tr("Models …"), _MODELS))
+        self.model_combo.fill(models, more, chosen)
 
     @property
     def model_key(self) -> str:

@@ -125,18 +125,8 @@ class Bar(QWidget):
     def set_models(self, models: Sequence[tuple[str, str, str]], chosen: str) -> None:
         """List the models as (title, key, what it is) and choose one, without signalling."""
         self._key = chosen
-        combo = self.model_combo
-        with QSignalBlocker(combo):
-            combo.clear()
-            for title, key, about in models:
-                combo.addItem(title, key)
-                combo.setItemData(combo.count() - 1, about, Qt.ToolTipRole)
-            combo.insertSeparator(combo.count())
-            combo.addItem(tr("Net of the Heatmap tab"), _OTHER)
-            combo.addItem(tr("Own model …"), _OWN)
-            combo.setCurrentIndex(max(0, combo.findData(chosen)))
-            combo.view().setMinimumWidth(combo.view().sizeHintForColumn(0) + 3 * theme.STEP)
-        combo.setToolTip(str(combo.currentData(Qt.ToolTipRole) or ""))
+        more = ((tr("Net of the Heatmap tab"), _OTHER), (tr("Own model …"), _OWN))
+        self.model_combo.fill(models, more, chosen)
 
     def _on_model(self, index: int) -> None:
         key = str(self.model_combo.itemData(index))

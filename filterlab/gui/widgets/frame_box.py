@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QEvent, QSignalBlocker, Qt, pyqtSignal
-from PyQt5.QtGui import QKeyEvent, QKeySequence
 from PyQt5.QtWidgets import QSizePolicy, QSpinBox, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
+from filterlab.gui.widgets.undo_keys import leaves_undo
 
 __all__ = ["FrameBox"]
 
@@ -64,16 +64,7 @@ class FrameBox(QSpinBox):
         self.chosen.emit(value - 1)
 
     def event(self, event: QEvent) -> bool:
-        # Once what was typed is taken, undo is the window's.
-        if (
-            isinstance(event, QKeyEvent)
-            and event.type() == QEvent.ShortcutOverride
-            and (event.matches(QKeySequence.Undo) or event.matches(QKeySequence.Redo))
-            and not self.lineEdit().isModified()
-        ):
-            event.ignore()
-            return False
-        return bool(super().event(event))
+        return not leaves_undo(self.lineEdit(), event) and bool(super().event(event))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

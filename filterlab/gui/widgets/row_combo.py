@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QRect, Qt
+from collections.abc import Sequence
+
+from PyQt5.QtCore import QRect, QSignalBlocker, Qt
 from PyQt5.QtGui import QColor, QFontMetrics, QPaintEvent, QPalette
 from PyQt5.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
 
@@ -17,6 +19,25 @@ class RowCombo(QComboBox):
     def __init__(self, parent: QWidget | None) -> None:
         super().__init__(parent)
         self.note = ""
+
+    def fill(
+        self,
+        entries: Sequence[tuple[str, str, str]],
+        more: Sequence[tuple[str, str]],
+        chosen: str,
+    ) -> None:
+        """List (title, key, what it is), below a line (title, key), and choose one; no signals."""
+        with QSignalBlocker(self):
+            self.clear()
+            for title, key, about in entries:
+                self.addItem(title, key)
+                self.setItemData(self.count() - 1, about, Qt.ToolTipRole)
+            self.insertSeparator(self.count())
+            for title, key in more:
+                self.addItem(title, key)
+            self.setCurrentIndex(max(0, self.findData(chosen)))
+            self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + 3 * theme.STEP)
+        self.setToolTip(str(self.currentData(Qt.ToolTipRole) or ""))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QStylePainter(self)
