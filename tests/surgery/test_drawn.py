@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import math
 import re
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -165,6 +167,35 @@ def test_squares_and_names_below_a_picture() -> None:
             assert first + int(y) == pytest.approx(y + _height("n", size)[0], abs=2)
         else:
             assert right - left == pytest.approx(_fitted(name, w - 3.5 * size), abs=6)
+
+
+@pytest.mark.parametrize(
+    ("platform", "folder", "name"),
+    [
+        ("win32", "windows/Fonts", "msyh.ttc"),
+        ("win32", "AppData/Local/Microsoft/Windows/Fonts/more", "SIMSUN.TTC"),
+        ("darwin", "Library/Fonts", "PingFang.ttc"),
+    ],
+)
+def test_where_a_system_keeps_its_fonts(
+    platform: str, folder: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / name).write_bytes(b"")
+    (tmp_path / folder / "other.ttc").write_bytes(b"")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("WINDIR", str(tmp_path / "windows"))
+    legend.cjk_font.cache_clear()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "platform", platform)
+            found = legend.cjk_font()
+        assert found is not None
+        if sys.platform != "darwin":  # which has fonts of its own before these
+            assert found == tmp_path / folder / name
+    finally:
+        legend.cjk_font.cache_clear()
 
 
 def test_without_a_font_for_it_chinese_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import filterlab.caffe as caffe
+from filterlab.caffe.prototxt import parse_net
 from filterlab.surgery import cost
 from filterlab.surgery.cost import layer_work, macs
 from filterlab.surgery.forward import run_dense, run_dense_steps
@@ -68,6 +70,27 @@ def test_pieces_hold_every_layer_once_in_order(
     shares = [share for _, _, share in found]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ends"),
+    [(0.15, [3]), (0.151, [1, 3]), (0.3, [1, 3]), (0.301, [1, 2, 3]), (0.6, [0, 1, 2, 3]),
+     (9.0, [0, 1, 2, 3])],
+)  # fmt: skip
+def test_layers_of_equal_work_are_cut_where_a_share_is_done(
+    seconds: float, ends: list[int]
+) -> None:
+    """Four layers; a piece takes up to 0.15 seconds."""
+    text = 'layer { name: "0" type: "Input" top: "0" input_param { shape { dim: 1 dim: 2 dim: 8 '
+    text += "dim: 9 } } }\n"
+    for k in (1, 2, 3):
+        text += f'layer {{ name: "{k}" type: "ReLU" bottom: "{k - 1}" top: "{k}" }}\n'
+    net = caffe.Net(parse_net(text), caffe.TEST)
+    assert len({amount for _, amount in layer_work(net.param, net, (8, 9))}) == 1
+    found = pieces(net.param, net, (8, 9), seconds)
+    assert [int(last) for _, last, _ in found] == ends
+    assert [int(first) for first, _, _ in found] == [0, *(end + 1 for end in ends[:-1])]
+    assert [share for *_, share in found] == [(end + 1) / 4 for end in ends]
 
 
 @pytest.mark.parametrize("expected", [0.6, 3.0, 60.0])

@@ -248,6 +248,23 @@ def test_sizes_and_cells(oblong: Transplanted) -> None:
     assert pyramid_sizes(oblong, (19, 71), (0.5, 0.95, 1.2)) == [(19, 65), (23, 83)]
 
 
+def test_a_large_picture_gets_twenty_cells_of_a_small_step(tmp_path: Path) -> None:
+    """Windows of 32 pixels, 2 apart: 70 pixels hold twenty, three windows would be 96."""
+    text = """
+    layer { name: "data" type: "Input" top: "data"
+      input_param { shape { dim: 1 dim: 1 dim: 32 dim: 32 } } }
+    layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+      convolution_param { num_output: 2 kernel_size: 32 stride: 2 } }
+    layer { name: "prob" type: "Softmax" bottom: "c" top: "prob" }
+    """
+    (tmp_path / "net.prototxt").write_text(text)
+    g = transplant(tmp_path / "net.prototxt", None).geometry
+    assert choose_size(g, (200, 300)) == (46, 70)
+    assert choose_size(g, (300, 200)) == (70, 46)
+    assert choose_size(g, (60, 60)) == (60, 60)
+    assert choose_size(g, (300, 300)) == (70, 70)
+
+
 def test_strides_that_both_ways_have_in_common(oblong: Transplanted) -> None:
     g = oblong.geometry
     assert strides(g) == []

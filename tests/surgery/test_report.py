@@ -106,6 +106,16 @@ def test_of_many_classes_the_title_names_three(maps: ClassMaps, picture: np.ndar
     assert "<title>Where is 阿 &lt;a&gt; + b &amp; b + c and 4 more?</title>" in text
 
 
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [([1], "b &amp; b"), ([2, 3, 4], "c + d + e"), ([2, 3, 4, 5], "c + d + e and 1 more")],
+)
+def test_the_title_names_what_is_summed(
+    maps: ClassMaps, picture: np.ndarray, chosen: list[int], named: str
+) -> None:
+    assert f"<title>Where is {named}?</title>" in report_html(picture, maps, chosen, NAMES)
+
+
 def test_large_pictures_are_embedded_smaller(maps: ClassMaps) -> None:
     from dataclasses import replace
 

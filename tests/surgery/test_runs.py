@@ -19,7 +19,7 @@ import pytest
 import filterlab.caffe as caffe
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
-from filterlab.surgery import cost, pieces
+from filterlab.surgery import cost, forward, pieces, strips
 from filterlab.surgery.agreement import agreement_job, spread_cells
 from filterlab.surgery.exact import exact_cost, exact_job
 from filterlab.surgery.features import features
@@ -333,6 +333,22 @@ def test_the_passes_of_a_denser_run_fill_the_map_as_a_dither(
             x, y = (int(v) // 8 for v in rest.removesuffix(" pixels").split(", "))
             shifts.append(order[y, x])
     assert shifts == list(range(16))
+
+
+def test_a_pass_in_strips_takes_what_they_take_together(
+    own: Transplanted, passes: list[tuple[Any, float]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = run_dense(own, np.ones((1, 3, 131, 59), np.float32))
+    assert once[2] == 1
+    passes.clear()
+    monkeypatch.setattr(forward, "WHOLE", 1000)
+    monkeypatch.setattr(strips, "_ROOMS", ((30_000, 10**12),))
+    double = replace(own.double(), measured=None)
+    found = run_dense(double, np.ones((1, 3, 131, 59), np.float32))
+    assert len(passes) > 3
+    assert found[2] == sum(seconds for _, seconds in passes)
+    assert double.measured == ((131, 59), found[2])
+    np.testing.assert_allclose(found[1], once[1], atol=1e-5)
 
 
 def test_sliding_the_classifier_along(own: Transplanted, passes: list[tuple[Any, float]]) -> None:

@@ -125,7 +125,8 @@ def test_layers_that_see_everything() -> None:
     two += _layer("joined", "Concat", "pool wide")
     assert of_blob(parse_net(two), "joined").y == Axis(35, 0, 0)
     assert graph.pixels("c", 0, 2, 5, 20) == (4, 11)
-    assert graph.pixels("c", 0, 2, 2, 20) == (0, 0), "no unit, no pixel"
+    for blob in ("c", "norm", "pool", "weighed"):
+        assert graph.pixels(blob, 0, 2, 2, 20) == (0, 0), "no unit, no pixel"
 
 
 @pytest.mark.parametrize(

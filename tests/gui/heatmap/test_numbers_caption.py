@@ -58,6 +58,18 @@ def made(qtbot: QtBot) -> Caption:
     return caption
 
 
+@pytest.mark.parametrize("opacity", [1.0, 0.5])
+def test_the_bar_is_mixed_to_the_last_level(made: Caption, opacity: float) -> None:
+    ground = QColor(theme.current().well).getRgbF()[:3]
+    for value in (0.0, 0.3, 0.5, 0.8, 0.998, 1.0):
+        table = np.zeros((256, 4), np.float32)
+        table[:, :3], table[:, 3] = value, opacity
+        made.set_bar(Bar(table, "0", "1"))
+        wanted = [int(255 * (value * opacity + g * (1 - opacity)) + 0.5) for g in ground]
+        right = 700 - _wide("1", SMALL) - 9
+        assert _drawn(made)[20, right - 100].tolist() == pytest.approx(wanted, abs=0.01), value
+
+
 @pytest.mark.parametrize(("mark", "share"), [(0.25, 0.25), (0.0, 0), (1.0, 1), (-3, 0), (7, 1)])
 def test_the_mark_is_a_triangle_below_the_bar(made: Caption, mark: float, share: float) -> None:
     """Ten wide and six high, two pixels below; it points at its place, within the bar."""
@@ -327,8 +339,13 @@ def test_cards_are_turned_through_both_ways(ready: Any) -> None:
         assert len(ready.bench.pins) == 3
     stage.unpin_requested.emit(2)
     assert ready.bench.pins == ((0, 0), (2, 2))
+    ready.bench.pin((4, 4))
+    stage.unpin_requested.emit(3)
+    assert ready.bench.pins == ((0, 0), (2, 2)), "the last one, too"
+    stage.front_requested.emit(2)
+    assert order() == [2, 1]
     ready.view.unpin_requested.emit()
-    assert ready.bench.pins == ((2, 2),), "the one in front"
+    assert ready.bench.pins == ((0, 0),), "the one in front"
     assert math.prod(len(f.best) for f in ready.stage.facts) == 3
 
 
