@@ -427,3 +427,153 @@ def test_a_blobs_cells_lie_side_by_side_and_are_found_again(bench: NetBench) -> 
         bench.where("conv1", (rows, 0))
     with pytest.raises(FilterLabError, match="no blob 'nothing'"):
         bench.where("nothing", (0, 0))
+
+
+# --- of a small net, every number by hand ---------------------------------------------------------
+
+
+@pytest.fixture
+def small(nets: Any) -> NetBench:
+    model = nets["small"]
+    made = NetBench(transplant(model.prototxt, model.weights_path))
+    made.show(sample("chelsea"))
+    return made
+
+
+def _rows(bench: NetBench, before: bool = False) -> tuple[str, np.ndarray]:
+    """The first layer and its units' weights, one a row."""
+    net = bench.original if before else bench.net
+    layer = next(iter(net.params))
+    data = net.params[layer][0].data
+    return layer, data.reshape(len(data), -1).astype(np.float64)
+
+
+def test_lengths_factors_and_chips_follow_the_weights(small: NetBench) -> None:
+    layer, first = _rows(small)
+    count = len(first)
+    assert count > 6
+    np.testing.assert_allclose(small.strengths(layer), np.linalg.norm(first, axis=1), rtol=1e-6)
+    small.scale(layer, [1], -2.5)
+    small.zero(layer, [2])
+    small.swap(layer, 3, 4)
+    small.noise(layer, [5], 0.5, 3)
+    other = list(small.net.params)[1]
+    small.zero(other, [0])
+    _, now = _rows(small)
+    np.testing.assert_allclose(small.strengths(layer), np.linalg.norm(now, axis=1), rtol=1e-6)
+    assert small.strengths(layer)[1] == pytest.approx(2.5 * np.linalg.norm(first[1]))
+    found = [(small.factor(layer, u), small.chip(layer, u)) for u in range(7)]
+    assert found == [
+        (1, ""), (-2.5, "× −2.5"), (0, "× 0"), (None, "⇄ 4"), (None, "⇄ 3"), (None, "edited"),
+        (1, ""),
+    ]  # fmt: skip
+    assert [small.is_zero(layer, u) for u in range(4)] == [False, False, True, False]
+    assert small.summary() == f"5 edits, the last: {other}, unit 0 set to zero"
+    assert small.state.layers() == (layer, other)
+    small.set_factor(layer, [1, 5], 1 / 3)
+    assert small.factor(layer, 5) == pytest.approx(1 / 3)
+    assert small.chip(layer, 1) == "× 0.333"
+    np.testing.assert_allclose(_rows(small)[1][5], first[5] / 3, rtol=1e-5)
+    np.testing.assert_allclose(_rows(small)[1][1], first[1] / 3, rtol=1e-5)
+    # Nearly a factor, yet not in every weight.
+    kernel = small.unit(layer, 6)[0] * 2
+    kernel.flat[0] += np.abs(kernel).max() * 1e-3
+    small.replace(layer, [6], kernel)
+    assert small.factor(layer, 6) is None
+
+
+def test_units_and_layers_are_put_back_and_the_lines_do_so(small: NetBench) -> None:
+    layer, first = _rows(small)
+    other = list(small.net.params)[1]
+    source, original = small.original.snapshot(), small.original
+    small.zero(layer, [0, 1, 2])
+    small.negate(other, [0])
+    small.scale(layer, [3], 2)
+    assert small.code().splitlines()[0] == "import numpy as np"
+    assert small.code().splitlines()[-1] == "net.forward()"
+    assert "original" not in small.code()
+    assert small.reset(layer, [1, 3]) == "Reset layer"
+    assert small.state.edits[-1].startswith(f"{layer}, units 1")
+    assert str(small.state.edits[-1]).endswith("reset")
+    assert set(small.state.units) == {(layer, 0), (layer, 2), (other, 0)}
+    assert small.code().splitlines()[1] == "# original: the net as it was read, another caffe.Net"
+    np.testing.assert_array_equal(_rows(small)[1][[1, 3]], first[[1, 3]])
+    assert small.reset(layer, [4]) == "", "it is as it was"
+    exec(small.code(), {"net": source, "original": original})
+    assert _bytes(source) == _bytes(small.net)
+    operations = small.state.operations
+    assert small.reset(other) == "Reset layer"
+    assert small.state.edits[-1] == f"{other} reset"
+    assert small.state.layers() == (layer,)
+    assert small.reset() == "Reset all layers"
+    assert small.summary() == "no edits"
+    assert _bytes(small.net) == _bytes(original)
+    small.repeat(operations)
+    assert _bytes(small.net) == _bytes(source)
+    assert len(small.journal) == 6 + len(operations)
+    small.zero(layer, [5])
+    one = small.summary()
+    assert one.startswith(f"{len(operations) + 1} edits, the last: {layer}, unit 5")
+    fresh = NetBench(small.transplanted)
+    fresh.zero(layer, [5])
+    assert fresh.summary() == f"1 edit: {layer}, unit 5 set to zero"
+
+
+def test_each_change_is_told_once(small: NetBench) -> None:
+    heard: list[int] = []
+    start, layer = small.revision, _rows(small)[0]
+    stop = small.on_change(heard.append)
+    small.zero(layer, [0])
+    small.zero(layer, [0])
+    small.undo()
+    small.redo()
+    small.redo()
+    small.show(sample("camera"))
+    assert heard == [start + k for k in (1, 2, 3, 4)]
+    assert small.revision == start + 4
+    stop()
+    small.reset()
+    assert len(heard) == 4
+    with pytest.raises(FilterLabError, match="no picture is open"):
+        run_job(NetBench(small.transplanted).answers_job())
+
+
+def test_a_journal_of_large_edits_forgets_the_oldest(small: NetBench) -> None:
+    """An edit costs the arrays that it alone keeps."""
+    layer, _ = _rows(small)
+    one = sum(array.nbytes for array in small.unit(layer, 0))
+    small.journal._budget = 5 * one
+    small.zero(layer, [0, 1])
+    small.zero(layer, [2, 3])
+    assert len(small.journal) == 2
+    small.zero(layer, [4])
+    assert len(small.journal) == 3
+    small.negate(layer, [5])
+    assert len(small.journal) == 3, "of six units' arrays five may be kept"
+    small.reset(layer)  # which costs nothing
+    assert len(small.journal) == 4
+
+
+def test_how_far_the_jobs_of_a_net_are(small: NetBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass is cut into pieces, as that of a large net is."""
+    from filterlab.surgery import pieces
+
+    monkeypatch.setattr(pieces, "_PIECE", 1e-9)
+    seen: list[tuple[float, float]] = []
+    run_job(small.answers_job(), lambda p: seen.append((p.done, p.total)))
+    assert seen == [(0, 2), (1, 2)]
+    shares: list[float] = []
+    run_job(small.maps_job(), lambda p: shares.append(p.fraction))
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < 0.5 <= shares[-1] <= 1
+    again: list[float] = []
+    run_job(small.maps_job(), lambda p: again.append(p.fraction))
+    assert min([1, *again]) >= 0.5, "what was before is there"
+    finer: list[float] = []
+    dense = next(m for m in ("exact", "dense") if m != small.transplanted.quick_method)
+    pair = run_job(
+        small.maps_job(Request(method=dense, cells=3)), lambda p: finer.append(p.fraction)
+    )
+    assert finer == sorted(finer)
+    assert pair.after.method == dense
+    np.testing.assert_allclose(pair.after.prob, pair.before.prob, atol=1e-6)
