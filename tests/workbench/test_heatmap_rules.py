@@ -445,8 +445,8 @@ def test_a_camera_that_was_unplugged_ends_the_job(
     opened = []
 
     class Device:
-        def __init__(self, source: int) -> None:
-            opened.append(source)
+        def __init__(self, source: int, first: int) -> None:
+            opened.append((source, first))
             self._left = [frame]
             self.ended = False
 
@@ -472,7 +472,7 @@ def test_a_camera_that_was_unplugged_ends_the_job(
             progress.taken.set()
 
     outcome = run_job(bench.live_job(3), take)
-    assert opened == [3]
+    assert opened == [(3, 0)]
     assert outcome.shown is not None
     assert outcome.shown.source.array_name == "camera"
     assert (seen[0].step, str(seen[0].message)) == ("open the camera", "camera")
