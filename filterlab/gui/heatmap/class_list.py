@@ -63,6 +63,11 @@ class _Rows(QAbstractListModel):
         self.rows: list[Classes] = []
 
     def set_rows(self, rows: list[Classes]) -> None:
+        if rows and len(rows) == len(self.rows):
+            # As for each frame of a video: the view need not ask where every row lies.
+            self.rows = rows
+            self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
+            return
         self.beginResetModel()
         self.rows = rows
         self.endResetModel()
@@ -404,8 +409,9 @@ class ClassList(QWidget):
 
     def _show_current(self) -> None:
         """Arrow keys go on from the row that is shown."""
-        if self.chosen in self._model.rows:
-            self.view.setCurrentIndex(self._model.index(self._model.rows.index(self.chosen)))
+        rows = self._model.rows
+        at = rows.index(self.chosen) if self.chosen in rows else -1
+        self.view.setCurrentIndex(self._model.index(at))
 
     def _why_empty(self, text: str) -> str:
         if not self._count:
