@@ -64,9 +64,9 @@ class _Rows(QAbstractListModel):
 
     def set_rows(self, rows: list[Classes]) -> None:
         if rows and len(rows) == len(self.rows):
-            # As for each frame of a video: the view need not ask where every row lies.
+            # As for each frame of a video. Told so, the view would ask anew where each row lies.
             self.rows = rows
-            self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
+            self._owner.view.viewport().update()
             return
         self.beginResetModel()
         self.rows = rows
