@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ from filterlab.surgery.convolve import Picture, Settings
 from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.filter_state import (
+    MOST_STEPS,
     BenchState,
     PresetChoice,
     check_steps,
     from_session,
+    kept_steps,
     sample_picture,
     start_state,
     step_from_session,
@@ -270,3 +273,17 @@ def test_each_step_gives_what_the_next_looks_at() -> None:
     ):  # fmt: skip
         with pytest.raises(FilterLabError, match="an applied step"):
             check_steps(steps, last)
+
+
+def test_of_the_steps_64_million_pixels_are_kept_the_last_first() -> None:
+    def step(rows: int, cols: int) -> Any:
+        return SimpleNamespace(picture=SimpleNamespace(height=rows, width=cols))
+
+    full, dot, half = step(8000, 8000), step(1, 1), step(4000, 8000)
+    for steps, kept in (
+        ([full], [full]), ([dot, full], [full]), ([full, dot], [dot]), ([half, half], [half] * 2),
+        ([dot, half, half], [half] * 2), ([dot] * 20, [dot] * MOST_STEPS), ([], []),
+        ([dot, full, half], [half]),
+    ):  # fmt: skip
+        assert kept_steps(steps) == kept
+    assert MOST_STEPS == 16
