@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from filterlab.errors import FilterLabError
 from filterlab.surgery.geometry import Axis, Geometry
 from filterlab.surgery.heatmap import Placement
 from filterlab.surgery.sight import Sight
@@ -47,3 +48,28 @@ def test_the_nearest_cell(at: tuple[float, float], cell: tuple[int, int]) -> Non
 @pytest.mark.parametrize("at", [(99, 30), (250, 30), (120, 19), (120, 80)])
 def test_there_is_no_cell_where_nothing_is_shown(at: tuple[float, float]) -> None:
     assert SIGHT.cell(*at) is None
+
+
+def test_a_cell_that_looks_into_the_padding_alone_sees_an_edge() -> None:
+    """Fields of 2 x 2 pixels, 2 apart, of which the first two and the last two lie outside."""
+    far = Sight(
+        Geometry(Axis(2, 2, -4), Axis(2, 2, -4)), (9, 12), (10, 16), Placement(1.0, 1.0, 0.0, 0.0)
+    )
+    assert far.box(0, 0) == far.box(1, 1) == (0, 0, 0, 0)
+    assert far.box(8, 11) == far.box(7, 10) == (16, 10, 16, 10)
+    assert far.box(2, 2) == (0, 0, 2, 2)
+    assert far.box(6, 9) == (14, 8, 16, 10)
+
+
+def test_cells_are_counted_by_rows_and_columns() -> None:
+    for cell in ((8, 0), (0, 5), (-1, 0), (0, -1), (5, 7)):
+        for ask in (SIGHT.box, SIGHT.centre):
+            with pytest.raises(FilterLabError, match=rf"no cell \({cell[0]}, {cell[1]}\); .* 8x5"):
+                ask(*cell)
+    everything = Sight(None, (1, 1), (30, 50), SIGHT.placement)
+    assert everything.box(0, 0) == everything.tiles() == everything.shown == (100, 20, 250, 80)
+    assert everything.centre(0, 0) == (175, 50)
+    assert everything.cell(249, 79) == (0, 0)
+    assert everything.cell(250, 79) is None
+    with pytest.raises(FilterLabError, match="1x1"):
+        everything.box(0, 1)

@@ -210,3 +210,18 @@ def test_activity(rng: Any) -> None:
     assert flat.cell.tolist() == [[0, 0]] * 3
     with pytest.raises(FilterLabError, match="nothing"):
         activity_facts(np.zeros((1, 0, 3, 3)))
+
+
+def test_what_is_as_large_as_the_limit_is_not_next_to_nothing() -> None:
+    """Of a largest weight of 1, a thousandth is not below a thousandth."""
+    text = """
+    layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 4 } } }
+    layer { name: "fc" type: "InnerProduct" bottom: "data" top: "fc"
+      inner_product_param { num_output: 2 } }
+    """
+    net = caffe.Net(parse_net(text))
+    limit = np.float32(1e-3)
+    under = np.nextafter(limit, np.float32(0))
+    net.params["fc"][0].data[...] = [[1, limit, -under, 0], [-limit, limit, -0.5, 0.25]]
+    assert unit_facts(net, "fc").small.tolist() == [0.5, 0]
+    assert unit_facts(net, "fc").zeros.tolist() == [0.25, 0]

@@ -65,3 +65,21 @@ def test_units_of_like_strength(net: Any) -> None:
     assert strength_groups(net, "fc", 1) == [(unit,) for unit in range(19, -1, -1)]
     with pytest.raises(FilterLabError, match="1 unit or more"):
         strength_groups(net, "fc", 0)
+
+
+def test_lengths_count_nothing_however_short(net: Any, rng: Any) -> None:
+    """Units of a hundredth, and of ten thousand: only what is 0 or not finite is left out."""
+    data = net.params["fc"][0].data
+    kinds = rng.standard_normal((2, 500))
+    for unit in range(20):
+        data[unit] = kinds[unit % 2] + 0.1 * rng.standard_normal(500)
+        data[unit] *= 10.0 ** (unit % 7 - 4) / np.linalg.norm(data[unit])
+    assert kmeans_groups(net, "fc", 2) == [tuple(range(0, 20, 2)), tuple(range(1, 20, 2))]
+    data[3, 0], data[4] = np.nan, 0
+    odd = [unit for unit in range(1, 20, 2) if unit != 3]
+    even = [unit for unit in range(0, 20, 2) if unit != 4]
+    assert kmeans_groups(net, "fc", 2) == [tuple(even), tuple(odd)]
+    for count in (0, 19, -1):
+        with pytest.raises(FilterLabError, match=f"has 18 units .* take 1 to 18 .* not {count}"):
+            kmeans_groups(net, "fc", count)
+    assert strength_groups(net, "fc", 20)[0][:3] == (0, 1, 2)
