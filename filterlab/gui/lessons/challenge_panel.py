@@ -182,7 +182,7 @@ class ChallengePanel(SidePanel):
         )
         # What may be negative is shown with 0 as middle grey, as a signed output is.
         low = float(values.min())
-        shown = values if low >= -1e-6 else 0.5 + values / (2 * float(np.abs(values).max()) or 1)
+        shown = values if low >= -1e-6 else 0.5 + values / (2 * float(np.abs(values).max()))
         image = image_of(np.clip(shown * 255 + 0.5, 0, 255).astype(np.uint8))
         k = theme.scale()
         self.picture.setPixmap(
