@@ -345,6 +345,8 @@ def test_a_field_has_its_unit_and_its_steps(qtbot: QtBot, field: NumberField) ->
     fine = NumberField(0, 1, 0.1, 0.123456)
     qtbot.addWidget(fine)
     assert (fine.value(), fine.text()) == (0.123456, "0.1235")
+    fine.show_value(0.12345678)
+    assert fine.value() == 0.123457, "six places are kept"
     qtbot.keyClick(field.lineEdit(), Qt.Key_A, Qt.ControlModifier)
     qtbot.keyClicks(field.lineEdit(), "4")
     assert seen == [1.75, 1.25], "not at every key"
