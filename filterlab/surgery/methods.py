@@ -52,6 +52,7 @@ __all__ = [
     "largest_cells",
     "map_job",
     "methods",
+    "own_cells",
     "plan",
     "refusal",
 ]
@@ -351,6 +352,15 @@ def largest_cells(transplanted: Transplanted, picture_size: Size) -> int:
         middle = (lo + hi) // 2
         lo, hi = (middle, hi) if possible(middle) else (lo, middle)
     return lo
+
+
+def own_cells(transplanted: Transplanted, planned: Plan) -> int:
+    """Cells of the net's own stride on the longer side of a map, which the slider counts."""
+    rows, cols = planned.cells
+    fy, fx = 1, 1
+    if planned.density.startswith("stride:"):
+        fy, fx = factors(transplanted.geometry, planned.stride)
+    return max(-(-rows // fy), -(-cols // fx))
 
 
 def cell_steps(transplanted: Transplanted, picture_size: Size) -> tuple[int, ...]:

@@ -22,7 +22,7 @@ from filterlab.surgery.exact import exact_job
 from filterlab.surgery.features import features
 from filterlab.surgery.geometry import Axis, MapGeometry, of_blob
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, choose_size, heatmap
-from filterlab.surgery.methods import Request, cell_steps, densities, plan
+from filterlab.surgery.methods import Request, cell_steps, densities, own_cells, plan
 from filterlab.surgery.onnx_export import export_onnx
 from filterlab.surgery.overlay import corners, project, stretch_error
 from filterlab.surgery.pyramid import pyramid_sizes
@@ -286,6 +286,11 @@ def test_what_is_planned(oblong: Transplanted) -> None:
     assert (made.input_size, made.cells, made.stride, made.passes) == ((47, 59), (8, 5), 6, 1)
     made = plan(oblong, (93, 118), Request(cells=5, density="stride:2"))
     assert (made.cells, made.stride, made.passes) == ((16, 15), 2, 6)
+    for density, cells in (("own", (8, 5)), ("stride:2", (16, 15)), ("stride:1", (31, 30))):
+        made = plan(oblong, (93, 118), Request(cells=5, density=density))
+        assert made.cells == cells
+        assert own_cells(oblong, made) == 8, "there are more down than across"
+    assert own_cells(oblong, replace(made, cells=(29, 55), stride=1)) == 10
     made = plan(oblong, (93, 118), Request(cells=5, method="exact"))
     assert (made.cells, made.passes) == ((8, 5), 40)
     made = plan(oblong, (93, 118), Request(squash=True, cells=3))

@@ -37,7 +37,7 @@ from filterlab.gui.tab import MODEL_SUFFIXES, MenuItems, OnTable, ProjectPart, T
 from filterlab.pictures import COMPOSED, PICTURE_SUFFIXES, samples
 from filterlab.surgery import overlay
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.methods import cell_steps
+from filterlab.surgery.methods import cell_steps, own_cells
 from filterlab.surgery.pyramid import Pyramid
 from filterlab.surgery.transplant import Transplanted
 from filterlab.workbench.heatmap_bench import Change, HeatmapBench
@@ -464,11 +464,8 @@ class HeatmapTab(Tab):
         else:
             try:
                 planned = bench.run.plan if bench.run is not None else bench.plan()
-                rows, cols = planned.cells
-                factor = max(1, done.geometry.jump[1] // planned.stride)
                 steps = self._cell_steps(done, shown.size)
-                # The slider counts cells of the net's own stride.
-                self.controls.set_cells(steps, -(-max(rows, cols) // factor))
+                self.controls.set_cells(steps, own_cells(done, planned))
             except EXPECTED as error:
                 self.show_error(one_sentence(error))
             text, told, warn = words.grid_text(bench)
