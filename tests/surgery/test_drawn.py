@@ -143,8 +143,12 @@ def test_lines_below_a_picture() -> None:
     tiny = with_names(np.zeros((40, 90, 3)), [], ["n" * 400])
     rows = _ink(tiny[40:])[:2]
     assert rows[1] - rows[0] + 1 == pytest.approx(np.subtract(*_height("n", 7)[::-1]), abs=1)
-    legend_of = with_legend(picture, Style(), (0, 1), ["nnn"])
-    assert legend_of.shape[0] == h + int(1 * size * 1.4 + size)
+    legend_of = with_legend(picture, Style(), (0, 1), ["nnn", long])
+    assert legend_of.shape[0] == h + int(2 * size * 1.4 + size)
+    y = int(size // 2 + size * 1.4)
+    right = _ink(legend_of[h + y : h + y + int(1.4 * size)])[3]
+    whole = legend_of.shape[1]
+    assert right == pytest.approx(size + _fitted(long, whole - 2 * size), abs=6), "the bar's, too"
 
 
 def test_squares_and_names_below_a_picture() -> None:
@@ -394,6 +398,8 @@ def test_the_reports_pictures_are_whole_to_the_last_level(maps: ClassMaps) -> No
     found = _pictures(page)
     np.testing.assert_array_equal(found[0], levels)
     assert np.abs(found[1] - 255 * shown).max() <= 0.5 + 1e-3
+    beyond = _pictures(report_html(picture * 3 - 1, maps, [1]))
+    assert np.abs(beyond[0] - np.clip(255 * (picture * 3 - 1), 0, 255)).max() <= 0.501
     assert '<div><span class="swatch" style="background:rgb(1, 22, 255)"></span>&lt;one&gt;' in page
     assert page.count('class="scale"') == 1, "no bar where there is none"
     assert "<tr><th>a</th><td>b &amp; c</td></tr>" in page
@@ -444,6 +450,10 @@ def test_components_as_colours(shape: tuple[int, int, int]) -> None:
     found = principal_components(values, 2)
     count = min(2, shape[0])
     assert found.values.shape == (count, *shape[1:])
+    tiny = principal_components(values * np.float32(1e-4), 2)
+    np.testing.assert_allclose(tiny.values, found.values * 1e-4, atol=1e-6 * found.values.max())
+    np.testing.assert_allclose(tiny.colours, found.colours, atol=2e-3)
+    np.testing.assert_allclose(tiny.explained, found.explained, rtol=1e-3)
     flat = values.reshape(shape[0], -1).astype(np.float64).T
     flat = flat - flat.mean(axis=0)
     power = np.linalg.svd(flat, compute_uv=False) ** 2

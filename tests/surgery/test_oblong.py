@@ -27,6 +27,7 @@ from filterlab.surgery.onnx_export import export_onnx
 from filterlab.surgery.overlay import corners, project, stretch_error
 from filterlab.surgery.pyramid import pyramid_sizes
 from filterlab.surgery.shift_and_stitch import PartialMaps, dense, dense_job, factors, strides
+from filterlab.surgery.sizes import fewest_cells
 from filterlab.surgery.sliding import classify_window, sliding
 from filterlab.surgery.spatial import SpatialGraph
 from filterlab.surgery.transplant import Transplanted, transplant
@@ -239,6 +240,15 @@ def test_sizes_and_cells(oblong: Transplanted) -> None:
     assert choose_size(g, (118, 93), size=60) == (59, 47)
     assert choose_size(g, (118, 93), size=(31, 60)) == (31, 60)
     assert choose_size(g, (118, 93), squash=45) == (45, 45)
+    for choice in ({"squash": 29}, {"size": (16, 40)}, {"size": 29}):
+        with pytest.raises(FilterLabError, match="the smallest that works is 30x17"):
+            choose_size(g, (40, 101), **choice)  # type: ignore[arg-type]
+    with pytest.raises(FilterLabError, match="input of 40x16 pixels is too small"):
+        choose_size(g, (40, 101), size=(16, 40))
+    # The shorter side is one window, 19 of 40 and 35 of 40 pixels.
+    assert fewest_cells(g, (40, 101)) == 3
+    assert fewest_cells(g, (101, 40)) == 18
+    assert fewest_cells(g, (50, 50)) == 1
     # Three times the classifier's side, or twenty cells; the shorter side one window at least.
     assert choose_size(g, (60, 100)) == (59, 101)
     assert choose_size(g, (100, 60)) == (59, 35)
