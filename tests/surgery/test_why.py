@@ -124,6 +124,79 @@ def test_occlusion_is_the_loss_under_each_patch(thin: Transplanted, rng: Any) ->
     assert found.heat[25, 5] == pytest.approx((found.raw[0, 0] + found.raw[1, 0]) / 2, abs=1e-5)
 
 
+def _steps(count: int, each: int) -> list[int]:
+    return [min(each, count - at) for at in range(0, count, each)]
+
+
+def _counted(question: Question, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many inputs each pass of the question's net takes from now on."""
+    passes: list[int] = []
+    forward = question.net.forward
+
+    def counting(*given: Any, **named: Any) -> Any:
+        passes.append(question.net.blobs[question.input].shape[0])
+        return forward(*given, **named)
+
+    monkeypatch.setattr(question.net, "forward", counting)
+    return passes
+
+
+@pytest.mark.parametrize("cell", [None, (0, 1)])
+def test_several_inputs_in_a_pass_are_answered_as_one_by_one(
+    thin: Transplanted, rng: Any, cell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = _question(thin, rng, cell=cell)
+    passes = _counted(question, monkeypatch)
+    found = run_job(occlusion_job(question, patch=30, stride=15))
+    curve = run_job(deletion_job(question, found.heat, 9))
+    places = found.raw.size
+    each = question.together()
+    assert each == (4 if cell is None else 3)
+    # Alone, to see that several work, then by fours or threes, and so the 10 steps.
+    asked = [places % each] if places % each else []
+    assert passes == [1, 1, each, *[each] * (places // each), *asked, *_steps(10, each)]
+    monkeypatch.setattr("filterlab.surgery.why._TOGETHER", 1)
+    question._together = 0
+    passes.clear()
+    single = run_job(occlusion_job(question, patch=30, stride=15))
+    alone = run_job(deletion_job(question, found.heat, 9))
+    assert set(passes) == {1}
+    scale = max(1.0, abs(question.ask()[0]))
+    np.testing.assert_allclose(found.raw, single.raw, rtol=0, atol=1e-5 * scale)
+    np.testing.assert_allclose(found.heat, single.heat, rtol=0, atol=1e-5 * scale)
+    np.testing.assert_allclose(curve.probs, alone.probs, rtol=0, atol=1e-5)
+    assert found.raw.std() > 1e-3 * scale
+
+
+def test_large_inputs_go_one_by_one(thin: Transplanted, rng: Any) -> None:
+    judge = Judge(thin.output, thin.score)
+    for size, each in (((256, 256), 4), ((300, 451), 1), ((256, 512), 2)):
+        data = rng.standard_normal((1, 3, *size)).astype(np.float32)
+        assert Question(thin.net, judge, data, 3, (0, 0)).together() == each
+
+
+@pytest.mark.parametrize(("dims", "each"), [((1, 64), 1), ((1, -1), 1), ((0, -1), 4)])
+def test_a_net_made_for_one_input_is_asked_one_by_one(rng: Any, dims: Any, each: int) -> None:
+    shape = " ".join(f"dim: {dim}" for dim in dims)
+    param = parse_net(f"""
+    layer {{ name: "data" type: "Input" top: "data"
+      input_param {{ shape {{ dim: 1 dim: 1 dim: 8 dim: 8 }} }} }}
+    layer {{ name: "flat" type: "Reshape" bottom: "data" top: "flat"
+      reshape_param {{ shape {{ {shape} }} }} }}
+    layer {{ name: "fc" type: "InnerProduct" bottom: "flat" top: "fc"
+      inner_product_param {{ num_output: 3 }} }}
+    """)
+    net = caffe.Net(param, caffe.TEST)
+    net.params["fc"][0].data[...] = rng.standard_normal(net.params["fc"][0].shape)
+    data = rng.standard_normal((1, 1, 8, 8)).astype(np.float32)
+    question = Question(net, Judge.of(net), data, 1)
+    found = run_job(occlusion_job(question, patch=2, stride=2))
+    assert question.together() == each
+    # Of a linear net, a patch costs what it adds.
+    parts = (net.params["fc"][0].data[1] * data.reshape(-1)).reshape(4, 2, 4, 2)
+    np.testing.assert_allclose(found.raw, parts.sum(axis=(1, 3)), atol=1e-5)
+
+
 def test_what_lights_up_is_found_and_deleted_first(light: Transplanted) -> None:
     """A net whose class 1 answers to light, shown a bright square: all maps find it."""
     size = light.geometry.own_size
@@ -140,8 +213,8 @@ def test_what_lights_up_is_found_and_deleted_first(light: Transplanted) -> None:
     drawn = run_job(deletion_job(question, None, 16))
     assert good.area < drawn.area < bad.area
     # Begins with the answer, ends with that to an input all grey.
-    assert good.probs[0] == pytest.approx(question.ask()[1])
-    assert good.probs[-1] == pytest.approx(question.ask(np.zeros_like(data))[1])
+    assert good.probs[0] == pytest.approx(question.ask()[1], rel=1e-5)
+    assert good.probs[-1] == pytest.approx(question.ask(np.zeros_like(data))[1], rel=1e-5)
     assert good.area == pytest.approx(
         (good.probs.sum() - (good.probs[0] + good.probs[-1]) / 2) / 16
     )
