@@ -152,6 +152,10 @@ def test_the_card_at_the_foot_steps_through_the_pins(qtbot: QtBot, ready) -> Non
     QApplication.processEvents()
     assert foot.isVisible()
     assert foot.facts.cell == (1, 1)
+    drawn = foot.grab().toImage()
+    for with_cut in (True, False):
+        foot.set_facts(foot.facts, with_cut=with_cut, several=True)
+        assert (foot.grab().toImage() == drawn) != with_cut, "there is no room for the window"
     qtbot.mouseClick(foot._next, Qt.LeftButton)
     assert foot.facts.cell == (0, 0)
     qtbot.mouseClick(foot._close, Qt.LeftButton)
