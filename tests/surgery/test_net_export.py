@@ -240,3 +240,27 @@ def test_weights_of_another_net_are_refused(
     assert error.startswith(f"filterlab: error: {weights}: none of the net's layers is in this")
     assert error.count("\n") == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize(("batch", "told"), [(1, "batch"), (2, 2)])
+def test_another_inputs_size_is_its_own(batch: int, told: Any, tmp_path: Path) -> None:
+    """It shares the batch where it has the picture's, and never height and width."""
+    text = FULL + (
+        'layer { name: "extra" type: "Input" top: "extra" '
+        f"input_param {{ shape {{ dim: {batch} dim: 5 dim: 24 dim: 30 }} }} }}"
+        'layer { name: "side" type: "ReLU" bottom: "extra" top: "side" }'
+    )
+    net = _net(text)
+    run_job(export_net_job(net, tmp_path / "net.onnx", outputs=["map", "side"]))
+    model = onnx.load(tmp_path / "net.onnx")
+    dims = {
+        value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in model.graph.input
+    }
+    assert dims["data"] == ["batch", 3, "height", "width"]
+    assert dims["extra"] == [told, 5, 24, 30]
+    free = free_axes(net, ["map", "side"])
+    assert sorted(free) == [0, 2, 3]
+    for axis, shape in free.items():
+        changed = [i for i, (a, b) in enumerate(zip(shape, (1, 3, 24, 30))) if a != b]
+        assert changed == [axis]

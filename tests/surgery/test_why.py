@@ -297,3 +297,32 @@ def test_what_cannot_be_is_said(thin: Transplanted, rng: Any) -> None:
         run_job(grad_cam_job(question, "fc6"))
     with pytest.raises(FilterLabError, match="a map of 3x3"):
         run_job(deletion_job(question, np.zeros((3, 3), np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "found"),
+    [("kernel_h: 4 kernel_w: 3", "conv"), ("kernel_h: 3 kernel_w: 6", "conv"),
+     ("kernel_h: 4 kernel_w: 4", "conv"), ("kernel_h: 4 kernel_w: 6", "pre"),
+     ("kernel_h: 1 kernel_w: 1", "conv")],
+)  # fmt: skip
+def test_the_last_blob_with_places(kernel: str, found: str, rng: Any) -> None:
+    """Two places are places, one below the other or side by side; one is none."""
+    text = f"""
+    layer {{ name: "data" type: "Input" top: "data"
+      input_param {{ shape {{ dim: 1 dim: 3 dim: 4 dim: 6 }} }} }}
+    layer {{ name: "pre" type: "Convolution" bottom: "data" top: "pre"
+      convolution_param {{ num_output: 4 kernel_size: 1 }} }}
+    layer {{ name: "conv" type: "Convolution" bottom: "pre" top: "conv"
+      convolution_param {{ num_output: 4 {kernel} }} }}
+    layer {{ name: "fc" type: "InnerProduct" bottom: "conv" top: "fc"
+      inner_product_param {{ num_output: 3 }} }}
+    """
+    net = caffe.Net(parse_net(text), caffe.TEST)
+    data = rng.standard_normal((1, 3, 4, 6)).astype(np.float32)
+    assert places_blob(Question(net, Judge.of(net), data, 1)) == found
+    # A net without any but its input has none.
+    end = text.index('layer { name: "pre"')
+    flat = text[:end] + text[text.index('layer { name: "fc"') :].replace('"conv"', '"data"')
+    plain = caffe.Net(parse_net(flat), caffe.TEST)
+    with pytest.raises(FilterLabError, match="no blob with places before its score"):
+        places_blob(Question(plain, Judge.of(plain), data, 1))

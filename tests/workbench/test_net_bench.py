@@ -453,6 +453,8 @@ def test_lengths_factors_and_chips_follow_the_weights(small: NetBench) -> None:
     count = len(first)
     assert count > 6
     np.testing.assert_allclose(small.strengths(layer), np.linalg.norm(first, axis=1), rtol=1e-6)
+    for array in small.unit(layer, 0):
+        assert not array.flags.writeable, "nobody writes into a state"
     small.scale(layer, [1], -2.5)
     small.zero(layer, [2])
     small.swap(layer, 3, 4)
