@@ -242,7 +242,7 @@ def test_weights_of_another_net_are_refused(
     assert not out.exists()
 
 
-@pytest.mark.parametrize(("batch", "told"), [(1, "batch"), (2, 2)])
+@pytest.mark.parametrize(("batch", "told"), [(1, "batch"), (3, 3), (24, 24), (30, 30)])
 def test_another_inputs_size_is_its_own(batch: int, told: Any, tmp_path: Path) -> None:
     """It shares the batch where it has the picture's, and never height and width."""
     text = FULL + (
