@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from PyQt5.QtGui import QImage
 from PyQt5.sip import voidptr
 
-__all__ = ["image_of", "pixels_of"]
+from filterlab.errors import FilterLabError
+
+__all__ = ["image_of", "picture_of", "pixels_of"]
 
 _FORMATS = {1: QImage.Format_Grayscale8, 3: QImage.Format_RGB888, 4: QImage.Format_RGBA8888}
 
@@ -29,3 +31,20 @@ def pixels_of(image: QImage, channels: int) -> NDArray[np.uint8]:
     held = np.frombuffer(made.constBits().asstring(rows * stride), np.uint8)
     # A row in Qt's memory ends on a multiple of four bytes.
     return held.reshape(rows, stride)[:, : cols * channels].reshape(rows, cols, channels)
+
+
+def picture_of(image: QImage) -> NDArray[np.float32]:
+    """A Qt picture as float32 RGB (H, W, 3), 0 to 1; what is transparent lies on white.
+
+    Raises
+    ------
+    FilterLabError
+        If it is empty.
+    """
+    if image.isNull():
+        raise FilterLabError("the clipboard holds no picture; copy one first")
+    if image.hasAlphaChannel():
+        pixels = pixels_of(image, 4).astype(np.float32) / np.float32(255)
+        alpha = pixels[..., 3:]
+        return pixels[..., :3] * alpha + (1 - alpha)
+    return pixels_of(image, 3).astype(np.float32) / np.float32(255)

@@ -162,8 +162,8 @@ def test_what_has_no_digit_is_a_point_and_zeros() -> None:
 @pytest.mark.parametrize(
     ("value", "room", "text"),
     [
-        (float("nan"), 3, "NaN"), (float("nan"), 2, "!"), (float("inf"), 4, "+inf"),
-        (float("-inf"), 4, "-inf"), (float("inf"), 3, "!"), (float("inf"), 0, ""),
+        (float("nan"), 3, "NaN"), (float("nan"), 2, "!"), (float("inf"), 2, "+∞"),
+        (float("-inf"), 2, "−∞"), (float("inf"), 1, "!"), (float("inf"), 0, ""),
         (0.0, 1, "0"), (0.0, 0, ""), (0.123456789, 8, "0.123457"), (0.123456789, 7, ".123457"),
         (0.123456789, 6, ".12346"), (0.123456789, 2, ".1"), (0.123456789, 1, ""),
         (-0.123456789, 3, f"{MINUS}.1"), (-0.123456789, 9, f"{MINUS}.123457"),

@@ -9,7 +9,7 @@ from PyQt5.QtGui import QImage
 
 from filterlab.errors import FilterLabError
 from filterlab.gui.filters.look import Look, make_frame
-from filterlab.gui.images import image_of, pixels_of
+from filterlab.gui.images import image_of
 from filterlab.gui.widgets.colours import lut
 from filterlab.pictures import write_picture
 from filterlab.progress import Job, Progress
@@ -17,7 +17,7 @@ from filterlab.surgery import convolve
 from filterlab.surgery.convolve import Snapshot
 from filterlab.workbench.filter_bench import SLOTS
 
-__all__ = ["output_image", "output_targets", "picture_of", "save_outputs_job"]
+__all__ = ["output_image", "output_targets", "save_outputs_job"]
 
 _SHOWN = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _RAW = (".npy", ".tif", ".tiff")
@@ -60,23 +60,6 @@ def save_outputs_job(snapshot: Snapshot, look: Look, path: Path) -> Job[list[Pat
             write_picture(target, colours)
         written.append(target)
     return written
-
-
-def picture_of(image: QImage) -> np.ndarray:
-    """A Qt picture as float32 RGB (H, W, 3), 0 to 1; what is transparent lies on white.
-
-    Raises
-    ------
-    FilterLabError
-        If it is empty.
-    """
-    if image.isNull():
-        raise FilterLabError("the clipboard holds no picture; copy one first")
-    if image.hasAlphaChannel():
-        pixels = pixels_of(image, 4).astype(np.float32) / np.float32(255)
-        alpha = pixels[..., 3:]
-        return pixels[..., :3] * alpha + (1 - alpha)
-    return pixels_of(image, 3).astype(np.float32) / np.float32(255)
 
 
 def output_image(pixels: np.ndarray, table: np.ndarray) -> QImage:

@@ -23,12 +23,12 @@ from filterlab.gui.filters.editor import FilterEditor
 from filterlab.gui.filters.output_files import (
     output_image,
     output_targets,
-    picture_of,
     save_outputs_job,
 )
 from filterlab.gui.filters.sources import title_of
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.i18n import Text, tr
+from filterlab.gui.images import picture_of
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.tab import MODEL_SUFFIXES
 from filterlab.gui.widgets.colours import lut

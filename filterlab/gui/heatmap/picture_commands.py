@@ -10,13 +10,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from PyQt5.QtCore import QObject
-from PyQt5.QtGui import QImage
 from PyQt5.QtWidgets import QApplication, QWidget
 
 from filterlab.gui.file_dialogs import open_path
 from filterlab.gui.heatmap.runs import Runs
 from filterlab.gui.i18n import tr
-from filterlab.gui.images import pixels_of
+from filterlab.gui.images import picture_of
 from filterlab.gui.saying import Say
 from filterlab.pictures import sample_names
 from filterlab.pictures.shelf import pictures_in
@@ -24,7 +23,7 @@ from filterlab.workbench.heatmap_bench import HeatmapBench
 from filterlab.workbench.heatmap_jobs import Outcome
 from filterlab.workbench.heatmap_state import Source
 
-__all__ = ["VIDEO_SUFFIXES", "PictureCommands", "array_of"]
+__all__ = ["VIDEO_SUFFIXES", "PictureCommands"]
 
 T = TypeVar("T")
 
@@ -175,7 +174,7 @@ class PictureCommands(QObject):
         if image.isNull():
             self._say.error(tr("There is no picture on the clipboard; copy one first."))
             return
-        self.open(Source(array_name=tr("pasted picture")), array_of(image))
+        self.open(Source(array_name=tr("pasted picture")), picture_of(image))
 
 
 def _video_filter() -> str:
@@ -187,8 +186,3 @@ def _stepped(items: Sequence[T], at: T, by: int) -> T:
     if at in items:
         return items[(items.index(at) + by) % len(items)]
     return items[0 if by > 0 else -1]
-
-
-def array_of(image: QImage) -> NDArray[np.float32]:
-    """A Qt image as float32 RGB in 0..1."""
-    return pixels_of(image, 3).astype(np.float32) / np.float32(255)

@@ -56,7 +56,7 @@ def format_cell(value: float, fits: Callable[[str], bool]) -> str:
     A rounded text is only used when it still says something: 0.004 never becomes "0".
     """
     if not np.isfinite(value):
-        text = "NaN" if np.isnan(value) else ("+inf" if value > 0 else "-inf")
+        text = "NaN" if np.isnan(value) else ("+∞" if value > 0 else "−∞")
         return text if fits(text) else ("!" if fits("!") else "")
     value = float(value)
     if value == 0:

@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 from scipy import signal
 
 from filterlab.gui.filters.look import Look, histogram, place, render
-from filterlab.gui.filters.output_files import picture_of
 from filterlab.gui.filters.tab import FiltersTab
+from filterlab.gui.images import picture_of
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.frequency_view import FrequencyView
 from filterlab.gui.widgets.histogram import Histogram

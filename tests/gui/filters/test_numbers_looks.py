@@ -24,9 +24,10 @@ from filterlab.gui.filters.look import (
     round_limit,
     signed_limit,
 )
-from filterlab.gui.filters.output_files import output_image, picture_of
+from filterlab.gui.filters.output_files import output_image
 from filterlab.gui.filters.raster import Raster
 from filterlab.gui.filters.stage import shown_input
+from filterlab.gui.images import picture_of
 from filterlab.gui.widgets.colours import lut
 from filterlab.gui.widgets.picture_view import PictureView
 from filterlab.surgery.convolve import Outputs, Picture, Settings, stats_of
@@ -417,7 +418,7 @@ def test_a_huge_array_is_coarse_until_it_is_looked_at(view: PictureView) -> None
     [
         (0.12345, 3, ".123"), (0.12345, 2, ".12"), (999.25, 2, "999.25"), (999.5, 2, "999.5"),
         (-1234.5, 2, "\N{MINUS SIGN}1234"), (123456.0, 2, "123456"), (1234567.0, 2, "1.2e6"),
-        (np.inf, 2, "+inf"), (np.nan, 2, "NaN"), (-0.001, 2, "0"), ((1.0, 2.0, 6.0), 2, "3"),
+        (np.inf, 2, "+∞"), (np.nan, 2, "NaN"), (-0.001, 2, "0"), ((1.0, 2.0, 6.0), 2, "3"),
         (1999.25, 3, "1999.2"), (999.75, 3, "999.75"),
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from filterlab import caffe
 from filterlab.cli import main
 from filterlab.gui.heatmap.account import DiffWindow
 from filterlab.gui.heatmap.tab import HeatmapTab
+from filterlab.gui.images import image_of
 from filterlab.gui.settings import Settings
 from filterlab.pictures import read_picture, write_picture
 
@@ -332,6 +333,18 @@ def test_paste_and_copy(ready, settled, said) -> None:
     QApplication.clipboard().clear()
     ready.pictures.paste()
     assert said[-1][0] == "error"
+
+
+def test_what_is_transparent_in_a_pasted_picture_lies_on_white(ready, settled) -> None:
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[:, :32] = (200, 100, 50, 255)
+    rgba[:, 32:] = (0, 0, 0, 51)
+    QApplication.clipboard().setImage(image_of(rgba))
+    ready.pictures.paste()
+    settled(ready)
+    found = np.rint(255 * ready.bench.shown.picture).astype(int)
+    assert found[0, 0].tolist() == [200, 100, 50]
+    assert found[0, 63].tolist() == [204, 204, 204]  # a fifth of black on white
 
 
 def test_the_recent_pictures_are_in_the_combo(ready, settled, tmp_path, bright) -> None:
