@@ -79,7 +79,10 @@ def test_levels_are_gone_through_from_the_first_to_the_last(qtbot, challenge) ->
         qtbot.mouseClick(challenge.next_button, Qt.LeftButton)
     qtbot.mouseClick(challenge.back_button, Qt.LeftButton)
     assert challenge.level_text.text() == "Level 9 of 10"
+    assert not challenge.bar.isTextVisible(), "the match stands above it"
     assert started == [*(level(n) for n in range(1, last + 1)), level(last - 1)]
+    challenge.take(level(0), 0)
+    assert challenge.level_text.text() == "Level 1 of 10"
 
 
 @pytest.mark.parametrize("number", [0, 2, 3, 8])
@@ -328,13 +331,14 @@ def test_a_lesson_step_by_step(qtbot, panel) -> None:
     panel.say_wrong(lessons.Wording((("en", "wrong"),)))
     qtbot.mouseClick(panel.hint_button, Qt.LeftButton)
     assert shown(panel) == doing | {"say": "wrong", "hint": "a hint"}
-    assert panel.say.property("role") == "warning"
+    assert (panel.say.property("role"), panel.hint.property("role")) == ("warning", "muted")
     panel.say_wrong(None)
     assert shown(panel) == doing | {"hint": "a hint"}
     panel.say_wrong(lessons.Wording((("en", "wrong"),)))
     progress.look({"filters.stride": 2}.get)
     panel.refresh()
     done = doing | {"notice": "✓ noticed", "hinted": False, "next": True, "first": ""}
+    assert panel.notice.property("role") == "good"
     assert shown(panel) == done, "neither hint nor wrong turn beside what is done"
     qtbot.mouseClick(panel.next_button, Qt.LeftButton)
     asking = doing | {
@@ -413,6 +417,7 @@ def test_how_a_panel_stands(panel, beside: bool) -> None:
     assert (panel.width(), panel.height()) == (width, height)
     assert (panel.sizeHint().width(), panel.sizeHint().height()) == (round(320 * k), round(196 * k))
     assert panel.anew_button.isVisible() == beside
+    assert panel.heading.geometry().bottom() < panel.bar.y() < panel.scroll_area.y()
     found = pixels_of(panel.grab().toImage())
     line, surface = (
         QColor(colour).getRgb()[:3] for colour in (theme.current().line, theme.current().surface)
