@@ -70,3 +70,31 @@ def test_a_field_enlarged_with_its_neighbourhood() -> None:
     shown, box = enlarged(picture, (-100, -90, 140, 150))
     np.testing.assert_allclose(shown, 255 * picture, atol=0.51)
     assert box == (-100, -90, 140, 150)
+
+
+@pytest.mark.parametrize(
+    ("shape", "box", "side", "at"),
+    [
+        # Four times the field, of its longer side, as far as the picture is large.
+        ((64, 90), (30, 20, 36, 26), 24, (21, 11)), ((64, 90), (30, 20, 40, 24), 40, (15, 2)),
+        ((64, 90), (30, 20, 34, 30), 40, (12, 5)), ((64, 90), (5, 6, 6, 7), 16, (-3, -2)),
+        # All of a picture is shown in a square, its shorter side in the middle.
+        ((64, 90), (20, 10, 50, 40), 90, (0, -13)), ((90, 64), (20, 10, 50, 40), 90, (-13, 0)),
+        ((12, 10), (3, 3, 5, 5), 12, (-1, 0)),
+    ],
+)  # fmt: skip
+def test_how_much_around_a_field_is_shown(
+    shape: tuple[int, int], box: tuple[int, int, int, int], side: int, at: tuple[int, int]
+) -> None:
+    picture = np.random.default_rng(8).random((*shape, 3)).astype(np.float32)
+    picture[0, 0] = 1.5, -0.5, 1.0  # as a resized picture may have: white is white
+    shown, found = enlarged(picture, box)
+    left, top = at
+    assert shown.shape == (side, side, 3)
+    assert found == (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
+    wanted = np.zeros((side, side, 3))
+    for y in range(side):
+        for x in range(side):
+            if 0 <= y + top < shape[0] and 0 <= x + left < shape[1]:
+                wanted[y, x] = np.clip(picture[y + top, x + left], 0, 1)
+    np.testing.assert_allclose(shown / 255, wanted, atol=0.51 / 255)

@@ -579,6 +579,7 @@ def test_what_the_classifier_is_shown(study: NetStudy, size: tuple[int, int]) ->
         assert shown[i, j, 0] == pytest.approx(at[0] / h, abs=0.01)
         assert shown[i, j, 1] == pytest.approx(at[1] / w, abs=0.01)
     assert max(study.preview().shape) <= 480
+    assert study.preview() is study.preview()
 
 
 # --- shelves and sessions -------------------------------------------------------------------------
