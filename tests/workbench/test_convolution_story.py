@@ -305,3 +305,13 @@ def test_a_walk_from_its_first_place_to_its_last() -> None:
         assert walk(found, index).explained.result == pytest.approx(
             float(found.outputs[divmod(index, 4)]), abs=1e-5
         )
+
+
+@pytest.mark.parametrize("edge", sorted(EDGES))
+@pytest.mark.parametrize("size", [(2, 9), (9, 2), (1, 7), (2, 2)])
+def test_around_a_picture_of_one_or_two_pixels(edge: str, size: tuple[int, int]) -> None:
+    shot = snapshot(pad="same", edge=edge)
+    pixels = shot.picture.pixels[: size[0], : size[1]]
+    found = cut(replace(shot, picture=Picture(pixels)), 0, (0, 0), (99, 99))
+    np.testing.assert_array_equal(found.inputs[0], np.pad(pixels, 1, EDGES[edge]))
+    assert found.outputs.shape == size

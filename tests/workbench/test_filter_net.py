@@ -398,6 +398,7 @@ def test_which_files_are_the_net_of_the_three_filters(tmp_path: Path) -> None:
         ((5, 5), "kernel_size: 5 stride_h: 1 stride_w: 2", ""),
         ((5, 5), "kernel_size: 5 dilation: 1 dilation: 2", ""),
         ((3, 5), "kernel_h: 5 kernel_w: 3", ""),
+        ((1, 1), "", ""),
     ],
 )
 def test_another_programs_net_in_either_way_of_writing(

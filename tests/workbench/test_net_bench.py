@@ -13,6 +13,7 @@ from filterlab import caffe
 from filterlab.errors import FilterLabError
 from filterlab.pictures import sample, write_picture
 from filterlab.progress import run_job
+from filterlab.surgery.ablation import Operation
 from filterlab.surgery.heatmap import Preprocessing, heatmap
 from filterlab.surgery.methods import Request
 from filterlab.surgery.own_input import own_input
@@ -491,6 +492,11 @@ def test_units_and_layers_are_put_back_and_the_lines_do_so(small: NetBench) -> N
     small.zero(layer, [0, 1, 2])
     small.negate(other, [0])
     small.scale(layer, [3], 2)
+    assert small.state.operations == (
+        Operation("zero", layer, (0, 1, 2), 0.0, 0, None),
+        Operation("negate", other, (0,), 0.0, 0, None),
+        Operation("scale", layer, (3,), 2.0, 0, None),
+    )
     assert small.code().splitlines()[0] == "import numpy as np"
     assert small.code().splitlines()[-1] == "net.forward()"
     assert "original" not in small.code()

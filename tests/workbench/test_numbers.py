@@ -238,6 +238,21 @@ def test_two_classes_mix_their_colours(bench: HeatmapBench, maps: Any, scale: st
     np.testing.assert_allclose(drawing.values, told, atol=1e-6)
 
 
+@pytest.mark.parametrize("show", ["class", "two", "winner", "entropy"])
+@pytest.mark.parametrize("projection", ["tiles", "smooth"])
+def test_where_the_map_ends_the_picture_is_as_it_was(
+    bench: HeatmapBench, maps: Any, show: str, projection: str
+) -> None:
+    look = {"show": show, "projection": projection, "opacity": 1.0, "corners": False}
+    drawing = draw(_scene(bench, maps, second=(2,), **look))
+    x0, y0, x1, y1 = maps.tiles_on_picture()
+    y, x = np.mgrid[:96, :128] + 0.5
+    outside = (x < x0 - 1) | (x > x1 + 1) | (y < y0 - 1) | (y > y1 + 1)
+    assert outside.sum() > 1000
+    assert np.unique(drawing.image[outside]).tolist() in ([127], [128])
+    assert (drawing.image[~outside] != drawing.image[0, 0]).any()
+
+
 def test_winners_above_the_threshold_have_their_colour(bench: HeatmapBench, maps: Any) -> None:
     look = {"show": "winner", "threshold": 0.6, "opacity": 0.7, "projection": "smooth"}
     drawing = draw(_scene(bench, maps, **look))

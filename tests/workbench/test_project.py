@@ -608,3 +608,16 @@ def test_a_directory_of_more_than_64_kb_is_refused(
         assert run_job(read_job(tmp_path / "good.filterlab")).task == TASK
     else:
         assert "no FilterLab project" in refused(tmp_path, zipped(members))
+
+
+def test_a_directory_told_of_twice_is_refused(tmp_path: Path, saved: Path) -> None:
+    """What zip64 says would count, and nothing of it was looked at; yet the sizes fit."""
+    data = saved.read_bytes()
+    _, _, count, _, size, start, _ = struct.unpack("<HHHHIIH", data[-18:])
+    more = struct.pack(
+        "<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start
+    ) + struct.pack("<4sIQI", b"PK\6\7", 0, len(data) - 22, 1)
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, count, count, size + len(more), start, 0)
+    forged = data[:-22] + more + end
+    assert len(zipfile.ZipFile(io.BytesIO(forged)).namelist()) == count
+    assert "no FilterLab project" in refused(tmp_path, forged)
