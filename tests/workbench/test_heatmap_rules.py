@@ -18,7 +18,7 @@ from filterlab.progress import Progress, run_job
 from filterlab.surgery.methods import Request, densities, methods
 from filterlab.workbench import heatmap_bench
 from filterlab.workbench.heatmap_bench import HeatmapBench
-from filterlab.workbench.heatmap_jobs import Live, Outcome
+from filterlab.workbench.heatmap_jobs import Live, Outcome, first_frame_of
 from filterlab.workbench.heatmap_state import Look, Shown, Source
 from filterlab.zoo.catalogue import Model
 
@@ -412,6 +412,24 @@ def test_frames_say_their_number_and_how_long_they_took(
         assert (shown.source, shown.passing) == (Source(array_name="film.avi"), True)
         assert str(live.message).endswith(f", {round(1000 * run.seconds)} ms")
         np.testing.assert_array_equal(live.preview, shown.picture)
+
+
+def test_a_videos_first_frame_is_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    for grey in (51, 204):
+        writer.write(np.full((48, 64, 3), grey, np.uint8))
+    writer.release()
+    seen: list[Progress] = []
+    shown = run_job(first_frame_of(str(path)), seen.append).shown
+    assert shown is not None
+    assert (shown.source, shown.size, shown.passing) == (
+        Source(array_name="film.avi"), (48, 64), False,
+    )  # fmt: skip
+    np.testing.assert_allclose(shown.picture, 0.2, atol=0.02)
+    assert [(p.done, p.total, p.message) for p in seen] == [(0, 0, "film.avi")]
+    with pytest.raises(FilterLabError):
+        run_job(first_frame_of(str(tmp_path / "none.avi")))
 
 
 @pytest.mark.parametrize(("net", "asked", "taken"), [
