@@ -33,6 +33,7 @@ from filterlab.gui.icons import icon
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.model_questions import may_get
 from filterlab.gui.model_texts import model_about, model_title, model_titles, progress_texts
+from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.gui.widgets.progress_strip import ProgressStrip
 from filterlab.progress import Progress
 from filterlab.zoo import catalogue
@@ -237,10 +238,10 @@ class ModelsDialog(QDialog):
         self.progress = ProgressStrip(self)
         self.progress.cancel_requested.connect(self.cancel)
         self.progress.hide()
-        where = QLabel(tr("Kept in {folder}").format(folder=paths.models_dir()), self)
+        where = ElidedLabel(tr("Kept in {folder}").format(folder=paths.models_dir()), self)
+        where.setObjectName("names")
         where.setProperty("role", "muted")
         where.setTextInteractionFlags(Qt.TextSelectableByMouse)
-        where.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
         self.own_button = QPushButton(tr("Open own model …"), self)
         self.own_button.setAutoDefault(False)
         self.own_button.clicked.connect(self.open_own)

@@ -70,7 +70,7 @@ class OwnModelDialog(QDialog):
         self._opening.failed.connect(self._on_refused)
         self.setWindowTitle(tr("Own model"))
         self.setWindowFlag(Qt.WindowContextHelpButtonHint, False)
-        self.setMinimumWidth(640)
+        self.setMinimumWidth(min(960, round(640 * theme.scale())))
         self.prototxt, prototxt_row = self._file_row(self._pick_prototxt)
         self.weights, weights_row = self._file_row(self._pick_weights)
         self.class_names, labels_row = self._file_row(self._pick_labels)
@@ -81,6 +81,8 @@ class OwnModelDialog(QDialog):
         self.scale.setToolTip(tr("Pictures from 0 to 1 are multiplied by this"))
         self.order = QComboBox(self)
         self.order.addItems(["BGR", "RGB"])
+        # The style sheet's padding is more than the hint knows of.
+        self.order.setMinimumWidth(self.order.sizeHint().width() + 6)
         form = QFormLayout()
         form.setHorizontalSpacing(2 * theme.STEP)
         form.setVerticalSpacing(theme.STEP)

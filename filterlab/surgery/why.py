@@ -48,9 +48,9 @@ Array = NDArray[np.float32]
 Cell = tuple[int, int]
 
 _STEPS = 32  # of the deletion check
-#: So many inputs go through a net in one pass, and no more than so many pixels: that takes less of
-#: a processor (a tenth of EfficientNet's, a fifth of CaffeNet's and the pocket net's); more take no
-#: less, and a step would last.
+#: So many inputs go through a net in one pass, and no more than so many pixels. Of a processor,
+#: the occlusion takes a twentieth less of EfficientNet-Lite0's and a tenth less of the pocket
+#: net's, a pass of CaffeNet a sixth less; more take no less, and a step would last.
 _TOGETHER, _MOST_PIXELS = 4, 4 * 256 * 256
 _ACROSS = 8  # occluding patches on the shorter side; they overlap by half
 

@@ -112,7 +112,7 @@ class OwnKernelsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addLayout(top)
         layout.addWidget(self.note)
-        self.resize(460, 380)
+        self.resize(round(460 * theme.scale()), round(380 * theme.scale()))
         self.refresh()
 
     def _button(self, text: str, slot: Callable[..., object]) -> QPushButton:

@@ -26,14 +26,17 @@ class _Dots(QWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.points: NDArray[np.float64] = np.zeros((0, 2))
-        self.setFixedSize(QSize(_SIDE + 40, _SIDE + 40))
+        self.setFont(theme.font(12))
+        self._side = round(_SIDE * theme.scale())
+        self._line = max(20, theme.line_height(self.fontMetrics()) + 2)
+        self.setFixedSize(QSize(self._side, self._side) + QSize(1, 1) * (self._line + 20))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme.current()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.Antialiasing)
-        painter.setFont(theme.font(12))
-        place = QRectF(30.5, 8.5, _SIDE, _SIDE)
+        side, line = self._side, self._line
+        place = QRectF(line + 10.5, 8.5, side, side)
         painter.setPen(QPen(QColor(colours.line), 1))
         painter.setBrush(QColor(colours.well))
         painter.drawRect(place)
@@ -42,19 +45,19 @@ class _Dots(QWidget):
         painter.setPen(pen)
         painter.drawLine(place.bottomLeft(), place.topRight())
         painter.setPen(QColor(colours.muted))
-        bottom = QRectF(place.left(), place.bottom() + 4, _SIDE, 20)
+        bottom = QRectF(place.left(), place.bottom() + 4, side, line)
         painter.drawText(bottom, Qt.AlignCenter, tr("classifier"))
         painter.drawText(bottom, int(Qt.AlignLeft | Qt.AlignVCenter), "0")
         painter.drawText(bottom, int(Qt.AlignRight | Qt.AlignVCenter), "100 %")
         painter.save()
         painter.translate(place.left() - 4, place.bottom())
         painter.rotate(-90)
-        painter.drawText(QRectF(0, -20, _SIDE, 20), Qt.AlignCenter, tr("map"))
+        painter.drawText(QRectF(0, -line, side, line), Qt.AlignCenter, tr("map"))
         painter.restore()
         painter.setPen(QPen(QColor(colours.surface), 1))
         painter.setBrush(QColor(colours.accent))
         for map_, classifier in self.points:
-            at = QPointF(place.left() + _SIDE * classifier, place.bottom() - _SIDE * map_)
+            at = QPointF(place.left() + side * classifier, place.bottom() - side * map_)
             painter.drawEllipse(at, 4.5, 4.5)
         painter.end()
 

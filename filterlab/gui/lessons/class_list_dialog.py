@@ -34,6 +34,7 @@ class ClassListDialog(QDialog):
         self.ranked: list[tuple[Answer, float]] = []
         self.challenge_field = QLineEdit(challenge.code, self)
         self.challenge_field.setCursorPosition(0)
+        self.challenge_field.setObjectName("code")
         self.codes = QPlainTextEdit(self)
         self.codes.setPlaceholderText(tr("The students' codes, one a line"))
         self.codes.setTabChangesFocus(True)

@@ -31,6 +31,10 @@ class Popover(QFrame):
         """Open below a button, or above it where there is more room; inside the window."""
         window = button.window()
         self.adjustSize()
+        layout = self.layout()
+        if layout is not None and layout.hasHeightForWidth():
+            # Qt leaves a third of the screen free, though that may cut it.
+            self.resize(self.width(), max(self.height(), layout.totalHeightForWidth(self.width())))
         margin = theme.STEP
         at = button.mapTo(window, QPoint(button.width() - self.width(), button.height() + margin))
         x = max(margin, min(at.x(), window.width() - margin - self.width()))
