@@ -44,9 +44,11 @@ def run(args: argparse.Namespace) -> int:
         print("\r\x1b[K", end="", file=sys.stderr)
     print(done.account())
     rows, cols = done.geometry.window_size
+    down, across = done.geometry.jump
+    below = "" if down == across else f", that below {down}"
     print(
         f"a cell of the map {done.output!r} answers for {cols}x{rows} pixels, "
-        f"the next one {done.geometry.jump[1]} pixels on"
+        f"the next one {across} pixels on{below}"
     )
     if args.diff:
         for mark, line in done.diff():

@@ -36,7 +36,6 @@ __all__ = [
     "dense",
     "dense_job",
     "factors",
-    "passes_for",
     "spread",
     "strides",
 ]
@@ -62,18 +61,6 @@ def strides(geometry: MapGeometry, smallest: int = 4) -> list[int]:
 
 def _is_power(n: int) -> bool:
     return n & (n - 1) == 0
-
-
-def passes_for(geometry: MapGeometry, stride: int) -> int:
-    """How many forward passes a map of this stride takes.
-
-    Raises
-    ------
-    FilterLabError
-        If the stride is no whole fraction of the net's jump.
-    """
-    fy, fx = factors(geometry, stride)
-    return fy * fx
 
 
 def factors(geometry: MapGeometry, stride: int) -> tuple[int, int]:

@@ -134,3 +134,31 @@ def test_a_prefix_without_a_name(
     assert main(["transplant", *files, "--out", given]) == 2
     assert "is no prefix of file names" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("stride", "told"),
+    [
+        ("stride: 4", "answers for 32x32 pixels, the next one 4 pixels on\n"),
+        ("stride_h: 8 stride_w: 4", "32x32 pixels, the next one 4 pixels on, that below 8\n"),
+    ],
+)
+def test_a_step_down_that_is_another_than_across_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stride: str, told: str
+) -> None:
+    text = f"""
+    layer {{ name: "data" type: "Input" top: "data"
+      input_param {{ shape {{ dim: 1 dim: 3 dim: 32 dim: 32 }} }} }}
+    layer {{ name: "c" type: "Convolution" bottom: "data" top: "c"
+      convolution_param {{ num_output: 2 kernel_size: 8 {stride}
+        weight_filler {{ type: "constant" value: 0.01 }} }} }}
+    layer {{ name: "fc" type: "InnerProduct" bottom: "c" top: "fc"
+      inner_product_param {{ num_output: 3 weight_filler {{ type: "constant" value: 0.01 }} }} }}
+    layer {{ name: "prob" type: "Softmax" bottom: "fc" top: "prob" }}
+    """
+    (tmp_path / "net.prototxt").write_text(text)
+    net = caffe.Net(str(tmp_path / "net.prototxt"), caffe.TEST)
+    net.save(str(tmp_path / "net.caffemodel"))
+    files = [str(tmp_path / "net.prototxt"), str(tmp_path / "net.caffemodel")]
+    assert main(["transplant", *files, "--out", str(tmp_path / "out")]) == 0
+    assert told in capsys.readouterr().out

@@ -23,7 +23,7 @@ from filterlab.surgery.maps import (
 from filterlab.surgery.onnx_export import export_onnx, onnx_model
 from filterlab.surgery.overlay import Layer, colormap, project
 from filterlab.surgery.pyramid import PartialPyramid, pyramid, pyramid_job, pyramid_sizes
-from filterlab.surgery.shift_and_stitch import PartialMaps, dense, dense_job, passes_for, strides
+from filterlab.surgery.shift_and_stitch import PartialMaps, dense, dense_job, strides
 from filterlab.surgery.sliding import classify_window, sliding, sliding_job
 from filterlab.surgery.transplant import Transplanted, transplant
 from filterlab.surgery.windows import cut
@@ -91,7 +91,6 @@ def test_a_denser_map_fills_in_evenly(thin: Transplanted, picture: np.ndarray) -
     with pytest.raises(FilterLabError, match=r"stride of 12 .* take 32, 16, 8"):
         dense(thin, picture, 12)
     assert strides(thin.geometry) == [32, 16, 8, 4]
-    assert passes_for(thin.geometry, 8) == 16
 
 
 def test_cancelling_a_dense_run_leaves_the_net_usable(

@@ -216,15 +216,15 @@ def density_offers(bench: HeatmapBench) -> list[Offer]:
     offers = []
     for key in dict.fromkeys([*densities(done, quick), *densities(done, method)]):
         why = refusal(done, method, key)
-        offers.append((_density_name(key, done.geometry.jump[1]), key, tr(why)))
+        offers.append((_density_name(key, done.geometry.jump), key, tr(why)))
     return offers
 
 
-def _density_name(key: str, jump: int) -> str:
+def _density_name(key: str, jump: tuple[int, int]) -> str:
     if key == "scales":
         return tr("three scales")
-    stride = jump if key == "own" else int(key.partition(":")[2])
-    return tr("every {n} px").format(n=stride)
+    down, across = jump if key == "own" else (int(key.partition(":")[2]),) * 2
+    return tr("every {n} px").format(n=across if across == down else f"{across} × {down}")
 
 
 def method_offers(bench: HeatmapBench) -> tuple[list[Offer], str]:

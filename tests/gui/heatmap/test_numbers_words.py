@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +140,20 @@ def test_what_there_is_to_do(bright: Any, bench: HeatmapBench) -> None:
     assert words.density_offers(fresh)[0][1] == "own"
 
 
-def test_densities_and_methods_that_are_offered(bench: HeatmapBench) -> None:
+def test_densities_and_methods_that_are_offered(
+    bench: HeatmapBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     offers = words.density_offers(bench)
     assert ("every 8 px", "own") in [(text, key) for text, key, _ in offers]
     assert ("three scales", "scales") in [(text, key) for text, key, _ in offers]
     assert ("every 4 px", "stride:4") in [(text, key) for text, key, _ in offers]
     assert all(why == "" for *_, why in offers), "all of them can be had"
+    done = bench.transplanted
+    assert done is not None
+    oblong = replace(done, geometry=replace(done.geometry, jump=(16, 8)))
+    with monkeypatch.context() as patch:
+        patch.setattr(HeatmapBench, "transplanted", property(lambda self: oblong))
+        assert words.density_offers(bench)[0][:2] == ("every 8 × 16 px", "own")
     methods, chosen = words.method_offers(bench)
     assert [key for _, key, _ in methods] == [m for m in ("dense", "pooled", "exact")
                                              if m in bench.methods]  # fmt: skip
