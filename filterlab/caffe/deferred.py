@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe.blob import Blob, Storage
+from filterlab.caffe.errors import CaffeError
+from filterlab.caffe.wire import check_mapped
 
 __all__ = ["MOST_SPARED", "Deferred", "Outputs"]
 
@@ -57,6 +59,7 @@ class Deferred:
         self._inputs: set[Storage] = set()
         self._asked: set[str] = set()
         self._settled: dict[str, int] = {}
+        _alive.add(self)
 
     def tie(
         self,
@@ -118,6 +121,11 @@ class Deferred:
                     self._save(storage)
 
     def _save(self, storage: Storage) -> None:
+        if storage.mapped is not None:
+            try:
+                check_mapped([storage.mapped])
+            except CaffeError:
+                return  # these are not the forward's values any more, as _compute will say
         room = self._rooms.get(storage)
         if room is None:
             room = self._rooms[storage] = np.empty(storage.count, np.float32)
@@ -137,7 +145,13 @@ class Deferred:
                 self._save(storage)
 
     def settle(self, storage: Storage) -> None:
-        """Compute what was left out, for somebody asks for one of it."""
+        """Compute what was left out, for somebody asks for one of it.
+
+        Raises
+        ------
+        CaffeError
+            If it cannot be computed, or a weight's file was written to since the forward.
+        """
         with self._lock:
             if storage.pending is not self:
                 return
@@ -157,14 +171,13 @@ class Deferred:
             return asked
 
     def _compute(self) -> None:
-        self._armed = False
+        # Armed until it is done, so that who writes meanwhile waits; what fails is asked again.
         left = dict(self._left())
+        if left:
+            check_mapped(s.mapped for s in self._sources.values() if s not in self._saved)
+            self._run(self._values_of, left)
         self._settled = {name: s.stamp for name, s in left.items()}
-        try:
-            if left:
-                self._run(self._values_of, left)
-        finally:
-            self.drop()
+        self.drop()
 
     def _left(self) -> Iterator[tuple[str, Storage]]:
         """The blobs that nobody has computed or written yet."""
@@ -178,16 +191,21 @@ class Deferred:
         saved = self._saved.get(storage)
         return storage.flat if saved is None else saved
 
-    def after_fork(self) -> None:
-        """Take a lock that no thread of the parent process holds."""
-        self._lock = threading.RLock()
-
     def drop(self) -> None:
         """Leave the blobs as they are."""
         with self._lock:
             self._armed = False
             for _, storage in self._left():
                 storage.pending = None
+
+
+_alive: weakref.WeakSet[Deferred] = weakref.WeakSet()
+
+
+def after_fork() -> None:
+    """Give all that is left locks that no thread of the parent process holds."""
+    for left in list(_alive):
+        left._lock = threading.RLock()
 
 
 class Outputs:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from filterlab.caffe import blob as blob_module
-from filterlab.caffe import device, fillers
+from filterlab.caffe import deferred, device, fillers
+from filterlab.caffe import plan as plan_module
 from filterlab.caffe.batches import Batches
 from filterlab.caffe.blob import Blob, Shape, shape_text
 from filterlab.caffe.deferred import Outputs
@@ -38,6 +39,9 @@ __all__ = ["TEST", "TRAIN", "Filled", "Net", "NetLayer"]
 
 TRAIN = 0
 TEST = 1
+
+#: So many runs of several layers are known by what they were last.
+MOST_READY = 6
 
 Floats = npt.NDArray[np.float32]
 
@@ -470,6 +474,10 @@ class Net(Weighted):
         )
         for name, shape in plan.tops.items():
             self._blobs[name]._set_shape(shape)
+        if first != last:  # each keeps a session alive; those of single layers are small
+            runs = [run for run in self._ready if run[0] != run[1] and run != (first, last)]
+            if len(runs) >= MOST_READY:
+                del self._ready[runs[0]]
         self._ready[first, last] = (state, key, plan)
         return key, plan
 
@@ -838,11 +846,11 @@ def _after_fork() -> None:
     Of the parent's threads only the one that forked goes on here; what another held stays held,
     and the half-written outputs of a forward under way stay half-written until the next.
     """
+    _of_the_parent.append(plan_module.after_fork())
+    deferred.after_fork()
     fresh: dict[int, PlanCache] = {}
     for net in list(_nets):
         _of_the_parent.append((net._plans, net._bindings, net._backward_run))
-        for bound in net._bindings.values():
-            _of_the_parent.append(bound.after_fork())
         net._plans = fresh.setdefault(id(net._plans), PlanCache())
         net._bindings, net._backward_run, net._ready = {}, None, {}
         net._lock = threading.RLock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
@@ -114,6 +115,7 @@ class Plan:
         self._done = 0
         self._rest: Plan | None = None
         self._portable = portable
+        _alive.add(self)
         self.always = self._always(topology, shapes, start, end)
         wanted = set(self.tops) if extra is None else self.always | extra
         if only is not None:
@@ -331,6 +333,18 @@ class Plan:
             return Compiled(make_session(packed.model, key, optimize=False), packed.layouts)
         except (CaffeError, OSError):  # such as no room for temporary files
             return None
+
+
+_alive: weakref.WeakSet[Plan] = weakref.WeakSet()
+
+
+def after_fork() -> list[Any]:
+    """Give all plans of a forked process no sessions and new locks; gives what must not end."""
+    kept = []
+    for plan in list(_alive):
+        kept.append(plan._compiled)
+        plan._compiled, plan._lock = {}, threading.Lock()
+    return kept
 
 
 def _alone(weights: Any, factor: Any, addend: Any) -> list[Any]:
@@ -616,14 +630,20 @@ class Bindings:
         self._topped: list[Storage] = []
         self._deferred: dict[str, Storage] = {}
         self._tie_left = False
+        self._anew = True
         # By the plan alone: a ring of references would keep a net that nobody has any more.
         self.left = Deferred(partial(_catch_up, plan)) if plan.deferred else None
         self._all_tops = [blobs[name] for name in plan.tops]
 
     @property
     def stale(self) -> bool:
-        """Whether some blob has other memory than the one tied here, and still kept alive."""
-        return any(b._storage is not kept for b, kept in zip(self._tied(), self._keep))
+        """Whether some blob has other memory than the one known here, and still kept alive."""
+        known = (
+            (self._tied(), self._keep),
+            (self._watched, self._watched_storages),
+            (self._all_tops, self._topped),
+        )
+        return any(b._storage is not kept for pair in known for b, kept in zip(*pair))
 
     def _tied(self) -> list[Blob]:
         """The blobs whose own memory the session reads or writes."""
@@ -634,7 +654,7 @@ class Bindings:
         ]
 
     def run(self) -> bool:
-        """Compute; the blobs' own memory holds the results. True if it was tied anew.
+        """Compute; the blobs' own memory holds the results. True if some lie elsewhere now.
 
         Raises
         ------
@@ -647,8 +667,7 @@ class Bindings:
             self._find()
         if [storage.stamp for storage in self._watched_storages] != self._stamps:
             self._look()
-        anew = self._binding is None
-        if anew:
+        if self._binding is None:
             self._bind()
         for name, blob, _ in self._read:
             if name in self._copies:
@@ -664,6 +683,7 @@ class Bindings:
             if self.left is not None:
                 self.left.drop()
             raise CaffeError(what_failed(err)) from None
+        anew, self._anew = self._anew, False
         return anew
 
     def _find(self) -> None:
@@ -672,11 +692,12 @@ class Bindings:
         watched = [blob._storage for blob in self._watched]
         if watched != self._watched_storages:
             self._watched_storages, self._stamps, self._seen = watched, [], {}
+            self._anew = True
         for storage in watched:
             storage.ready()
         pointers = [b._storage.pointer for b in self._tied()]
         if pointers != self._pointers:
-            self._pointers, self._binding = pointers, None
+            self._pointers, self._binding, self._anew = pointers, None, True
         self._written = [b._storage for _, b in self._results]
         self._topped = [b._storage for b in self._all_tops]
         if self.left is not None:
@@ -723,6 +744,8 @@ class Bindings:
         """Say of each blob whether this run computes it, or leaves it for who asks for it."""
         left = self.left
         if left is not None:
+            for storage in self._inputs:
+                storage.ready()
             wanted = self._sourced
             held = [s for s in self._inputs if s.held] + [s for s in self._held if s in wanted]
             if self._tie_left:  # not before: what the last forward left is read from its sources
@@ -735,13 +758,6 @@ class Bindings:
         for storage in self._topped:
             if storage.readers:
                 storage.spare()
-
-    def after_fork(self) -> Any:
-        """Be able to compute in a forked process what was left out; gives what must not end."""
-        rest, self.plan._rest, self.plan._lock = self.plan._rest, None, threading.Lock()
-        if self.left is not None:
-            self.left.after_fork()
-        return rest
 
     def _bind(self) -> None:
         """Tie inputs and outputs anew, because some blob has other memory than before."""
@@ -811,6 +827,8 @@ class PlanCache:
     def __init__(self, size: int = 6) -> None:
         self._size = size
         self._plans: OrderedDict[Any, Plan] = OrderedDict()
+        #: Those too that a net goes on using without asking for them.
+        self._alive: weakref.WeakValueDictionary[Any, Plan] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
 
     def get(self, key: Any, make: Callable[[], Plan]) -> Plan:
@@ -818,7 +836,8 @@ class PlanCache:
         with self._lock:
             plan = self._plans.get(key)
             if plan is None:
-                plan = self._plans[key] = make()
+                plan = self._alive.get(key) or make()
+                self._plans[key] = self._alive[key] = plan
                 while len(self._plans) > self._size:
                     self._plans.popitem(last=False)
             self._plans.move_to_end(key)

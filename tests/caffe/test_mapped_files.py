@@ -56,6 +56,31 @@ def test_a_file_cut_short_is_an_error_and_not_the_end(files: tuple[Path, Path]) 
     caffe.Net(str(prototxt), str(weights), caffe.TEST).forward()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="read, not mapped, on Windows")
+@pytest.mark.parametrize(("how", "words"), [("cp", "wrote into"), ("truncate", "cut short")])
+def test_a_blob_left_out_is_not_computed_with_another_file(
+    files: tuple[Path, Path], how: str, words: str
+) -> None:
+    """Weights of which somebody took a view in time were copied, and are the forward's."""
+    prototxt, weights = files
+    other = weights.with_suffix(".other")
+    caffe.Net(str(prototxt), caffe.TEST).save(str(other))
+    prototxt.write_text(WIDE + 'layer { name: "r" type: "ReLU" bottom: "fc" top: "r" }\n')
+    net, spared = (caffe.Net(str(prototxt), str(weights), caffe.TEST) for _ in range(2))
+    for each in (net, spared):
+        each.eager = False
+        each.blobs["data"].data[...] = 1
+        each.forward()
+        assert each.blobs["fc"]._storage.pending is not None
+    expected = np.maximum(spared.params["fc"][0].data.sum(1), 0)
+    SPOIL[how](weights)
+    for _ in range(2):
+        with pytest.raises(caffe.CaffeError, match=rf"wide\.caffemodel.*{words}"):
+            _ = net.blobs["fc"].data
+    _ = net.blobs["data"].data  # what it was computed from
+    np.testing.assert_allclose(np.maximum(spared.blobs["fc"].data[0], 0), expected, atol=1e-3)
+
+
 def test_a_file_deleted_or_replaced_stays_whole_for_the_net(files: tuple[Path, Path]) -> None:
     prototxt, weights = files
     net = caffe.Net(str(prototxt), str(weights), caffe.TEST)
