@@ -228,6 +228,7 @@ class RankingWindow(QDialog):
         self.grouping.setAccessibleName(tr("Taken out together"))
         for key, text in GROUPINGS.items():
             self.grouping.addItem(tr(text), key)
+        self._widen()
         self.grouping.currentIndexChanged.connect(lambda _: self._tell())
         self.count = QSpinBox(self)
         self.count.setRange(1, 4096)
@@ -313,6 +314,10 @@ class RankingWindow(QDialog):
         self.first.setRange(1, len(ranking.groups))
         self.progress.end()
         self._tell()
+
+    def _widen(self) -> None:
+        # The style sheet's padding is more than the hint knows of.
+        self.grouping.setMinimumWidth(self.grouping.sizeHint().width() + 4)
 
     def _fit(self) -> None:
         if self.model is None:
@@ -464,6 +469,7 @@ class RankingWindow(QDialog):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.LanguageChange:
+            self._widen()
             self._tell()
             if self.model is not None:
                 self.model.headerDataChanged.emit(Qt.Horizontal, 0, len(_HEADS) - 1)
