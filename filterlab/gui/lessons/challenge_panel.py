@@ -125,6 +125,14 @@ class ChallengePanel(SidePanel):
         self.retell()
         self._show_challenge()
 
+    def stand(self, beside: bool) -> None:
+        super().stand(beside)
+        if hasattr(self, "make_button"):
+            # Below the tab what is told has all the room that is left.
+            self.body.setStretch(1, 0 if beside else 1)
+            self.body.setStretch(3, 1 if beside else 0)
+            self._show_state()
+
     def retell(self) -> None:
         self.heading.setText(tr("Which kernel made this?"))
         for button, text in (
@@ -206,7 +214,8 @@ class ChallengePanel(SidePanel):
         self.match_text.setText(f"{text}  ✓" if solved else text)
         self.bar.setValue(int(self.match * 10))
         told = [self._hint(*hint) for hint in hints(self.challenge)[: self.taken]]
-        self.hint_text.setText("\n".join(told))
+        # Below the tab there is no room for a line for each.
+        self.hint_text.setText(("\n" if self.beside else " ").join(told))
         self.hint_text.setVisible(bool(told))
         self.hint_button.setEnabled(not solved and self.taken < len(hints(self.challenge)))
 

@@ -302,21 +302,20 @@ class LessonPanel(SidePanel):
         self.say.setProperty("role", "good" if right else "warning")
         self.say.style().unpolish(self.say)
         self.say.style().polish(self.say)
-        asked = step is not None and (step.check is not None or bool(step.choices))
-        notice = step is not None and done and bool(step.notice)
-        self.notice.setText("✓ " + self._told(step.notice) if notice and step else "")
-        hint = step is not None and self._hint_shown and not done
-        self.hint.setText(self._told(step.hint) if hint and step else "")
+        notice = step.notice if step is not None and done else None
+        self.notice.setText("✓ " + self._told(notice) if notice else "")
+        hint = step.hint if step is not None and self._hint_shown and not done else None
+        self.hint.setText(self._told(hint) if hint else "")
         for label in (self.task, self.say, self.hint, self.notice):
             label.setVisible(bool(label.text()))
         self.back_button.setEnabled(progress.at > 0)
         self.hint_button.setEnabled(step is not None and bool(step.hint) and not done)
         self.next_button.setEnabled(done and (step is not None or self.has_next))
-        last = step is not None and progress.at == len(progress.lesson.steps) - 1
+        last = progress.at == len(progress.lesson.steps) - 1
         self.next_button.setText(
             tr("Next lesson") if step is None else tr("Finish") if last else tr("Next")
         )
-        self.next_button.setToolTip("" if done or not asked else tr("First do what is asked"))
+        self.next_button.setToolTip("" if done else tr("First do what is asked"))
 
     # Pressing
 

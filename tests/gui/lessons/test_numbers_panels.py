@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QGuiApplication, QImage
-from qtpy.QtWidgets import QFileDialog
+from PyQt5.QtCore import QEvent, Qt
+from PyQt5.QtGui import QColor, QFont, QFontInfo, QGuiApplication, QIcon, QImage
+from PyQt5.QtWidgets import QApplication, QFileDialog, QLabel, QScrollBar, QToolButton, QWidget
 from scipy.ndimage import correlate
 
-from filterlab.gui import theme
+from filterlab.gui import i18n, theme
+from filterlab.gui.icons import icon
 from filterlab.gui.lessons.challenge_panel import ChallengePanel
 from filterlab.gui.lessons.class_list_dialog import ClassListDialog
 from filterlab.gui.lessons.panel import LessonPanel, marked_up
@@ -57,6 +59,33 @@ def panel(qtbot) -> LessonPanel:
     qtbot.addWidget(made)
     made.show()
     return made
+
+
+def at(widget: QWidget) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom in its window; the last two just behind it."""
+    left = widget.mapTo(widget.window(), widget.rect().topLeft())
+    return left.x(), left.y(), left.x() + widget.width(), left.y() + widget.height()
+
+
+def lie_in_turn(*widgets: QWidget, across: bool = False) -> bool:
+    """Whether each lies wholly below the one before, or to its right."""
+    first, last = (0, 2) if across else (1, 3)
+    return all(at(one)[last] <= at(two)[first] for one, two in pairwise(widgets))
+
+
+def size_of(label: QLabel) -> float:
+    """In pixels of a window whose usual text has 13."""
+    return float(label.font().pointSizeF() / QApplication.font().pointSizeF() * 13)
+
+
+def shows(button: QToolButton, name: str) -> bool:
+    """Whether it shows that icon, 14 pixels large, enabled and not."""
+    sizes = button.icon().availableSizes()
+    return [(one.width(), one.height()) for one in sizes] == [(14, 14)] and all(
+        button.icon().pixmap(14, 14, mode).toImage()
+        == icon(name, 14).pixmap(14, 14, mode).toImage()
+        for mode in (QIcon.Normal, QIcon.Disabled)
+    )
 
 
 # --- challenges ---------------------------------------------------------------------------------
@@ -213,6 +242,118 @@ def test_codes_that_are_copied(qtbot, challenge) -> None:
     assert challenge.level_text.text() == "Level 4 of 10"
 
 
+@pytest.mark.parametrize(
+    ("kernel", "bias", "painted"),
+    [
+        ([[1e-7]], 0.0, 0), ([[1e-7]], 0.5, 128), ([[1e-7]], 0.2, 51), ([[1e-7]], 2.0, 255),
+        ([[1e-7]], 0.999, 255), ([[1e-7]], -0.5, 0), ([[-1e-7]], 0.0, None),
+    ],
+)  # fmt: skip
+def test_a_flat_target_in_its_grey(challenge, kernel, bias: float, painted: int | None) -> None:
+    """What is brighter than white is white; what is less than a millionth below 0 is black."""
+    challenge.take(Challenge.make("camera", kernel, bias))
+    found = pixels_of(challenge.picture.pixmap().toImage())
+    assert np.unique(found).tolist() == [painted or 0]
+
+
+@pytest.mark.parametrize("larger", [1, 2])
+@pytest.mark.parametrize("name", ["camera", "page", "coffee"])
+def test_a_target_fills_its_place(qtbot, qapp, name: str, larger: int) -> None:
+    """284 pixels wide or 150 high at usual text, whichever is reached first."""
+    before = QFont(qapp.font())
+    given = QFont(before)
+    given.setPointSizeF(before.pointSizeF() * 13 * larger / QFontInfo(before).pixelSize())
+    qapp.setFont(given)
+    try:
+        k = theme.scale()
+        assert k == pytest.approx(larger, rel=0.1)
+        panel = ChallengePanel()
+        qtbot.addWidget(panel)
+        panel.take(Challenge.make(name, [[1, 2, 1]]))
+    finally:
+        qapp.setFont(before)
+    rows, cols = sample(name, grey=True).shape
+    wide, high = round(284 * k), round(150 * k)
+    shown = panel.picture.pixmap()
+    if cols / rows > wide / high:
+        assert shown.width() == wide
+        assert shown.height() == pytest.approx(wide * rows / cols, abs=1)
+        assert name == "page"
+    else:
+        assert shown.height() == high
+        assert shown.width() == pytest.approx(high * cols / rows, abs=1)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_where_the_parts_of_a_challenge_lie(qtbot, challenge, beside: bool) -> None:
+    challenge.take(Challenge.make("camera", [[0, 1 / 3, 0], [0, 0, -2], [0, 0, 0]], 0.5))
+    for _ in range(4):
+        qtbot.mouseClick(challenge.hint_button, Qt.LeftButton)
+    challenge.stand(not beside)
+    challenge.stand(beside)
+    challenge.resize(1024, 800)
+    assert len(challenge.hint_text.text().split("\n")) == (4 if beside else 1)
+    challenge.layout().activate()
+    columns = (
+        (challenge.level_text, challenge.picture),
+        (challenge.task, challenge.match_text, challenge.bar, challenge.hint_text,
+         challenge.hint_button),
+        (challenge.name_field, challenge.answer_button, challenge.code_field,
+         challenge.make_button),
+    )  # fmt: skip
+    for column in columns:
+        assert lie_in_turn(challenge.heading, *column)
+    for left, right in pairwise(columns):
+        assert all(lie_in_turn(one, other, across=not beside) for one in left for other in right)
+    assert lie_in_turn(
+        challenge.back_button, challenge.level_text, challenge.next_button, across=True
+    )
+    assert lie_in_turn(challenge.heading, challenge.close_button, across=True)
+    assert challenge.beside == beside
+    # What is long is wrapped: nothing is wider than the panel.
+    for label in (challenge.task, challenge.hint_text):
+        assert label.wordWrap()
+        assert at(label)[2] <= challenge.width()
+        qtbot.waitUntil(lambda of=label: of.height() >= of.heightForWidth(of.width()))
+    # Icons without a frame, each its own; the match is bold and large.
+    for button, name in (
+        (challenge.back_button, "previous"), (challenge.next_button, "next"),
+        (challenge.close_button, "close"),
+    ):  # fmt: skip
+        assert shows(button, name)
+        assert button.property("flat") is True
+    for label in (challenge.match_text, challenge.heading):
+        assert (size_of(label), label.font().bold()) == (pytest.approx(14, abs=0.1), True)
+    assert (size_of(challenge.task), challenge.task.font().bold()) == (13, False)
+    assert challenge.hint_text.property("role") == "muted"
+    assert not challenge.bar.isTextVisible()
+    assert challenge.picture.alignment() == Qt.AlignCenter
+
+
+def test_a_challenge_in_another_language(challenge) -> None:
+    """Names for those who only hear them are those of the tips and of the empty fields."""
+    english = {}
+    for language in ("en", "zh_CN"):
+        i18n.set_language(language)
+        QApplication.sendEvent(challenge, QEvent(QEvent.LanguageChange))
+        for button in (challenge.back_button, challenge.next_button, challenge.close_button):
+            assert button.accessibleName() == button.toolTip()
+        for field in (challenge.name_field, challenge.code_field):
+            assert field.accessibleName() == field.placeholderText()
+        english[language] = [
+            challenge.back_button.toolTip(), challenge.next_button.toolTip(),
+            challenge.close_button.toolTip(), challenge.name_field.placeholderText(),
+            challenge.code_field.placeholderText(), challenge.hint_button.text(),
+            challenge.heading.text(), challenge.level_text.text(), challenge.match_text.text(),
+        ]  # fmt: skip
+    assert english["en"] == [
+        "The challenge before", "The next challenge", "Leave the challenge", "Your name",
+        "A challenge's code, then Enter", "Hint", "Which kernel made this?", "Level 1 of 10",
+        "Match 0 %",
+    ]  # fmt: skip
+    assert all(one != other for one, other in zip(english["en"], english["zh_CN"]))
+
+
 # --- the class list -----------------------------------------------------------------------------
 
 
@@ -230,6 +371,9 @@ def test_a_class_list_row_by_row(qtbot, tmp_path: Path, monkeypatch) -> None:
     qtbot.addWidget(dialog)
     dialog.show()
     assert dialog.challenge_field.text() == made.code
+    assert dialog.challenge_field.cursorPosition() == 0, "a long code is seen from its beginning"
+    assert lie_in_turn(dialog.challenge_field, dialog.codes, dialog.table, dialog.save_button)
+    assert dialog.table.height() > dialog.codes.height()
     assert (dialog.table.rowCount(), dialog.table.columnCount()) == (0, 3)
     assert not dialog.problems.isVisible()
     dialog.codes.setPlainText("\n\n  \n".join(lines) + "\n\n")
@@ -433,3 +577,122 @@ def test_how_a_panel_stands(panel, beside: bool) -> None:
     back, on = (w.mapTo(panel, w.rect().topLeft()) for w in (panel.back_button, panel.next_button))
     assert (back.x() < on.x()) == beside
     assert (back.y() > on.y()) == (not beside)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_where_the_parts_of_a_lesson_lie(qtbot, panel, beside: bool) -> None:
+    """Each in its turn and none over another; what is asked is bold, hints are muted."""
+    told = HEAD.replace("Title <b>", "A title of some length " * 4) + CHOICES
+    panel.show_progress(lessons.Progress(lessons.parse_lesson(told, "l")))
+    panel.stand(beside)
+    panel.resize(1100, 800)
+    panel.layout().activate()
+    qtbot.mouseClick(panel.choices[0], Qt.LeftButton)
+    assert panel.heading.wordWrap()
+    assert at(panel.heading)[2] <= panel.width()
+    assert panel.heading.height() >= panel.heading.heightForWidth(panel.heading.width())
+    assert lie_in_turn(panel.heading, panel.count, panel.close_button, across=True)
+    assert panel.count.width() == panel.count.sizeHint().width(), "the title has the rest"
+    assert at(panel.count)[1] == at(panel.heading)[1] == at(panel.close_button)[1]
+    assert lie_in_turn(panel.heading, panel.bar, panel.scroll_area)
+    qtbot.waitUntil(lambda: lie_in_turn(panel.task, *panel.choices, panel.say))
+    # What is in the panel fills it, and the scrolled page its window.
+    assert panel.scroll_area.widget().width() == panel.scroll_area.viewport().width()
+    assert panel.scroll_area.widget().height() >= panel.scroll_area.viewport().height()
+    for label in (panel.text, panel.task, panel.say, panel.hint, panel.notice):
+        assert (size_of(label), label.font().bold()) == (13, label is panel.task)
+        assert label.wordWrap()
+    assert (size_of(panel.heading), panel.heading.font().bold()) == (
+        pytest.approx(14, abs=0.1),
+        True,
+    )
+    assert (size_of(panel.count), panel.count.font().bold()) == (pytest.approx(12, abs=0.1), False)
+    assert panel.count.property("role") == panel.hint.property("role") == "muted"
+    assert panel.notice.property("role") == "good"
+    assert shows(panel.close_button, "close")
+    flat = [panel.close_button, panel.anew_button]
+    assert [b.property("flat") for b in flat] == [True, True]
+    assert panel.next_button.property("accent") is True
+    buttons = panel.back_button, panel.hint_button, panel.next_button
+    assert lie_in_turn(*(buttons if beside else buttons[::-1]), across=beside)
+    if beside:
+        assert lie_in_turn(panel.next_button, panel.anew_button)
+
+
+def test_a_panel_stands_beside_until_told(panel) -> None:
+    panel.resize(700, 500)
+    assert (panel.beside, panel.width(), panel.height()) == (True, round(320 * theme.scale()), 500)
+    assert panel.anew_button.isVisible()
+
+
+def test_without_a_lesson_nothing_is_done(qtbot, panel) -> None:
+    moved: list[int] = []
+    panel.moved.connect(lambda: moved.append(1))
+    panel.next_lesson.connect(lambda: moved.append(2))
+    panel.say_wrong(lessons.Wording((("en", "wrong"),)))
+    panel.refresh()
+    for button in (panel.back_button, panel.hint_button, panel.next_button, panel.anew_button):
+        qtbot.mouseClick(button, Qt.LeftButton)
+    assert (moved, panel.heading.text(), panel.say.text()) == ([], "", "")
+
+
+def test_begun_anew_a_lesson_has_no_hint(qtbot, panel) -> None:
+    """Nor a wrong turn; each step is read from its top."""
+    long = "word " * 300
+    text = HEAD + TASK.replace('"text"', f'"{long}"') * 2
+    progress = lessons.Progress(lessons.parse_lesson(text, "l"))
+    panel.show_progress(progress)
+    panel.resize(panel.width(), 400)
+    scrolled: QScrollBar = panel.scroll_area.verticalScrollBar()
+    qtbot.waitUntil(lambda: scrolled.maximum() > 100)
+    assert (shown(panel)["hint"], shown(panel)["say"]) == (None, None)
+    qtbot.mouseClick(panel.next_button, Qt.LeftButton)
+    assert progress.at == 0, "what is asked is not done"
+    for leave in (panel.anew_button, panel.next_button, panel.back_button):
+        if leave is panel.next_button:
+            progress.look({"filters.stride": 2}.get)
+        panel.refresh()
+        before = progress.at
+        panel.say_wrong(lessons.Wording((("en", "wrong"),)))
+        qtbot.mouseClick(panel.hint_button, Qt.LeftButton)
+        if leave is not panel.next_button:
+            assert (shown(panel)["hint"], shown(panel)["say"]) == ("a hint", "wrong")
+        scrolled.setValue(90)
+        qtbot.mouseClick(leave, Qt.LeftButton)
+        by = {panel.next_button: 1, panel.back_button: -1}.get(leave, 0)
+        assert progress.at == before + by
+        assert (shown(panel)["hint"], shown(panel)["say"], scrolled.value()) == (None, None, 0)
+    assert shown(panel)["on"] == "Next"
+
+
+def test_a_lesson_that_ends_without_another(qtbot, panel) -> None:
+    panel.show_progress(lessons.Progress(lessons.parse_lesson(HEAD + STEP, "l")))
+    assert panel.next_button.text() == "Finish"
+    qtbot.mouseClick(panel.next_button, Qt.LeftButton)
+    assert (panel.next_button.text(), panel.next_button.isEnabled()) == ("Next lesson", False)
+    assert panel.count.text() == "All 1 steps done"
+    panel.say_wrong(lessons.Wording((("en", "wrong"),)))
+    assert (panel.say.text(), panel.say.property("role")) == ("wrong", "warning")
+    assert not panel.bar.isTextVisible()
+
+
+def test_a_lesson_in_another_language(panel) -> None:
+    panel.show_progress(lessons.Progress(lessons.parse_lesson(HEAD + STEP, "l")))
+    words = {}
+    for language in ("en", "zh_CN", "en"):
+        i18n.set_language(language)
+        QApplication.sendEvent(panel, QEvent(QEvent.LanguageChange))
+        words[language] = [
+            panel.back_button.text(), panel.hint_button.text(), panel.next_button.text(),
+            panel.anew_button.text(), panel.count.text(), panel.close_button.toolTip(),
+        ]  # fmt: skip
+        assert panel.close_button.accessibleName() == panel.close_button.toolTip()
+    assert words["en"] == [
+        "Back",
+        "Hint",
+        "Finish",
+        "Begin anew",
+        "Step 1 of 1",
+        "Leave the lesson",
+    ]
+    assert all(one != other for one, other in zip(words["en"], words["zh_CN"]))
