@@ -71,7 +71,6 @@ class SidePanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAutoFillBackground(True)
         self.setAccessibleName(tr("Lesson"))
         self.heading = QLabel(self)
         self.heading.setFont(theme.font(14, bold=True))
