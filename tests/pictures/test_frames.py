@@ -75,10 +75,35 @@ def test_what_is_clear_in_a_frame_is_white(tmp_path: Path, kind: str) -> None:
         np.testing.assert_allclose(picture, expected, atol=0.01)
 
 
+def whole_png(frames: list[np.ndarray]) -> bytes:
+    """An animated PNG of whole 16-bit frames; Pillow leaves out what looks alike in 8 bits."""
+    rows, cols = frames[0].shape
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", cols, rows, 16, 0, 0, 0, 0)),
+        (b"acTL", struct.pack(">II", len(frames), 0)),
+    ]
+    number = 0
+    for frame in frames:
+        lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in frame)
+        data = zlib.compress(lines)
+        parts.append((b"fcTL", struct.pack(">IIIIIHHBB", number, cols, rows, 0, 0, 1, 25, 0, 0)))
+        number += 1
+        if frame is frames[0]:
+            parts.append((b"IDAT", data))
+        else:
+            parts.append((b"fdAT", struct.pack(">I", number) + data))
+            number += 1
+    parts.append((b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
 def test_a_png_of_16_bits_keeps_them(tmp_path: Path) -> None:
     frames = [RNG.integers(0, 65536, (9, 11), np.uint16) for _ in range(3)]
-    images = [Image.fromarray(frame) for frame in frames]
-    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:])
+    (tmp_path / "a.png").write_bytes(whole_png(frames))
     for number, frame in enumerate(frames):
         grey, count = read_frame(tmp_path / "a.png", number, grey=True)
         assert count == 3
