@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +18,7 @@ from PyQt5.QtWidgets import QAction, QApplication
 
 from filterlab.gui import i18n, theme
 from filterlab.gui.autosave import Autosave, State
+from filterlab.gui.collecting import Collector, uncollected
 from filterlab.gui.crash_log import CrashLog, report
 from filterlab.gui.ending import Ending, end_now, end_within
 from filterlab.gui.errors import one_sentence
@@ -159,7 +159,7 @@ class Desk(QObject):
         """
         session = self.sessions.claim()
         state = session.load()
-        with held_back(), _no_collection():
+        with held_back(), uncollected():  # a start makes no garbage
             if self.window is None:
                 front = state.get("current")
                 self.window = self._build(front if front in TABS else next(iter(TABS)))
@@ -287,18 +287,6 @@ class Desk(QObject):
             self.window.show_error(sentence)
 
 
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Look for no garbage: a start makes none, and a tenth of it went into the search."""
-    wanted = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if wanted:
-            gc.enable()
-
-
 def _damage(settings: Settings, session: Session, in_tabs: Sequence[str]) -> str:
     """One sentence about all that could not be read; empty if all is well."""
     told = []
@@ -322,6 +310,7 @@ def run_window(picture: str | None = None) -> int:
     uncaught.install()
     app = make_application()
     log = CrashLog()
+    collector = Collector(app)
     desk = Desk(app, window=False)
     ending = Ending()
     ending.asked.connect(desk.end)
@@ -333,6 +322,7 @@ def run_window(picture: str | None = None) -> int:
     status = int(app.exec_())
     desk.close()
     ending.close()
+    collector.close()
     log.close()
     if desk.by_signal:
         end_now(status)

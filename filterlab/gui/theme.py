@@ -10,6 +10,7 @@ from PyQt5.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, Q
 from PyQt5.QtWidgets import QApplication, QLabel, QProxyStyle, QStyle
 
 from filterlab import paths
+from filterlab.gui.collecting import uncollected
 
 __all__ = [
     "CONTRAST_DARK",
@@ -179,7 +180,8 @@ def set_text_size(app: QApplication, name: str) -> None:
     if abs(points - now) > 1e-6:
         larger = QFont(app.font())
         larger.setPointSizeF(points)
-        app.setFont(larger)
+        with uncollected():
+            app.setFont(larger)
     _given_points = float(app.font().pointSizeF())
 
 
@@ -390,7 +392,8 @@ def apply(app: QApplication, name: str) -> Theme:
     if not isinstance(_style, PlainStyle):
         _style = PlainStyle("Fusion")
         app.setStyle(_style)
-    app.setPalette(_palette(_current))
-    app.setStyleSheet(_style_sheet(_current))
+    with uncollected():
+        app.setPalette(_palette(_current))
+        app.setStyleSheet(_style_sheet(_current))
     app.setAttribute(Qt.AA_DontShowIconsInMenus, True)
     return _current
