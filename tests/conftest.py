@@ -6,6 +6,7 @@ caused it.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -19,6 +20,8 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Tests that load ONNX Runtime themselves send nothing anywhere either.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+_MANY_WINDOWS = 80
 
 REPO = Path(__file__).resolve().parent.parent
 
@@ -70,6 +73,10 @@ def _same_look() -> Iterator[None]:
     app = QApplication.instance()
     if app is None:
         return
+    if len(app.topLevelWidgets()) > _MANY_WINDOWS:
+        # Python is in no hurry to find those that have ended; each costs a look and a font's
+        # change time until it does.
+        gc.collect()
     if theme.text_size() != "normal":
         theme.set_text_size(app, "normal")
     if theme.current() is not theme.LIGHT:
