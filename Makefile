@@ -1,5 +1,6 @@
 # make run    set everything up and open the window (without a display: the tour's pictures)
 # make test   set everything up, lint, check types, run the tests
+# make test-long  the tests that make test leaves out: texts at other sizes, the Chinese tour
 # make messages  collect the texts for the translators; see CONTRIBUTING
 # make bench  set everything up and print the benchmarks' tables
 # make tour   take the screenshots; make pictures renews those of the README
@@ -17,13 +18,16 @@ BIN := .venv/bin
 endif
 TOUR ?= tour
 
-.PHONY: run test lint bench bench-compare monkey fuzz faults mutants audit tour pictures docs portable setup setup-test messages clean
+.PHONY: run test test-long lint bench bench-compare monkey fuzz faults mutants audit tour pictures docs portable setup setup-test messages clean
 
 run: setup
 	@$(BIN)/python tools/run.py $(TOUR)
 
 test: setup-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-long: setup-test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 lint: setup-test
 	$(BIN)/ruff check filterlab tests benchmarks training tools

@@ -117,3 +117,4 @@ def _no_unexpected_logs(
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "expects_log: the test makes a log line on purpose")
+    config.addinivalue_line("markers", "long: not in make test but in make test-long")

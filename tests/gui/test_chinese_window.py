@@ -201,7 +201,13 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, str]]:
     return read
 
 
-@pytest.mark.parametrize("part", [module.split(".")[2] for module in tour.scene_modules()])
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(part, marks=[] if part == "filters" else [pytest.mark.long])
+        for part in (module.split(".")[2] for module in tour.scene_modules())
+    ],
+)
 def test_every_scene_of_the_tour_is_chinese(
     qapp: QApplication,
     found: Callable[[], dict[str, str]],

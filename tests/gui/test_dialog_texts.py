@@ -36,7 +36,15 @@ def _as_before(qapp: QApplication) -> Iterator[None]:
     theme.apply(qapp, "light")
 
 
-@pytest.fixture(params=[("en", 9.75), ("zh_CN", 9.75), ("en", 18.0), ("zh_CN", 18.0)], ids=str)
+@pytest.fixture(
+    params=[
+        ("en", 9.75),
+        ("zh_CN", 9.75),
+        pytest.param(("en", 18.0), marks=pytest.mark.long),
+        pytest.param(("zh_CN", 18.0), marks=pytest.mark.long),
+    ],
+    ids=str,
+)
 def window(
     request: pytest.FixtureRequest, qtbot: Any, qapp: QApplication, painted: ModuleType
 ) -> Iterator[Any]:

@@ -35,7 +35,12 @@ _NEW = frozenset(["net"])
 
 @pytest.mark.parametrize(
     ("tab", "points"),
-    [(tab, points) for tab in TABS for points in (9.75, 18.0) if points < 12 or tab not in _NEW],
+    [
+        pytest.param(tab, points, marks=[pytest.mark.long] if points > 12 else [])
+        for tab in TABS
+        for points in (9.75, 18.0)
+        if points < 12 or tab not in _NEW
+    ],
 )
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_no_text_is_cut_covered_or_lost(
@@ -109,6 +114,7 @@ def test_the_walk_finds_what_is_wrong(
     ]
 
 
+@pytest.mark.long
 def test_no_text_is_cut_at_scale_2(tmp_path: Path, repo: Path) -> None:
     # The scale is fixed before Qt is loaded.
     environment = {
