@@ -1034,7 +1034,7 @@ def test_what_is_said_over_products(qtbot: QtBot, listen: Listen) -> None:
     view = ProductView()
     qtbot.addWidget(view)
     hint = "Point at a pixel of an output to see how it is computed."
-    assert (view.sentence(), view.captions()[2]) == (hint, ("products, sum 0",))
+    assert (view.sentence(), view.captions()[2]) == (hint, ("products, sum 0", "Σ 0"))
     view.resize(300, 120)
     muted = hexed(view.palette().color(QPalette.PlaceholderText))
     flags = int(Qt.AlignCenter | Qt.TextWordWrap)
@@ -1053,7 +1053,7 @@ def test_what_is_said_over_products(qtbot: QtBot, listen: Listen) -> None:
     view.set_product(patch, np.array([[0.25, -0.0625]], np.float32), 0.0, 1e-9, others=-1e-9)
     assert view.captions()[2][1] == "sum 0, others 0"
     view.set_product(patch, np.array([[0.00012345, 0.0]], np.float32), 0.0, 0.0)
-    assert view.captions()[2] == ("products, sum 0.0001",)
+    assert view.captions()[2] == ("products, sum 0.0001", "Σ 0.0001")
     with pytest.raises(ValueError, match="differ in shape"):
         view.set_product(patch, patch.T, 0.0, 0.0)
     with pytest.raises(ValueError, match="differ in shape"):

@@ -296,7 +296,7 @@ class BottomPanel(QWidget):
             shorter=(f"{_four(explained.total * divisor)} ÷ {short_number(divisor)} + "
                      f"{short_number(explained.bias)}",),
         )  # fmt: skip
-        self.result.set_text(f"= {_four(explained.result)}", shorter=(_four(explained.result),))
+        self.result.set_text(f"= {_four(explained.result)}", shorter=_fewer(explained.result))
 
     def show_nothing(self, bench: FilterBench | None = None) -> None:
         """Nothing is pointed at."""
@@ -338,6 +338,12 @@ class BottomPanel(QWidget):
 def _four(value: float) -> str:
     """Four places, as the net's sums have them; a leading zero, a true minus sign."""
     return short_number(value if abs(value) >= 1 else round(value, 4) + 0.0)
+
+
+def _fewer(value: float) -> tuple[str, ...]:
+    """The same in four places, in two digits and in one: a number that is cut says another."""
+    fewer = (short_number(float(f"{value:.{digits}g}")) for digits in (2, 1))
+    return tuple(dict.fromkeys((_four(value), *fewer)))
 
 
 def window_sentences(

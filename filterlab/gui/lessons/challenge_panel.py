@@ -115,7 +115,7 @@ class ChallengePanel(SidePanel):
         self.make_button.clicked.connect(self._copy_challenge)
         codes = QWidget(self)
         right = QVBoxLayout(codes)
-        right.setContentsMargins(0, 0, 4, 0)
+        right.setContentsMargins(0, 0, 0, 0)
         for field in (self.name_field, self.answer_button, self.code_field, self.make_button):
             right.addWidget(field)
         right.addStretch(1)

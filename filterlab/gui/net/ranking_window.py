@@ -310,7 +310,7 @@ class RankingWindow(QDialog):
         if old is not None:
             old.deleteLater()
         self._fit()
-        self._follow()
+        self._follow(show=False)  # first are those that the class loses most by
         self.first.setRange(1, len(ranking.groups))
         self.progress.end()
         self._tell()
@@ -375,8 +375,8 @@ class RankingWindow(QDialog):
         if chosen and self.model is not None:
             self._choose(list(dict.fromkeys(u for row in chosen for u in self.model.units(row))))
 
-    def _follow(self) -> None:
-        """Choose the rows of the units that are chosen in the tab."""
+    def _follow(self, show: bool = True) -> None:
+        """Choose the rows of the units that are chosen in the tab; ``show`` one of them, too."""
         study, model = self._study, self.model
         if model is None or self._choosing:
             return
@@ -388,7 +388,7 @@ class RankingWindow(QDialog):
         self._choosing = True
         self.table.selectionModel().select(selected, QItemSelectionModel.ClearAndSelect)
         self._choosing = False
-        if rows and not any(self._seen(row) for row in rows):
+        if show and rows and not any(self._seen(row) for row in rows):
             self.table.scrollTo(model.index(rows[0], 0))
 
     def _seen(self, row: int) -> bool:

@@ -110,7 +110,7 @@ class ProductView(QWidget):
             total = float(np.sum(self._patch.astype(np.float64) * self._kernel))
         products = short_number(round(total, 4) + 0.0)
         last = tr("products, sum {sum}").format(sum=products)
-        shorter: tuple[str, ...] = ()
+        shorter: tuple[str, ...] = (f"Σ {products}",)
         if self._others is not None:
             others = short_number(round(self._others, 4) + 0.0)
             last += tr(", other channels {others}").format(others=others)

@@ -303,6 +303,10 @@ def test_where_the_parts_of_a_challenge_lie(qtbot, challenge, beside: bool) -> N
     )  # fmt: skip
     for column in columns:
         assert lie_in_turn(challenge.heading, *column)
+    # Of what fills its column all begins and ends at the same place, beside the tab in all columns.
+    ends = [{at(part)[::2] for part in column[2:]} for column in columns[1:]]
+    assert [len(each) for each in ends] == [1, 1]
+    assert (ends[0] == ends[1]) == beside
     for left, right in pairwise(columns):
         assert all(lie_in_turn(one, other, across=not beside) for one in left for other in right)
     assert lie_in_turn(

@@ -226,6 +226,22 @@ def test_a_row_that_is_chosen_comes_into_sight(
     until(lambda: tab.settled)
 
 
+def test_a_new_ranking_begins_at_its_top(tab: NetTab, window: RankingWindow, until: Until) -> None:
+    """Though the unit that is chosen stands at its end."""
+    window.resize(window.width(), window.minimumSizeHint().height() + 80)
+    view = window.table
+    until(lambda: view.viewport().height() < 7 * view.rowHeight(0))
+    old, last = window.model, window.model.units(7)
+    tab.study.choose(last)
+    until(lambda: tab.settled)
+    window.rank()
+    until(lambda: window.model is not old and not window.runner.running)
+    assert window.model.units(7) == last
+    assert chosen(window) == [str(last[0])]
+    assert view.viewport().rect().contains(view.visualRect(window.model.index(0, 0)))
+    until(lambda: tab.settled)
+
+
 def test_a_group_is_chosen_when_all_of_it_is(
     tab: NetTab, window: RankingWindow, until: Until
 ) -> None:
