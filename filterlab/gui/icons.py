@@ -53,6 +53,8 @@ class _Drawn(QIconEngine):
         ratio = max((s.devicePixelRatio() for s in QGuiApplication.screens()), default=1.0)
         most = math.ceil(self._sizes[-1] * ratio)
         pixmap = QPixmap(size.boundedTo(QSize(most, most)))
+        if pixmap.isNull():  # asked for where there is no room at all
+            return pixmap
         pixmap.fill(Qt.transparent)
         painter = QPainter(pixmap)
         self.paint(painter, pixmap.rect(), mode, state)

@@ -183,8 +183,6 @@ def test_popovers_of_the_heatmap(window: Any, painted: ModuleType) -> None:
 
 
 def test_help_and_windows_of_the_net(window: Any, painted: ModuleType) -> None:
-    if theme.scale() > painted.LARGE:
-        pytest.skip("the Net tab's layout is yet to be made for large text")
     tab = window.show_tab("net")
     tab.open_model(default_model("pocket"), Source(sample="chelsea"))
     painted.settle(lambda: tab.study.wanted is not None and tab.settled, "the pocket net")
