@@ -62,7 +62,8 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 @pytest.fixture(autouse=True)
 def _same_look() -> Iterator[None]:
-    """The text's size and the theme that a test chose end with it, whatever room it is in."""
+    """Font, text size and theme that a test chose end with it, whatever room it is in."""
+    before = _font()
     yield
     if "filterlab.gui.theme" not in sys.modules:
         return
@@ -77,11 +78,24 @@ def _same_look() -> Iterator[None]:
         # Python is in no hurry to find those that have ended; each costs a look and a font's
         # change time until it does.
         gc.collect()
+    if before is not None and app.font() != before:
+        app.setFont(before)
     if theme.text_size() != "normal":
         theme.set_text_size(app, "normal")
     if theme.current() is not theme.LIGHT:
         theme.apply(app, "light")
     theme.set_reduced_motion(None)
+
+
+def _font() -> Any:
+    """The application's font, if there is an application."""
+    if "PyQt5.QtWidgets" not in sys.modules:
+        return None
+    from PyQt5.QtGui import QFont
+    from PyQt5.QtWidgets import QApplication
+
+    app = QApplication.instance()
+    return None if app is None else QFont(app.font())
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt5.QtGui import QFont
 from PyQt5.QtWidgets import QApplication, QHeaderView, QLabel, QTableView, QWidget
 
-from filterlab.gui import theme
 from filterlab.gui.filters.learn_dialog import LearnDialog
 from filterlab.gui.filters.net_dialog import NetFiltersDialog
 from filterlab.gui.filters.own_dialog import OwnKernelsDialog, SaveKernelDialog
@@ -25,15 +23,6 @@ from filterlab.workbench.challenges import level
 from filterlab.workbench.heatmap_state import Source
 from filterlab.zoo.catalogue import default_model
 from filterlab.zoo.own_models import all_models
-
-
-@pytest.fixture(autouse=True)
-def _as_before(qapp: QApplication) -> Iterator[None]:
-    before = QFont(qapp.font())
-    yield
-    qapp.setFont(before)
-    theme.set_text_size(qapp, "normal")
-    theme.apply(qapp, "light")
 
 
 @pytest.fixture(

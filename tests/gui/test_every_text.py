@@ -6,28 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from PyQt5.QtGui import QFont
 from PyQt5.QtWidgets import QApplication, QComboBox, QFrame, QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from filterlab.gui import theme
 from filterlab.gui.tabs import TABS
 from filterlab.gui.widgets.line import Line
-
-
-@pytest.fixture(autouse=True)
-def _as_before(qapp: QApplication) -> Iterator[None]:
-    before = QFont(qapp.font())
-    yield
-    qapp.setFont(before)
-    theme.set_text_size(qapp, "normal")
-    theme.apply(qapp, "light")
-
 
 #: Tabs whose layout is yet to be made for large text.
 _NEW = frozenset(["net"])

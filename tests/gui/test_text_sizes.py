@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +12,6 @@ from PyQt5.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidge
 from filterlab.gui import i18n, theme
 from filterlab.gui.app import Desk
 from filterlab.gui.main_window import MainWindow
-
-
-@pytest.fixture(autouse=True)
-def _as_before(qapp: QApplication) -> Iterator[None]:
-    before = QFont(qapp.font())
-    yield
-    qapp.setFont(before)
-    theme.set_text_size(qapp, "normal")
-    theme.apply(qapp, "light")
-    theme.set_reduced_motion(None)
 
 
 @pytest.mark.parametrize(
