@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
@@ -28,7 +28,14 @@ from filterlab.errors import FilterLabError
 from filterlab.surgery.cost import NOMINAL_SPEED, OVERHEAD, layer_work
 from filterlab.surgery.geometry import Axis, after, join
 from filterlab.surgery.pieces import pieces, run_pieces
-from filterlab.surgery.spatial import Crop, Global, Pointwise, SpatialGraph, layers_for_test
+from filterlab.surgery.spatial import (
+    Crop,
+    Global,
+    Pointwise,
+    SpatialGraph,
+    TransposedWindow,
+    layers_for_test,
+)
 
 __all__ = ["WHOLE", "Chart", "Stage", "Strip", "Strips", "plan_strips"]
 
@@ -254,8 +261,9 @@ class _Load:
     """A span at one size of the input.
 
     ``work`` is what it takes in one piece, ``saved`` the part of an overlap that need not be
-    computed (the sum of each layer's work times its own field), ``density`` bytes of all blobs for
-    each unit of the stage's input, and ``length`` how many of these there are.
+    computed (the sum of each layer's work times its own field), ``density`` bytes of all tops for
+    each unit of the stage's input, and ``length`` how many of these there are. ``held`` is
+    ``density`` without what is computed in place; the cuts go by ``density``, as they always did.
     """
 
     span: _Span
@@ -263,6 +271,7 @@ class _Load:
     work: float
     saved: float
     density: float
+    held: float
 
     def fresh(self, room: float) -> int:
         """How many units of its input a strip adds to those before; 0 if there is no room."""
@@ -308,6 +317,11 @@ class Chart:
             if node.parents:
                 made.setdefault(node.layer, []).append(i)
         self._made = [made.get(layer.name, []) for layer in self._layers]
+        #: Of each layer's nodes those that are its bottom's own blob.
+        self.in_place = [
+            [n for n in nodes if graph.nodes[n].blob in layer.bottom]
+            for layer, nodes in zip(self._layers, self._made)
+        ]
         self._maker = {node: k for k, nodes in enumerate(self._made) for node in nodes}
         self._spans: dict[tuple[int, int], list[_Span | None]] = {}
 
@@ -390,6 +404,10 @@ class Chart:
             found = join([after(step, axes[p], 1) for p in of.parents], of.layer)
         except FilterLabError:
             return None
+        if isinstance(step, TransposedWindow):
+            # Its padding cuts outputs off where a strip ends: more inputs make up for them.
+            short = -(-max(0, step.p + step.s - step.extent) // step.s)
+            found = replace(found, field=found.field + short * axes[of.parents[0]].jump)
         return found if found.jump > 0 else None
 
 
@@ -412,6 +430,9 @@ class _Sized:
         self._values_to = [
             0, *accumulate(sum(self.values[n] for n in nodes) for nodes in chart._made)
         ]  # fmt: skip
+        self._again_to = [
+            0, *accumulate(sum(self.values[n] for n in nodes) for nodes in chart.in_place)
+        ]  # fmt: skip
 
     def strips(self) -> Strips | None:
         """The first rooms that hold all stages, and these."""
@@ -430,6 +451,7 @@ class _Sized:
             return None
         values = self.values[start.node]
         values += self._values_to[end.layer + 1] - self._values_to[start.layer + 1]
+        again = self._again_to[end.layer + 1] - self._again_to[start.layer + 1]
         length = self.lengths[start.node]
         return _Load(
             span,
@@ -437,6 +459,7 @@ class _Sized:
             self._work_to[end.layer + 1] - self._work_to[start.layer + 1],
             float(self._work @ span.fields),
             4 * OVERHEAD * values / length,
+            4 * OVERHEAD * (values - again) / length,
         )
 
     def _path(self, room: float, between: float) -> list[int]:
@@ -481,7 +504,7 @@ class _Sized:
             )
             whole = {source, *tops} - {chart._first, *chart._wanted}
             longest = max(strip.last - strip.first for strip in strips)
-            held = 4 * sum(self.values[n] for n in whole) + load.density * longest
+            held = 4 * sum(self.values[n] for n in whole) + load.held * longest
             fullest = max(fullest, held)
         kept = self.values[chart._first] + 2 * sum(self.values[n] for n in chart._wanted)
         return Strips(self.axis, tuple(stages), int(4 * kept + fullest))
@@ -507,7 +530,7 @@ def _strips(load: _Load, count: int, fresh: int) -> tuple[Strip, ...]:
         first = max(0, (start + begin * step) // unit // span.steps * span.steps)
         last = length
         if end < count:
-            last = min(length, -(-(start + (end - 1) * step + field) // unit))
+            last = min(length, (start + (end - 1) * step + field) // unit)
         strips.append(Strip(first, last, begin, end, begin - first * unit // step))
     return tuple(strips)
 

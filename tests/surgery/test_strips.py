@@ -65,7 +65,7 @@ def _check_memory(planned: Strips, net: Any, wanted: tuple[str, ...], room: floa
             part.layer.extend(stage.layers)
             sizes = SpatialGraph(part).sizes(*shape)
             assert strip.skip + strip.end - strip.begin <= sizes[stage.tops[0]][axis]
-            tops = [top for layer in part.layer for top in layer.top]  # in place counts, too
+            tops = {top for layer in part.layer for top in layer.top}  # in place once
             largest = max(largest, 4 * 1.6 * _values(net, tops, sizes))
         assert [s.begin for s in stage.strips[1:]] == [s.end for s in stage.strips[:-1]]
         assert stage.strips[0].begin == 0
@@ -153,11 +153,11 @@ WIDE = _conv("c1", "data", "num_output: 128 kernel_size: 3") + _conv(
 )
 PLANS: list[tuple[str, tuple[int, int], Any, int, list[Any]]] = [
     # Of stages the source, the tops, how many layers, the work; of strips what they read and give.
-    ("padded", (900, 7000), None, 167_955_567, [
+    ("padded", (900, 7000), None, 152_714_607, [
         ("data", "score prob", 10, 749_284_693,
          [(0, 3527, 0, 436, 0), (3472, 7000, 436, 872, 2)]),
     ]),
-    ("padded", (3000, 2000), None, 207_750_720, [
+    ("padded", (3000, 2000), None, 178_950_720, [
         ("data", "c1", 2, 405_000_000, [(0, 3000, 0, 1500, 0)]),
         ("c1", "score prob", 8, 303_305_100, [(0, 1500, 0, 372, 0)]),
     ]),
@@ -169,7 +169,7 @@ PLANS: list[tuple[str, tuple[int, int], Any, int, list[Any]]] = [
         ("p1", "s", 3, 308_798, [(0, 28, 0, 26, 0), (24, 52, 26, 52, 2)]),
         ("s", "score prob", 3, 76_440, [(0, 52, 0, 23, 0)]),
     ]),
-    ("padded", (61, 203), ((1e4, 1e4), (1.2e5, 1e12)), 244_112, [
+    ("padded", (61, 203), ((1e4, 1e4), (1.2e5, 1e12)), 227_583, [
         ("data", "c1", 2, 853_740,
          [(0, 69, 0, 34, 0), (66, 137, 34, 68, 1), (134, 203, 68, 102, 1)]),
         ("c1", "p1", 2, 244_267, [(0, 53, 0, 26, 0), (50, 102, 26, 52, 1)]),
@@ -192,7 +192,7 @@ PLANS: list[tuple[str, tuple[int, int], Any, int, list[Any]]] = [
         ("data", "c2", 2, 96_134_268_551,
          [(78 * k, min(78 * k + 83, 1000), 39 * k, min(39 * k + 39, 497), 0) for k in range(13)]),
     ]),
-    ("thin", (6003, 9000), None, 884_422_528, [
+    ("thin", (6003, 9000), None, 874_135_014, [
         ("data", "conv1", 2, 5_432_040_224,
          [(max(0, 1288 * k), min(1288 * k + 1295, 9000), 322 * k, min(322 * k + 322, 2248), 0)
           for k in range(7)]),
@@ -232,6 +232,39 @@ def test_a_pass_is_cut_alike_in_every_version(
         )
         for stage in found.stages
     ] == stages
+
+
+def test_a_blob_computed_in_place_is_counted_once() -> None:
+    net = _net(PADDED, 61, 61)
+    planned = plan_strips(net.param, net, "data", ("score", "prob"), (3000, 2000))
+    assert planned is not None
+    # c1 is written by the convolution and by the ReLU. All are whole: 3000 x 2000 is halved in c1,
+    # and the scores have 372 x 247 cells.
+    data, c1, scores = 2 * 3000 * 2000, 3 * 1500 * 1000, 5 * 372 * 247
+    always = 4 * (data + 2 * 2 * scores)  # the answers are copied
+    assert planned.bytes == always + 4 * c1 + int(4 * cost.OVERHEAD * (data + c1))
+
+
+@pytest.mark.parametrize(
+    ("first", "up"),
+    [
+        ("kernel_size: 3 pad: 1", "kernel_size: 4 stride: 2 pad: 1"),
+        # Every third row sees nothing.
+        ("kernel_size: 3 pad: 1 stride: 2", "kernel_size: 2 stride: 3"),
+        # The last rows that a strip's padding cuts off are the next ones' first.
+        ("kernel_size: 1 stride: 2", "kernel_size: 3 stride: 2 pad: 2"),
+        ("kernel_size: 1 stride: 2", "kernel_size: 3 stride: 3 pad: 2"),
+    ],
+)
+@pytest.mark.parametrize("size", [(150, 40), (40, 173)])
+def test_strips_of_a_map_that_is_finer_than_what_it_reads(
+    size: tuple[int, int], first: str, up: str
+) -> None:
+    layers = _conv("c1", "data", f"num_output: 3 {first}") + (
+        'layer { name: "up" type: "Deconvolution" bottom: "c1" top: "up" convolution_param { '
+        f"num_output: 3 {up} }} }}\n"
+    )
+    _compare(_net(layers, *size), ("up",), 6e4, 2)
 
 
 def _random_layers(r: random.Random) -> tuple[str, str]:
