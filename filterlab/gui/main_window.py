@@ -381,10 +381,13 @@ class MainWindow(QMainWindow):
         self._show_hint()
 
     def _fill_menus(self) -> None:
+        if not self._whole:  # the first frame shows the titles only
+            self.header.arrange()
+            return
         mine: dict[str, MenuItems] = self._current.menu_actions() if self._current else {}
         around: dict[str, tuple[MenuItems, MenuItems]] = {
             "file": (
-                (*(self.projects.actions if self._whole else ()), None),
+                (*self.projects.actions, None),
                 (self._recent_menu, None, self.quit_action),
             ),
             "edit": ((self.undo_action, self.redo_action, None), ()),
@@ -394,7 +397,7 @@ class MainWindow(QMainWindow):
                     None,
                     *self._scene_actions(),
                     None,
-                    *(self.tab_actions.all if self._whole else ()),
+                    *self.tab_actions.all,
                     None,
                     self._language_menu,
                     self._theme_menu,
@@ -410,9 +413,6 @@ class MainWindow(QMainWindow):
                 continue
             before, after = around.get(key, ((), ()))
             items = (*before, *mine.get(key, ()), *self._more.get(key, ()), *after)
-            if not self._whole:  # the first frame shows the titles only
-                menu.menuAction().setVisible(any(item is not None for item in items))
-                continue
             menu.clear()
             for item in items:
                 if item is None:

@@ -415,6 +415,21 @@ layer { name: "out" type: "Power" bottom: "x" top: "out" }
     np.testing.assert_allclose(*found, atol=1e-5)
 
 
+def test_memory_that_is_shared_after_a_forward_counts_at_the_next(pair: Any) -> None:
+    net, double = pair
+    rng = np.random.default_rng(8)
+    for blob, other in (
+        (net.blobs["data"], double.blobs["data"]),
+        (net.params["two"][0], double.params["two"][0]),
+    ):
+        other.data[...] = rng.standard_normal(other.shape)
+        double.forward()
+        net.forward()  # what it reads is tied to where it lies
+        blob.share_data(other)
+        net.forward()
+        same(net, double)
+
+
 def test_runs_of_long_ago_are_forgotten(pair: Any) -> None:
     net, _ = pair
     names = list(net.layer_dict)[1:]

@@ -19,7 +19,7 @@ from filterlab.surgery import cost, forward, strips
 from filterlab.surgery.features import features
 from filterlab.surgery.forward import run_dense, run_dense_steps, strips_of
 from filterlab.surgery.heatmap import Preprocessing, cost_of, heatmap
-from filterlab.surgery.methods import Request, map_job, plan
+from filterlab.surgery.methods import Request, largest_cells, map_job, plan
 from filterlab.surgery.spatial import SpatialGraph
 from filterlab.surgery.strips import Strips, plan_strips
 from filterlab.surgery.transplant import Transplanted, transplant
@@ -423,6 +423,16 @@ def test_a_plan_says_that_it_is_in_strips(own: Transplanted) -> None:
     both = plan(own, (20, 30), Request(cells=16)).note
     assert both.startswith("the picture of 30x20 pixels is smaller than one window")
     assert "; the net runs in strips" in both
+
+
+@pytest.mark.usefixtures("little")
+def test_the_slider_goes_as_far_as_strips_fit(
+    own: Transplanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "available_memory", lambda: 10_000_000)
+    size = own.geometry.keeping_shape((300, 600), largest_cells(own, (300, 600)))
+    at_once = cost.estimate(own.param, own.net, size).bytes
+    assert 7_000_000 < cost_of(own, size).bytes <= 8_500_000 < at_once
 
 
 def test_a_blob_in_one_piece_asks_for_its_memory(

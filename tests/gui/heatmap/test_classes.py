@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from PyQt5.QtCore import QPoint, Qt
+from PyQt5.QtCore import QEvent, QObject, QPoint, Qt
 from PyQt5.QtGui import QColor
 
 from filterlab.gui.class_names import numbers, percent
@@ -161,6 +163,40 @@ def test_down_leads_from_the_search_into_the_list(qtbot, ready) -> None:
     qtbot.keyClick(search, Qt.Key_Down)
     assert ready.bench.classes == (1,)
     assert ready.classes.view.hasFocus()
+
+
+def test_keys_begin_at_the_top_where_what_is_shown_is_not_listed(qtbot, ready) -> None:
+    classes = ready.classes
+    ready.bench.choose((0, 2))
+    assert not classes.view.currentIndex().isValid()
+    classes.view.setFocus()
+    qtbot.keyClick(classes.view, Qt.Key_Down)
+    assert ready.bench.classes == classes.rows()[0]
+
+
+class _Paints(QObject):
+    """Counts how often a widget is painted."""
+
+    count = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Paint
+        return False
+
+
+def test_another_map_of_as_many_classes_is_painted(qtbot, ready, qapp) -> None:
+    """As for each frame of a video: whatever is marked, the rows are others."""
+    classes = ready.classes
+    classes.set_chosen((0, 2), ())  # no row that is marked anew
+    qapp.processEvents()
+    paints = _Paints()
+    classes.view.viewport().installEventFilter(paints)
+    before = list(classes.rows())
+    maps = replace(ready.bench.maps)
+    maps.prob = np.ascontiguousarray(maps.prob[[2, 0, 1]])
+    classes.set_maps(maps, ready.bench.preview)
+    assert classes.rows() != before
+    qtbot.waitUntil(lambda: paints.count > 0, timeout=1000)
 
 
 def test_before_a_transplant_the_list_says_what_it_is_for(tab) -> None:
