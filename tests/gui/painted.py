@@ -38,6 +38,7 @@ from filterlab.gui.filters.tool_bar import ToolBar
 from filterlab.gui.heatmap.cell_cards import CellCard
 from filterlab.gui.heatmap.controls import Controls
 from filterlab.gui.heatmap.tab import HeatmapTab
+from filterlab.gui.net.tab import NetTab
 from filterlab.gui.widgets.code_panel import CodePanel
 from filterlab.gui.widgets.kernel_grid import KernelGrid
 from filterlab.gui.widgets.line import Line
@@ -280,6 +281,9 @@ def shortened(texts: list[Painted], whole: set[str]) -> Iterator[str]:
     for text in texts:
         if text.widget.objectName() in _DATA:
             continue
+        strip = getattr(text.widget.window(), "strip", None)
+        if strip is not None and text.widget is strip._hint and theme.scale() > LARGE:
+            continue  # its tool tip says it whole
         if _SHORT.search(text.text) and text.text not in whole:
             yield f"shortened: {text.text!r} of {_where(text.widget)}"
 
@@ -395,6 +399,11 @@ def _told_of(widget: QWidget) -> bool:
                 field = widget.buddy() if isinstance(widget, QLabel) else None
                 return field is not None and field.isVisible() and bool(field.toolTip())
             return tab.result.meter.isAncestorOf(widget)
+    if isinstance(tab, NetTab):
+        if widget is tab.unit.spot_title:  # in the patches' place, when the picture is pointed at
+            return bool(tab.unit.low and tab.unit.patches.isVisible())
+        if holder is window.strip._code and theme.scale() > LARGE:
+            return bool(holder._line.isVisible() and holder._line.text())
     return False
 
 
@@ -443,7 +452,25 @@ def _heatmap(tab: Any) -> Iterator[str]:
     yield "map"
 
 
-_STATES: dict[str, Callable[[Any], Iterator[str]]] = {"filters": _filters, "heatmap": _heatmap}
+def _net(tab: Any) -> Iterator[str]:
+    _settled(tab)
+    yield "start"
+    tab.surgery.zero_button.click()
+    settle(lambda: tab.settled, "what the edit does")
+    yield "edit"
+    tab.study.set_view(side="weights")
+    settle(lambda: tab.settled and tab.panels.facts.text.text(), "the weights")
+    yield "weights"
+    tab.study.set_view(side="activity")
+    tab.bar.reset_button.click()
+    _settled(tab)
+
+
+_STATES: dict[str, Callable[[Any], Iterator[str]]] = {
+    "filters": _filters,
+    "heatmap": _heatmap,
+    "net": _net,
+}
 
 
 def _plain(tab: Any) -> Iterator[str]:

@@ -16,9 +16,6 @@ from pytestqt.qtbot import QtBot
 from filterlab.gui.tabs import TABS
 from filterlab.gui.widgets.line import Line
 
-#: Tabs whose layout is yet to be made for large text.
-_NEW = frozenset(["net"])
-
 
 @pytest.mark.parametrize(
     ("tab", "points"),
@@ -26,7 +23,6 @@ _NEW = frozenset(["net"])
         pytest.param(tab, points, marks=[pytest.mark.long] if points > 12 else [])
         for tab in TABS
         for points in (9.75, 18.0)
-        if points < 12 or tab not in _NEW
     ],
 )
 @pytest.mark.parametrize("language", ["en", "zh_CN"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from PyQt5.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QHBoxLayout, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.net import words
 from filterlab.gui.widgets.histogram import Histogram
+from filterlab.gui.widgets.wrapped import Wrapped
 from filterlab.surgery.unit_facts import LayerFacts
 
 __all__ = ["FactsStrip"]
@@ -19,16 +21,24 @@ class FactsStrip(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.histogram = Histogram(self)
-        self.text = QLabel(self)
-        self.text.setFont(theme.font(12))
-        self.text.setWordWrap(True)
+        self.text = Wrapped(self, Qt.AlignVCenter, between="\n")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2 * theme.STEP)
         row.addWidget(self.histogram, 1)
         row.addWidget(self.text, 1)
-        self.setFixedHeight(round(64 * theme.scale()))
         self._facts: LayerFacts | None = None
+        self._flat = True
+        self.set_flat(False)
+
+    def set_flat(self, flat: bool) -> None:
+        """Whether two lines are to do, of less each."""
+        if flat == self._flat:
+            return
+        self._flat = flat
+        self.retell()
+        two = 2 * theme.line_height(self.text.fontMetrics()) + 2
+        self.setFixedHeight(two if flat else round(64 * theme.scale()))
 
     def show_facts(self, facts: LayerFacts) -> None:
         """Show a layer's figures."""
@@ -41,8 +51,9 @@ class FactsStrip(QWidget):
             _listed(tr("dead units: {units}"), [str(u) for u in facts.dead.nonzero()[0]]),
             _listed(tr("twins: {units}"), [f"{a} = {b}" for a, b in facts.twins.tolist()]),
         ]
-        self.text.setText("\n".join((", ".join(lines[:2]), *lines[2:])))
-        self.text.setToolTip(self.text.text())
+        if not self._flat:
+            lines[:2] = [", ".join(lines[:2])]
+        self.text.set_sentences(lines)
 
     def retell(self) -> None:
         """Say it in the language in use."""

@@ -123,7 +123,7 @@ class KernelPlanes(PaintedScroll):
         return QSize(368, round((4 * _CELL + 20) * theme.scale()))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, round(72 * theme.scale()))
+        return QSize(160, round(72 * min(1.35, theme.scale())))
 
     def _at(self, pos: QPoint) -> tuple[int, int, int] | None:
         """Plane, row and column under a point."""

@@ -33,6 +33,7 @@ from filterlab.gui import theme
 from filterlab.gui.i18n import Text, tr
 from filterlab.gui.icons import icon
 from filterlab.gui.net import words
+from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.painted_scroll import PaintedScroll
 from filterlab.gui.widgets.search_field import SearchField
 from filterlab.surgery.net_rows import Lanes, NetRow, lanes_of, totals
@@ -55,6 +56,13 @@ _BAR, _MS = 26, 34
 _SHAPES_FROM = 224
 #: Under this width the bars leave, too.
 _BARS_FROM = 168
+#: Under this width, which large text leaves, the times leave: they are in the tool tips.
+_TIMES_FROM = 116
+
+
+def _lane_scale() -> float:
+    """Branches grow with the text a little only: the names need the room."""
+    return min(1.15, theme.scale())
 
 
 class LayerList(PaintedScroll):
@@ -289,19 +297,20 @@ class LayerList(PaintedScroll):
             painter.fillRect(QRect(0, place.top(), 3, place.height()), QColor(colours.accent))
         lanes = self._lanes[index]
         left = round(12 * scale)
+        timed = self.viewport().width() >= _TIMES_FROM * scale
         if lanes is not None:
             self._paint_lanes(painter, lanes, row, place, chosen)
-            left = round((_FIRST_LANE + max(2, self._widest) * _LANE + 6) * scale)
+            left = round((_FIRST_LANE + max(2, self._widest) * _LANE + 6) * _lane_scale())
         title, shape, ms = self.texts(index)
         right = place.right() - round(2 * scale)
         small = theme.font(12)
         metrics = QFontMetrics(small)
         painter.setFont(small)
         painter.setPen(QColor(colours.text if chosen else colours.muted))
-        painter.drawText(
-            place.adjusted(0, 0, right - place.right(), 0), int(Qt.AlignRight | Qt.AlignVCenter), ms
-        )
-        right -= max(round(_MS * scale), metrics.horizontalAdvance(ms) + 4)
+        if timed:
+            end = place.adjusted(0, 0, right - place.right(), 0)
+            painter.drawText(end, int(Qt.AlignRight | Qt.AlignVCenter), ms)
+            right -= max(round(_MS * scale), metrics.horizontalAdvance(ms) + 4)
         bars = self.viewport().width() >= _BARS_FROM * scale
         if row.seconds and longest and bars:
             most = (
@@ -344,7 +353,7 @@ class LayerList(PaintedScroll):
     def _paint_lanes(
         self, painter: QPainter, lanes: Lanes, row: NetRow, place: QRect, chosen: bool
     ) -> None:
-        colours, scale = theme.current(), theme.scale()
+        colours, scale = theme.current(), _lane_scale()
         painter.setPen(QPen(QColor(colours.text), 1.2))
         painter.setBrush(Qt.NoBrush)
         top, bottom, middle = place.top(), place.bottom() + 1, place.center().y() + 0.5
@@ -395,8 +404,7 @@ class LayersPanel(QWidget):
         super().__init__(parent)
         self.heading = QLabel(tr("Layers"), self)
         self.heading.setFont(theme.font(14, bold=True))
-        self.total = QLabel(self)
-        self.total.setProperty("role", "muted")
+        self.total = Line(self, "muted", align=Qt.AlignRight)
         self.total.setFont(theme.font(12))
         self.sort_button = QToolButton(self)
         self.sort_button.setProperty("flat", True)
@@ -421,8 +429,7 @@ class LayersPanel(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.heading)
-        row.addStretch(1)
-        row.addWidget(self.total)
+        row.addWidget(self.total, 1)
         row.addWidget(self.sort_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -436,7 +443,7 @@ class LayersPanel(QWidget):
         """Show a net."""
         self.list.set_rows(rows, keep)
         whole = totals(rows)
-        self.total.setText(words.milliseconds(whole.seconds, unit=True))
+        self.total.set_text(words.milliseconds(whole.seconds, unit=True), shorter=("",))
         self.total.setToolTip(words.totals_told(whole))
 
     def sort(self, key: str) -> None:

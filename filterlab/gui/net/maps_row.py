@@ -29,6 +29,7 @@ from filterlab.workbench.net_study import MapsDrawing
 __all__ = ["ClassCombo", "MapPane", "MapsRow"]
 
 _LEAST = 96
+_LETTERS, _FEW_LETTERS = 14, 6  # that the class's name has room for
 
 
 class ClassCombo(RowCombo):
@@ -46,7 +47,7 @@ class ClassCombo(RowCombo):
         self.setEditable(True)
         self.setInsertPolicy(RowCombo.NoInsert)
         self.setSizeAdjustPolicy(RowCombo.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(14)
+        self.setMinimumContentsLength(_LETTERS)
         self.setAccessibleName(tr("Class"))
         completer = self.completer()
         completer.setFilterMode(Qt.MatchContains)
@@ -99,7 +100,7 @@ class MapPane(QWidget):
 
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._title = title
+        self._title = self._shorter = title
         self._tiles: tuple[float, float, float, float] | None = None
         self._grid = (0, 0)
         self._marked: tuple[int, int] | None = None
@@ -111,9 +112,9 @@ class MapPane(QWidget):
         self.setMinimumWidth(120)
         self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
 
-    def set_title(self, title: str) -> None:
-        """The name of the map."""
-        self._title = title
+    def set_title(self, title: str, shorter: str = "") -> None:
+        """The name of the map, and one for where there is less room."""
+        self._title, self._shorter = title, shorter or title
         self.update()
 
     def set_map(
@@ -230,7 +231,8 @@ class MapPane(QWidget):
         return QSize(192, 128 + 2 * self._line + 6)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, round(_LEAST * theme.scale()) + 2 * self._line + 6)
+        # Pictures grow with the text a little only.
+        return QSize(120, round(_LEAST * min(1.15, theme.scale())) + 2 * self._line + 6)
 
     def picture_rect(self) -> QRectF:
         """Where the picture is painted."""
@@ -264,8 +266,11 @@ class MapPane(QWidget):
         row = QRect(0, y, width, line)
         painter.setPen(QColor(colours.text))
         painter.setFont(bold)
-        painter.drawText(row, int(Qt.AlignLeft | Qt.AlignVCenter), self._title)
-        used = QFontMetrics(bold).horizontalAdvance(self._title) + 6
+        title = self._title
+        if QFontMetrics(bold).horizontalAdvance(title) > self.width():
+            title = self._shorter
+        painter.drawText(row, int(Qt.AlignLeft | Qt.AlignVCenter | Qt.TextDontClip), title)
+        used = QFontMetrics(bold).horizontalAdvance(title) + 6
         painter.setFont(small)
         painter.setPen(QColor(colours.muted))
         note = self._fitting(QFontMetrics(small), width - used)
@@ -305,12 +310,13 @@ class MapsRow(QWidget):
         self.classes.class_chosen.connect(self.class_chosen)
         self.note = Line(self, "muted", align=Qt.AlignRight)
         self.note.setFont(theme.font(12))
-        self.before = MapPane(tr("before"), self)
-        self.after = MapPane(tr("after"), self)
-        self.difference = MapPane(tr("after \N{MINUS SIGN} before"), self)
+        self.before = MapPane("", self)
+        self.after = MapPane("", self)
+        self.difference = MapPane("", self)
+        self.retell()
         self.after.pressed.connect(self.cell_pressed)
         self.after.asked.connect(self.cell_asked)
-        top = QHBoxLayout()
+        top = self._top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.setSpacing(theme.STEP)
         top.addWidget(self.heading)
@@ -326,6 +332,18 @@ class MapsRow(QWidget):
         layout.setSpacing(theme.STEP // 2)
         layout.addLayout(top)
         layout.addLayout(row, 1)
+
+    def retell(self) -> None:
+        """Say in the language in use what is painted."""
+        self.before.set_title(tr("before"))
+        self.after.set_title(tr("after"))
+        self.difference.set_title(tr("after \N{MINUS SIGN} before"), tr("change"))
+
+    def set_tight(self, tight: bool) -> None:
+        """Whether the class's name has the note's place, too."""
+        self.classes.setMinimumContentsLength(_FEW_LETTERS if tight else _LETTERS)
+        self._top.setStretchFactor(self.classes, int(tight))
+        self._top.setStretchFactor(self.note, int(not tight))
 
     def panes(self) -> tuple[MapPane, MapPane, MapPane]:
         """Before, after, difference."""

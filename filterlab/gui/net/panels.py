@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QSignalBlocker, Qt
-from PyQt5.QtGui import QFontMetrics, QResizeEvent
+from PyQt5.QtCore import QSignalBlocker, QSize, Qt
+from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -26,6 +27,7 @@ from filterlab.gui.net.scores import ScoreTable
 from filterlab.gui.net.surgery_panel import SurgeryPanel
 from filterlab.gui.net.tile_grid import TileGrid
 from filterlab.gui.net.unit_panel import UnitPanel
+from filterlab.gui.widgets.elided_label import ElidedLabel
 from filterlab.gui.widgets.job_card import JobCard
 from filterlab.gui.widgets.line import Line
 from filterlab.gui.widgets.segments import Segments
@@ -40,6 +42,23 @@ _LEFT_NARROW, _RIGHT_NARROW = 200, 304
 _WIDE = 1200
 #: Under this height the code folds to its heading.
 _LOW = 680
+#: Under this width and height, which large text leaves, names are cut and parts share a place.
+_TIGHT, _FLAT = 700, 470
+_NAME, _NAME_LEAST = 220, 64  # pixels of the layer's name
+
+
+class _Name(ElidedLabel):
+    """A layer's name, cut in its middle where there is little room."""
+
+    mode = Qt.ElideMiddle
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        return QSize(min(_NAME, hint.width()), hint.height())
+
+    def minimumSizeHint(self) -> QSize:
+        hint = self.sizeHint()
+        return QSize(min(_NAME_LEAST, hint.width()), hint.height())
 
 
 class Panels(QWidget):
@@ -54,7 +73,7 @@ class Panels(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.preset_size: tuple[int, int] | None = None
-        self._moved = False
+        self._moved = self._tight = False
         self.bar = Bar(self)
         self.layers = LayersPanel(self)
         self.tiles = TileGrid(self)
@@ -68,6 +87,7 @@ class Panels(QWidget):
         self.surgery = SurgeryPanel(self)
         self._build_heading()
         self._build_kernel()
+        self._tell_orders()
         self.columns = QSplitter(Qt.Horizontal, self)
         self.columns.setChildrenCollapsible(False)
         self.columns.setHandleWidth(2 * theme.STEP)
@@ -91,17 +111,18 @@ class Panels(QWidget):
     # Parts
 
     def _build_heading(self) -> None:
-        self.blob_name = QLabel(self)
+        self.blob_name = _Name(parent=self)
+        self.blob_name.setObjectName("names")
         self.blob_name.setFont(theme.font(14, bold=True))
+        self.blob_name.setSizePolicy(QSizePolicy.Maximum, QSizePolicy.Preferred)
         self.blob_about = Line(self, "muted")
         self.blob_about.setFont(theme.font(12))
         self.order = QComboBox(self)
         self.order.setAccessibleName(tr("Order of the tiles"))
         self.order.setToolTip(tr("Order of the tiles"))
-        for key, text in ORDERS.items():
-            self.order.addItem(tr("order: {how}").format(how=tr(text)), key)
-        # The style sheet's padding is more than the hint knows of.
-        self.order.setMinimumWidth(self.order.sizeHint().width() + 4)
+        for key in ORDERS:
+            self.order.addItem("", key)
+        self.order.setSizeAdjustPolicy(QComboBox.AdjustToContents)
         self.side = Segments([(tr(text), key) for key, text in SIDES.items()], self, tr("Shown"))
 
     def _build_kernel(self) -> None:
@@ -162,23 +183,27 @@ class Panels(QWidget):
 
     def retell(self) -> None:
         """Say in the language in use what is painted."""
-        for at, text in enumerate(ORDERS.values()):
-            self.order.setItemText(at, tr("order: {how}").format(how=tr(text)))
-        for pane, title in zip(
-            self.maps.panes(), (tr("before"), tr("after"), tr("after \N{MINUS SIGN} before"))
-        ):
-            pane.set_title(title)
+        self._tell_orders()
+        self.unit.retell()
+        self.maps.retell()
         self.facts.retell()
+
+    def _tell_orders(self) -> None:
+        for at, text in enumerate(ORDERS.values()):
+            how = tr(text)
+            if not self._tight:
+                how = tr("order: {how}").format(how=how)
+            self.order.setItemText(at, how)
+        # The style sheet's padding is more than the hint knows of.
+        self.order.setMinimumWidth(0)
+        self.order.setMinimumWidth(self.order.sizeHint().width() + 4)
 
     # Showing
 
     def show_blob(self, row: NetRow | None, editable: bool) -> None:
         """The heading above the tiles."""
         name = row.layers[0] if row is not None and row.layers else ""
-        self.blob_name.setText(
-            QFontMetrics(self.blob_name.font()).elidedText(name, Qt.ElideMiddle, 220)
-        )
-        self.blob_name.setToolTip(name)
+        self.blob_name.setText(name)
         told = words.blob_told(row) if row is not None else ("",)
         self.blob_about.set_text(told[0], shorter=told[1:])
         self.blob_about.setToolTip(told[0])
@@ -190,9 +215,10 @@ class Panels(QWidget):
             self.order.setCurrentIndex(max(0, self.order.findData(order)))
         self.side.choose(side if editable else "activity")
 
-    def show_kernel(self, told: str, before: bool) -> None:
+    def show_kernel(self, told: str, before: bool, shorter: tuple[str, ...] = ()) -> None:
         """The heading above the kernel."""
-        self.kernel_about.set_text(told)
+        self.kernel_about.set_text(told, shorter=shorter)
+        self.kernel_about.setToolTip(told)
         shorter = (tr("before"),) if before else ()
         self.kernel_note.set_text(tr("before the edit") if before else "", shorter=shorter)
 
@@ -202,11 +228,16 @@ class Panels(QWidget):
         super().resizeEvent(event)
         scale = theme.scale()
         narrow = self.width() < _WIDE * scale
+        self._set_tight(self.width() < _TIGHT * scale)
+        flat = self.height() < _FLAT * scale
+        self.unit.set_low(flat)
+        self.facts.set_flat(flat)
         self.surgery.code.set_folded(self.height() < _LOW * scale)
         left, right = (_LEFT_NARROW, _RIGHT_NARROW) if narrow else (_LEFT, _RIGHT)
         # Large text does not leave the middle without room.
-        left = min(round(left * scale), round(0.2 * self.width()))
-        right = min(round(right * scale), round(0.36 * self.width()))
+        most = (0.165, 0.32) if self._tight else (0.2, 0.36)
+        left = min(round(left * scale), round(most[0] * self.width()))
+        right = min(round(right * scale), round(most[1] * self.width()))
         extra = max(0, self.width() - round(1280 * scale)) // 2
         room = self.width() - left - right - extra - 8 * theme.STEP
         self.columns.setSizes([left, room, right + extra])
@@ -219,13 +250,18 @@ class Panels(QWidget):
             self.rows.setSizes([self.height() - low, low])
         self._place_card()
 
+    def _set_tight(self, tight: bool) -> None:
+        if tight != self._tight:
+            self._tight = tight
+            self.maps.set_tight(tight)
+            self.side.set_room(0 if tight else 10_000)
+            self._tell_orders()
+
     def _on_moved(self) -> None:
         self._moved = True
 
     def _fit_unit(self, width: int) -> None:
-        scale = theme.scale()
-        # The patches beside it are as high in any window.
-        self.unit.fit(width, max(round(236 * min(1.15, scale)), self.height() - round(500 * scale)))
+        self.unit.fit(width, self.height() - round(500 * theme.scale()))
 
     def _place_card(self) -> None:
         self.card.adjustSize()

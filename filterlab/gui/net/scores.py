@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PyQt5.QtCore import QEvent, QPoint, QRect, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PyQt5.QtGui import (
+    QColor,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from filterlab.gui import theme
@@ -17,6 +25,9 @@ __all__ = ["ScoreTable"]
 
 _ROW = 20
 _NUMBER, _BARS, _VALUE = 36, 96, 60
+_GAP = 12  # between columns without bars
+#: Under this width, which large text leaves, numbers and bars give way to the names.
+_TIGHT = 300
 
 
 class ScoreTable(QWidget):
@@ -47,8 +58,19 @@ class ScoreTable(QWidget):
         """The rows with their classes' names; ``wanted`` is the class of the maps."""
         self._rows, self._names, self._wanted = list(rows), list(names), wanted
         self.setAccessibleDescription("; ".join(" ".join(row) for row in self.texts()))
-        self.setToolTip(tr("Of the picture's centre, as the classifier sees it"))
+        self._show_tip()
         self.update()
+
+    def _show_tip(self) -> None:
+        """Where the scores are from, and those that there is no room for."""
+        told = [tr("Of the picture's centre, as the classifier sees it")]
+        if self.tight or len(self._shown()) < len(self._rows):
+            told += ["   ".join(texts) for texts in self.texts()]
+        self.setToolTip("\n".join(told))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_tip()
 
     def texts(self) -> list[tuple[str, str, str, str, str]]:
         """What is painted: number, name, before, after, change."""
@@ -71,20 +93,34 @@ class ScoreTable(QWidget):
         return QSize(608, 6 * self._high)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(300, 4 * self._high)
+        return QSize(300, 3 * self._high)
+
+    def _shown(self) -> list[tuple[ScoreRow, tuple[str, str, str, str, str]]]:
+        """The rows that there is room for, the wanted class's among them, and their texts."""
+        rows = list(zip(self._rows, self.texts()))
+        room = max(1, self.height() // self._high - 1)
+        shown, rest = rows[:room], rows[room:]
+        wanted = [row for row in rest if row[0].index == self._wanted]
+        return shown[: room - len(wanted)] + wanted
+
+    @property
+    def tight(self) -> bool:
+        """Whether the names have the place of the classes' numbers and bars."""
+        return self.width() < _TIGHT * theme.scale()
 
     def row_rect(self, at: int) -> QRect:
         """Where a row is painted."""
         return QRect(0, (at + 1) * self._high, self.width(), self._high)
 
     def _at(self, pos: QPoint) -> int:
+        """The row under a point, by its place among those that are seen; -1 for none."""
         at = pos.y() // self._high - 1
-        return at if 0 <= at < len(self._rows) else -1
+        return at if 0 <= at < len(self._shown()) else -1
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = self._at(event.pos())
         if event.button() == Qt.LeftButton and at >= 0:
-            self.class_chosen.emit(self._rows[at].index)
+            self.class_chosen.emit(self._shown()[at][0].index)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         hover = self._at(event.pos())
@@ -113,11 +149,14 @@ class ScoreTable(QWidget):
         change = QFontMetrics(theme.font(12)).horizontalAdvance(heads[2]) + 8
         # With large text the values' columns are no wider than they must be.
         side = max((width - change - max(0.3 * width, 132 * scale)) / 2, (_VALUE + 16) * scale)
+        if self.tight:
+            side = QFontMetrics(theme.font(13, bold=True)).horizontalAdvance("100.0 %") + _GAP
         left = [round(width - change - 2 * side), round(width - change - side)]
         heading = QRect(0, 0, width, self._high)
         painter.setFont(theme.font(14, bold=True))
         painter.setPen(QColor(colours.text))
-        painter.drawText(heading, int(Qt.AlignLeft | Qt.AlignVCenter), tr("Class scores"))
+        title = tr("Class") if self.tight else tr("Class scores")
+        painter.drawText(heading, int(Qt.AlignLeft | Qt.AlignVCenter), title)
         painter.setFont(theme.font(12))
         painter.setPen(QColor(colours.muted))
         for x, text in zip(left, heads):
@@ -129,7 +168,7 @@ class ScoreTable(QWidget):
             max((row.after for row in self._rows), default=0.0),
         ]
         longest = max(*best, 1e-9)
-        for at, (row, texts) in enumerate(zip(self._rows, self.texts())):
+        for at, (row, texts) in enumerate(self._shown()):
             place = self.row_rect(at)
             if row.index == self._wanted or at == self._hover:
                 tint = colours.selection if row.index == self._wanted else colours.hover
@@ -159,22 +198,24 @@ class ScoreTable(QWidget):
         middle = Qt.AlignVCenter
         plain, bold = theme.font(13), theme.font(13, bold=True)
         painter.setFont(plain)
-        painter.setPen(QColor(colours.muted))
-        painter.drawText(place, int(Qt.AlignLeft | middle), texts[0])
+        name = place.adjusted(0, 0, left[0] - place.right() - 8, 0)
+        if not self.tight:
+            painter.setPen(QColor(colours.muted))
+            painter.drawText(place, int(Qt.AlignLeft | middle), texts[0])
+            name.setLeft(round(_NUMBER * scale))
         painter.setPen(QColor(colours.text))
-        name = place.adjusted(round(_NUMBER * scale), 0, left[0] - place.right() - 8, 0)
         shown = QFontMetrics(plain).elidedText(texts[1], Qt.ElideRight, name.width())
         painter.drawText(name, int(Qt.AlignLeft | middle), shown)
         room = side - round((_VALUE + 12) * scale)
         for k, value in enumerate((row.before, row.after)):
             leads = value == best[k] and value > 0
-            bar = QRect(left[k], place.center().y() - 4, max(1, round(room * value / longest)), 9)
-            painter.fillRect(
-                bar,
-                words.bar_colour(leads),
-            )
+            if not self.tight:
+                wide = max(1, round(room * value / longest))
+                bar = QRect(left[k], place.center().y() - 4, wide, 9)
+                painter.fillRect(bar, words.bar_colour(leads))
             painter.setFont(bold if leads else plain)
-            cell = QRect(left[k], place.top(), round(side - 14 * scale), place.height())
+            gap = _GAP if self.tight else round(14 * scale)
+            cell = QRect(left[k], place.top(), round(side) - gap, place.height())
             painter.drawText(cell, int(Qt.AlignRight | middle), texts[2 + k])
         painter.setFont(plain)
         painter.drawText(place, int(Qt.AlignRight | middle), texts[4])

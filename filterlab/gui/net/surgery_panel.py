@@ -196,13 +196,22 @@ class SurgeryPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        # Words lose their icons where there is no room for both.
+        # Words lose their icons where there is no room for both; then, from the right, icons take
+        # the words' places.
+        words = self.buttons()[:-1]
         for style in (Qt.ToolButtonTextBesideIcon, Qt.ToolButtonTextOnly):
-            for button in self.buttons()[:-1]:
+            for button in words:
                 button.setToolButtonStyle(style)
-            wide = sum(button.sizeHint().width() for button in self.buttons())
-            if wide + (len(self.buttons()) - 1) * _GAP <= self.width():
-                break
+            if self._fits():
+                return
+        for button in words[::-1]:
+            button.setToolButtonStyle(Qt.ToolButtonIconOnly)
+            if self._fits():
+                return
+
+    def _fits(self) -> bool:
+        wide = sum(button.sizeHint().width() for button in self.buttons())
+        return wide + (len(self.buttons()) - 1) * _GAP <= self.width()
 
     def set_usable(self, units: int, plane: bool, swap: bool) -> None:
         """What can be done: to so many units; to a plane of a kernel; swapping two."""

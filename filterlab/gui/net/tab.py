@@ -1032,27 +1032,30 @@ class NetTab(Tab):
             panel.peak.set_text("")
             why = study.problem or study.no_tiles
             panel.picture.show_image(None, None, tr(why) if why else "")
-            panel.spot.hide()
-            panel.spot_title.setText("")
+            panel.set_field("")
             return
         values, geometry = channels[unit], study.geometry
         view = unit_view(picture, values, geometry)
+        brief: tuple[str, ...] = ("",)
+        most = tr("peak {value}").format(value=words.number(view.peak))
         if geometry is None:
             about = tr("sees all of the picture")
             peak = tr("value {value}").format(value=words.number(view.peak))
             if values.size > 1:
-                peak = tr("peak {value}").format(value=words.number(view.peak))
+                peak = most
         else:
-            about = tr("on the picture, above its median {value}").format(
-                value=words.number(view.median)
-            )
+            median = words.number(view.median)
+            about = tr("on the picture, above its median {value}").format(value=median)
+            brief = (tr("above its median {value}").format(value=median), "")
             peak = tr("peak {value} at row {row}, column {col}").format(
                 value=words.number(view.peak), row=view.at[0], col=view.at[1]
             )
         if len(units) > 1:
             about = tr("unit {n} is shown").format(n=unit)
-        panel.about.set_text(about)
-        panel.peak.set_text(peak)
+        panel.about.set_text(about, shorter=brief)
+        panel.about.setToolTip(about)
+        panel.peak.set_text(peak, shorter=(most,))
+        panel.peak.setToolTip(peak)
         panel.picture.show_image(view.image, None)
         self._peak = view.at
         self._show_spot(self._held)
@@ -1123,14 +1126,12 @@ class NetTab(Tab):
         geometry, picture = self.study.geometry, self.study.input_picture()
         if geometry is None or picture is None:
             self.unit.picture.set_box(None)
-            self.unit.spot.hide()
-            self.unit.spot_title.setText("")
+            self.unit.set_field("")
             return
-        self.unit.spot.show()
         box = seen_box(geometry, *(place or self._peak))
         self.unit.picture.set_box(box)
         self.unit.spot.show_spot(*enlarged(picture, box))
-        self.unit.spot_title.setText(
+        self.unit.set_field(
             tr("field {rows} × {cols}").format(rows=geometry.y.field, cols=geometry.x.field)
         )
 
@@ -1149,10 +1150,11 @@ class NetTab(Tab):
             if self._is_bgr():
                 names.reverse()
         self.kernel.show_weights(weights, names)
-        told = " × ".join(map(str, weights.shape)) or "1"
+        shape = told = " × ".join(map(str, weights.shape)) or "1"
         if bias is not None:
-            told = tr("{shape}, bias {bias}").format(shape=told, bias=words.number(bias))
-        self.panels.show_kernel(told, self._seen_before(unit) and bool(study.chip(unit)))
+            told = tr("{shape}, bias {bias}").format(shape=shape, bias=words.number(bias))
+        before = self._seen_before(unit) and bool(study.chip(unit))
+        self.panels.show_kernel(told, before, shorter=(shape, ""))
 
     def _show_surgery(self) -> None:
         study, surgery = self.study, self.surgery

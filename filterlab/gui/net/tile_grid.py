@@ -218,7 +218,7 @@ class TileGrid(PaintedScroll):
 
     def minimumSizeHint(self) -> QSize:
         scale = theme.scale()
-        return QSize(round(3 * (_SIDE + _GAP) * scale), round((_SIDE + _GAP) * scale))
+        return QSize(round(3 * (_SIDE + _GAP) * scale), round((_SIDE + _GAP) * min(1.15, scale)))
 
     def _scroll_to(self, position: int) -> None:
         columns, _, high = self._grid()

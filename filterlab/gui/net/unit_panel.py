@@ -293,8 +293,7 @@ class UnitPanel(QWidget):
         self.picture = UnitPicture(self)
         self.picture.setAccessibleName(tr("The unit on the picture"))
         small = theme.font(12)
-        self.patches_title = QLabel(tr("best patches"), self)
-        self.patches_title.setProperty("role", "muted")
+        self.patches_title = Line(self, "muted")
         self.patches_title.setFont(small)
         self.folder_button = QToolButton(self)
         self.folder_button.setProperty("flat", True)
@@ -315,13 +314,15 @@ class UnitPanel(QWidget):
         self.spot = Spot(self)
         self.peak = Line(self, "text")
         self.peak.setFont(small)
-        side = QVBoxLayout()
+        self._side = QWidget(self)
+        side = QVBoxLayout(self._side)
         side.setContentsMargins(0, 0, 0, 0)
         side.setSpacing(2)
-        top = QGridLayout()
+        top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
-        top.addWidget(self.patches_title, 0, 0)
-        top.addWidget(self.folder_button, 0, 1, Qt.AlignRight)
+        top.setSpacing(0)
+        top.addWidget(self.patches_title, 1)
+        top.addWidget(self.folder_button)
         side.addLayout(top)
         side.addWidget(self.patches)
         side.addSpacing(theme.STEP // 2)
@@ -339,14 +340,75 @@ class UnitPanel(QWidget):
         top_row.addWidget(self.about, 1)
         layout.addLayout(top_row, 0, 0, 1, 2)
         layout.addWidget(self.picture, 1, 0, Qt.AlignTop)
-        layout.addLayout(side, 1, 1)
+        layout.addWidget(self._side, 1, 1)
         layout.addWidget(self.peak, 2, 0, 1, 2)
         layout.setColumnStretch(0, 100)
         layout.setColumnStretch(2, 1)
         layout.setRowStretch(1, 1)
+        self._low = self._pointed = False
+        self._has_spot = True
+        self.retell()
+        self.picture.hovered.connect(lambda *_: self._set_pointed(True))
+        self.picture.left.connect(lambda: self._set_pointed(False))
 
-    def fit(self, width: int, largest: int) -> None:
-        """Give the picture the room that is left beside the patches, a square of it."""
+    def retell(self) -> None:
+        """Say in the language in use what is painted."""
+        self.patches_title.set_text(tr("best patches"), shorter=(tr("patches"), ""))
+
+    @property
+    def low(self) -> bool:
+        """Whether patches and field have one place."""
+        return self._low
+
+    def set_low(self, low: bool) -> None:
+        """Whether the field takes the patches' place while the mouse is on the picture.
+
+        Where there is not height enough for both.
+        """
+        if low != self._low:
+            self._low = low
+            # As high as the patches, so that nothing below moves when the field comes.
+            title = max(p.sizeHint().height() for p in (self.patches_title, self.folder_button))
+            high = title + 2 + self.patches.height() + theme.STEP // 2
+            self._side.setMinimumHeight(high if low else 0)
+            self._show_side()
+
+    def set_field(self, told: str) -> None:
+        """The title above the enlarged field; empty: there is none."""
+        self.spot_title.setText(told)
+        self._has_spot = bool(told)
+        self._show_side()
+
+    def _set_pointed(self, pointed: bool) -> None:
+        if pointed != self._pointed:
+            self._pointed = pointed
+            self._show_side()
+
+    def _show_side(self) -> None:
+        field = self._has_spot and (self._pointed or not self._low)
+        self.spot.setVisible(field)
+        self.spot_title.setVisible(field)
+        for part in (self.patches_title, self.folder_button, self.patches):
+            part.setVisible(not (self._low and field))
+
+    def fit(self, width: int, height: int) -> None:
+        """Give the picture the room that is left beside the patches, a square of it.
+
+        As high as :attr:`least`, and more if ``height`` is.
+        """
         side = max(round(132 * _picture_scale()), width - self.patches.width() - 2 * theme.STEP)
-        self.picture.setFixedHeight(min(side, largest))
-        self.picture.setMaximumWidth(min(side, largest))
+        side = min(side, max(self.least, height))
+        self.picture.setFixedHeight(side)
+        self.picture.setMaximumWidth(side)
+
+    @property
+    def least(self) -> int:
+        """How high the picture may be in any window."""
+        # The patches beside it are as high in any window.
+        return int(self._side.minimumHeight()) if self._low else round(236 * _picture_scale())
+
+    def minimumSizeHint(self) -> QSize:
+        """With the picture as high as in any window: what it has beyond that gives way."""
+        hint = super().minimumSizeHint()
+        beside = max(self.least, self._side.minimumSizeHint().height())
+        return QSize(hint.width(), hint.height() - max(0, self.picture.height() - beside))

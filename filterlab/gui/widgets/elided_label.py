@@ -10,7 +10,15 @@ __all__ = ["ElidedLabel"]
 
 
 class ElidedLabel(QLabel):
-    """One line of plain text, as wide as it is given room."""
+    """One line of plain text, as wide as it is given room.
+
+    Attributes
+    ----------
+    mode : Qt.TextElideMode
+        Where the … stands.
+    """
+
+    mode: Qt.TextElideMode = Qt.ElideRight
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(text, parent)
@@ -19,7 +27,7 @@ class ElidedLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        shown = self.fontMetrics().elidedText(self.text(), Qt.ElideRight, self.width())
+        shown = self.fontMetrics().elidedText(self.text(), self.mode, self.width())
         self.setToolTip(self.text() if shown != self.text() else "")
         painter.setPen(self.palette().windowText().color())
         painter.drawText(self.contentsRect(), int(self.alignment()), shown)

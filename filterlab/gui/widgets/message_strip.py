@@ -156,6 +156,7 @@ class MessageStrip(QWidget):
     def set_hint(self, text: str) -> None:
         """What to say while there is no message."""
         self._hint.set_text(text)
+        self._hint.setToolTip(text)
         self._show(self.text)
 
     def set_code(self, line: str, whole: str) -> None:

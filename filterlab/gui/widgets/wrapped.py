@@ -16,18 +16,24 @@ _FLAGS = Qt.AlignLeft | Qt.TextWordWrap
 
 
 class Wrapped(QWidget):
-    """Small grey text over several lines; it never asks for a new layout."""
+    """Small grey text over several lines; it never asks for a new layout.
 
-    def __init__(self, parent: QWidget | None = None, align: int = Qt.AlignTop) -> None:
+    ``between`` stands between two sentences.
+    """
+
+    def __init__(
+        self, parent: QWidget | None = None, align: int = Qt.AlignTop, between: str = " "
+    ) -> None:
         super().__init__(parent)
         self._sentences: tuple[str, ...] = ()
+        self._between = between
         self._align = align
         self.setFont(theme.font(12))
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Ignored)
 
     def text(self) -> str:
         """All sentences."""
-        return " ".join(self._sentences)
+        return self._between.join(self._sentences)
 
     def set_sentences(self, sentences: Sequence[str]) -> None:
         """Show these; the last ones go where there is no room."""
@@ -40,7 +46,7 @@ class Wrapped(QWidget):
     def shown(self) -> str:
         """What there is room for."""
         for count in range(len(self._sentences), 0, -1):
-            text = " ".join(self._sentences[:count])
+            text = self._between.join(self._sentences[:count])
             room = QRect(0, 0, self.width(), 10_000)
             need = self.fontMetrics().boundingRect(room, _FLAGS, text)
             if need.height() <= self.height() and need.width() <= self.width():
