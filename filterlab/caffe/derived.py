@@ -19,6 +19,7 @@ import numpy.typing as npt
 from filterlab.caffe.blob import Blob, Shape, Storage, aligned
 from filterlab.caffe.layers.base import Affine, Fold
 from filterlab.caffe.packing import Layout
+from filterlab.caffe.winograd import Transformed
 
 __all__ = ["Derived", "Prepared", "UnfoldableError", "affine_of", "folded"]
 
@@ -86,10 +87,14 @@ def folded(fold: Fold, own: int, affine: Affine, which: int) -> Callable[..., An
 
 
 class Prepared:
-    """One net's values of an input that is a weight laid out, derived, or both."""
+    """One net's values of an input that is a weight laid out or transformed, derived, or both."""
 
     def __init__(
-        self, name: str, blobs: Sequence[Blob], derived: Derived | None, layout: Layout | None
+        self,
+        name: str,
+        blobs: Sequence[Blob],
+        derived: Derived | None,
+        layout: Layout | Transformed | None,
     ) -> None:
         self.name = name
         self.blobs = list(blobs)
@@ -103,6 +108,8 @@ class Prepared:
         #: For each source its bits, if somebody did.
         self.seen: list[bytearray | None] = [None] * len(self.blobs)
         self._fresh = False
+        #: What was transformed last, kept from the second time on: who edits kernels does it often.
+        self._last: Floats | None = None
 
     @property
     def storages(self) -> list[Storage]:
@@ -133,7 +140,7 @@ class Prepared:
                 self.seen[i] = None
                 self._stamps[i] = stamp
         if changed:
-            self._fresh = False
+            again, self._fresh = self._fresh, False
             arrays = [
                 np.frombuffer(seen, np.float32).reshape(blob.shape)
                 if seen
@@ -145,9 +152,27 @@ class Prepared:
                 with np.errstate(all="ignore"):
                     values = np.asarray(self._derived.compute(arrays), np.float32)
                 values = values.reshape(self._derived.shape)
-            if self._layout is not None:
+            if isinstance(self._layout, Transformed) and self._layout.by_kernels:
+                self._transform(self._layout, values, again)
+            elif self._layout is not None:
                 self._layout.write(values, self.values)
             else:
                 self.values[...] = values.reshape(-1)
             self._fresh = True
         return any_held
+
+    def _transform(self, layout: Transformed, values: Floats, again: bool) -> None:
+        """Transform those kernels anew that have changed."""
+        if not again:
+            self._last = None
+            layout.write(values, self.values)
+            return
+        last = self._last
+        if last is None:
+            layout.write(values, self.values)
+            self._last = values.copy()
+            return
+        apart = values.view(np.uint32) != last.view(np.uint32)
+        kernels = np.flatnonzero(apart.reshape(len(apart), -1).any(axis=1))
+        layout.write(values, self.values, kernels)
+        last[kernels] = values[kernels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -51,7 +52,6 @@ class Graph:
         self._inputs: dict[str, Shape] = {}
         self._weights: dict[str, Shape] = {}
         self._outputs: dict[str, Shape] = {}
-        self._shapes: dict[str, Shape] = {}
         self._pool: dict[tuple[str, bytes, Shape], str] = {}
         self._count = 0
         self.host_inputs: dict[str, HostInput] = {}
@@ -147,6 +147,43 @@ class Graph:
             helper.make_node("Identity", [value], [name], name=f"{self.layer}#{len(self._nodes)}")
         )
         self._outputs[name] = shape
+
+    @property
+    def nodes(self) -> list[Any]:
+        """The operations, in the order in which they are computed."""
+        return self._nodes
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """The weights and their shapes."""
+        return self._weights
+
+    def is_output(self, value: str) -> bool:
+        """Whether a value is readable after the run."""
+        return value in self._outputs or any(
+            node.op_type == "Identity"
+            and node.input[0] == value
+            and node.output[0] in self._outputs
+            for node in self._nodes
+        )
+
+    def without_nodes(self) -> Graph:
+        """Another graph with the same inputs, weights, constants and outputs, and no operation."""
+        twin = copy.copy(self)
+        twin._nodes = []
+        twin._constants = list(self._constants)
+        twin._pool = dict(self._pool)
+        twin._inputs, twin._weights = dict(self._inputs), dict(self._weights)
+        return twin
+
+    def append(self, node: Any) -> None:
+        """Take in an operation of another graph."""
+        self._nodes.append(node)
+
+    def rename(self, value: str, name: str) -> None:
+        """Give what the latest operation computes another name, under which it is known already."""
+        assert list(self._nodes[-1].output) == [value]
+        self._nodes[-1].output[:] = [name]
 
     def prune(self) -> set[str]:
         """Leave out what no output needs; returns the names of the inputs and weights that stay."""

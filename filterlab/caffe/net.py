@@ -8,7 +8,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -23,17 +23,19 @@ from filterlab.caffe.deferred import Outputs
 from filterlab.caffe.derived import UnfoldableError
 from filterlab.caffe.errors import CaffeError, CaffeWarning
 from filterlab.caffe.fixed import BlobRow, ByName
+from filterlab.caffe.gradient import Needs
 from filterlab.caffe.layers import Layer, WeightSpec
 from filterlab.caffe.layers.python_layer import weights_of
 from filterlab.caffe.messages import blobproto_to_array
 from filterlab.caffe.net_backward import RECTIFY, Backward, clear_diffs, start_losses
 from filterlab.caffe.net_structure import NetLayer
 from filterlab.caffe.net_weights import Weighted, path_of
-from filterlab.caffe.plan import Bindings, Memory, Plan, PlanCache
+from filterlab.caffe.plan import Bindings, Compiled, Memory, Plan, PlanCache
 from filterlab.caffe.proto import caffe_pb2
 from filterlab.caffe.text import Text
 from filterlab.caffe.topology import Topology
 from filterlab.caffe.weights import Filled, MisfitError
+from filterlab.caffe.winograd import UntransformableError
 
 __all__ = ["TEST", "TRAIN", "Filled", "Net", "NetLayer"]
 
@@ -525,7 +527,9 @@ class Net(Weighted):
         try:
             self._run_plan(key, plan)
         except UnfoldableError:
-            self._run_plan(key, self._prepare(first, last, eager=True)[1])
+            self._run_plan(key, self._prepare(first, last, eager=True)[1], fast=False)
+        except UntransformableError:
+            self._run_plan(key, plan, fast=False)
         outputs = self._readable.get((first, last))
         if outputs is not None:
             outputs.ran(plan.optional, self._blobs)
@@ -542,22 +546,39 @@ class Net(Weighted):
             return plan
         return self._prepare(first, last)[1]
 
-    def _run_plan(self, key: Any, plan: Plan) -> None:
-        compiled = plan.compiled(self.packing)
+    def _run_plan(self, key: Any, plan: Plan, fast: bool = True) -> None:
+        compiled = self._compiled(plan, fast)
         if compiled is None:
             return
         self.check_files()
-        bound = self._bindings.get(key)
+        if not fast:
+            key = (*key, "not fast")
+        bound = self._bindings.pop(key, None)
         if bound is None or bound.compiled is not compiled:
             if len(self._bindings) >= 6:
                 self._bindings.pop(next(iter(self._bindings)))
-            bound = self._bindings[key] = Bindings(
+            bound = Bindings(
                 plan, compiled, self._blobs, partial(_weight, self._weights), self._memory
             )
+        self._bindings[key] = bound  # behind all others: the first goes first
         self._held.update(plan.makers)
         if bound.run():
             # Bindings of other input sizes would keep the blobs' memory of those sizes alive.
             self._bindings = {k: b for k, b in self._bindings.items() if b is bound or not b.stale}
+
+    def _compiled(self, plan: Plan, fast: bool = True) -> Compiled | None:
+        return plan.compiled(self.packing, fast and not (self.eager or self._tells_places))
+
+    @cached_property
+    def _tells_places(self) -> bool:
+        """Whether equal values must stay equal, which they do not where tiles are transformed.
+
+        Of equal values max pooling tells the first one's place, and passes the gradient to it.
+        """
+        needs = Needs(self._topology, [len(row) for row in self._weights])
+        return any(needs.layers) or any(
+            layer.param.type == "Pooling" and len(layer.tops) > 1 for layer in self._topology.layers
+        )
 
     def _compute_host(self, index: int) -> None:
         """Compute a layer that is written in Python."""
@@ -590,7 +611,7 @@ class Net(Weighted):
         An extension, for who cannot wait for both at a time.
         """
         with self._lock:
-            self._prepare(0, len(self._layers) - 1)[1].compiled(self.packing)
+            self._compiled(self._prepare(0, len(self._layers) - 1)[1])
 
     # -- copies ------------------------------------------------------------------------------
     def snapshot(self, share_weights: bool = False) -> Net:

@@ -45,9 +45,9 @@ Floats = npt.NDArray[np.float32]
 FEWEST_POSITIONS = 9
 #: Fewer kernels than the channels of a block would be computed beside zeros.
 FEWEST_KERNELS = 16
-#: The most values of one weight, and of all together (128 MiB), that are laid out.
+#: The most values of one weight, and of all together (160 MiB), that are laid out or transformed.
 LARGEST = 2**22
-MOST_VALUES = 2**25
+MOST_VALUES = 10 * 2**22
 #: What ONNX Runtime is shown in place of weights are random values of this seed.
 SEED = 20160412
 #: The first of a weight's values tells which weight it is, counted from here.

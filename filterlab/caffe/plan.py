@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from filterlab.caffe import device
+from filterlab.caffe import device, winograd
 from filterlab.caffe.blob import Blob, Shape, Storage, aligned, moved
 from filterlab.caffe.deferred import MOST_SPARED, Deferred
 from filterlab.caffe.derived import Derived, Prepared, affine_of, folded
@@ -33,6 +33,15 @@ from filterlab.caffe.packing import (
 from filterlab.caffe.runtime import load_runtime
 from filterlab.caffe.text import Text
 from filterlab.caffe.topology import Topology
+from filterlab.caffe.winograd import (
+    TILES,
+    Transformed,
+    UntransformableError,
+    choose,
+    matrices,
+    regular,
+    transformed,
+)
 
 __all__ = [
     "Bindings",
@@ -51,11 +60,28 @@ USES_BEFORE_PACKING = 5000
 FEWEST_DEPTHWISE = 16
 
 
+#: Norms beyond this may have been infinite on the way.
+FINITE = 1e18
+
+
 class Compiled(NamedTuple):
-    """A session, and which of its inputs are weights in a layout of their own."""
+    """A session and what is fed to it.
+
+    Attributes
+    ----------
+    session : InferenceSession
+    layouts : tuple
+        Its inputs that are weights laid out or transformed.
+    constants : tuple of (name, array)
+        Its inputs that are always the same.
+    fast : bool
+        Whether it transforms tiles, which takes values that are numbers and not too large.
+    """
 
     session: Any
-    layouts: tuple[Layout, ...] = ()
+    layouts: tuple[Layout | Transformed, ...] = ()
+    constants: tuple[tuple[str, npt.NDArray[np.float32]], ...] = ()
+    fast: bool = False
 
 
 class Plan:
@@ -109,10 +135,13 @@ class Plan:
         self._topology, self._range = topology, (start, end)
         self._lock = threading.Lock()
         self._compiled: dict[Any, Compiled] = {}
+        self._failed: set[Any] = set()
         #: Weights that would gain by another layout, and the multiplications with them in a run.
         self._packable: dict[str, Shape] = {}
         self._work = 0
         self._done = 0
+        #: Shapes of what the first of them, convolutions' kernels, give.
+        self._convolved: dict[str, Shape] = {}
         self._rest: Plan | None = None
         self._portable = portable
         _alive.add(self)
@@ -152,7 +181,7 @@ class Plan:
     def _build(
         self, topology: Topology, shapes: Any, start: int, end: int, wanted: set[str], fold: bool
     ) -> None:
-        self._packable, self._work = {}, 0
+        self._packable, self._convolved, self._work = {}, {}, 0
         g = Graph(portable=self._portable)
         values = {name: g.add_input(f"in:{name}", s) for name, s in self.outside.items()}
         weights: list[tuple[str, int, int, Shape]] = []
@@ -211,6 +240,9 @@ class Plan:
         self._packable = {n: shape for n, shape in self._packable.items() if n in read}
         #: Blobs that the run reads and overwrites: it must read a copy.
         self.overwritten = [b for b in self.outputs.values() if f"in:{b}" in read]
+        self.last = [b for b in (*topology.outputs, *topology.layers[end].tops) if b in wanted]
+        #: A run that must be repeated must find its inputs as they were.
+        self._may_be_fast = not (self.overwritten or g.host_inputs or g.states)
         self.host_inputs = g.host_inputs
         self.states = g.states
         self._graph = g
@@ -291,48 +323,75 @@ class Plan:
         values = sum(math.prod(s) for s in {**self._packable, **weights}.values())
         if worth_packing(shape, tops[0]) and values <= MOST_VALUES:
             self._packable.update(weights)
+            self._convolved[next(iter(weights))] = tops[0]
             self._work += sum(math.prod(top) for top in tops) * math.prod(shape[1:])
 
-    def compiled(self, packing: str = "later") -> Compiled | None:
+    def compiled(self, packing: str = "later", fast: bool = True) -> Compiled | None:
         """What is to be run now; None if there is nothing to compute.
 
         At first all weights are fed as they are, which takes no preparation. Once that has cost
         as much as laying out those of the convolutions does, it is done: with ``packing``
         ``"later"``. With ``"first"`` it is done before the first run, with ``"never"`` never.
+        Where ``fast``, convolutions may transform tiles.
         """
         if not self.outputs:
             return None
         key = device.providers()
+        fast = fast and self._may_be_fast
+        kind = "fast" if fast else "packed"
         with self._lock:
             if self._packable and len(key) == 1 and packing != "never":
-                self._done += self._work
-                values = sum(math.prod(shape) for shape in self._packable.values())
-                if packing == "first" or self._done >= USES_BEFORE_PACKING * values:
-                    packed, self._packable = self._packed(key), {}
-                    if packed:
-                        self._compiled[key, "packed"] = packed
-            if packing != "never" and (key, "packed") in self._compiled:
-                return self._compiled[key, "packed"]
+                if (key, kind) not in self._compiled and (key, kind) not in self._failed:
+                    self._done += self._work
+                    values = sum(math.prod(shape) for shape in self._packable.values())
+                    if packing == "first" or self._done >= USES_BEFORE_PACKING * values:
+                        packed = self._packed(key, fast)
+                        if packed:
+                            self._compiled[key, kind] = packed
+                        else:
+                            self._failed.add((key, kind))
+                if (key, kind) in self._compiled:
+                    return self._compiled[key, kind]
             if key not in self._compiled:
                 self._compiled[key] = Compiled(make_session(self._graph.model(), key))
             return self._compiled[key]
 
-    def _packed(self, key: tuple[tuple[str, int], ...]) -> Compiled | None:
+    def _packed(self, key: tuple[tuple[str, int], ...], fast: bool) -> Compiled | None:
         """The run with weights laid out; None where that cannot be."""
+        graph, shapes = self._graph, dict(self._packable)
+        inputs: list[Transformed] = []
+        if fast and _fast_works():
+            room = MOST_VALUES - sum(math.prod(shape) for shape in shapes.values())
+            chosen = choose(graph, self._convolved, room)
+            if chosen:
+                graph, inputs = transformed(graph, chosen)
+                for one in inputs:
+                    shapes.pop(one.weight, None)
+                shapes[TILES] = matrices().tile.shape
         try:
             if not _packing_works():
                 return None
             packed = pack(
-                self._graph.model,
-                self._packable,
-                self._graph.constants(),
+                graph.model,
+                shapes,
+                graph.constants(),
                 lambda model, path: make_session(model, key, optimized=path),
             )
             if packed is None:
                 return None
-            return Compiled(make_session(packed.model, key, optimize=False), packed.layouts)
+            session = make_session(packed.model, key, optimize=False)
         except (CaffeError, OSError):  # such as no room for temporary files
             return None
+        layouts: list[Layout | Transformed] = list(inputs)
+        constants = []
+        for layout in packed.layouts:
+            if layout.weight == TILES:
+                laid = aligned(math.prod(layout.shape))
+                layout.write(matrices().tile, laid)
+                constants.append((layout.input, laid.reshape(layout.shape)))
+            else:
+                layouts.append(layout)
+        return Compiled(session, tuple(layouts), tuple(constants), bool(inputs))
 
 
 _alive: weakref.WeakSet[Plan] = weakref.WeakSet()
@@ -497,6 +556,16 @@ def _packing_works() -> bool:
         return False
 
 
+@cache
+def _fast_works() -> bool:
+    """Whether transforming tiles gives the right numbers here, tried once in a process."""
+    cpu = (("CPUExecutionProvider", 0),)
+    try:
+        return winograd.works(lambda model: make_session(model, cpu))
+    except Exception:  # ONNX Runtime raises many types
+        return False
+
+
 def _can_wait_an_instant(version: str) -> bool:
     """Whether this ONNX Runtime lets its threads wait busily for a time that can be set."""
     found = re.match(r"(\d+)\.(\d+)", version)
@@ -634,6 +703,7 @@ class Bindings:
         # By the plan alone: a ring of references would keep a net that nobody has any more.
         self.left = Deferred(partial(_catch_up, plan)) if plan.deferred else None
         self._all_tops = [blobs[name] for name in plan.tops]
+        self._last = [blobs[name] for name in plan.last]
 
     @property
     def stale(self) -> bool:
@@ -660,6 +730,9 @@ class Bindings:
         ------
         UnfoldableError
             If the weights' present values cannot be folded; nothing has been written then.
+        UntransformableError
+            If some values are no numbers or too large for :attr:`Compiled.fast`; the run is to be
+            repeated without.
         """
         for _, blob, _ in self._read:
             blob._storage.ready()
@@ -667,6 +740,9 @@ class Bindings:
             self._find()
         if [storage.stamp for storage in self._watched_storages] != self._stamps:
             self._look()
+        fast = self.compiled.fast
+        if fast and not all(regular(blob._storage.flat) for _, blob, _ in self._read):
+            raise UntransformableError
         if self._binding is None:
             self._bind()
         for name, blob, _ in self._read:
@@ -683,6 +759,8 @@ class Bindings:
             if self.left is not None:
                 self.left.drop()
             raise CaffeError(what_failed(err)) from None
+        if fast and not all(regular(blob._storage.flat, FINITE) for blob in self._last):
+            raise UntransformableError
         anew, self._anew = self._anew, False
         return anew
 
@@ -770,7 +848,11 @@ class Bindings:
         for one in self._prepared:
             pointer = one.values.ctypes.data
             binding.bind_input(one.name, "cpu", 0, np.float32, one.shape, pointer)
-        for name, array in (*self._host.items(), *self._states.items()):
+        for name, array in (
+            *self._host.items(),
+            *self._states.items(),
+            *self.compiled.constants,
+        ):
             binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         for name, array in self._news.items():
             binding.bind_output(f"new:{name}", "cpu", 0, np.float32, array.shape, array.ctypes.data)

@@ -6,16 +6,17 @@ Two nets of the same layers go through the same steps: inputs and weights edited
 by old ones, forwards whole and in part, blobs read, held and written, inputs reshaped, snapshots,
 weights shared with a twin, backwards; values that cannot be folded, blobs reshaped in the middle,
 nets one behind the other on one memory, nets that end while their blobs live, and the first net's
-own ways switched. The other is ``eager``. Every value read must agree within
-1e-5 of the largest of its blob (at least 1); exit status 1 if one does not. What a ReLU, a Sigmoid
-or a Softmax has made small was rounded when it was large: where a blob differs by more, the largest
-value that any layer computes on the way to it counts in place of its own, and the walk says how
-often it did.
+own ways switched. The other is ``eager``. The nets of odd seeds have no backward and compute their
+convolutions of 3x3 by Winograd's algorithm. Every value read must agree within 1e-5 of the largest
+of its blob (at least 1); exit status 1 if one does not. What a ReLU, a Sigmoid or a Softmax has
+made small was rounded when it was large: where a blob differs by more, the largest value that any
+layer computes on the way to it counts in place of its own, and the walk says how often it did.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 import filterlab.caffe as caffe
+from filterlab.caffe import packing, winograd
 from filterlab.caffe.prototxt import parse_net
 
 __all__ = ["Walk", "main", "random_net"]
@@ -125,6 +127,8 @@ class Walk:
     def __init__(self, seed: int) -> None:
         self.r = random.Random(seed)
         self.text = random_net(self.r)
+        if seed % 2:
+            self.text = self.text.replace("force_backward: true ", "")
         self.counts: Counter[str] = Counter()
         self.worst = 0.0
         self.large = 0
@@ -139,6 +143,9 @@ class Walk:
         net.eager = False
         net._plans._size = 500  # nothing is made twice
         net.packing = self.r.choice(["first", "never", "later"])
+        self._limits = (winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS)
+        if seed % 2:
+            net.packing, self._limits = "first", (math.inf, 1, 1)
         self.pairs = [self._double(net)]
         #: Views of both nets that are held, and whose blob or weight they are.
         self.held: list[tuple[Any, Any]] = []
@@ -204,6 +211,14 @@ class Walk:
 
     def step(self) -> None:
         """One random step, on the net or on a twin that shares its weights."""
+        usual = winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS
+        try:
+            winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS = self._limits
+            self._step()
+        finally:
+            winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS = usual
+
+    def _step(self) -> None:
         r = self.r
         self.pair = r.choice(self.pairs)
         kind = r.choice(
@@ -342,7 +357,7 @@ class Walk:
         self.both(f"reshape to {side}, {only}", act)
 
     def _backward(self, r: random.Random, rng: Any) -> None:
-        if r.random() < 0.8:
+        if r.random() < 0.8 or "force_backward" not in self.text:
             return
         if isinstance(self.both("forward", lambda net: net.forward())[0], Exception):
             return
