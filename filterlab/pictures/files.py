@@ -122,8 +122,8 @@ def _decode_job(
     for top in range(0, height, rows):
         for left in range(0, width, _BLOCK):
             part = np.s_[top : top + rows, left : left + _BLOCK]
-            values = _flat(_as_float(pixels[part]), blue_first)
-            if not np.isfinite(values).all():
+            values = _flat(*_red_first(pixels[part], blue_first))
+            if pixels.dtype.kind not in "biu" and not np.isfinite(values).all():
                 raise FilterLabError(
                     "{path}: holds values that are not finite; replace NaN and inf.", path=path
                 )
@@ -216,9 +216,13 @@ def encode_picture(picture: ArrayLike, name: str) -> bytes:
 
 def _as_float(array: NDArray[Any]) -> NDArray[np.float32]:
     scale = {"u1": 255.0, "u2": 65535.0}.get(array.dtype.str[1:])  # in either byte order
-    with np.errstate(over="ignore"):
-        out = array.astype(np.float32)
-    return out if scale is None else out / np.float32(scale)
+    if scale is None:
+        with np.errstate(over="ignore"):
+            return array.astype(np.float32)
+    scaled: NDArray[np.float32] = np.divide(
+        array, np.float32(scale), dtype=np.float32, casting="unsafe"
+    )
+    return scaled
 
 
 def _encoded(path: Path, suffix: str, array: NDArray[Any]) -> bytes:
@@ -372,6 +376,20 @@ def _imdecode(data: bytes) -> NDArray[Any] | None:
     except cv2.error:
         return None
     return pixels
+
+
+def _red_first(pixels: NDArray[Any], blue_first: bool) -> tuple[NDArray[np.float32], bool]:
+    """Pixels as floats; with them, whether blue still comes first.
+
+    Whole numbers of three channels, the most of all pictures, are turned round by OpenCV before
+    they are floats: several times as fast as what numpy does with the floats.
+    """
+    if blue_first and pixels.shape[2:] == (3,) and pixels.dtype in (np.uint8, np.uint16):
+        import cv2
+
+        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2RGB)
+        blue_first = False
+    return _as_float(pixels), blue_first
 
 
 def _flat(pixels: NDArray[np.float32], blue_first: bool) -> NDArray[np.float32]:
