@@ -6,6 +6,7 @@ import functools
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,7 @@ _SAMPLES = (
 )
 
 
+@functools.cache
 def _data_folder() -> Path | None:
     """scikit-image's data folder, found without importing it (which takes a while)."""
     spec = importlib.util.find_spec("skimage")
@@ -114,9 +116,31 @@ def sample(name: str, grey: bool = False) -> NDArray[np.float32]:
 
         picture = composed().picture
         return grey_of(picture) if grey else picture
+    if grey:
+        return read_picture(_file_of(known[name]), grey=True)
+    kept = _kept(known[name])
+    if kept.dtype != np.uint8:
+        return np.array(kept, np.float32)
+    return np.divide(kept, np.float32(255), dtype=np.float32)
+
+
+def _file_of(known: Sample) -> Path:
     folder = _data_folder()
     assert folder is not None  # samples() is empty without it
-    return read_picture(folder / known[name].file, grey=grey)
+    return folder / known.file
+
+
+@functools.cache
+def _kept(known: Sample) -> NDArray[Any]:
+    """A sample in colours as bytes, where these hold it exactly; not to be changed.
+
+    All of them are 20 MB. Whoever looks for patches wants them all, layer after layer, and
+    reading the files takes longer than a small net's answers.
+    """
+    picture = read_picture(_file_of(known))
+    levels = np.rint(picture * np.float32(255)).astype(np.uint8)
+    exact = np.array_equal(np.divide(levels, np.float32(255), dtype=np.float32), picture)
+    return levels if exact else picture
 
 
 @dataclass(frozen=True)

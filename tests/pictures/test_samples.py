@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
 from filterlab.errors import FilterLabError
 from filterlab.languages import Catalogue
-from filterlab.pictures import PATTERNS, composed, pattern, sample, sample_names, samples
+from filterlab.pictures import (
+    PATTERNS,
+    composed,
+    pattern,
+    read_picture,
+    sample,
+    sample_names,
+    samples,
+)
 from filterlab.pictures.patterns import checkerboard, gradient, impulse, noise, zone_plate
+
+# The package has a function of the module's name.
+sample_files = importlib.import_module("filterlab.pictures.samples")
 
 
 def test_every_sample_loads_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
@@ -31,14 +46,35 @@ def test_a_sample_equals_scikit_images_own() -> None:
     np.testing.assert_allclose(sample("camera", grey=True), data.camera() / 255.0, atol=1e-6)
 
 
+def test_a_sample_is_its_file_and_its_owners_own() -> None:
+    for known in samples()[1:]:
+        file = read_picture(sample_files._file_of(known))
+        for _ in range(2):
+            picture = sample(known.name)
+            np.testing.assert_array_equal(picture, file)
+            picture[:] = 0  # which the next is not to see
+
+
+def test_a_sample_of_16_bits_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(sample_files, "_data_folder", lambda: tmp_path)
+    sample_files._kept.cache_clear()
+    request.addfinalizer(sample_files._kept.cache_clear)
+    levels = np.arange(24, dtype=np.uint16).reshape(2, 4, 3) * 2731
+    assert cv2.imwrite(str(tmp_path / "chelsea.png"), levels[:, :, ::-1])
+    for _ in range(2):
+        picture = sample("chelsea")
+        np.testing.assert_array_equal(picture, levels.astype(np.float32) / np.float32(65535))
+        picture[:] = 0
+
+
 def test_an_unknown_sample_is_said() -> None:
     with pytest.raises(FilterLabError, match=r"no sample picture 'dog'; choose one of composed, "):
         sample("dog")
 
 
 def test_the_composed_picture_shows_each_subject_where_it_says() -> None:
-    import cv2
-
     whole = composed()
     height, width = whole.picture.shape[:2]
     covered = np.zeros((height, width), int)
