@@ -386,14 +386,20 @@ _style: PlainStyle | None = None
 
 
 def apply(app: QApplication, name: str) -> Theme:
-    """Give the application a theme, one of :data:`THEMES`, and return it."""
+    """Give the application a theme, one of :data:`THEMES`, and return it.
+
+    One that it has already costs nothing; another is a look at every widget there is.
+    """
     global _current, _style
     _current = THEMES[name]
     if not isinstance(_style, PlainStyle):
         _style = PlainStyle("Fusion")
         app.setStyle(_style)
+    palette, sheet = _palette(_current), _style_sheet(_current)
     with uncollected():
-        app.setPalette(_palette(_current))
-        app.setStyleSheet(_style_sheet(_current))
+        if app.palette() != palette:
+            app.setPalette(palette)
+        if app.styleSheet() != sheet:
+            app.setStyleSheet(sheet)
     app.setAttribute(Qt.AA_DontShowIconsInMenus, True)
     return _current
