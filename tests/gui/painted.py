@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from PyQt5.QtCore import QEvent, QObject, QPoint, QRect, QRectF
+from PyQt5.QtCore import QEvent, QEventLoop, QObject, QPoint, QRect, QRectF, QTimer
 from PyQt5.QtGui import QFontMetricsF, QPaintDevice, QPaintEngine, QPainter, QRegion
 from PyQt5.QtWidgets import (
     QAbstractButton,
@@ -413,9 +413,12 @@ def _told_of(widget: QWidget) -> bool:
 def settle(condition: Callable[[], object], what: str) -> None:
     """Run the event loop until a condition holds, and layouts have settled."""
     deadline = time.monotonic() + 60
+    tick = QTimer()  # not all that is waited for comes with an event
+    tick.start(5)
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
-        QApplication.processEvents()
+        QApplication.processEvents(QEventLoop.WaitForMoreEvents)
+    tick.stop()
     for _ in range(4):
         QApplication.processEvents()
 
