@@ -7,6 +7,7 @@ caused it.
 from __future__ import annotations
 
 import gc
+import itertools
 import logging
 import os
 import sys
@@ -52,10 +53,19 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def _data_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders that are yet to be made, all in one: pytest looks at all that lies beside its own."""
+    above = tmp_path_factory.mktemp("data")
+    return (above / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_folders(_data_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test has its own data folder, so that none touches the user's."""
-    monkeypatch.setenv("FILTERLAB_DATA", str(tmp_path_factory.mktemp("data")))
+    folder = next(_data_folders)
+    folder.mkdir()
+    monkeypatch.setenv("FILTERLAB_DATA", str(folder))
     for name in ("FILTERLAB_MODELS", "FILTERLAB_MIRROR", "FILTERLAB_CAFFE", "FILTERLAB_LANG"):
         monkeypatch.delenv(name, raising=False)
 
@@ -67,6 +77,7 @@ def _same_look() -> Iterator[None]:
     yield
     if "filterlab.gui.theme" not in sys.modules:
         return
+    from PyQt5.QtCore import QEvent
     from PyQt5.QtWidgets import QApplication
 
     from filterlab.gui import theme
@@ -74,6 +85,8 @@ def _same_look() -> Iterator[None]:
     app = QApplication.instance()
     if app is None:
         return
+    # Windows that were closed wait for the next event loop, however late a test has one.
+    app.sendPostedEvents(None, QEvent.DeferredDelete)
     if len(app.topLevelWidgets()) > _MANY_WINDOWS:
         # Python is in no hurry to find those that have ended; each costs a look and a font's
         # change time until it does.
@@ -127,6 +140,12 @@ def _no_unexpected_logs(
     ]
     if lines:
         pytest.fail("unexpected log lines: " + "; ".join(lines))
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: the collector of garbage need not go through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

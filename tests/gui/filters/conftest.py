@@ -12,7 +12,6 @@ from PyQt5.QtGui import QMouseEvent, QWheelEvent
 from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from filterlab.gui import i18n, theme
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.settings import Settings
 from filterlab.gui.widgets.kernel_grid import KernelGrid
@@ -122,10 +121,8 @@ def picture() -> np.ndarray:
 
 @pytest.fixture
 def make_tab(
-    qtbot: QtBot, qapp: QApplication, tmp_path: Path, picture: np.ndarray
+    qtbot: QtBot, tmp_path: Path, picture: np.ndarray
 ) -> Iterator[Callable[..., FiltersTab]]:
-    i18n.set_language("en")
-    theme.apply(qapp, "light")
     tabs: list[FiltersTab] = []
 
     def make() -> FiltersTab:
