@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PyQt5.QtCore import QMargins, QMimeData, QPoint, QPointF, QRect, Qt, QUrl
-from PyQt5.QtGui import QDragEnterEvent, QDropEvent
+from PyQt5.QtCore import QEvent, QMargins, QMimeData, QPoint, QPointF, QRect, Qt, QUrl
+from PyQt5.QtGui import QColor, QDragEnterEvent, QDropEvent
 from PyQt5.QtWidgets import QApplication, QLabel, QVBoxLayout
 
 from filterlab.errors import FilterLabError
@@ -243,7 +243,7 @@ def desk(qapp, monkeypatch) -> Iterator[gui_app.Desk]:
     made.open()
     yield made
     made.window.close()
-    theme.apply(qapp, "light")
+    made.window.deleteLater()
 
 
 def test_language_switch_leaves_the_window(qtbot, desk, until) -> None:
@@ -267,6 +267,26 @@ def test_theme_switch_changes_the_palette(qtbot, desk, until, qapp) -> None:
     until(lambda: desk.window is not old)
     assert theme.current().dark
     assert qapp.palette().window().color().name().upper() == theme.DARK.backdrop
+
+
+def test_only_another_theme_styles_what_is_there_anew(qtbot, qapp) -> None:
+    class Watched(QLabel):
+        def changeEvent(self, event: QEvent) -> None:
+            changes.append(event.type())
+            super().changeEvent(event)
+
+    changes: list[int] = []
+    label = Watched("text")
+    qtbot.addWidget(label)
+    label.show()
+    changes.clear()
+    assert theme.apply(qapp, "light") is theme.LIGHT
+    assert changes == []
+    for name in ("dark", "light"):
+        assert theme.apply(qapp, name) is theme.THEMES[name]
+        assert {QEvent.PaletteChange, QEvent.StyleChange} <= set(changes)
+        assert label.palette().windowText().color() == QColor(theme.THEMES[name].text)
+        changes.clear()
 
 
 @pytest.mark.expects_log
