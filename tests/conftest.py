@@ -87,15 +87,18 @@ def _same_look() -> Iterator[None]:
         return
     # Windows that were closed wait for the next event loop, however late a test has one.
     app.sendPostedEvents(None, QEvent.DeferredDelete)
-    if len(app.topLevelWidgets()) > _MANY_WINDOWS:
+    font_changed = before is not None and app.font() != before
+    size_changed, theme_changed = theme.text_size() != "normal", theme.current() is not theme.LIGHT
+    changed = font_changed or size_changed or theme_changed
+    if changed or len(app.topLevelWidgets()) > _MANY_WINDOWS:
         # Python is in no hurry to find those that have ended; each costs a look and a font's
         # change time until it does.
         gc.collect()
-    if before is not None and app.font() != before:
+    if font_changed:
         app.setFont(before)
-    if theme.text_size() != "normal":
+    if size_changed:
         theme.set_text_size(app, "normal")
-    if theme.current() is not theme.LIGHT:
+    if theme_changed:
         theme.apply(app, "light")
     theme.set_reduced_motion(None)
 

@@ -30,8 +30,8 @@ def desk(qapp: QApplication, tmp_path: Path, until: Callable[..., None]) -> Iter
     until(lambda: heatmap.settled and heatmap.bench.shown is not None)
     yield made
     made.window.close()
+    made.window.deleteLater()
     made.close()
-    theme.apply(qapp, "light")
 
 
 @pytest.fixture

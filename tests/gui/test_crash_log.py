@@ -16,7 +16,7 @@ from PyQt5.QtWidgets import QApplication
 import filterlab
 from filterlab import paths
 from filterlab.gui import app as gui_app
-from filterlab.gui import main_window, theme
+from filterlab.gui import main_window
 from filterlab.gui.crash_log import CrashLog, report, without_paths
 
 
@@ -130,5 +130,4 @@ def test_the_report_has_versions_and_paths_only_if_asked(
         desk.window.close()
         desk.window.deleteLater()
         log.close()
-        theme.apply(qapp, "light")
     assert report(folder=paths.data_dir() / "nowhere").startswith("FilterLab ")

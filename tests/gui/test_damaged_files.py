@@ -16,7 +16,7 @@ from PyQt5.QtWidgets import QApplication
 
 from filterlab import paths
 from filterlab.gui import app as gui_app
-from filterlab.gui import main_window, theme
+from filterlab.gui import main_window
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.plain_json import MOST_BYTES, read_plain
 from filterlab.gui.sessions import Left
@@ -43,7 +43,6 @@ def open_desk(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
         desk.close()
         desk.window.close()
         desk.window.deleteLater()
-    theme.apply(qapp, "light")
 
 
 def session_file(number: int = 0) -> Path:

@@ -139,7 +139,7 @@ def test_the_language_is_a_switch(qtbot: QtBot, qapp: QApplication) -> None:
     assert switch.key == "zh_CN"
     assert desk.window.header.tabs.tabText(0) == "滤波器"
     desk.window.close()
-    theme.apply(qapp, "light")
+    desk.window.deleteLater()
 
 
 def test_segments_by_key(qtbot: QtBot) -> None:

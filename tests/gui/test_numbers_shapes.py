@@ -7,7 +7,7 @@ how wide a number, is the font's to say.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,13 +42,6 @@ LEFT = int(Qt.AlignLeft | Qt.AlignVCenter)
 RIGHT = int(Qt.AlignRight | Qt.AlignVCenter)
 CENTRE = int(Qt.AlignCenter)
 Listen = Callable[[QWidget], list[Any]]
-
-
-@pytest.fixture(autouse=True)
-def _light(qapp: QApplication) -> Iterator[None]:
-    theme.apply(qapp, "light")
-    yield
-    theme.apply(qapp, "light")
 
 
 def hexed(colour: Any, alpha: int = 255) -> str:

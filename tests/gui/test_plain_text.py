@@ -44,7 +44,6 @@ def test_labels_questions_and_tips_show_text_as_it_is(
         assert shown.textFormat() == Qt.PlainText, shown.text()
     assert rich.textFormat() == Qt.RichText
     QToolTip.hideText()
-    theme.apply(qapp, "light")
 
 
 def test_a_pictures_name_is_shown_as_it_is(

@@ -20,7 +20,7 @@ from PyQt5.QtWidgets import QApplication
 
 from filterlab import paths
 from filterlab.gui import app as gui_app
-from filterlab.gui import autosave, main_window, plain_json, theme
+from filterlab.gui import autosave, main_window, plain_json
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.sessions import MOST_SESSIONS, Sessions
 from filterlab.pictures import write_picture
@@ -48,7 +48,6 @@ def open_desk(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
         desk.close()
         desk.window.close()
         desk.window.deleteLater()
-    theme.apply(qapp, "light")
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from filterlab.gui import app as gui_app
-from filterlab.gui import theme
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
@@ -38,7 +37,7 @@ def open_desk(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
     yield start
     for desk in desks:
         desk.window.close()
-    theme.apply(qapp, "light")
+        desk.window.deleteLater()
 
 
 def saved_geometry(qtbot: QtBot, place: QRect) -> bytes:

@@ -55,7 +55,6 @@ def window(qtbot, qapp, until) -> Iterator[Callable[..., MainWindow]]:
     yield build
     for shown in made:
         shown.close()
-    theme.apply(qapp, "light")
 
 
 def share(window: MainWindow) -> float:

@@ -10,7 +10,6 @@ from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from filterlab.gui import theme
 from filterlab.gui.app import Desk
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.main_window import MainWindow
@@ -218,7 +217,6 @@ def test_a_choice_outlives_a_change_of_language_and_of_theme(
     assert after.result.proof.text.startswith("结果相同")
     desk.window.close()
     desk.window.deleteLater()
-    theme.apply(qapp, "light")
 
 
 def test_size_and_cells_fit_the_new_net_when_models_change(ready, settled) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from filterlab import paths
 from filterlab.gui import theme
+from filterlab.gui.filters.tab import FiltersTab
+from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.main_window import MainWindow
 from filterlab.workbench.heatmap_state import Source
 from filterlab.zoo.own_models import remember
@@ -39,8 +41,8 @@ def _still() -> Iterator[None]:
 
 @pytest.fixture
 def window(qtbot: Any) -> Iterator[MainWindow]:
-    """The window, with its tabs."""
-    made = MainWindow()
+    """The window, with the tabs that have a stage."""
+    made = MainWindow(tabs=(FiltersTab, HeatmapTab))
     qtbot.addWidget(made)
     made.resize(1280, 800)
     made.show()

@@ -143,7 +143,6 @@ def test_high_contrast_keeps_the_stage_dark(stage, qapp) -> None:
     assert stage.colours is theme.DARK
     theme.apply(qapp, "contrast-light")
     assert stage.colours is theme.CONTRAST_DARK
-    theme.apply(qapp, "light")
 
 
 # Show me: from fc to conv
