@@ -723,11 +723,12 @@ def test_another_look_gives_a_kernel_other_colours(qapp: QApplication, listening
 ])  # fmt: skip
 @pytest.mark.parametrize(
     ("side", "tallest", "least", "gap"),
-    [(12, 9, 9, 1), (18, 9, 9, 1), (22, 11, 9, 1), (26, 13, 9, 1), (31, 13, 10, 1), (32, 13, 10, 2),
-     (33, 13, 11, 2), (40, 16, 13, 2), (56, 22, 19, 2), (75, 30, 25, 2), (100, 40, 34, 2)],
+    [(12, 9, 9, 1), (18, 9, 9, 1), (22, 11, 9, 1), (26, 13, 9, 1), (31, 13, 10, 1),
+     (32, 13, 10, 2.88), (33, 13, 11, 2.97), (40, 16, 13, 3.6), (56, 22, 19, 5.04),
+     (75, 30, 25, 6.75), (100, 40, 34, 9)],
 )  # fmt: skip
 def test_the_digits_of_a_kernel(
-    qapp: QApplication, values: list[float], side: int, tallest: int, least: int, gap: int
+    qapp: QApplication, values: list[float], side: int, tallest: int, least: int, gap: float
 ) -> None:
     """First as many places as have room, then the largest digits of 40 to 34 % of a cell."""
     ways = [(3, p) for p in range(least, tallest + 1)] + [(2, p) for p in range(least, tallest + 1)]
@@ -744,7 +745,7 @@ def test_the_digits_of_a_kernel(
 
     def fits(way: tuple[int, int]) -> bool:
         font.setPixelSize(way[1])
-        room = side - (5 if way[0] == 3 else 2 * gap)
+        room = side - 2 * (max(gap, 2.5) if way[0] == 3 else gap)
         return all(QFontMetricsF(font).horizontalAdvance(told(v, way[0])) <= room for v in values)
 
     found, places = cell_font(theme.font(13), values, side)
@@ -753,15 +754,11 @@ def test_the_digits_of_a_kernel(
 
 def test_digits_that_just_fit(qapp: QApplication) -> None:
     font = QFont(theme.font(13))
-    font.setPixelSize(15)
-    wide = QFontMetricsF(font).horizontalAdvance("88")
-    side = 40.0
-    for text, pixels in (("88", 15), ("888", 15), ("8888", 15), ("8888", 13)):
+    for text, pixels in (("8888", 15), ("8888", 13)):
         font.setPixelSize(pixels)
-        wide = QFontMetricsF(font).horizontalAdvance(text)
-        side = max(wide + 5, pixels / 0.4)
-        if side > wide + 5:
-            continue
+        # Nine hundredths of the cell stay free at each side.
+        side = QFontMetricsF(font).horizontalAdvance(text) / 0.82
+        assert side >= max(32, pixels / 0.4)
         found = cell_font(theme.font(13), [float(text)], side)
         assert (found[0].pixelSize(), found[1]) == (pixels, 3)
         found = cell_font(theme.font(13), [float(text)], side - 0.01)

@@ -24,9 +24,10 @@ _KEPT = 4096
 #: Height of the digits as a share of a cell's, at most and, with many places, at least; in small
 #: cells they are as large as the window's text if they can be half a cell.
 _SHARE, _SHARE_LEAST, _SHARE_SMALL, _TEXT = 0.4, 0.34, 0.5, 13
-#: Pixels that digits stay from the sides of their cells, each, and of cells under so many.
-#: Three places are worth it only where numbers stand clear of each other.
-_GAP, _SMALL_GAP, _SMALL, _GAP_OF_MOST = 2, 1, 32, 2.5
+#: How far digits stay from the sides of their cells, each, as a share of the cell's, so that the
+#: numbers of a row stand clear of each other; in pixels in cells under so many, at least so many
+#: for three places.
+_GAP, _SMALL_GAP, _SMALL, _GAP_OF_MOST = 0.09, 1, 32, 2.5
 #: The smallest digits, in pixels.
 _LEAST = 9
 _MOST_PLACES = 3
@@ -57,7 +58,8 @@ def cell_font(font: QFont, values: Sequence[float], side: float) -> tuple[QFont,
         for pixels in range(tallest, least - 1, -1):
             made.setPixelSize(pixels)
             widest = max(map(QFontMetricsF(made).horizontalAdvance, texts), default=0.0)
-            if widest <= side - 2 * (_gap(side) if places < _MOST_PLACES else _GAP_OF_MOST):
+            gap = _gap(side)
+            if widest <= side - 2 * (gap if places < _MOST_PLACES else max(gap, _GAP_OF_MOST)):
                 return made, places
     return made, 0
 
@@ -72,8 +74,8 @@ def _text_of(value: float, places: int, numbers: set[float]) -> str:
     return format_cell(value, lambda short: len(short) <= _SHORT)
 
 
-def _gap(side: float) -> int:
-    return _GAP if side >= _SMALL else _SMALL_GAP
+def _gap(side: float) -> float:
+    return _GAP * side if side >= _SMALL else _SMALL_GAP
 
 
 class KernelPaint:
