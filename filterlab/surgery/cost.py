@@ -16,7 +16,7 @@ from filterlab.caffe import Net
 from filterlab.caffe.proto.caffe_pb2 import LayerParameter, NetParameter
 from filterlab.caffe.text import Text
 from filterlab.errors import FilterLabError
-from filterlab.surgery.spatial import SpatialGraph, layers_for_test
+from filterlab.surgery.spatial import layers_for_test, spatial_graph
 
 __all__ = [
     "OVERHEAD",
@@ -141,7 +141,7 @@ def layer_work(net_param: NetParameter, net: Net, size: tuple[int, int]) -> list
     What a layer without multiplications costs is mostly the memory it walks through; a value
     counts as twenty multiplications.
     """
-    sizes = SpatialGraph(net_param).sizes(*size)
+    sizes = spatial_graph(net_param).sizes(*size)
     channels = _channels(net)
     work = []
     for layer in layers_for_test(net_param):
@@ -175,7 +175,7 @@ def estimate(
     measured : ((int, int), float), optional
         A size at which a pass has been timed, and its seconds.
     """
-    graph = SpatialGraph(net_param)
+    graph = spatial_graph(net_param)
     channels = _channels(net)
     sizes = graph.sizes(*size)
     values = sum(channels.get(b, 1) * rows * cols for b, (rows, cols) in sizes.items())

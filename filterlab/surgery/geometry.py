@@ -29,6 +29,7 @@ from filterlab.surgery.spatial import (
     Step,
     TransposedWindow,
     input_shapes,
+    spatial_graph,
 )
 
 __all__ = [
@@ -167,7 +168,7 @@ def of_blob(net_param: NetParameter, blob: str, input_name: str | None = None) -
         If the blob does not exist or does not depend on the picture, or a layer on the path
         cannot be followed.
     """
-    return _of(SpatialGraph(net_param, input_name), blob)
+    return _of(spatial_graph(net_param, input_name), blob)
 
 
 def of_layers(net_param: NetParameter) -> dict[tuple[str, str], Geometry]:
@@ -225,7 +226,7 @@ def _of(graph: SpatialGraph, blob: str) -> Geometry:
 
 def net_input_size(net_param: NetParameter) -> tuple[int, int]:
     """The net's own input size as its prototxt gives it, (height, width)."""
-    return SpatialGraph(net_param).input_size
+    return spatial_graph(net_param).input_size
 
 
 @dataclass(frozen=True)
@@ -280,8 +281,8 @@ class MapGeometry:
         FilterLabError
             If the output has lost its place on the picture, or its cells lie closer than a pixel.
         """
-        own = SpatialGraph(classifier, input_name).input_size
-        graph = SpatialGraph(dense, input_name)
+        own = spatial_graph(classifier, input_name).input_size
+        graph = spatial_graph(dense, input_name)
         blob = _of(graph, output)
         cells = tuple(graph.size_of(output, axis, own[axis]) for axis in (0, 1))
         window, jump, origin = [], [], []

@@ -12,6 +12,7 @@ window that would start in the padding (only where there is padding at all).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = [
     "TransposedWindow",
     "input_shapes",
     "layers_for_test",
+    "spatial_graph",
     "with_channels",
 ]
 
@@ -386,6 +388,24 @@ class SpatialGraph:
             offset = offsets[dim - axis] if len(offsets) > 1 else offsets[0]
             steps.append(Crop(offset, parents[1]))
         return steps[0], steps[1]
+
+
+def spatial_graph(net_param: NetParameter, input_name: str | None = None) -> SpatialGraph:
+    """The graph of a net, made once while its structure stays the same; not to be changed.
+
+    Raises
+    ------
+    FilterLabError
+        As :class:`SpatialGraph`.
+    """
+    if any(layer.blobs for layer in net_param.layer):  # weights are no structure, and large
+        return SpatialGraph(net_param, input_name)
+    return _graph_of(net_param.SerializeToString(deterministic=True), input_name)
+
+
+@lru_cache(maxsize=8)
+def _graph_of(structure: bytes, input_name: str | None) -> SpatialGraph:
+    return SpatialGraph(NetParameter.FromString(structure), input_name)
 
 
 def _unknown(layer: LayerParameter) -> NoReturn:

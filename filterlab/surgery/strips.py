@@ -32,9 +32,9 @@ from filterlab.surgery.spatial import (
     Crop,
     Global,
     Pointwise,
-    SpatialGraph,
     TransposedWindow,
     layers_for_test,
+    spatial_graph,
 )
 
 __all__ = ["WHOLE", "Chart", "Stage", "Strip", "Strips", "plan_strips"]
@@ -307,7 +307,7 @@ class Chart:
 
     def __init__(self, param: NetParameter, net: Net, source: str, wanted: Iterable[str]) -> None:
         self._param = param
-        self._graph = graph = SpatialGraph(param, source)
+        self._graph = graph = spatial_graph(param, source)
         self._channels = [_channels(net, node.blob) for node in graph.nodes]
         self._wanted = [graph.node(name) for name in wanted]
         self._first = next(i for i, node in enumerate(graph.nodes) if node.blob == source)

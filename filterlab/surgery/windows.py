@@ -69,8 +69,8 @@ def window_seconds(t: Transplanted) -> float:
 
 def batch_for(t: Transplanted, count: int) -> int:
     """How many of so many windows the plain net takes at a time."""
-    batch = _MOST
-    while batch > 1 and (batch * window_seconds(t) > _BATCH or batch >= 2 * count):
+    batch, each = _MOST, window_seconds(t)
+    while batch > 1 and (batch * each > _BATCH or batch >= 2 * count):
         batch //= 2
     return batch
 

@@ -676,7 +676,8 @@ class HeatmapBench:
         if shown is None:
             return None
         if self._preview is None or self._preview[0] is not shown:
-            self._preview = (shown, preview(shown.picture))
+            made = preview(shown.picture) if shown.preview is None else shown.preview
+            self._preview = (shown, made)
         return self._preview[1]
 
     def scene(self, maps: ClassMaps | None = None, pyramid: Pyramid | None = None) -> Scene | None:

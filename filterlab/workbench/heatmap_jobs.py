@@ -115,7 +115,7 @@ def read_source_job(source: Source, array: NDArray[Any] | None = None) -> Job[Sh
         )
     if picture.size == 0:
         raise FilterLabError("the picture {name} is empty; open another one", name=source.name)
-    return Shown(source, picture, frames=frames)
+    return Shown(source, picture, frames=frames, preview=preview(picture))
 
 
 def open_of(source: Source, array: NDArray[Any] | None = None) -> Job[Outcome]:

@@ -89,12 +89,14 @@ class Shown:
     picture : float32 (height, width, 3) RGB or (height, width) grey, 0 to 1; never written to.
     passing : whether it is a frame of a camera or a video.
     frames : how many frames of its file can be chosen.
+    preview : the picture at the size that is drawn live, if whoever read it has made it.
     """
 
     source: Source
     picture: Array
     passing: bool = False
     frames: int = 1
+    preview: Array | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -11,7 +11,13 @@ import filterlab.caffe as caffe
 from filterlab.caffe.prototxt import parse_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.geometry import Axis, MapGeometry, of_blob, of_layers
-from filterlab.surgery.spatial import SpatialGraph, input_shapes, layers_for_test, with_channels
+from filterlab.surgery.spatial import (
+    SpatialGraph,
+    input_shapes,
+    layers_for_test,
+    spatial_graph,
+    with_channels,
+)
 
 
 def _layer(name: str, kind: str, bottoms: str = "", tops: str = "", more: str = "") -> str:
@@ -227,3 +233,21 @@ def test_the_layers_before_one_that_cannot_be_followed_have_their_place(count: i
     assert {key: g.y for key, g in found.items()} == wanted
     late = _layer("y", "Input", more="input_param { shape { dim: 1 dim: 9 } }") + broken
     assert {key: g.y for key, g in of_layers(parse_net(late)).items()} == wanted
+
+
+def test_a_graph_is_made_once_for_each_structure() -> None:
+    param = parse_net(
+        'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 9 '
+        'dim: 9 } } } layer { name: "c" type: "Convolution" bottom: "data" top: "c" '
+        "convolution_param { num_output: 2 kernel_size: 3 } }"
+    )
+    first = spatial_graph(param)
+    same = type(param)()
+    same.CopyFrom(param)
+    assert spatial_graph(same) is first
+    same.layer[1].convolution_param.kernel_size[0] = 5
+    assert spatial_graph(same).sizes(9, 9)["c"] == (5, 5)
+    assert spatial_graph(param) is first
+    assert first.sizes(9, 9)["c"] == (7, 7)
+    same.layer[1].blobs.add(data=[1.0])  # weights are not kept
+    assert spatial_graph(same) is not spatial_graph(same)

@@ -18,7 +18,8 @@ from filterlab.progress import Progress, run_job
 from filterlab.surgery.methods import Request, densities, methods
 from filterlab.workbench import heatmap_bench
 from filterlab.workbench.heatmap_bench import HeatmapBench
-from filterlab.workbench.heatmap_jobs import Live, Outcome, first_frame_of
+from filterlab.workbench.heatmap_draw import PREVIEW
+from filterlab.workbench.heatmap_jobs import Live, Outcome, first_frame_of, read_source
 from filterlab.workbench.heatmap_state import Look, Shown, Source
 from filterlab.zoo.catalogue import Model
 
@@ -573,3 +574,16 @@ def test_the_program_of_a_net_that_is_alike_in_no_two_ways(
         else:
             np.testing.assert_allclose(names["data"], maps.data, atol=1e-5)
     assert ("activation=" in bench.code()) is bool(activation)
+
+
+def test_who_reads_a_picture_makes_what_is_drawn_live(nets) -> None:
+    """So that no window does, of a picture of many megapixels."""
+    picture = np.random.default_rng(4).random((2 * PREVIEW, PREVIEW), np.float32)
+    shown = read_source(Source(array_name="large"), picture)
+    assert shown.preview is not None
+    # Half as large: each pixel is the mean of four.
+    half = picture.reshape(PREVIEW, 2, PREVIEW // 2, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(shown.preview, np.repeat(half[..., None], 3, axis=2), atol=1e-6)
+    bench = HeatmapBench(nets["bright"])
+    bench.set_picture(shown)
+    assert bench.preview is shown.preview

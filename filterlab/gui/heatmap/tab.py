@@ -128,6 +128,10 @@ class HeatmapTab(Tab):
         self.drawer = Latest(self)
         self.drawer.ready.connect(self._on_drawn)
         self.drawer.failed.connect(self.show_error)
+        # How far the slider goes is a search through sizes, too long for this thread.
+        self.measurer = Latest(self)
+        self.measurer.ready.connect(self._on_steps)
+        self.measurer.failed.connect(self.show_error)
 
         self.runs = Runs(bench, self._quiet_runner(), self.stage.job, self)
         self.cells = Cells(bench, self.stage, panels.foot, self)
@@ -476,11 +480,18 @@ class HeatmapTab(Tab):
         self.squash_action.setChecked(bool(bench.request.squash))
 
     def _cell_steps(self, done: Transplanted, size: tuple[int, int]) -> tuple[int, ...]:
-        """The slider's steps, looked for once: every frame of a video asks for them."""
+        """The slider's steps; of a new size those of the net's last one until they are found."""
         key = (id(done), size)
         if self._steps[0] != key:
-            self._steps = (key, cell_steps(done, size))
+            same = self._steps[0][:1] == key[:1]
+            self._steps = (key, self._steps[1] if same else ())
+            self.measurer.request(lambda: (key, cell_steps(done, size)))
         return self._steps[1]
+
+    def _on_steps(self, found: tuple[tuple[Any, ...], tuple[int, ...]]) -> None:
+        if found[0] == self._steps[0]:
+            self._steps = found
+            self._show_size()
 
     def _show_strip(self) -> None:
         bench = self.bench
@@ -698,7 +709,7 @@ class HeatmapTab(Tab):
     @property
     def settled(self) -> bool:
         """Whether no job runs and the newest drawing is on the screen."""
-        return not self.runs.runner.running and not self.drawer.busy
+        return not (self.runs.runner.running or self.drawer.busy or self.measurer.busy)
 
     # Undo
 
@@ -904,6 +915,7 @@ class HeatmapTab(Tab):
         self.runs.shutdown()
         self.export.runner.shutdown()
         self.drawer.shutdown()
+        self.measurer.shutdown()
 
 
 def _place(source: Source) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from filterlab.gui.app import Desk
+from filterlab.gui.heatmap import tab as heatmap_tab
 from filterlab.gui.heatmap.tab import HeatmapTab
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
 from filterlab.pictures import write_picture
+from filterlab.surgery.transplant import Transplanted
 from filterlab.workbench.heatmap_bench import EDIT_NAMES
 from filterlab.workbench.heatmap_state import Look, Source
 
@@ -251,6 +254,30 @@ def test_the_slider_gives_the_cells_and_the_combo_the_density(qtbot: QtBot, read
     method.activated.emit(method.currentIndex())
     settled(ready)
     assert ready.bench.run.plan.method == "exact"
+
+
+def test_how_far_the_slider_goes_is_found_beside_the_window(
+    ready, settled, until, bright, open_array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then it goes as far as for the picture before."""
+    before = list(ready.controls._steps)
+    assert len(before) > 20
+    go, threads = threading.Event(), []
+
+    def waits(done: Transplanted, size: tuple[int, int]) -> tuple[int, ...]:
+        threads.append(threading.current_thread())
+        assert go.wait(20)
+        return 5, 6, size[1]
+
+    monkeypatch.setattr(heatmap_tab, "cell_steps", waits)
+    open_array(ready, bright.picture((40, 24))[:, :80])
+    until(lambda: threads and ready.bench.shown.size == (96, 80))
+    assert ready.controls._steps == before
+    assert not ready.settled
+    go.set()
+    settled(ready)
+    assert ready.controls._steps == [5, 6, 80]
+    assert threading.main_thread() not in threads
 
 
 def test_there_is_one_estimate_of_time(ready, settled) -> None:
