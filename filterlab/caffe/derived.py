@@ -25,9 +25,16 @@ __all__ = ["Derived", "Prepared", "UnfoldableError", "affine_of", "folded"]
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Kernels = npt.NDArray[np.intp]
 
 #: Factors within these bounds (or 0) change only the exponent's middle, never to inf or to 0.
 LEAST, MOST = 1e-12, 1e12
+
+
+#: Up to one of so many kernels edited are written by themselves …
+FEW_KERNELS = 8
+#: … of weights of so many values: others are written whole sooner than compared.
+LARGE = 2**15
 
 
 class UnfoldableError(Exception):
@@ -44,13 +51,17 @@ class Derived(NamedTuple):
     shape : Shape
     sources : tuple of (layer index, weight index)
     compute : callable
-        Their arrays -> the weight's values.
+        Their arrays, and which kernels are wanted if not all -> the weight's values, or only those
+        kernels.
+    by_kernels : bool
+        Whether each kernel of it is computed from the same one of the first source.
     """
 
     name: str
     shape: Shape
     sources: tuple[tuple[int, int], ...]
-    compute: Callable[[Sequence[Floats]], npt.NDArray[Any]]
+    compute: Callable[[Sequence[Floats], Kernels | None], npt.NDArray[Any]]
+    by_kernels: bool
 
 
 def affine_of(chain: Sequence[tuple[Affine, int]]) -> Affine:
@@ -75,15 +86,45 @@ def affine_of(chain: Sequence[tuple[Affine, int]]) -> Affine:
     return of
 
 
-def folded(fold: Fold, own: int, affine: Affine, which: int) -> Callable[..., Any]:
-    """How the weight ``which`` of a layer with ``own`` weights takes in what follows it."""
+def folded(
+    fold: Fold | None, own: int, affine: Affine, sources: Sequence[tuple[int, int]]
+) -> tuple[tuple[Any, Any, bool], tuple[Any, Any, bool]]:
+    """A layer's weight and bias that take in what follows it.
 
-    def compute(weights: Sequence[Floats]) -> Doubles:
-        factor, addend = affine(weights[own:])
-        made: Doubles = fold(weights[:own], factor, addend)[which]
-        return made
+    Parameters
+    ----------
+    fold : Fold or None
+        None if there is no layer: the factors and the addends by themselves.
+    own : int
+        How many of the sources are the layer's own.
+    affine : Affine
+    sources : sequence of (layer index, weight index)
 
-    return compute
+    Returns
+    -------
+    tuple
+        For each the last three attributes of :class:`Derived`.
+    """
+    following = tuple(sources[own:])
+    if fold is None:
+        return (
+            (following, lambda arrays, _: affine(arrays)[0], False),
+            (following, lambda arrays, _: affine(arrays)[1], False),
+        )
+
+    def kernels(arrays: Sequence[Floats], wanted: Kernels | None) -> Doubles:
+        factor = affine(arrays[1:])[0]
+        if wanted is None:
+            return fold.kernels(arrays[0], factor)
+        return fold.kernels(arrays[0][wanted], factor[wanted])
+
+    def bias(arrays: Sequence[Floats], _: Any) -> Doubles:
+        return fold.bias(arrays[0] if own > 1 else None, *affine(arrays[own - 1 :]))
+
+    return (
+        ((sources[0], *following), kernels, True),
+        ((*sources[1:own], *following), bias, False),
+    )
 
 
 class Prepared:
@@ -98,7 +139,6 @@ class Prepared:
     ) -> None:
         self.name = name
         self.blobs = list(blobs)
-        self.ids = {id(blob) for blob in self.blobs}
         self.shape: Shape = layout.shape if layout is not None else derived.shape  # type: ignore[union-attr]
         self.values = aligned(math.prod(self.shape))
         self._derived = derived
@@ -108,7 +148,12 @@ class Prepared:
         #: For each source its bits, if somebody did.
         self.seen: list[bytearray | None] = [None] * len(self.blobs)
         self._fresh = False
-        #: What was transformed last, kept from the second time on: who edits kernels does it often.
+        self._by_kernels = (
+            self.blobs[0].count >= LARGE
+            and len(self.shape) > 1
+            and (derived is None or derived.by_kernels)
+        )
+        #: The first source at the last look, kept from its first edit on: more will follow.
         self._last: Floats | None = None
 
     @property
@@ -116,63 +161,69 @@ class Prepared:
         """Where the values come from."""
         return [blob._storage for blob in self.blobs]
 
-    def refresh(self) -> bool:
-        """Follow the edits of the sources; returns whether somebody holds any of them."""
-        changed = not self._fresh
-        any_held = False
+    def refresh(self) -> None:
+        """Follow the edits of the sources.
+
+        Raises
+        ------
+        UnfoldableError, UntransformableError
+        """
+        changed = set() if self._fresh else set(range(len(self.blobs)))
         for i, blob in enumerate(self.blobs):
             storage = blob._storage
             # In this order: a view from before is seen as held, one from after by the stamp.
             stamp = storage.stamp
-            held = storage.held
-            if held:
-                any_held = True
+            if storage.held:
                 now = storage.flat.view(np.uint8).data
                 seen = self.seen[i]
                 if seen is None or len(seen) != len(now) or seen != now:
-                    changed = True
+                    changed.add(i)
                     self.seen[i] = bytearray(now)
                 self._stamps[i] = None
             elif stamp != self._stamps[i]:
                 seen = self.seen[i]
                 if seen is None or seen != storage.flat.view(np.uint8).data:
-                    changed = True
+                    changed.add(i)
                 self.seen[i] = None
                 self._stamps[i] = stamp
-        if changed:
-            again, self._fresh = self._fresh, False
-            arrays = [
-                np.frombuffer(seen, np.float32).reshape(blob.shape)
-                if seen
-                else blob._storage.flat.reshape(blob.shape)
-                for blob, seen in zip(self.blobs, self.seen)
-            ]
-            values: Any = arrays[0]
-            if self._derived is not None:
-                with np.errstate(all="ignore"):
-                    values = np.asarray(self._derived.compute(arrays), np.float32)
-                values = values.reshape(self._derived.shape)
-            if isinstance(self._layout, Transformed) and self._layout.by_kernels:
-                self._transform(self._layout, values, again)
-            elif self._layout is not None:
-                self._layout.write(values, self.values)
-            else:
-                self.values[...] = values.reshape(-1)
-            self._fresh = True
-        return any_held
+        if not changed:
+            return
+        arrays = [
+            np.frombuffer(seen, np.float32).reshape(blob.shape)
+            if seen
+            else blob._storage.flat.reshape(blob.shape)
+            for blob, seen in zip(self.blobs, self.seen)
+        ]
+        kernels = self._edited(arrays[0], changed == {0}) if self._by_kernels else None
+        if kernels is not None and not kernels.size:
+            return  # written, but nothing else
+        self._fresh = False
+        values: Any = arrays[0] if kernels is None else arrays[0][kernels]
+        if self._derived is not None:
+            with np.errstate(all="ignore"):
+                values = np.asarray(self._derived.compute(arrays, kernels), np.float32)
+            shape = self._derived.shape
+            values = values.reshape(shape if kernels is None else (len(kernels), *shape[1:]))
+        if self._layout is not None:
+            self._layout.write(values, self.values, kernels)
+        elif kernels is not None:
+            self.values.reshape(self.shape)[kernels] = values
+        else:
+            self.values[...] = values.reshape(-1)
+        self._fresh = True
 
-    def _transform(self, layout: Transformed, values: Floats, again: bool) -> None:
-        """Transform those kernels anew that have changed."""
-        if not again:
+    def _edited(self, weight: Floats, alone: bool) -> Kernels | None:
+        """Which kernels were edited since the last look; None if all are to be written."""
+        if not self._fresh:
             self._last = None
-            layout.write(values, self.values)
-            return
-        last = self._last
-        if last is None:
-            layout.write(values, self.values)
-            self._last = values.copy()
-            return
-        apart = values.view(np.uint32) != last.view(np.uint32)
+            return None
+        if self._last is None or not alone:
+            self._last = weight.copy()
+            return None
+        apart = weight.view(np.uint32) != self._last.view(np.uint32)
         kernels = np.flatnonzero(apart.reshape(len(apart), -1).any(axis=1))
-        layout.write(values, self.values, kernels)
-        last[kernels] = values[kernels]
+        if kernels.size * FEW_KERNELS > len(weight):
+            np.copyto(self._last, weight)
+            return None
+        self._last[kernels] = weight[kernels]
+        return kernels

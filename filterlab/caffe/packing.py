@@ -92,16 +92,30 @@ class Layout(NamedTuple):
         """Whether the weight is fed as it is."""
         return self.kernels == self.channels == 1
 
-    def write(self, values: Floats, out: Floats) -> None:
+    def write(
+        self, values: Floats, out: Floats, kernels: npt.NDArray[np.intp] | None = None
+    ) -> None:
         """Lay a weight (kernels, channels, ...) or bias (kernels,) out in ``out``.
 
         ``out`` is a row of float32; where it is longer than the weight, it is zero and stays so.
+        With ``kernels`` given, ``values`` are those kernels only.
         """
         if values.ndim == 1:
             out[: values.size] = values
             return
         n, c, *window = values.shape
         blocks = (_up(n, self.kernels), _up(c, self.channels))
+        if kernels is not None:
+            if c != blocks[1] * self.channels:
+                padded = np.zeros((n, blocks[1] * self.channels, *window), np.float32)
+                padded[:, :c] = values
+                values = padded
+            rows = values.reshape(n, blocks[1], self.channels, *window)
+            rows = rows.transpose(0, 1, *range(3, rows.ndim), 2)
+            laid = out.reshape(-1, blocks[1], *window, self.channels, self.kernels)
+            for row, kernel in zip(rows, kernels.tolist()):
+                laid[kernel // self.kernels, ..., kernel % self.kernels] = row
+            return
         if (n, c) != (blocks[0] * self.kernels, blocks[1] * self.channels):
             padded = np.zeros(
                 (blocks[0] * self.kernels, blocks[1] * self.channels, *window), np.float32

@@ -264,24 +264,23 @@ class Plan:
             one = topology.layers[start + offset].affine(shapes.bottoms[offset])
             assert one is not None
             steps.append((one, len(shapes.weights[offset])))
-        affine = affine_of(steps)
         channels = shapes.made[chain[0]][0][1]
+        weight: Shape
+        addend: Shape = (channels,)
+        rank = len(shapes.bottoms[chain[0]][0])
         if fold is not None:
-            made = [(specs[0].shape, folded(fold, own, affine, 0))]
-            made.append(((channels,), folded(fold, own, affine, 1)))
+            weight = specs[0].shape
+        elif self._portable:
+            weight = (channels,)
+        elif rank == 4 and channels >= FEWEST_DEPTHWISE:
+            weight = (channels, 1, 1, 1)
         else:
-            rank = len(shapes.bottoms[chain[0]][0])
-            column = (channels, *(1,) * (rank - 2))
-            if self._portable:
-                made = [((channels,), folded(_alone, 0, affine, i)) for i in (0, 1)]
-            elif rank == 4 and channels >= FEWEST_DEPTHWISE:
-                made = [((channels, 1, 1, 1), folded(_alone, 0, affine, 0))]
-                made.append(((channels,), folded(_alone, 0, affine, 1)))
-            else:
-                made = [(column, folded(_alone, 0, affine, i)) for i in (0, 1)]
+            weight = addend = (channels, *(1,) * (rank - 2))
         return [
-            Derived(f"d:{first.name}:{i}", shape, tuple(sources), compute)
-            for i, (shape, compute) in enumerate(made)
+            Derived(f"d:{first.name}:{i}", shape, *rest)
+            for i, (shape, rest) in enumerate(
+                zip((weight, addend), folded(fold, own, affine_of(steps), sources))
+            )
         ]
 
     def _emit_chain(
@@ -404,11 +403,6 @@ def after_fork() -> list[Any]:
         kept.append(plan._compiled)
         plan._compiled, plan._lock = {}, threading.Lock()
     return kept
-
-
-def _alone(weights: Any, factor: Any, addend: Any) -> list[Any]:
-    """A factor and an addend by themselves."""
-    return [factor, addend]
 
 
 def _versions(topology: Topology, start: int, end: int) -> tuple[dict[Any, list[int]], Any]:
@@ -655,6 +649,11 @@ class Bindings:
                 for d in plan.derived
             ),
         ]
+        #: What is prepared from a blob, by its id.
+        self._preparing: dict[int, list[Prepared]] = {}
+        for one in self._prepared:
+            for blob in one.blobs:
+                self._preparing.setdefault(id(blob), []).append(one)
         #: (name, blob, shape) of what is read from the blobs' own memory.
         self._read = [(name, blobs[blob], plan.outside[blob]) for name, blob in plan.inputs.items()]
         self._direct = [
@@ -807,14 +806,13 @@ class Bindings:
             _ = storage.flat
             stamps[i] = None if storage.held else stamp
             stale.add(id(self._watched[i]))
-        for one in self._prepared:
-            if not stale.isdisjoint(one.ids):
-                one.refresh()
-                for storage, seen in zip(one.storages, one.seen):
-                    if seen:
-                        self._seen[storage] = np.frombuffer(seen, np.float32)
-                    else:
-                        self._seen.pop(storage, None)
+        for one in dict.fromkeys(p for blob in stale for p in self._preparing.get(blob, ())):
+            one.refresh()
+            for storage, seen in zip(one.storages, one.seen):
+                if seen:
+                    self._seen[storage] = np.frombuffer(seen, np.float32)
+                else:
+                    self._seen.pop(storage, None)
         self._held = [s for s, stamp in zip(watched, stamps) if stamp is None]
         self._stamps = stamps
 

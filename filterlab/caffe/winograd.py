@@ -152,11 +152,6 @@ class Transformed(NamedTuple):
         """Whether the weight is fed as it is."""
         return False
 
-    @property
-    def by_kernels(self) -> bool:
-        """Whether single kernels can be written anew, and are worth looking for."""
-        return len(self.shape) == 3
-
     def write(
         self, values: Floats, out: Floats, kernels: npt.NDArray[np.intp] | None = None
     ) -> None:
@@ -168,26 +163,24 @@ class Transformed(NamedTuple):
         out : float32
             A row of the size of :attr:`shape`.
         kernels : row of int, optional
-            Those that have changed since the last time; all if not given.
+            Which kernels the values are, if not all.
 
         Raises
         ------
         UntransformableError
             Nothing has been written then.
         """
-        if not self.by_kernels:
-            if not regular(values):
-                raise UntransformableError
+        if not regular(values):
+            raise UntransformableError
+        if len(self.shape) == 1:
             out.reshape(values.size, -1)[...] = values[:, None]
             return
-        rows: Sequence[int] = range(len(values)) if kernels is None else kernels.tolist()
-        if not regular(values if kernels is None else values[kernels]):
-            raise UntransformableError
         laid = out.reshape(self.shape)
         flat = values.reshape(len(values), -1, KERNEL**2)
         matrix = matrices().kernel
-        for k in rows:  # one by one: which have changed makes no difference to the others' bits
-            laid[:, k] = matrix @ flat[k].T
+        # One by one: which are written makes no difference to the bits of any.
+        for kernel, rows in zip(range(len(values)) if kernels is None else kernels.tolist(), flat):
+            laid[:, kernel] = matrix @ rows.T
 
 
 def pays(weight: Shape, top: Shape) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import filterlab.caffe as caffe
-from filterlab.caffe import packing, plan
+from filterlab.caffe import derived, packing, plan
 
 NETS = Path(__file__).resolve().parent.parent / "goldens" / "nets"
 
@@ -26,7 +26,11 @@ def small() -> caffe.Net:
 
 @pytest.fixture
 def packed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lay the weights of all convolutions out at the first run, however small they are."""
+    """Lay the weights of all convolutions out at the first run, however small they are.
+
+    And follow edits kernel by kernel.
+    """
+    monkeypatch.setattr(derived, "LARGE", 1)
     monkeypatch.setattr(plan, "USES_BEFORE_PACKING", 0)
     monkeypatch.setattr(packing, "FEWEST_POSITIONS", 1)
     monkeypatch.setattr(packing, "FEWEST_KERNELS", 1)

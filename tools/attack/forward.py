@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 import filterlab.caffe as caffe
-from filterlab.caffe import packing, winograd
+from filterlab.caffe import derived, packing, winograd
 from filterlab.caffe.prototxt import parse_net
 
 __all__ = ["Walk", "main", "random_net"]
@@ -110,6 +110,16 @@ def random_net(r: random.Random) -> str:
     return text
 
 
+def _limits() -> tuple[float, int, int, int]:
+    """What is too small for the engine's faster ways."""
+    return winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS, derived.LARGE
+
+
+def _set_limits(margin: float, kernels: int, positions: int, large: int) -> None:
+    winograd.MARGIN, derived.LARGE = margin, large
+    packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS = kernels, positions
+
+
 class Walk:
     """Random steps on one net and on its eager double.
 
@@ -143,9 +153,9 @@ class Walk:
         net.eager = False
         net._plans._size = 500  # nothing is made twice
         net.packing = self.r.choice(["first", "never", "later"])
-        self._limits = (winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS)
+        self._limits = _limits()
         if seed % 2:
-            net.packing, self._limits = "first", (math.inf, 1, 1)
+            net.packing, self._limits = "first", (math.inf, 1, 1, 1)
         self.pairs = [self._double(net)]
         #: Views of both nets that are held, and whose blob or weight they are.
         self.held: list[tuple[Any, Any]] = []
@@ -211,12 +221,12 @@ class Walk:
 
     def step(self) -> None:
         """One random step, on the net or on a twin that shares its weights."""
-        usual = winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS
+        usual = _limits()
         try:
-            winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS = self._limits
+            _set_limits(*self._limits)
             self._step()
         finally:
-            winograd.MARGIN, packing.FEWEST_KERNELS, packing.FEWEST_POSITIONS = usual
+            _set_limits(*usual)
 
     def _step(self) -> None:
         r = self.r

@@ -49,8 +49,21 @@ Doubles = npt.NDArray[np.float64]
 
 #: Weights -> for each channel a factor and what is added then.
 Affine = Callable[[Sequence[Floats]], "tuple[Doubles, Doubles]"]
-#: Weights, factors and what is added -> weights with which the layer does that too.
-Fold = Callable[[Sequence[Floats], Doubles, Doubles], "list[Doubles]"]
+
+
+class Fold(NamedTuple):
+    """How a factor and an addend for each output are taken into a layer's weights.
+
+    Attributes
+    ----------
+    kernels : callable
+        A weight with one row for each output, or some of its rows, and their factors -> such rows.
+    bias : callable
+        A bias or None, factors and addends -> a bias.
+    """
+
+    kernels: Callable[[Floats, Doubles], Doubles]
+    bias: Callable[[Floats | None, Doubles, Doubles], Doubles]
 
 
 @dataclass(frozen=True)
@@ -217,7 +230,7 @@ class Layer:
     def fold(self, shapes: list[Shape]) -> Fold | None:
         """How a factor and an addend for each channel of the top go into the weights.
 
-        What comes back are a weight and a bias, as :meth:`emit` takes them. None if they do not.
+        With both :meth:`emit` takes a weight and a bias. None if they do not.
         """
         return None
 

@@ -20,7 +20,7 @@ from filterlab.caffe.layers.base import (
     shape_text,
     sum_but,
 )
-from filterlab.caffe.layers.inner_product import fold_rows
+from filterlab.caffe.layers.inner_product import FOLD_ROWS
 from filterlab.caffe.text import Text
 
 __all__ = ["Convolution", "Deconvolution", "Im2col"]
@@ -248,7 +248,7 @@ class Convolution(Windowed):
     def fold(self, shapes: list[Shape]) -> Fold | None:
         if self.transposed or len(self.tops) > 1 or self._channel_axis(shapes[0]) != 1:
             return None
-        return fold_rows
+        return FOLD_ROWS
 
     def _folded(self, g: Graph, value: str, shape: Shape) -> str:
         """All axes before the channels as one."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from filterlab.caffe.graph import Graph
 from filterlab.caffe.layers.base import (
@@ -21,14 +18,19 @@ from filterlab.caffe.layers.base import (
 )
 from filterlab.caffe.text import Text
 
-__all__ = ["Embed", "InnerProduct", "fold_rows"]
+__all__ = ["FOLD_ROWS", "Embed", "InnerProduct"]
 
 
-def fold_rows(weights: Sequence[Any], factor: Any, addend: Any) -> list[Any]:
-    """A factor and an addend for each output, taken into weights with one row for each."""
-    rows = (-1, *(1,) * (weights[0].ndim - 1))
-    bias = factor * weights[1] if len(weights) > 1 else np.zeros_like(factor)
-    return [weights[0] * factor.reshape(rows), bias + addend]
+def _fold_kernels(weight: Any, factor: Any) -> Any:
+    return weight * factor.reshape(-1, *(1,) * (weight.ndim - 1))
+
+
+def _fold_bias(bias: Any, factor: Any, addend: Any) -> Any:
+    return addend if bias is None else factor * bias + addend
+
+
+#: For weights with one row for each output.
+FOLD_ROWS = Fold(_fold_kernels, _fold_bias)
 
 
 @register("InnerProduct")
@@ -83,7 +85,7 @@ class InnerProduct(Layer):
     def fold(self, shapes: list[Shape]) -> Fold | None:
         if self.p.transpose or self.axis(self.p.axis, shapes[0]) != 1:
             return None
-        return fold_rows
+        return FOLD_ROWS
 
     def _rows(self, g: Graph, r: Reverse) -> tuple[str, int, int]:
         """The diffs as a matrix, and the sizes of the input as one."""
