@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from filterlab import caffe, paths
 from filterlab.gui.net.tab import NetTab
 from filterlab.gui.settings import Settings
+from filterlab.pictures import sample, write_picture
+from filterlab.pictures.shelf import FolderShelf
 from filterlab.workbench.heatmap_state import Source
 from filterlab.zoo.catalogue import Model
 from filterlab.zoo.own_models import remember
@@ -65,11 +68,21 @@ def patient() -> Model:
     return remember(model)
 
 
+@pytest.fixture(scope="session")
+def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three pictures."""
+    folder = tmp_path_factory.mktemp("album")
+    for name in ("chelsea", "coffee", "coins"):
+        write_picture(folder / f"{name}.png", sample(name)[::3, ::3])
+    return folder
+
+
 @pytest.fixture
-def tab(qtbot: Any, patient: Model, until: Callable[..., None]) -> Iterator[NetTab]:
-    """The tab with that net and the tabby cat, looking at conv1."""
+def tab(qtbot: Any, patient: Model, album: Path, until: Callable[..., None]) -> Iterator[NetTab]:
+    """The tab with that net and the tabby cat, looking at conv1; patches come from the album."""
     made = NetTab(Settings())
     made.started = True
+    made.study.look_in(FolderShelf(album))
     qtbot.addWidget(made)
     made.resize(1200, 720)
     made.show()
