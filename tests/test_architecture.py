@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import fnmatch
+import functools
 import re
 import shutil
 import subprocess
@@ -35,10 +36,15 @@ def _modules(repo: Path) -> list[str]:
     return names
 
 
-def _imports(path: Path, module: str) -> set[str]:
-    found = set()
+def _imports(path: Path, module: str) -> frozenset[str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    return _imported_by(path.read_text(encoding="utf-8"), package)
+
+
+@functools.cache
+def _imported_by(code: str, package: str) -> frozenset[str]:
+    found = set()
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -47,7 +53,7 @@ def _imports(path: Path, module: str) -> set[str]:
                 anchor = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*anchor, *([base] if base else [])])
             found |= {f"{base}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def test_core_brings_no_qt(repo: Path) -> None:
