@@ -7,7 +7,8 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,13 @@ from filterlab.workbench.heatmap_bench import HeatmapBench
 from filterlab.workbench.heatmap_state import Source
 from filterlab.workbench.notebook import Recording, notebook_job, record
 
-# Runs each cell as a notebook does, and keeps what it leaves in ``outputs`` and ``heatmap``.
+# Runs each cell of the files that it is told of as a notebook does, and keeps what it leaves in
+# ``outputs`` and ``heatmap``; nothing of a file is left for the next but the modules.
 RUN = """
-import json, sys
+import json, os, sys, traceback
 import numpy as np
-for path in sys.argv[1:]:
+
+def run(path):
     text = open(path, encoding="utf-8").read()
     if path.endswith(".py"):
         cells = text.split("\\n# %%")[1:]
@@ -46,21 +49,58 @@ for path in sys.argv[1:]:
         name = "heatmap" if cell.rstrip().endswith("show(heatmap)") else "outputs"
         kept[f"{number}"] = space[name].copy()  # it may be the net's own memory
     np.savez(path + ".npz", **kept)
+
+for line in sys.stdin:
+    folder, names = json.loads(line)
+    os.chdir(folder)
+    wrong = ""
+    try:
+        for name in names:
+            run(name)
+    except Exception:
+        wrong = traceback.format_exc()
+    print(json.dumps(wrong), flush=True)
 """
 
+Execute = Callable[[Recording], list[list[np.ndarray]]]
 
-def executed(recording: Recording, tmp_path: Path) -> list[list[np.ndarray]]:
+
+@pytest.fixture(scope="module")
+def other_process() -> Iterator[subprocess.Popen[str]]:
+    """One that runs scripts and notebooks."""
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.stdin.close()
+        assert process.wait(timeout=20) == 0
+
+
+@pytest.fixture
+def executed(other_process: subprocess.Popen[str], tmp_path: Path) -> Execute:
     """What script and notebook give when another process runs them, cell by cell."""
-    paths = [tmp_path / f"Session 会话{suffix}" for suffix in (".py", ".ipynb")]
-    for path in paths:
-        written = run_job(notebook_job(recording, path))
-        assert all(file.exists() for file in written)
-    names = [path.name for path in paths]
-    subprocess.run([sys.executable, "-c", RUN, *names], cwd=tmp_path, check=True, timeout=120)
-    results = []
-    for path in paths:
-        with np.load(f"{path}.npz") as found:
-            results.append([found[str(n)] for n in range(len(found.files))])
+
+    def results(recording: Recording) -> list[list[np.ndarray]]:
+        paths = [tmp_path / f"Session 会话{suffix}" for suffix in (".py", ".ipynb")]
+        for path in paths:
+            written = run_job(notebook_job(recording, path))
+            assert all(file.exists() for file in written)
+        order = json.dumps([str(tmp_path), [path.name for path in paths]])
+        watch = threading.Timer(120, other_process.kill)
+        watch.start()
+        try:
+            print(order, file=other_process.stdin, flush=True)
+            wrong = json.loads(other_process.stdout.readline() or '"it has ended"')
+        finally:
+            watch.cancel()
+            watch.join()
+        assert not wrong, wrong
+        found = []
+        for path in paths:
+            with np.load(f"{path}.npz") as kept:
+                found.append([kept[str(n)] for n in range(len(kept.files))])
+        return found
+
     return results
 
 
@@ -150,14 +190,16 @@ def presets_and_undo(bench: FilterBench) -> None:
         presets_and_undo,
     ],
 )  # fmt: skip
-def test_filters_come_out_as_they_were(do: Callable[[FilterBench], None], tmp_path: Path) -> None:
+def test_filters_come_out_as_they_were(
+    do: Callable[[FilterBench], None], executed: Execute
+) -> None:
     picture = small()
     bench = FilterBench(picture.pixels, "chelsea")
     do(bench)
     recording = record(bench, None)
     wanted = expected(recording)
     assert len(wanted) == len(bench.journal) + 1 > 3
-    for found in executed(recording, tmp_path):
+    for found in executed(recording):
         assert len(found) == len(wanted)
         for one, two in zip(found, wanted):
             assert one.shape == two.shape
@@ -165,7 +207,7 @@ def test_filters_come_out_as_they_were(do: Callable[[FilterBench], None], tmp_pa
 
 
 def test_the_frame_that_was_chosen_is_read(
-    nets: dict[str, Any], settle: Any, tmp_path: Path
+    nets: dict[str, Any], settle: Any, tmp_path: Path, executed: Execute
 ) -> None:
     """A page of a file with several, in both tabs."""
     pages = [(sample("chelsea")[k : k + 120, k : k + 160] * 255).astype(np.uint8) for k in (0, 90)]
@@ -187,7 +229,7 @@ def test_the_frame_that_was_chosen_is_read(
     wanted = expected(recording)
     assert abs(wanted[1] - wanted[2]).max() > 0.1, "the pages differ"
     wanted.append(bench.run.maps.values(bench.classes))
-    for found in executed(recording, tmp_path):
+    for found in executed(recording):
         assert len(found) == len(wanted)
         for one, two in zip(found, wanted):
             np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
@@ -219,7 +261,7 @@ def test_both_tabs_come_out_as_they_were(
     nets: dict[str, Any],
     pictures: dict[str, Path],
     settle: Any,
-    tmp_path: Path,
+    executed: Execute,
 ) -> None:
     filters = FilterBench(small().pixels, "cat")
     filters.set_bias(0, 1)
@@ -233,7 +275,7 @@ def test_both_tabs_come_out_as_they_were(
     maps.append(bench.run.maps.values(bench.classes))
     recording = record(filters, bench)
     wanted = expected(recording)
-    for found in executed(recording, tmp_path):
+    for found in executed(recording):
         assert len(found) > len(wanted) + 1
         for one, two in zip(found, wanted):
             np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-5)
