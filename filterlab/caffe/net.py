@@ -525,11 +525,12 @@ class Net(Weighted):
             for i, top in enumerate(layer.tops):
                 layer.refill_top(i, self._blobs[top].data, False)
         try:
-            self._run_plan(key, plan)
+            try:
+                self._run_plan(key, plan)
+            except UntransformableError:
+                self._run_plan(key, plan, fast=False)
         except UnfoldableError:
             self._run_plan(key, self._prepare(first, last, eager=True)[1], fast=False)
-        except UntransformableError:
-            self._run_plan(key, plan, fast=False)
         outputs = self._readable.get((first, last))
         if outputs is not None:
             outputs.ran(plan.optional, self._blobs)

@@ -190,6 +190,19 @@ def test_batch_normalization_is_folded_into_the_transformed_kernels() -> None:
 
 
 @pytest.mark.usefixtures("fast")
+def test_what_can_neither_be_transformed_nor_folded() -> None:
+    scale = 'layer { name: "s" type: "Scale" bottom: "b" top: "b" scale_param { bias_term: true } }'
+    net = net_of(conv("a", "data", 8) + conv("b", "a", 4) + scale)
+    net.forward()
+    assert len(kernels_of(net)) == 2
+    net.params["a"][0].data[0] = 1e7
+    net.params["s"][0].data[...] = 1e13
+    wanted = plainly(net)["b"]
+    np.testing.assert_allclose(net.forward()["b"], wanted, rtol=1e-4, atol=1e16)
+    assert np.abs(wanted).max() > 1e19
+
+
+@pytest.mark.usefixtures("fast")
 @pytest.mark.parametrize(
     ("dims", "layers"),
     [
