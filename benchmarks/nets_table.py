@@ -61,7 +61,7 @@ def exported(net: Any) -> bytes:
 
     values = {name: blob(index, i) for name, index, i, _ in plan.weights}
     for one in plan.derived:
-        made = np.asarray(one.compute([blob(*source) for source in one.sources]), np.float32)
+        made = np.asarray(one.compute([blob(*source) for source in one.sources], None), np.float32)
         values[one.name] = made.reshape(one.shape)
     return plan.model(values)
 
