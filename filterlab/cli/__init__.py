@@ -64,7 +64,7 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def _build_parser() -> _Parser:
+def _build_parser(commands: Sequence[str] = _COMMANDS) -> _Parser:
     parser = _Parser(
         prog="filterlab",
         description="Net surgery by hand: draw convolution kernels, cast a classifier into a "
@@ -77,7 +77,7 @@ def _build_parser() -> _Parser:
         help="keep settings, sessions and models in DIR, on a USB stick say, and nowhere else",
     )
     subparsers: Any = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name in _COMMANDS:
+    for name in commands:
         importlib.import_module(f"filterlab.cli.{name}").add_parser(subparsers)
     return parser
 
@@ -188,16 +188,18 @@ def _expected() -> tuple[type[Exception], ...]:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = _build_parser()
     *before, last = arguments or [""]
     if last.lower().endswith(".filterlab") and not any(word in _COMMANDS for word in before):
         # What a desktop runs for a double click: a project and no command.
         arguments = [*before, "window", last]
+    # The window is not to wait for the other commands.
+    command = arguments[0] if arguments else "window"
+    parser = _build_parser([command] if command in _COMMANDS else _COMMANDS)
     args = parser.parse_args(arguments or ["window"])
     if args.command is None:
         args = parser.parse_args([*arguments, "window"])
     paths.use_portable(args.portable)
-    from filterlab.caffe.layers.python_layer import forbid
+    from filterlab.caffe.own_code import forbid
 
     # To open a net must not run the code that its file names.
     forbid("only a script that imports filterlab.caffe runs such nets")

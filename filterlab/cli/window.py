@@ -39,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
     project = (args.file or "").lower().endswith(".filterlab")
     if project and not os.path.isfile(args.file):
         raise FilterLabError("{file}: there is no such project; look at its name", file=args.file)
-    from filterlab.gui.app import run_window
+    from filterlab.gui.collecting import uncollected
 
-    return run_window(picture=args.file)
+    with uncollected():  # a start makes no garbage
+        from filterlab.gui.app import run_window
+
+        return run_window(picture=args.file)

@@ -14,7 +14,7 @@ import pytest
 
 import filterlab.caffe as caffe
 from filterlab.caffe import CaffeError
-from filterlab.caffe.layers.python_layer import forbid
+from filterlab.caffe.own_code import forbid
 from filterlab.caffe.prototxt import parse_net
 
 LAYERS = '''

@@ -1,7 +1,6 @@
 """Layers written in Python: a class of a module on ``sys.path``, as pycaffe runs them.
 
-Only a program that imports this engine runs them. Whoever opens files for others (the window, the
-command line) forbids them by :func:`forbid`, since opening a net would run whatever code it names.
+They are refused where :mod:`filterlab.caffe.own_code` forbids them.
 """
 
 from __future__ import annotations
@@ -14,17 +13,10 @@ from filterlab.caffe.blob import Blob
 from filterlab.caffe.fixed import BlobRow
 from filterlab.caffe.layers.base import Layer, Shape, WeightSpec, register
 from filterlab.caffe.layers.detection import PROPOSALS, Proposal
+from filterlab.caffe.own_code import forbidden
 from filterlab.caffe.text import Text
 
-__all__ = ["PythonLayer", "UserLayer", "forbid", "weights_of"]
-
-_forbidden = ""
-
-
-def forbid(why: str) -> None:
-    """From now on refuse nets with layers written in Python, for the reason given; "" allows."""
-    global _forbidden
-    _forbidden = why
+__all__ = ["PythonLayer", "UserLayer", "weights_of"]
 
 
 class UserLayer:
@@ -80,12 +72,12 @@ class PythonLayer(Layer):
 
     def setup(self) -> None:
         p = self.param.python_param
-        if _forbidden:
+        if forbidden():
             self.fail(
                 "it runs the program {module}.{name}; {why}",
                 module=p.module,
                 name=p.layer,
-                why=_forbidden,
+                why=forbidden(),
             )
         try:
             made = getattr(importlib.import_module(p.module), p.layer)
