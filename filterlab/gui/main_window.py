@@ -61,14 +61,21 @@ def _restored(tab: Tab, state: dict[str, Any]) -> Sequence[str]:
 
 
 class _Page(QScrollArea):
-    """Holds a tab; scrolls where the window is smaller than the tab can be."""
+    """Holds a tab; scrolls where the window is smaller than the tab can be.
 
-    def __init__(self, tab: Tab) -> None:
-        super().__init__()
+    The tab is built as a child of the page's viewport: a widget that gets another parent is styled
+    anew with all that is in it.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.NoFrame)
         self.setFocusPolicy(Qt.NoFocus)
         self.viewport().setAutoFillBackground(False)
+
+    def hold(self, tab: Tab) -> None:
+        """Show a tab."""
         self.setWidget(tab)
         tab.setAutoFillBackground(False)
 
@@ -118,7 +125,9 @@ class MainWindow(QMainWindow):
         # A tab that needs more scrolls.
         self.setMinimumSize(QSize(480, 320))
 
-        central = QWidget(self)
+        #: The tabs, and whatever scene stands in their place.
+        self.screens = QStackedWidget(self)
+        central = QWidget(self.screens)
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -137,8 +146,6 @@ class MainWindow(QMainWindow):
         layout.addLayout(self._row, 1)
         self.strip = MessageStrip(central)
         layout.addWidget(self.strip)
-        #: The tabs, and whatever scene stands in their place.
-        self.screens = QStackedWidget(self)
         self.screens.addWidget(central)
         self.setCentralWidget(self.screens)
         self.scene: Scene | None = None
@@ -158,7 +165,7 @@ class MainWindow(QMainWindow):
             self._later = keys[at + 1 :]
             tabs = [tab_class(key) for key in keys[: at + 1]]
         for kind in tab_classes() if tabs is None else tabs:
-            self._add_tab(kind(self.settings, self))
+            self._add_tab(kind)
             self.header.tabs.addTab(self.tabs[-1].title())
         if self._later:
             for key in self._later:
@@ -182,7 +189,7 @@ class MainWindow(QMainWindow):
         from filterlab.gui.project_commands import ProjectCommands
 
         for key in self._later:
-            self._add_tab(tab_class(key)(self.settings, self))
+            self._add_tab(tab_class(key))
         self._later = []
         self.lessons = Lessons(
             self._row,
@@ -332,9 +339,12 @@ class MainWindow(QMainWindow):
         """The menus, which stand in the header's row."""
         return self.header.menu_bar
 
-    def _add_tab(self, tab: Tab) -> None:
+    def _add_tab(self, kind: type[Tab]) -> None:
+        page = _Page(self.pages)
+        tab = kind(self.settings, page.viewport())
         self.tabs.append(tab)
-        self.pages.addWidget(_Page(tab))
+        page.hold(tab)
+        self.pages.addWidget(page)
         tab.message.connect(self._on_message)
         tab.hint_changed.connect(self._show_hint)
         tab.undo_changed.connect(self._update_undo)

@@ -93,21 +93,23 @@ class FilterEditor(QWidget):
         self.grid.paste_requested.connect(self.paste_text)
         self.grid.current_changed.connect(self._on_current)
         self.grid.menu_requested.connect(self._on_menu)
-        self.thumbs = [KernelThumb(20, self, name) for name in "RGB"]
+        self.fields = GridFields(self)
+        self._channel_box = QWidget(self.fields)
+        self.thumbs = [KernelThumb(20, self._channel_box, name) for name in "RGB"]
         for channel, thumb in enumerate(self.thumbs):
             thumb.setProperty("channel", channel)
             thumb.clicked.connect(self._on_thumb)
             thumb.setToolTip(tr("Edit the kernel on this colour channel"))
 
-        self.size_box = SizeBox(self)
+        self.size_box = SizeBox(self.fields)
         self.size_box.setAccessibleName(tr("Size of filter {n}").format(n=slot))
         self.size_box.chosen.connect(self._on_size)
         self.size_box.rejected.connect(self.failed)
-        self.bias = NumberField(-1e6, 1e6, 0.1, 0.0, self)
+        self.bias = NumberField(-1e6, 1e6, 0.1, 0.0, self.fields)
         self.bias.setAccessibleName(tr("Bias of filter {n}").format(n=slot))
         self.bias.setToolTip(tr("Added to every pixel of the output"))
         self.bias.edited.connect(self._on_bias)
-        self.divisor = NumberField(-1e6, 1e6, 1.0, 1.0, self)
+        self.divisor = NumberField(-1e6, 1e6, 1.0, 1.0, self.fields)
         self.divisor.setAccessibleName(tr("Divisor of filter {n}").format(n=slot))
         self.divisor.setToolTip(
             tr("The cells are divided by it before they are the net's, as in GIMP and ImageJ")
@@ -117,7 +119,7 @@ class FilterEditor(QWidget):
             field.setButtonSymbols(NumberField.NoButtons)
             field.rejected.connect(self.failed)
         self.setAcceptDrops(True)
-        self.sum_label = Line(self)
+        self.sum_label = Line(self.fields)
         self.sum_label.setToolTip(
             tr("Sum of the cells, divided: what the filter makes of a flat picture of value 1")
         )
@@ -131,15 +133,14 @@ class FilterEditor(QWidget):
     # Building
 
     def _lay_out(self) -> None:
-        self._channel_box = QWidget(self)
         channels = QHBoxLayout(self._channel_box)
         channels.setContentsMargins(0, 0, 0, 0)
         channels.setSpacing(0)
         for thumb in self.thumbs:
             channels.addWidget(thumb)
-        self.fields = GridFields(
+        self.fields.fill(
             [(tr("size"), self.size_box), (tr("bias"), self.bias), (tr("divisor"), self.divisor)],
-            self._channel_box, self.sum_label, self,
+            self._channel_box, self.sum_label,
         )  # fmt: skip
         self.grid.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Expanding)
         self._middle = QBoxLayout(QBoxLayout.LeftToRight)

@@ -23,32 +23,26 @@ class GridFields(QWidget):
     """Labelled fields, a row of channels if there are some, and a sum.
 
     Beside the grid they stand in a column. Where that leaves the cells too little, they stand
-    beneath it, four in a row or, in a narrow column, two.
+    beneath it, four in a row or, in a narrow column, two. They are built as its children.
     """
 
-    def __init__(
-        self,
-        fields: Sequence[tuple[str, QWidget]],
-        channels: QWidget,
-        total: Line,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._channels, self._total = channels, total
         self._fields: list[tuple[QLabel, QWidget]] = []
+        self._grid = QGridLayout(self)
+        self._columns = 0
+
+    def fill(self, fields: Sequence[tuple[str, QWidget]], channels: QWidget, total: Line) -> None:
+        """Take these in, in a column."""
+        self._channels, self._total = channels, total
         for text, field in fields:
             name = QLabel(text, self)
             name.setProperty("role", "muted")
             name.setFont(theme.font(12))
             name.setBuddy(field)
-            field.setParent(self)
             field.setMinimumWidth(24)  # else a spin box asks for room for a million
             self._fields.append((name, field))
-        for part in (channels, total):
-            part.setParent(self)
         channels.hide()
-        self._grid = QGridLayout(self)
-        self._columns = 0
         self.arrange(1)
 
     @property

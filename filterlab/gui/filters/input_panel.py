@@ -88,7 +88,6 @@ def choice_box(
         box.addItem(text, value)
     box.setAccessibleName(name)
     box.setToolTip(tip or name)
-    box.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(2)
     box.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
     return box
@@ -141,13 +140,15 @@ class InputPanel(QWidget):
         self.step = NumberField(1e-4, 100, 0.05, 0.1, self)
         self.step.setAccessibleName(tr("Wheel step"))
         self.step.setToolTip(tr("What a notch of the wheel adds; Ctrl a tenth, Shift ten times"))
+        #: Where the mirror stands or, while the input is drawn on, the radius.
+        self._either = QWidget(self)
         self.symmetry = choice_box(
-            self,
+            self._either,
             [("none", tr("none")), ("horizontal", tr("left–right")), ("vertical", tr("up–down")),
              ("both", tr("both")), ("rotational", tr("rotational"))],
             tr("Symmetry"), tr("Cells that are drawn along with the one you paint"),
         )  # fmt: skip
-        self.radius = NumberField(0.5, 500, 1, 4, self, "px")
+        self.radius = NumberField(0.5, 500, 1, 4, self._either, "px")
         self.radius.setAccessibleName(tr("Radius"))
         self.radius.setToolTip(tr("Radius of the brush on the input, in its pixels"))
         self.radius.hide()
@@ -225,18 +226,17 @@ class InputPanel(QWidget):
             button.setFixedHeight(high)
             button.setStyleSheet("padding: 2px 1px;")
         self._mirror_name = self._name(tr("mirror"))
-        place = QWidget(self)
-        both = QHBoxLayout(place)
+        both = QHBoxLayout(self._either)
         both.setContentsMargins(0, 0, 0, 0)
         both.addWidget(self.symmetry)
         both.addWidget(self.radius)
-        place.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
+        self._either.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         #: Of each part its fields in their order, each with its name, check boxes without.
         self._parts: list[list[_Field]] = [
             [],
             [
                 (self._name(tr("value")), self.brush), (self._name(tr("step")), self.step),
-                (self._mirror_name, place), (None, self.click_paints),
+                (self._mirror_name, self._either), (None, self.click_paints),
             ],
             [
                 (self._name(tr("padding")), self.pad), (self._name(tr("edge")), self.edge),
@@ -286,7 +286,7 @@ class InputPanel(QWidget):
 
     def _need(self, field: QWidget, narrow: bool) -> int:
         """The width at which a field's longest text is whole, in pixels."""
-        if field is self.symmetry.parentWidget():
+        if field is self._either:
             return max(self._need(self.symmetry, narrow), self._need(self.radius, narrow))
         metrics = field.fontMetrics()
         if isinstance(field, QComboBox):

@@ -70,6 +70,9 @@ class _Splitter(QSplitter):
 class FiltersLayout(QObject):
     """Owns the splitter between pictures, editors and lower panel of a whole widget.
 
+    It comes before what it places: stage, panel, editors and tools are built as children of
+    ``pictures`` and ``middle``, the lower panel of ``splitter``, so that none is styled twice.
+
     Pictures are as high as their column is wide, by their own form. Where there is too little
     height they give way first, then the grids; then the lower panel folds.
 
@@ -80,24 +83,14 @@ class FiltersLayout(QObject):
 
     lower_changed = pyqtSignal(bool)
 
-    def __init__(
-        self,
-        whole: QWidget,
-        stage: Stage,
-        panel: InputPanel,
-        tools: ToolBar,
-        lower: BottomPanel,
-    ) -> None:
+    def __init__(self, whole: QWidget) -> None:
         super().__init__(whole)
         self._whole = whole
-        self.lower = lower
         #: Whether the lower panel is wanted; None: as there is room.
         self.wanted: bool | None = None
         self._by_hand = False
-        lower.hide()
-        self._stage, self._panel, self._tools = stage, panel, tools
-        self._editors: list[FilterEditor] = []
-        self.pictures, self.middle = QWidget(whole), QWidget(whole)
+        self.splitter = _Splitter(Qt.Vertical, whole)
+        self.pictures, self.middle = QWidget(self.splitter), QWidget(self.splitter)
         self._upper, self._grid = QGridLayout(self.pictures), QGridLayout(self.middle)
         for grid in (self._upper, self._grid):
             grid.setHorizontalSpacing(GUTTER)
@@ -105,22 +98,30 @@ class FiltersLayout(QObject):
         self._upper.setContentsMargins(GUTTER, theme.STEP, GUTTER, 0)
         self._grid.setContentsMargins(GUTTER, 0, GUTTER, 0)
         self._grid.setVerticalSpacing(0)
-        self.splitter = _Splitter(Qt.Vertical, whole)
-        for part in (self.pictures, self.middle, lower):
-            self.splitter.addWidget(part)
         self.splitter.setHandleWidth(theme.STEP)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.splitterMoved.connect(self._on_moved)
-        for index in (1, 2):
-            self.splitter.handle(index).setToolTip(tr("Drag to share the height out"))
         layout = QVBoxLayout(whole)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSizeConstraint(QVBoxLayout.SetNoConstraint)
         layout.addWidget(self.splitter)
 
-    def fill(self, editors: list[FilterEditor]) -> None:
-        """Put the editors under their outputs."""
+    def fill(
+        self,
+        stage: Stage,
+        panel: InputPanel,
+        editors: list[FilterEditor],
+        tools: ToolBar,
+        lower: BottomPanel,
+    ) -> None:
+        """Put everything in its place, the editors under their outputs."""
+        self._stage, self._panel, self._tools, self.lower = stage, panel, tools, lower
         self._editors = editors
+        lower.hide()
+        for part in (self.pictures, self.middle, lower):
+            self.splitter.addWidget(part)
+        for index in (1, 2):
+            self.splitter.handle(index).setToolTip(tr("Drag to share the height out"))
         self._stage.lay_out(self._upper)
         self._upper.setRowStretch(1, 1)
         self._upper.setRowMinimumHeight(1, _LEAST_PICTURE)

@@ -7,7 +7,6 @@ import re
 from PyQt5.QtCore import pyqtSignal
 from PyQt5.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from filterlab.gui import theme
 from filterlab.gui.i18n import tr
 from filterlab.gui.widgets.key_run import KeyRun
 
@@ -31,18 +30,18 @@ class SizeBox(QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._size = (5, 5)
+        # First of all, while there is neither field nor list to be styled with it.
+        self.setStyleSheet("QComboBox { padding-left: 2px; padding-right: 0; }"
+                           "QComboBox::drop-down { width: 12px; }")  # fmt: skip
         self.setEditable(True)
         self.setInsertPolicy(QComboBox.NoInsert)
         for side in SIDES:
             self.addItem(f"{side} × {side}")
         self.setCompleter(None)  # type: ignore[arg-type]  # none; the stubs forbid it
-        self.setFont(theme.font(12))
         self.setMinimumContentsLength(3)
         self.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
         self.setToolTip(tr("Rows × columns; any can be typed: 7 × 3"))
-        self.setStyleSheet("QComboBox { padding-left: 2px; padding-right: 0; }"
-                           "QComboBox::drop-down { width: 12px; }")  # fmt: skip
         self.run = KeyRun(self)
         self.activated.connect(self._on_activated)
         self.lineEdit().editingFinished.connect(self._on_typed)

@@ -205,12 +205,13 @@ class FiltersTab(Tab):
     # Building
 
     def _build(self) -> None:
-        self.stage = Stage(self)
-        self.panel_ = InputPanel(self)
-        self.bottom = BottomPanel(self)
+        layout = self.layout_ = FiltersLayout(self)
+        self.stage = Stage(layout.pictures)
+        self.panel_ = InputPanel(layout.middle)
+        self.bottom = BottomPanel(layout.splitter)
         self.editors: list[FilterEditor] = []
         for slot in range(3):
-            editor = FilterEditor(self.bench, slot, self.library, self)
+            editor = FilterEditor(self.bench, slot, self.library, layout.middle)
             editor.failed.connect(self._on_edit_failed)
             editor.focused.connect(self._on_focused)
             editor.brush_picked.connect(self.panel_.set_brush)
@@ -219,13 +220,12 @@ class FiltersTab(Tab):
             editor.dropped.connect(self._on_dropped)
             editor.grid.hovered.connect(self._on_cell)
             self.editors.append(editor)
-        self.tool_bar = ToolBar(self.editors, self)
-        self.layout_ = FiltersLayout(self, self.stage, self.panel_, self.tool_bar, self.bottom)
+        self.tool_bar = ToolBar(self.editors, layout.middle)
         self.stage.view_chosen.connect(self._on_view)
         self.stage.scale_chosen.connect(self._on_scale)
         self.stage.frame_chosen.connect(self.choose_frame)
-        self.layout_.fill(self.editors)
-        self.layout_.lower_changed.connect(self._on_lower)
+        layout.fill(self.stage, self.panel_, self.editors, self.tool_bar, self.bottom)
+        layout.lower_changed.connect(self._on_lower)
 
         panel = self.panel_
         panel.open_requested.connect(self.choose_picture)
