@@ -19,15 +19,15 @@ from filterlab.gui.errors import is_expected, one_sentence
 from filterlab.gui.signals import connect_as
 from filterlab.progress import Job, Progress
 
-__all__ = ["JobRunner", "Latest", "held_back", "time_left"]
+__all__ = ["JobRunner", "Latest", "held_back", "put_off", "time_left"]
 
 _log = logging.getLogger(__name__)
 
 #: A cancelled job that is still inside one step is given up after this many milliseconds.
 _CANCEL_GRACE_MS = 350
 
-#: Threads that are to begin when :func:`held_back` ends; None if they begin at once.
-_held: list[threading.Thread] | None = None
+#: What is to begin when :func:`held_back` ends; None if it begins at once.
+_held: list[threading.Thread | Callable[[], object]] | None = None
 
 #: A worker of live results waits so long for another request before its thread ends, in seconds.
 _LINGER_S = 2.0
@@ -45,16 +45,23 @@ def held_back() -> Iterator[None]:
     try:
         yield
     finally:
-        threads, _held = _held, held
-        for thread in threads:
-            _begin(thread)
+        waiting, _held = _held, held
+        for work in waiting:
+            _begin(work)
 
 
-def _begin(thread: threading.Thread) -> None:
-    if _held is None:
-        thread.start()
+def put_off(call: Callable[[], object]) -> None:
+    """Call this now or, within :func:`held_back`, when that ends: no first frame shows it."""
+    _begin(call)
+
+
+def _begin(work: threading.Thread | Callable[[], object]) -> None:
+    if _held is not None:
+        _held.append(work)
+    elif isinstance(work, threading.Thread):
+        work.start()
     else:
-        _held.append(thread)
+        work()
 
 
 def _end(thread: threading.Thread, timeout: float) -> None:

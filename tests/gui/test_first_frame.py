@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PyQt5.QtWidgets import QApplication
+from PyQt5.QtWidgets import QApplication, QWidget
 
+from filterlab.gui import theme
 from filterlab.gui.app import Desk
 from filterlab.gui.i18n import tr
 from filterlab.gui.tabs import TABS, TITLES
 
 #: What takes long to import, and no first frame of the Filters tab needs.
 HEAVY = (
+    "filterlab.caffe.layers",
     "filterlab.caffe.net",
+    "filterlab.pictures.headers",
     "filterlab.surgery.heatmap",
+    "filterlab.surgery.kernels.literals",
+    "filterlab.surgery.overlay",
     "filterlab.workbench.heatmap_bench",
     "filterlab.workbench.lessons",
     "filterlab.workbench.net_bench",
@@ -129,10 +134,69 @@ def test_what_is_shown_before_a_tab_is_built_is_its_title(desks: Any) -> None:
     }
 
 
+def test_hardly_a_widget_is_styled_twice(desks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A widget that gets another parent is styled anew, with all that is in it."""
+    styled: list[Any] = []
+    polish = theme.PlainStyle.polish
+
+    def counted(style: Any, what: Any) -> Any:
+        styled.append(what)
+        return polish(style, what)
+
+    monkeypatch.setattr(theme.PlainStyle, "polish", counted)
+    desk = desks()
+    seen: list[tuple[int, int]] = []
+    show = desk._show_first_frame
+
+    def shown() -> None:
+        show()
+        mine = set(desk.window.findChildren(QWidget))
+        times = [what for what in styled if isinstance(what, QWidget) and what in mine]
+        seen.append((len(times), len(set(times))))
+
+    desk._show_first_frame = shown
+    desk.open()
+    times, widgets = seen[0]
+    assert widgets > 200
+    assert times < 1.2 * widgets
+
+
+def test_menus_are_filled_after_the_first_frame(desks: Any) -> None:
+    desk = desks()
+    seen: list[list[int]] = []
+    show = desk._show_first_frame
+
+    def items() -> list[int]:
+        made = desk.window.tab("filters").actions_
+        menus = (made.sample_menu, made.look_menu, made.code_menu, *made.tool_menus)
+        return [len(menu.actions()) for menu in menus]
+
+    def shown() -> None:
+        show()
+        seen.append(items())
+
+    desk._show_first_frame = shown
+    desk.open()
+    assert seen == [[0] * 6]
+    assert min(items()) >= 4
+
+
 def test_the_first_frame_needs_no_engine(tmp_path: Path) -> None:
     code = (
-        "import sys, filterlab.gui.app, filterlab.gui.main_window, filterlab.gui.filters.tab\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+        "import os, sys\n"
+        "from filterlab.cli import main, window\n"
+        "run = window.run\n"
+        "def watched(arguments):\n"
+        "    from filterlab.gui.app import Desk\n"
+        "    show = Desk._show_first_frame\n"
+        "    def shown(desk):\n"
+        "        show(desk)\n"
+        f"        print([name for name in {HEAVY!r} if name in sys.modules], flush=True)\n"
+        "        os._exit(0)\n"
+        "    Desk._show_first_frame = shown\n"
+        "    return run(arguments)\n"
+        "window.run = watched\n"
+        "main([])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -9,7 +9,7 @@ import pytest
 from PyQt5.QtCore import QThread
 
 from filterlab.errors import FilterLabError
-from filterlab.gui.jobs import JobRunner, Latest, held_back, time_left
+from filterlab.gui.jobs import JobRunner, Latest, held_back, put_off, time_left
 from filterlab.progress import Progress
 
 
@@ -302,6 +302,18 @@ def test_work_that_is_held_back_begins_with_the_end_of_the_block(qtbot, runner) 
     qtbot.waitUntil(lambda: log.endings() == ["done"] and ready == [4])
     assert sorted(ran) == ["job read", "latest"]
     latest.shutdown()
+
+
+def test_calls_are_put_off_to_the_end_of_the_block() -> None:
+    called: list[int] = []
+    put_off(lambda: called.append(1))
+    assert called == [1]
+    with held_back():
+        put_off(lambda: called.append(2))
+        with held_back():
+            put_off(lambda: called.append(3))
+        assert called == [1]
+    assert called == [1, 2, 3]
 
 
 def test_work_that_is_held_back_may_be_given_up(qtbot) -> None:

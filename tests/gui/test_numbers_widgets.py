@@ -27,8 +27,8 @@ from filterlab.gui.widgets.picture_view import PictureView
 from filterlab.gui.widgets.product_view import ProductView
 from filterlab.gui.widgets.scale_bar import ScaleBar
 from filterlab.gui.widgets.separable_view import SeparableView
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.convolve import Outputs, stats_of
-from filterlab.surgery.overlay import colormap
 
 
 def pixels(widget: QWidget) -> np.ndarray:

@@ -20,6 +20,7 @@ from filterlab.gui.filters.sources import Source, title_of
 from filterlab.gui.filters.stage import Stage
 from filterlab.gui.filters.transfer import Transfer
 from filterlab.gui.i18n import Text, tr
+from filterlab.gui.jobs import put_off
 from filterlab.gui.tab import MenuItems
 from filterlab.pictures import PATTERNS, samples
 from filterlab.surgery.kernels.codegen import LIBRARIES
@@ -100,8 +101,9 @@ class FilterActions(QObject):
         self._over, self._desk, self._editors = over, desk, editors
         self._panel, self._bottom, self._files = panel, bottom, files
         self._pictures, self._set_look = pictures, set_look
-        self._make_look()
-        self._make_samples()
+        self._looks: list[tuple[str, Any, QAction]] = []
+        self.look_menu = QMenu(tr("Scale and colours"), over)
+        self.sample_menu = QMenu(tr("Sample"), over)
         self.open_picture = make(tr("Open picture …"), pictures.choose, "Ctrl+O")
         self.next_picture = make(tr("Next picture"), self._on_next, "PgDown")
         self.previous_picture = make(tr("Previous picture"), self._on_previous, "PgUp")
@@ -133,13 +135,21 @@ class FilterActions(QObject):
         panel.draw_button.toggled.connect(self.draw.setChecked)
         panel.camera_button.toggled.connect(self.camera.setChecked)
         self.code_menu = QMenu(tr("Copy as code"), over)
-        for name in LIBRARIES:
-            self._add(self.code_menu, _LIBRARY_NAMES.get(name, name), files.copy_code, name)
-        self.tool_menus = [self._tool_menu(slot) for slot in range(3)]
+        self.tool_menus = [QMenu(_slot_title(slot), over) for slot in range(3)]
         self.scale_menu = self._choices(
             tr("Feed the picture as"), ((1.0, tr("0 to 1")), (255.0, tr("0 to 255"))),
             self._set_scale,
         )  # fmt: skip
+        put_off(self._fill_menus)
+
+    def _fill_menus(self) -> None:
+        self._fill_looks()
+        self._fill_samples()
+        for name in LIBRARIES:
+            text = _LIBRARY_NAMES.get(name, name)
+            self._add(self.code_menu, text, self._files.copy_code, name)
+        for slot, menu in enumerate(self.tool_menus):
+            self._fill_tools(menu, slot)
 
     def menus(self) -> dict[str, MenuItems]:
         """The actions by menu."""
@@ -268,8 +278,7 @@ class FilterActions(QObject):
 
     # Samples
 
-    def _make_samples(self) -> None:
-        self.sample_menu = QMenu(tr("Sample"), self._over)
+    def _fill_samples(self) -> None:
         for item in samples():
             self._add_source(self.sample_menu, tr(item.title), Source("sample", item.name))
         self.sample_menu.addSeparator()
@@ -299,9 +308,7 @@ class FilterActions(QObject):
 
     # Look
 
-    def _make_look(self) -> None:
-        self.look_menu = QMenu(tr("Scale and colours"), self._over)
-        self._looks: list[tuple[str, Any, QAction]] = []
+    def _fill_looks(self) -> None:
         for field, choices in (
             ("scale", (("own", tr("Each its own scale")),
                        ("common", tr("One scale for all signed")))),
@@ -365,11 +372,9 @@ class FilterActions(QObject):
 
     # The "more" menus
 
-    def _tool_menu(self, slot: int) -> QMenu:
+    def _fill_tools(self, menu: QMenu, slot: int) -> None:
         """What a filter's "more" button opens; also in the Edit menu."""
-        files = self._files
-        menu = QMenu(_slot_title(slot), self._over)
-        editor = self._editors[slot]
+        files, editor = self._files, self._editors[slot]
         turn = menu
         for item in _TRANSFORMS:
             if item is None:
@@ -413,7 +418,6 @@ class FilterActions(QObject):
         self._add(menu, tr("Open kernel …"), files.choose_kernel, slot)
         self._add(menu, tr("Save kernel …"), files.choose_kernel_file, slot)
         self._add(menu, tr("Save as my preset …"), files.save_own, slot)
-        return menu
 
 
 def _slot_title(slot: int) -> str:

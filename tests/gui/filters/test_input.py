@@ -14,7 +14,7 @@ from PyQt5.QtGui import QDropEvent, QImage, QMouseEvent
 from PyQt5.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from filterlab.gui import camera_feed, retranslate
+from filterlab.gui import retranslate
 from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.settings import Settings
@@ -319,7 +319,7 @@ class SlowCamera:
 def slow(tab: FiltersTab, video: Path, monkeypatch: pytest.MonkeyPatch) -> SlowCamera:
     made = SlowCamera()
     tab.camera.source = str(video)
-    monkeypatch.setattr(camera_feed, "Camera", made)
+    monkeypatch.setattr("filterlab.pictures.camera.Camera", made)
     return made
 
 
