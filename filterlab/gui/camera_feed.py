@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 
 from filterlab.gui.jobs import JobRunner
-from filterlab.pictures.camera import Camera
 from filterlab.progress import Job, Progress
+
+if TYPE_CHECKING:  # few have one in use
+    from filterlab.pictures.camera import Camera
 
 __all__ = ["CameraFeed"]
 
@@ -110,6 +112,8 @@ class _Opening:
 
     def job(self) -> Job[_Opening]:
         yield Progress("Opening the camera", 0, 1)
+        from filterlab.pictures.camera import Camera
+
         camera = Camera(self.source)
         with self._lock:
             if not self._dropped:

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,14 +25,10 @@ from filterlab.caffe.npy import NPY_SIGNATURE, parse_npy
 from filterlab.caffe.quiet import quiet_opencv
 from filterlab.caffe.text import reason_of
 from filterlab.errors import FilterLabError, unreadable
-from filterlab.pictures.headers import (
-    Header,
-    animated_png,
-    plain_png,
-    read_header,
-    with_page_first,
-)
 from filterlab.progress import Job, Progress, run_job
+
+if TYPE_CHECKING:  # a window shows itself before it reads a picture
+    from filterlab.pictures.headers import Header
 
 T = TypeVar("T")
 
@@ -292,7 +288,9 @@ def _stored(path: Path, data: bytes, frame: int) -> Job[tuple[NDArray[Any], bool
     if data.startswith(NPY_SIGNATURE):
         _check_frame(path, frame, 1)
         return _npy(path, data), False, 1
-    header = read_header(data, frame)
+    from filterlab.pictures import headers
+
+    header = headers.read_header(data, frame)
     if header is None:
         raise FilterLabError(
             "{path}: is not a picture that can be read here; choose a PNG, JPEG, TIFF, "
@@ -306,9 +304,9 @@ def _stored(path: Path, data: bytes, frame: int) -> Job[tuple[NDArray[Any], bool
     pixels = None
     if header.complete:
         if header.format == "TIFF" and frame:
-            data = with_page_first(data, frame)
+            data = headers.with_page_first(data, frame)
         if header.format == "PNG" and frame:
-            data = animated_png(data)
+            data = headers.animated_png(data)
         pixels = (yield from _drawn_frame(path, data, header, frame)) if drawn else _imdecode(data)
     if pixels is None or pixels.size == 0:
         raise FilterLabError(
@@ -364,6 +362,8 @@ def _unwarned(do: Callable[[], T]) -> T:
 
 def _imdecode(data: bytes) -> NDArray[Any] | None:
     import cv2
+
+    from filterlab.pictures.headers import plain_png
 
     if data.startswith(b"\x89PNG"):
         data = plain_png(data)

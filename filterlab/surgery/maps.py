@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.heatmap import ClassMaps
-from filterlab.surgery.overlay import Layer, Placed, as_rgb, blend, colormap, project
+from filterlab.surgery.overlay import Layer, Placed, as_rgb, blend, project
 
 __all__ = [
     "Entry",

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from filterlab.errors import FilterLabError
 from filterlab.surgery.choices import COLORMAPS, MODES
+from filterlab.surgery.colormaps import colormap
 
 if TYPE_CHECKING:  # colours need no net
     from filterlab.surgery.geometry import MapGeometry
@@ -38,7 +39,6 @@ __all__ = [
     "Placed",
     "Style",
     "blend",
-    "colormap",
     "compose",
     "contours",
     "corners",
@@ -236,27 +236,6 @@ def stretch_error(maps: Placed) -> tuple[NDArray[np.float64], float]:
             x, y = maps.placement.point(*maps.geometry.centre(i, j))
             moved[i, j] = (j + 0.5) * w / maps.cols - x, (i + 0.5) * h / maps.rows - y
     return moved, float(np.abs(moved).max())
-
-
-def colormap(name: str) -> Array:
-    """256 colours (256, 3) RGB in 0..1.
-
-    Raises
-    ------
-    FilterLabError
-        For a name that is not in :data:`COLORMAPS`.
-    """
-    if name not in COLORMAPS:
-        raise FilterLabError(
-            "no colour map {name!r}; take one of {known}", name=name, known=", ".join(COLORMAPS)
-        )
-    ramp = np.arange(256, dtype=np.uint8)
-    if name == "grey":
-        return np.repeat(ramp[:, None], 3, axis=1).astype(np.float32) / np.float32(255)
-    import cv2
-
-    table = cv2.applyColorMap(ramp[:, None], getattr(cv2, f"COLORMAP_{name.upper()}"))
-    return np.asarray(table[:, 0, ::-1], np.float32) / np.float32(255)
 
 
 @dataclass(frozen=True)

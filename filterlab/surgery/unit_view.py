@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filterlab.pictures import grey_of
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.geometry import Axis, Geometry
-from filterlab.surgery.overlay import as_rgb, colormap
+from filterlab.surgery.overlay import as_rgb
 
 __all__ = ["UnitView", "enlarged", "place_at", "seen_box", "unit_view"]
 

@@ -10,6 +10,7 @@ import pytest
 
 from filterlab.errors import FilterLabError
 from filterlab.progress import Progress, run_job
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.features import feature_blobs, features, principal_components
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, heatmap, run_dense
 from filterlab.surgery.maps import (
@@ -21,7 +22,7 @@ from filterlab.surgery.maps import (
     winner_map,
 )
 from filterlab.surgery.onnx_export import export_onnx, onnx_model
-from filterlab.surgery.overlay import Layer, colormap, project
+from filterlab.surgery.overlay import Layer, project
 from filterlab.surgery.pyramid import PartialPyramid, pyramid, pyramid_job, pyramid_sizes
 from filterlab.surgery.shift_and_stitch import PartialMaps, dense, dense_job, strides
 from filterlab.surgery.sliding import classify_window, sliding, sliding_job

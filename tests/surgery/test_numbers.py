@@ -22,6 +22,7 @@ import filterlab.caffe as caffe
 from filterlab.caffe.prototxt import parse_net
 from filterlab.errors import FilterLabError
 from filterlab.surgery.agreement import Agreement
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.cost import (
     Cost,
     amount,
@@ -39,7 +40,7 @@ from filterlab.surgery.export import write_cell, write_csv
 from filterlab.surgery.heatmap import ClassMaps, Preprocessing, heatmap, resize
 from filterlab.surgery.legend import middle, number, with_legend
 from filterlab.surgery.maps import FIRST, OTHERS, PALETTE, SECOND, thumbnail, winner_map
-from filterlab.surgery.overlay import Layer, Style, colormap, compose, stretch_error, table
+from filterlab.surgery.overlay import Layer, Style, compose, stretch_error, table
 from filterlab.surgery.report import report_html
 from filterlab.surgery.sliding import Sliding
 from filterlab.surgery.spatial import SpatialGraph

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from filterlab.pictures import grey_of
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.geometry import Axis, Geometry
-from filterlab.surgery.overlay import colormap
 from filterlab.surgery.unit_view import enlarged, place_at, seen_box, unit_view
 
 #: Places of 4 x 6 pixels, 4 and 8 apart, that begin at -1 and -2.

@@ -17,9 +17,9 @@ from filterlab.pictures.shelf import FolderShelf, SampleShelf
 from filterlab.progress import Progress, run_job
 from filterlab.surgery.ablation import Operation
 from filterlab.surgery.answers import Answer
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.kernels.presets import PRESETS
 from filterlab.surgery.methods import Request
-from filterlab.surgery.overlay import colormap
 from filterlab.workbench.heatmap_state import Shown, Source
 from filterlab.workbench.net_bench import Activity, Answers, MapPair
 from filterlab.workbench.net_study import (

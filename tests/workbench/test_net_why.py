@@ -10,8 +10,8 @@ import pytest
 
 from filterlab.pictures import read_picture
 from filterlab.progress import run_job
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.heatmap import resize
-from filterlab.surgery.overlay import colormap
 from filterlab.surgery.why import Deletion, Reason
 from filterlab.workbench.net_bench import Why
 from filterlab.workbench.net_why import best_kind, files_of, pictures_of, write_job

@@ -18,10 +18,10 @@ from filterlab.errors import FilterLabError
 from filterlab.pictures import read_picture, write_picture
 from filterlab.pictures.shelf import pictures_in
 from filterlab.progress import run_job
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.legend import with_legend, with_names
 from filterlab.surgery.maps import FIRST, SECOND
 from filterlab.surgery.methods import Request
-from filterlab.surgery.overlay import colormap
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.heatmap_bench import HeatmapBench
 from filterlab.workbench.heatmap_draw import LOG_LOW, Scene, draw, preview, style_of, with_lines

@@ -13,8 +13,8 @@ import pytest
 from filterlab.errors import FilterLabError
 from filterlab.pictures import write_picture
 from filterlab.progress import run_job
+from filterlab.surgery.colormaps import colormap
 from filterlab.surgery.methods import Request
-from filterlab.surgery.overlay import colormap
 from filterlab.workbench import challenges, facts
 from filterlab.workbench.filter_bench import FilterBench
 from filterlab.workbench.heatmap_bench import HeatmapBench

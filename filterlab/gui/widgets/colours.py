@@ -8,7 +8,7 @@ import numpy as np
 
 from filterlab.gui import theme
 from filterlab.surgery.choices import COLORMAPS
-from filterlab.surgery.overlay import colormap
+from filterlab.surgery.colormaps import colormap
 
 __all__ = ["TABLES", "lut", "readable_on", "signed_colour"]
 

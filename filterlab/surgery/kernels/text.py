@@ -23,7 +23,6 @@ from filterlab.caffe.text import Text, reason_of
 from filterlab.errors import FilterLabError
 from filterlab.surgery.kernels import Kernel, as_kernel
 from filterlab.surgery.kernels.cells import NotNumberError, read_cell, read_table
-from filterlab.surgery.kernels.literals import read_literal
 
 __all__ = [
     "FORMATS",
@@ -75,7 +74,11 @@ def parse_block(text: str, where: str = "") -> Kernel:
     clean = _clean(text)
     if not clean:
         raise FilterLabError("{prefix}no numbers in it; give rows of numbers", prefix=prefix)
-    rows = read_literal(clean, prefix) if any(mark in clean for mark in "[({") else None
+    rows = None
+    if any(mark in clean for mark in "[({"):
+        from filterlab.surgery.kernels.literals import read_literal
+
+        rows = read_literal(clean, prefix)
     if rows is None:
         rows = read_table(clean, prefix)
     _check_rectangle(rows, prefix)
