@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import QCoreApplication, QEvent, Qt
 from PyQt5.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
-from PyQt5.QtWidgets import QApplication, QLabel, QProxyStyle, QStyle
+from PyQt5.QtWidgets import QApplication, QLabel, QProxyStyle, QStyle, QWidget
 
 from filterlab import paths
 from filterlab.gui.collecting import uncollected
@@ -27,6 +27,7 @@ __all__ = [
     "font",
     "line_height",
     "reduced_motion",
+    "restyle",
     "scale",
     "set_reduced_motion",
     "set_text_size",
@@ -321,6 +322,10 @@ def _style_sheet(t: Theme) -> str:
     QComboBox:hover {{ background: {t.hover}; }}
     QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {t.accent}; }}
     QComboBox::drop-down {{ border: 0; width: 20px; }}
+    QComboBox[narrow="true"] {{ padding: 4px 0 4px 3px; }}
+    QComboBox[narrow="true"]::drop-down {{ width: 13px; }}
+    SizeBox {{ padding-left: 2px; padding-right: 0; }}
+    SizeBox::drop-down {{ width: 12px; }}
     QComboBox::down-arrow {{ image: url({art}-down.svg); width: 10px; height: 10px; }}
     QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.line};
         selection-background-color: {t.hover}; selection-color: {t.text}; outline: 0; }}
@@ -383,6 +388,15 @@ class PlainStyle(QProxyStyle):
 
 
 _style: PlainStyle | None = None
+
+
+def restyle(widget: QWidget) -> None:
+    """Style a widget anew, if it is styled already: a property is another in the style sheet."""
+    style = widget.style()
+    if style is not None and widget.testAttribute(Qt.WA_WState_Polished):
+        style.unpolish(widget)
+        style.polish(widget)
+        QCoreApplication.sendEvent(widget, QEvent(QEvent.StyleChange))  # its sizes are others
 
 
 def apply(app: QApplication, name: str) -> Theme:

@@ -377,10 +377,10 @@ class InputPanel(QWidget):
         beside = beside if form.columns > 1 else 0
         fits = beside + need <= self._room[0]
         self.linked.setText(whole if fits else tr("one size"))
-        style = "QComboBox { padding: 4px 0 4px 3px; } QComboBox::drop-down { width: 13px; }"
         for box in (self.pad, self.edge, self.stride, self.dilation, self.mode, self.symmetry):
-            if box.styleSheet() != (wanted := style if form.narrow else ""):
-                box.setStyleSheet(wanted)  # which styles the box and its list anew
+            if bool(box.property("narrow")) != form.narrow:
+                box.setProperty("narrow", form.narrow)
+                theme.restyle(box)
         rows = self._rows
         while rows.count():
             line = rows.takeAt(0).layout()

@@ -30,9 +30,6 @@ class SizeBox(QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._size = (5, 5)
-        # First of all, while there is neither field nor list to be styled with it.
-        self.setStyleSheet("QComboBox { padding-left: 2px; padding-right: 0; }"
-                           "QComboBox::drop-down { width: 12px; }")  # fmt: skip
         self.setEditable(True)
         self.setInsertPolicy(QComboBox.NoInsert)
         for side in SIDES:
