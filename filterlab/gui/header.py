@@ -14,6 +14,7 @@ from PyQt5.QtGui import (
     QPaintEvent,
     QPen,
     QResizeEvent,
+    QShowEvent,
 )
 from PyQt5.QtWidgets import QMenuBar, QSizePolicy, QTabBar, QWidget
 
@@ -116,7 +117,11 @@ class Header(QWidget):
         return QSize(640, self.minimumHeight())
 
     def arrange(self) -> None:
-        """Place the parts: after the menus or the tabs have changed, or the width."""
+        """Place the parts anew: the menus or the tabs have changed."""
+        if self.isVisible():  # else its width may not be known yet, nor how many rows it takes
+            self._place()
+
+    def _place(self) -> None:
         row, step = row_height(self), theme.STEP
         self.menu_bar.ensurePolished()
         words = 0 if self.menu_bar.isNativeMenuBar() else self.menu_bar.sizeHint().width()
@@ -137,7 +142,11 @@ class Header(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.arrange()
+        self._place()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._place()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme.current()

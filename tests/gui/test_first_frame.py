@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import QApplication, QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.app import Desk
 from filterlab.gui.i18n import tr
+from filterlab.gui.main_window import MainWindow
 from filterlab.gui.tabs import TABS, TITLES
+from filterlab.gui.widgets.picture_view import PictureView
 
 #: What takes long to import, and no first frame of the Filters tab needs.
 HEAVY = (
@@ -159,6 +162,35 @@ def test_hardly_a_widget_is_styled_twice(desks: Any, monkeypatch: pytest.MonkeyP
     times, widgets = seen[0]
     assert widgets > 200
     assert times < 1.2 * widgets
+
+
+def test_pictures_find_their_size_at_once(desks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the header nor the lower panel has the tab laid out a second time."""
+    sizes: list[tuple[int, int]] = []
+    resized = PictureView.resizeEvent
+
+    def told(view: PictureView, event: QResizeEvent | None) -> None:
+        resized(view, event)
+        if event is not None:  # else pyqtgraph's own call, in its constructor
+            sizes.append((event.size().width(), event.size().height()))
+
+    monkeypatch.setattr(PictureView, "resizeEvent", told)
+    # As on a screen where the window has room.
+    monkeypatch.setattr(MainWindow, "fit_into_screen", lambda window: None)
+    desk = desks()
+    seen: list[Any] = []
+    show = desk._show_first_frame
+
+    def shown() -> None:
+        show()
+        stage = desk.window.tab("filters").stage
+        assert desk.window.tab("filters").bottom.isVisible()
+        seen.append([(view.width(), view.height()) for view in stage.views])
+
+    desk._show_first_frame = shown
+    desk.open()
+    assert sizes[:4] == seen[0]
+    assert len(set(sizes[:4])) == 1
 
 
 def test_menus_are_filled_after_the_first_frame(desks: Any) -> None:

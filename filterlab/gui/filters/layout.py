@@ -228,6 +228,7 @@ class FiltersLayout(QObject):
         shown = fits if self.wanted is None else self.wanted
         if shown != self.shown:
             self.lower.setVisible(shown)
+            self.splitter.refresh()  # else its handle takes room only after another layout
             self.lower_changed.emit(shown)
         for editor in self._editors:
             editor.setMaximumHeight(editor.height_of(column))
