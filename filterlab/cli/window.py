@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from typing import Any
@@ -39,9 +40,10 @@ def run(args: argparse.Namespace) -> int:
     project = (args.file or "").lower().endswith(".filterlab")
     if project and not os.path.isfile(args.file):
         raise FilterLabError("{file}: there is no such project; look at its name", file=args.file)
-    from filterlab.gui.collecting import uncollected
-
-    with uncollected():  # a start makes no garbage
+    gc.disable()  # a start makes no garbage; the window looks for it between its events
+    try:
         from filterlab.gui.app import run_window
 
         return run_window(picture=args.file)
+    finally:
+        gc.enable()

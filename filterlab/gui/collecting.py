@@ -19,14 +19,21 @@ __all__ = ["Collector", "uncollected"]
 _EACH_MS = 500
 
 
+#: Blocks in which nothing is looked for.
+_blocks = 0
+
+
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Look for no garbage within the block."""
+    global _blocks
     wanted = gc.isenabled()
     gc.disable()
+    _blocks += 1
     try:
         yield
     finally:
+        _blocks -= 1
         if wanted:
             gc.enable()
 
@@ -44,6 +51,8 @@ class Collector(QObject):
 
     def look(self) -> None:
         """Collect the generations for which Python itself would do so by now."""
+        if _blocks:
+            return
         for generation, most in enumerate(gc.get_threshold()):
             if most and gc.get_count()[generation] > most:
                 gc.collect(generation)

@@ -81,6 +81,20 @@ def test_within_the_block_nothing_is_collected() -> None:
     assert gc.isenabled()
 
 
+@pytest.mark.usefixtures("collecting")
+def test_within_the_block_the_window_looks_for_none_either(qapp: QApplication) -> None:
+    owner = QObject()
+    collector = Collector(owner)
+    made = [[] for _ in range(5000)]
+    with uncollected():
+        collector.look()
+        assert gc.get_count()[0] >= 5000
+    collector.look()
+    assert gc.get_count()[0] < 5000
+    assert len(made) == 5000
+    collector.close()
+
+
 class _Ring(list):
     """May be referred to weakly."""
 
