@@ -4,8 +4,8 @@
 
 The bare window is PyQt5 with one picture in a pyqtgraph view, which no window with such a view can
 be faster than; ours is what the command ``filterlab`` opens. Both are processes of their own, in
-turns; what counts is the median of the rounds' ratios. A frame counts when all of the window is
-painted. Works without a display.
+turns; what counts is the median of the rounds' ratios. Both windows are 1280 x 800, and a frame
+counts when all of it is painted. Works without a display.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ def watched(name, *rest):
 
         def built(self, *front):
             window = build(self, *front)
+            window.fit_into_screen = lambda: None  # as large as the bare one on any screen
             watch(window.current_tab.stage.views[0])
             return window
 
