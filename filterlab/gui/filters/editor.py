@@ -115,6 +115,7 @@ class FilterEditor(QWidget):
             tr("The cells are divided by it before they are the net's, as in GIMP and ImageJ")
         )
         self.divisor.edited.connect(self._on_divisor)
+        self.presets.keep_height(self.bias.sizeHint().height())
         for field in (self.bias, self.divisor):
             field.setButtonSymbols(NumberField.NoButtons)
             field.rejected.connect(self.failed)
@@ -231,6 +232,8 @@ class FilterEditor(QWidget):
 
     def set_bench(self, bench: FilterBench) -> None:
         """Edit another bench from now on."""
+        if bench is self.bench:
+            return
         self.bench = self.presets.bench = bench
         self.refresh()
 

@@ -31,6 +31,8 @@ class GridFields(QWidget):
         self._fields: list[tuple[QLabel, QWidget]] = []
         self._grid = QGridLayout(self)
         self._columns = 0
+        self._words: tuple[str, ...] = ()
+        self._needed: list[int] = []
 
     def fill(self, fields: Sequence[tuple[str, QWidget]], channels: QWidget, total: Line) -> None:
         """Take these in, in a column."""
@@ -60,6 +62,12 @@ class GridFields(QWidget):
 
     def _needs(self) -> list[int]:
         """Widths at which each is whole, the sum's last, in pixels."""
+        words = tuple(name.text() for name, _ in self._fields)
+        if words != self._words:
+            self._words, self._needed = words, self._measured()
+        return self._needed
+
+    def _measured(self) -> list[int]:
         small, metrics = QFontMetrics(theme.font(12)), self._total.fontMetrics()
         number = metrics.horizontalAdvance("\N{MINUS SIGN}0.25") + 14
         names = [name.sizeHint().width() for name, _ in self._fields]

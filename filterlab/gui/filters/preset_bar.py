@@ -187,9 +187,6 @@ class PresetBar(QWidget):
         self._panel: Popover | None = None
         #: The parameters with sliders, in the panel that the button at the right opens.
         self.sliders: dict[str, _Knob] = {}
-        field = NumberField(0, 1, 1, 0)
-        self.setFixedHeight(max(self.button.minimumHeight(), field.sizeHint().height()))
-        field.deleteLater()
         self.refresh()
         self._show_icon()
 
@@ -213,7 +210,12 @@ class PresetBar(QWidget):
             self.note.set_sentences([re.split(r": |; |：|；|。", text)[0]])
             self.note.setToolTip(text)
 
+    def keep_height(self, field: int) -> None:
+        """Have room for a number field of this height, in pixels, whether there is one or not."""
+        self.setFixedHeight(max(self.button.minimumHeight(), field))
+
     def _show_icon(self) -> None:
+        self._icon_later.stop()
         self.button.setIcon(kernel_icon(self.bench.filter(self.slot)))
 
     @property
