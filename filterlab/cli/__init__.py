@@ -38,6 +38,9 @@ _COMMANDS = (
     "desktop",
 )
 
+#: What stands for no arguments: the window waits for no parser.
+_WINDOW = argparse.Namespace(command="window", file=None, portable=None)
+
 
 class _Parser(argparse.ArgumentParser):
     """argparse, with its errors in FilterLab's one-line form, and -1e-3 or -1/2 as a number."""
@@ -187,17 +190,19 @@ def _expected() -> tuple[type[Exception], ...]:
     return FilterLabError, CaffeError, OSError
 
 
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    command = arguments[0]
+    parser = _build_parser([command] if command in _COMMANDS else _COMMANDS)
+    args = parser.parse_args(arguments)
+    return args if args.command is not None else parser.parse_args([*arguments, "window"])
+
+
 def _run(arguments: list[str]) -> int:
     *before, last = arguments or [""]
     if last.lower().endswith(".filterlab") and not any(word in _COMMANDS for word in before):
         # What a desktop runs for a double click: a project and no command.
         arguments = [*before, "window", last]
-    # The window is not to wait for the other commands.
-    command = arguments[0] if arguments else "window"
-    parser = _build_parser([command] if command in _COMMANDS else _COMMANDS)
-    args = parser.parse_args(arguments or ["window"])
-    if args.command is None:
-        args = parser.parse_args([*arguments, "window"])
+    args = _parsed(arguments) if arguments else _WINDOW
     paths.use_portable(args.portable)
     from filterlab.caffe.own_code import forbid
 

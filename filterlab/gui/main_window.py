@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PyQt5.QtCore import QByteArray, QEvent, QMargins, QSize, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeySequence
@@ -34,11 +34,13 @@ from filterlab.gui.icons import app_icon
 from filterlab.gui.placing import fitted, margins
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
-from filterlab.gui.stage.scene import Scene
 from filterlab.gui.tab import MenuItems, Tab
 from filterlab.gui.tab_actions import TabActions
 from filterlab.gui.tabs import TABS, TITLES, tab_class, tab_classes
 from filterlab.gui.widgets.message_strip import MessageStrip
+
+if TYPE_CHECKING:
+    from filterlab.gui.stage.scene import Scene
 
 __all__ = ["MainWindow"]
 

@@ -14,10 +14,10 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import JobRunner
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
-from filterlab.gui.stage.scene import Scene
 from filterlab.pictures import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
+    from filterlab.gui.stage.scene import Scene
     from filterlab.workbench.filter_state import Applied
     from filterlab.workbench.heatmap_state import Shown
     from filterlab.workbench.lessons import Start
