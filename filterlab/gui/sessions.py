@@ -15,10 +15,9 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +40,7 @@ _COPY = re.compile(r"picture-(\d{1,9})(-grey)?\.(png|npy)")
 Kept = NDArray[np.float32] | Path
 
 
-@dataclass(frozen=True)
-class Left:
+class Left(NamedTuple):
     """A session that nobody has open.
 
     Attributes

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PyQt5.QtCore import QCoreApplication, QEvent, Qt
 from PyQt5.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QPalette
@@ -38,8 +37,7 @@ __all__ = [
 STEP = 8
 
 
-@dataclass(frozen=True)
-class Theme:
+class Theme(NamedTuple):
     """The colours of one theme, as ``#rrggbb``.
 
     Attributes

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +29,7 @@ __all__ = [
 COMPOSED = "composed"
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """A sample picture: its name, its English title, and the file in scikit-image's data."""
 
     name: str
@@ -143,8 +141,7 @@ def _kept(known: Sample) -> NDArray[Any]:
     return levels if exact else picture
 
 
-@dataclass(frozen=True)
-class Composed:
+class Composed(NamedTuple):
     """The composed sample.
 
     Attributes

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -286,8 +286,7 @@ class Snapshot:
         return max(1, int(np.ceil(np.sqrt(rows * cols * batch / PREVIEW_PIXELS))))
 
 
-@dataclass(frozen=True)
-class Stats:
+class Stats(NamedTuple):
     """Numbers of one output: of its finite pixels, and how many are not finite (NaN or inf)."""
 
     mean: float
@@ -577,8 +576,7 @@ def explain(
     # Places are the picture's own, not those of the padded one.
     y, x = int(around[0]), int(around[1])
     x0, y0, x1, y1 = explained.box
-    return replace(
-        explained,
+    return explained._replace(
         rows=explained.rows - y,
         columns=explained.columns - x,
         box=(x0 - x, y0 - y, x1 - x, y1 - y),

@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -106,8 +106,7 @@ EDIT_NAMES = (
 """Every name an edit of the bench can have, for translations."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What a callback is told.
 
     Attributes
@@ -126,8 +125,7 @@ class Change:
     revision: int
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """The numbers under one output: now, and before the last edit that changed the outputs."""
 
     now: Stats

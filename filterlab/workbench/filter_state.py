@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,8 +51,7 @@ MOST_STEPS = 16
 Size = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class PresetChoice:
+class PresetChoice(NamedTuple):
     """A preset and its parameters as chosen in a menu."""
 
     key: str

@@ -151,11 +151,10 @@ def test_saving_again_asks_for_no_name(window, tmp_path, monkeypatch, until) -> 
 
 
 def test_the_look_counts_as_work(window, tmp_path, monkeypatch, until) -> None:
-    from dataclasses import replace
 
     save_as(window, tmp_path / "a.filterlab", monkeypatch, until)
     tab = window.tab("filters")
-    tab.set_look(replace(tab.look, relu=True))
+    tab.set_look(tab.look._replace(relu=True))
     assert window.isWindowModified()
     until(lambda: settled(window))
 

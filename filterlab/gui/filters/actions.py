@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -350,7 +349,7 @@ class FilterActions(QObject):
         if field == "views":
             value = (value,) * SLOTS
         changes: dict[str, Any] = {field: on if isinstance(value, bool) else value}
-        self._set_look(replace(self._desk.look, **changes))
+        self._set_look(self._desk.look._replace(**changes))
         self.refresh_look()  # what was in use already stays checked
 
     def refresh_look(self) -> None:

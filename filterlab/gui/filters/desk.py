@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,7 @@ from filterlab.workbench.filter_bench import FilterBench
 __all__ = ["Desk", "Pictures", "Sayings"]
 
 
-@dataclass(frozen=True)
-class Sayings:
+class Sayings(NamedTuple):
     """Where sentences go: news, errors (and what each is about), and errors that are over."""
 
     info: Callable[[str], object]
@@ -28,8 +26,7 @@ class Sayings:
     over: Callable[..., object]
 
 
-@dataclass(frozen=True)
-class Pictures:
+class Pictures(NamedTuple):
     """How a picture becomes the input.
 
     Attributes

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
 from PyQt5.QtGui import QIcon, QResizeEvent
@@ -46,8 +45,7 @@ _ANY = 16_777_215
 _Field = tuple["QLabel | None", QWidget]
 
 
-@dataclass(frozen=True)
-class _Form:
+class _Form(NamedTuple):
     """How the fields stand.
 
     Attributes
@@ -301,7 +299,7 @@ class InputPanel(QWidget):
         """How the fields stand in a column of this size."""
         form = next(form for form in self._forms(width) if form is not None)
         if self._high(form) > height:
-            return replace(form, folded=True)
+            return form._replace(folded=True)
         return form
 
     def _forms(self, width: int) -> Iterator[_Form | None]:
@@ -335,7 +333,7 @@ class InputPanel(QWidget):
 
     def least_height(self) -> int:
         """What it takes at least, folded if need be, in pixels."""
-        return self._high(replace(self._form, folded=True))
+        return self._high(self._form._replace(folded=True))
 
     def _on_one_line(self, form: _Form, row: Sequence[_Field], width: int) -> bool:
         (_, left), (name, right) = row

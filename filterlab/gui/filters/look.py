@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +45,7 @@ _SAMPLE = 1 << 15
 _ROUND = np.array([1, 1.5, 2, 3, 5, 10])
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """How outputs are shown; nothing of it changes what the net computes.
 
     Attributes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ def saved(
 
 
 def _listed(look: Look) -> dict[str, Any]:
-    return {**asdict(look), "views": list(look.views)}
+    return {**look._asdict(), "views": list(look.views)}
 
 
 def _plain_steps(bench: FilterBench, source: Source | None) -> list[dict[str, Any]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PyQt5.QtCore import QObject, pyqtSignal
@@ -31,8 +30,7 @@ from filterlab.workbench.filter_state import Applied, check_steps, step_from_ses
 __all__ = ["KeptStep", "Source", "Sources", "neighbour", "title_of"]
 
 
-@dataclass(frozen=True)
-class KeptStep:
+class KeptStep(NamedTuple):
     """An applied step of the last session, and the copy of the picture it looked at."""
 
     values: Mapping[str, Any]
@@ -40,8 +38,7 @@ class KeptStep:
     copy: str
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """What to read: ``file`` with a path, ``sample`` or ``pattern`` with a name.
 
     ``frame``, from 0, is that of a file with several. ``copy`` is a picture of the last session

@@ -37,7 +37,6 @@ from filterlab.gui.i18n import tr
 from filterlab.gui.jobs import Latest
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
-from filterlab.gui.stage.scene import Scene
 from filterlab.gui.tab import MenuItems, ProjectPart, Tab
 from filterlab.pictures import PICTURE_SUFFIXES
 from filterlab.progress import Job, Progress
@@ -51,6 +50,7 @@ from filterlab.workbench.filter_net import filters_net_among
 from filterlab.workbench.filter_state import Applied, from_session
 
 if TYPE_CHECKING:  # the first frame needs neither
+    from filterlab.gui.stage.scene import Scene
     from filterlab.workbench.lessons import Start
     from filterlab.workbench.project import ProjectPicture
 
@@ -450,10 +450,10 @@ class FiltersTab(Tab):
     def _on_view(self, slot: int, view: str) -> None:
         views = list(self.look.views)
         views[slot] = view
-        self.set_look(replace(self.look, views=tuple(views)))
+        self.set_look(self.look._replace(views=tuple(views)))
 
     def _on_scale(self, scale: str) -> None:
-        self.set_look(replace(self.look, scale=scale))
+        self.set_look(self.look._replace(scale=scale))
 
     def apply_and_go_on(self) -> None:
         """Make the output of the filter in front the input; what led there is kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,7 @@ __all__ = [
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """Numbers about one kernel (kh, kw).
 
     Attributes
@@ -185,8 +184,7 @@ def output_size(
     return result[0], result[1]
 
 
-@dataclass(frozen=True)
-class PixelExplanation:
+class PixelExplanation(NamedTuple):
     """How one output pixel comes about: patch x kernel, summed, plus bias.
 
     Attributes

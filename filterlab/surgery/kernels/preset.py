@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from filterlab.surgery.kernels import Kernel, check_size
 __all__ = ["Parameter", "Preset"]
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A number that shapes a preset.
 
     Attributes
@@ -68,8 +67,7 @@ class Parameter:
         return number
 
 
-@dataclass(frozen=True)
-class Preset:
+class Preset(NamedTuple):
     """A family of kernels.
 
     Attributes

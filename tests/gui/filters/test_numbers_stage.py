@@ -87,23 +87,23 @@ STATS = Stats(0.12345, -1.23456, 12.3456, 2.0)
         (STATS, None, {}, False,
          [f"{MINUS}1.23 … 12.3  26 × 18", f"{MINUS}1.23…12.3  26 × 18", f"{MINUS}1.23 … 12.3",
           f"{MINUS}1.23…12.3", ""]),
-        (STATS, replace(STATS, mean=0.5), {}, True,
+        (STATS, STATS._replace(mean=0.5), {}, True,
          [f"{MINUS}1.23 … 12.3, mean 0.5 → 0.123", "mean 0.5 → 0.123", "mean 0.123", ""]),
-        (STATS, replace(STATS, mean=0.5), {}, False,
+        (STATS, STATS._replace(mean=0.5), {}, False,
          [f"{MINUS}1.23 … 12.3, mean 0.5 → 0.123", "mean 0.5 → 0.123", "mean 0.123", ""]),
-        (STATS, replace(STATS, mean=0.12345 + 4e-4), {}, True,
+        (STATS, STATS._replace(mean=0.12345 + 4e-4), {}, True,
          [f"{MINUS}1.23 … 12.3, mean 0.123", f"{MINUS}1.23 … 12.3", f"{MINUS}1.23…12.3", ""]),
-        (STATS, replace(STATS, mean=0.12345 - 6e-4), {}, True,
+        (STATS, STATS._replace(mean=0.12345 - 6e-4), {}, True,
          [f"{MINUS}1.23 … 12.3, mean 0.123 → 0.123", "mean 0.123 → 0.123", "mean 0.123", ""]),
         (STATS, None, {"view": "natural", "clipped": 0.25}, True,
          [f"{MINUS}1.23 … 12.3, 25 % clipped", "25 % clipped"]),
-        (STATS, replace(STATS, mean=0.5), {"view": "natural", "clipped": 0.25}, True,
+        (STATS, STATS._replace(mean=0.5), {"view": "natural", "clipped": 0.25}, True,
          ["mean 0.5 → 0.123, 25 % clipped", "mean 0.5 → 0.123", "25 % clipped", "mean 0.123"]),
         (STATS, None, {"view": "natural", "clipped": 0.0004}, True,
          [f"{MINUS}1.23 … 12.3, mean 0.123", f"{MINUS}1.23 … 12.3", f"{MINUS}1.23…12.3", ""]),
         (STATS, None, {"view": "signed", "clipped": 0.25}, True,
          [f"{MINUS}1.23 … 12.3, mean 0.123", f"{MINUS}1.23 … 12.3", f"{MINUS}1.23…12.3", ""]),
-        (replace(STATS, not_finite=3), replace(STATS, mean=0.5), {}, True,
+        (STATS._replace(not_finite=3), STATS._replace(mean=0.5), {}, True,
          ["not finite: 3 of 468 pixels (NaN or ∞)", "not finite: 3 pixels", "not finite"]),
         (Stats(1.0, -0.004, 0.996, 0.1), None, {}, True,
          ["0 … 1, mean 1", "0 … 1", "0…1", ""]),
@@ -140,7 +140,7 @@ def test_the_note_beneath_an_output(
 def test_the_note_of_what_is_not_finite_is_an_error(stage: Stage, listen: Any) -> None:
     frame, inks = frame_of(bench_of()), []
     for count in (0, 2, 0):
-        report = Report(replace(STATS, not_finite=count), None)
+        report = Report(STATS._replace(not_finite=count), None)
         stage.show_frame(frame, (report,) * 3)
         stage.scales[0].resize(600, 30)
         inks.append(listen(stage.notes[1])[0][7])
@@ -615,7 +615,7 @@ def test_pages_follow_when_the_hand_rests(panel: BottomPanel, qtbot: QtBot) -> N
     assert not panel.pending
     panel.show_page("numbers")
     assert panel.numbers.lines[0][0].text() == "mean 0.123   std 2"
-    panel.show_frame(frame, (Report(replace(STATS, std=3.0), None),) * 3)
+    panel.show_frame(frame, (Report(STATS._replace(std=3.0), None),) * 3)
     assert panel.pending
     assert panel.numbers.lines[0][0].text() == "mean 0.123   std 2"
     qtbot.waitUntil(lambda: not panel.pending)
@@ -659,15 +659,15 @@ def test_a_narrow_panel_has_a_smaller_result(
          [(("mean 0.123   std 2", "mean 0.12  std 2"), "text"),
           ((f"min {MINUS}1.23   max 12.3", f"min {MINUS}1.2  max 12"), "muted"),
           (("",), "muted")]),
-        (STATS, replace(STATS, mean=0.5),
+        (STATS, STATS._replace(mean=0.5),
          [(("mean 0.123   std 2", "mean 0.12  std 2"), "text"),
           ((f"min {MINUS}1.23   max 12.3", f"min {MINUS}1.2  max 12"), "muted"),
           (("mean before 0.5, now 0.123", "mean 0.5 → 0.123", "0.5 → 0.123"), "muted")]),
-        (replace(STATS, not_finite=4), replace(STATS, mean=0.5),
+        (STATS._replace(not_finite=4), STATS._replace(mean=0.5),
          [(("mean 0.123   std 2", "mean 0.12  std 2"), "text"),
           ((f"min {MINUS}1.23   max 12.3", f"min {MINUS}1.2  max 12"), "muted"),
           (("4 pixels are not finite (NaN or ∞)", "not finite"), "error")]),
-        (Stats(-4e-6, 0.0, 1234.5, 0.03456), replace(STATS, mean=4e-5),
+        (Stats(-4e-6, 0.0, 1234.5, 0.03456), STATS._replace(mean=4e-5),
          [(("mean 0   std 0.0346", "mean 0  std 0.035"), "text"),
           (("min 0   max 1230", "min 0  max 1200"), "muted"), (("",), "muted")]),
         (Stats(0.5, 0.0, 1.0, 0.25), Stats(0.50006, 0.0, 1.0, 0.25),
@@ -718,7 +718,7 @@ def test_a_kernels_numbers_in_lines(kernel: Any, numbers: tuple[str, ...], words
 def test_a_sum_of_next_to_nothing_is_nothing() -> None:
     found = facts(np.array([[-1.0, 0.5, 0.5]], np.float32))
     for total, text in ((4e-8, "0"), (-4e-8, "0"), (6e-7, "6e−07"), (-0.25, f"{MINUS}0.25")):
-        lines = facts_lines(replace(found, total=total))[0]
+        lines = facts_lines(found._replace(total=total))[0]
         assert lines[0].startswith(f"sum {text}   norm")
         assert lines[2] == f"Σ {text}"
 
