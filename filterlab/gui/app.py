@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from PyQt5.QtCore import QEventLoop, QObject, Qt, pyqtSignal
+from PyQt5.QtCore import QEventLoop, QObject, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QGuiApplication
 from PyQt5.QtWidgets import QAction, QApplication
 
@@ -38,6 +38,9 @@ _END_S = 0.5
 
 #: So long the first frame is waited for; a desktop may show the window on another screen, or not.
 _FIRST_FRAME_S = 0.5
+
+#: So long, in milliseconds, the picture of the tab in front comes before the other tabs.
+_PICTURE_MS = 500
 
 _MOST_NAMED = 6
 
@@ -155,7 +158,8 @@ class Desk(QObject):
     def open(self, picture: str | None = None) -> None:
         """Show the window as it was left, and a picture in it.
 
-        Where it is not built yet, the tab in front is shown first, and the rest is built then.
+        Where it is not built yet, the tab in front is shown first, then with its picture, and the
+        rest is built then.
         """
         session = self.sessions.claim()
         state = session.load()
@@ -170,6 +174,8 @@ class Desk(QObject):
             # Also what is found again: it may be from a larger screen, which Qt does not look at.
             self.window.fit_into_screen()
             self._show_first_frame()
+        if picture is None:
+            self._show_first_picture()
         self.window.complete()
         self._restore(session, state)
         self.window.show()
@@ -186,6 +192,22 @@ class Desk(QObject):
         while not handle.isExposed() and time.monotonic() < deadline:
             self.app.processEvents(QEventLoop.ExcludeUserInputEvents, 20)
         self.app.processEvents(QEventLoop.ExcludeUserInputEvents)
+
+    def _show_first_picture(self) -> None:
+        """Let the tab in front show what it reads before the others are built."""
+        tab = self.window.current_tab
+        if self.window.whole or tab is None:
+            return
+        wait = QTimer()
+        wait.setSingleShot(True)
+        wait.start(_PICTURE_MS)
+        while wait.isActive() and not tab.settled:
+            self.app.processEvents(
+                QEventLoop.ProcessEventsFlags(
+                    QEventLoop.ExcludeUserInputEvents | QEventLoop.WaitForMoreEvents
+                )
+            )
+        self.app.processEvents(QEventLoop.ExcludeUserInputEvents)  # what came last is painted
 
     def open_session(self, left: Left) -> None:
         """Go on with a session that was left behind; the present one is kept among those."""

@@ -122,6 +122,11 @@ class Tab(QWidget):
         """What F1 shows about this tab: a short text and its keys."""
         return ""
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing runs, and all that was asked for is on the screen."""
+        return True
+
     def activated(self) -> None:
         """The tab has come to the front (or the window has)."""
 

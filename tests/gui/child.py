@@ -38,7 +38,7 @@ def when(condition, act):
 
 def ready():
     w = window()
-    return w is not None and w.isVisible() and w.tab("filters").settled \\
+    return w is not None and w.whole and w.isVisible() and w.tab("filters").settled \\
         and w.tab("filters").bench.picture.title != ""
 
 def act():

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PyQt5.QtGui import QResizeEvent
+from PyQt5.QtGui import QPaintEvent, QResizeEvent
 from PyQt5.QtWidgets import QApplication, QWidget
 
-from filterlab.gui import theme
+from filterlab.gui import app, theme
 from filterlab.gui.app import Desk
+from filterlab.gui.filters.tab import FiltersTab
 from filterlab.gui.i18n import tr
 from filterlab.gui.main_window import MainWindow
 from filterlab.gui.tabs import TABS, TITLES
@@ -135,6 +136,40 @@ def test_what_is_shown_before_a_tab_is_built_is_its_title(desks: Any) -> None:
     assert {tab.name: tab.title() for tab in desk.window.tabs} == {
         key: tr(title) for key, title in TITLES.items()
     }
+
+
+def test_the_picture_in_front_comes_before_the_other_tabs(
+    desks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_PICTURE_MS", 30_000)
+    seen: list[Any] = []
+    complete, painted = MainWindow.complete, PictureView.paintEvent
+    shown: list[bool] = []
+
+    def paint(view: PictureView, event: QPaintEvent) -> None:
+        painted(view, event)
+        shown.append(desk.window.tabs[0].stage.frame is not None)
+
+    def told(window: MainWindow) -> None:
+        seen.append(([tab.name for tab in window.tabs], shown[0], shown[-1]))
+        complete(window)
+
+    monkeypatch.setattr(MainWindow, "complete", told)
+    monkeypatch.setattr(PictureView, "paintEvent", paint)
+    desk = desks()
+    desk.open()
+    assert seen == [(["filters"], False, True)]
+    assert desk.window.whole
+
+
+def test_a_picture_that_takes_long_does_not_keep_the_window_waiting(
+    desks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "_PICTURE_MS", 20)
+    monkeypatch.setattr(FiltersTab, "settled", False)
+    desk = desks()
+    desk.open()
+    assert desk.window.whole
 
 
 def test_hardly_a_widget_is_styled_twice(desks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
