@@ -168,3 +168,19 @@ def test_each_readme_shows_the_window_in_its_own_language(repo: Path) -> None:
     for language, path in readmes.items():
         shown = set(re.findall(r"\]\((docs/pictures/[^)]+)", path.read_text(encoding="utf-8")))
         assert shown == {tool.picture(language, name) for name in tool.PICTURES.values()}
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "package"),
+    [
+        ("engine.md", "## Where things are\n", "caffe"),
+        ("how_it_works.md", "## Where things are in the window\n", "gui"),
+    ],
+)
+def test_the_lists_of_modules_are_those_there_are(
+    repo: Path, page: str, heading: str, package: str
+) -> None:
+    text = (repo / "docs" / page).read_text(encoding="utf-8")
+    listed = re.findall(r"\w+\.py\b", text.split(heading)[1].split("\n## ")[0])
+    modules = {path.name for path in (repo / "filterlab" / package).glob("*.py")}
+    assert sorted(listed) == sorted(modules - {"__init__.py"})
