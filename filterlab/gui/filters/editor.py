@@ -81,6 +81,7 @@ class FilterEditor(QWidget):
         self.presets = PresetBar(bench, slot, library, self)
         self.presets.failed.connect(self.failed)
         self.presets.wanted.connect(self._on_wanted)
+        self.presets.touched.connect(lambda: self.focused.emit(self.slot))
         self.grid = KernelGrid(self)
         self.grid.setAccessibleName(tr("Kernel of filter {n}").format(n=slot))
         self.grid.set_number_parser(parse_number)

@@ -138,10 +138,12 @@ class PresetBar(QWidget):
     -------
     failed(str) : one sentence
     wanted(str) : see :class:`PresetPopup`
+    touched() : the filter is made something else by it
     """
 
     failed = pyqtSignal(str)
     wanted = pyqtSignal(str)
+    touched = pyqtSignal()
 
     def __init__(
         self, bench: FilterBench, slot: int, library: KernelLibrary, parent: QWidget | None = None
@@ -332,6 +334,7 @@ class PresetBar(QWidget):
         self._apply(key, {})
 
     def _apply(self, key: str, values: dict[str, float]) -> None:
+        self.touched.emit()
         try:
             self.bench.apply_preset(self.slot, key, None, **values)
         except EXPECTED as error:
@@ -340,6 +343,7 @@ class PresetBar(QWidget):
 
     def choose_own(self, name: str) -> None:
         """Make the filter one of the user's own kernels."""
+        self.touched.emit()
         try:
             self.bench.apply_saved(self.slot, self.library.get(name))
         except EXPECTED as error:

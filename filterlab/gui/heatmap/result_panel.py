@@ -144,8 +144,11 @@ class ResultPanel(QWidget):
     def offer(self, what: str, text: str, told: str = "", enabled: bool = True) -> None:
         """The filled button; none with an empty ``text``. Behind the surgery Save net joins it."""
         self._what = what
-        self.main_button.setText(text)
-        self.main_button.setToolTip(told)
-        self.main_button.setEnabled(enabled)
-        self.main_button.setVisible(bool(text))
+        button, window = self.main_button, self.window()
+        if button.hasFocus() and not (enabled and text):
+            window.setFocus()  # Qt would go to the next one, and frame a tab
+        button.setText(text)
+        button.setToolTip(told)
+        button.setEnabled(enabled)
+        button.setVisible(bool(text))
         self.save_button.setVisible(what in ("", "show me"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui import theme
 from filterlab.gui.i18n import tr
-from filterlab.gui.widgets.cells import cell_colour, format_places, text_colour
+from filterlab.gui.widgets.cells import cell_colour, format_cell, format_places, text_colour
 from filterlab.gui.widgets.painted_scroll import PaintedScroll
 
 __all__ = ["KernelPlanes", "planes_of"]
@@ -210,7 +211,7 @@ class KernelPlanes(PaintedScroll):
                     painter.setPen(QPen(QColor(colours.line), 1))
                     painter.drawRect(cell)
                     text = self.text(value, lambda t: metrics.horizontalAdvance(t) <= side - 2)
-                    painter.setPen(text_colour(colour))
+                    painter.setPen(QColor(colours.muted) if value == 0 else text_colour(colour))
                     painter.drawText(cell, Qt.AlignCenter, text)
         chosen = plane == self._chosen
         painter.setBrush(Qt.NoBrush)
@@ -223,10 +224,16 @@ class KernelPlanes(PaintedScroll):
             painter.drawText(below, Qt.AlignCenter, self._names[plane])
 
     @staticmethod
-    def text(value: float, fits: object = None) -> str:
-        """A weight as it stands in its cell, with as many places as fit, at most two."""
+    def text(value: float, fits: Callable[[str], bool]) -> str:
+        """A weight as it stands in its cell, with as many places as fit, at most two.
+
+        Only 0 is written as 0: what is smaller than its places has a power of ten, or no text.
+        """
         for places in (2, 1, 0):
-            text = format_places(round(value, places) + 0.0, places)
-            if callable(fits) and fits(text):
+            rounded = round(value, places) + 0.0
+            if value and not rounded:
+                return format_cell(value, fits)
+            text = format_places(rounded, places)
+            if fits(text):
                 return text
         return ""

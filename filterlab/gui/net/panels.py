@@ -41,7 +41,7 @@ _LEFT_NARROW, _RIGHT_NARROW = 200, 304
 #: From this width on the columns are as wide as drawn.
 _WIDE = 1200
 #: Under this height the code folds to its heading.
-_LOW = 680
+_LOW = 725
 #: Under this width and height, which large text leaves, names are cut and parts share a place.
 _TIGHT, _FLAT = 700, 470
 _NAME, _NAME_LEAST = 220, 64  # pixels of the layer's name

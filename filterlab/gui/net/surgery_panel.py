@@ -194,6 +194,10 @@ class SurgeryPanel(QWidget):
             self.more_button,
         )
 
+    def sizeHint(self) -> QSize:
+        """The code takes the room that others leave."""
+        return QSize(super().sizeHint().width(), self.minimumSizeHint().height())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         # Words lose their icons where there is no room for both; then, from the right, icons take

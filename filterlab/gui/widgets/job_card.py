@@ -23,7 +23,7 @@ __all__ = ["JobCard"]
 
 #: A job that is over by then is not worth a card.
 _AFTER_MS = 300
-_WIDE = 252
+_WIDE, _MARGIN = 252, 12
 
 
 class JobCard(QWidget):
@@ -70,7 +70,7 @@ class JobCard(QWidget):
         foot.addWidget(self._pause)
         foot.addWidget(self._cancel)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 12, 12, 12)
+        layout.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
         layout.setSpacing(6)
         layout.addWidget(self._title)
         layout.addWidget(self._step)
@@ -112,10 +112,17 @@ class JobCard(QWidget):
         if fraction > 0:
             self._bar.setRange(0, 1000)
             self._bar.setValue(int(1000 * fraction))
-        self._step.setText(f"{step}   {detail}" if detail else step)
-        self._left.setText(
-            "" if left is None else tr("About {time} left").format(time=duration(left))
-        )
+        both = f"{step}   {detail}" if detail else step
+        room = self.width() - 2 * _MARGIN
+        # What changes is read rather than what stays.
+        fits = self._step.fontMetrics().horizontalAdvance(both) <= room
+        self._step.setText(both if fits or not detail else detail)
+        if left is None:
+            self._left.setText("")
+        elif left < 1:
+            self._left.setText(tr("Under 1 s left"))
+        else:
+            self._left.setText(tr("About {time} left").format(time=duration(left)))
 
     def cancelling(self) -> None:
         """Cancel was asked for."""

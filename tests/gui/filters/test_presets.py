@@ -190,3 +190,14 @@ def test_the_bundled_nets_first_filters_are_presets(
     tab.undo()
     assert tab.bench.size == (5, 5)
     assert hands.errors == []
+
+
+def test_a_preset_makes_its_filter_the_one_in_front(qtbot: QtBot, tab: FiltersTab) -> None:
+    """What the row of tools does next is of the filter that was worked on last."""
+    tab.desk.active = 1
+    qtbot.mouseClick(popup_of(qtbot, tab, 2).tiles["gabor"], Qt.LeftButton)
+    assert tab.active == 2
+    tab.desk.active = 1
+    tab.editors[2].presets.knobs["wavelength"].field.setValue(6.0)
+    assert tab.bench.preset(2).values["wavelength"] == 6.0
+    assert tab.active == 2

@@ -209,3 +209,13 @@ def test_cancel_and_error_by_their_button(qtbot: QtBot, card) -> None:
     assert asked == ["cancel"], "closing an error cancels nothing"
     assert not card.isVisible()
     assert not card.dismiss()
+
+
+def test_a_card_says_what_there_is_room_for(qtbot: QtBot, card) -> None:
+    card.begin("Heatmap")
+    card.set_progress("classify the windows", 0.9, "window 1480 of 1500", 0.4)
+    assert card.text == "window 1480 of 1500"
+    assert card.time_left == "Under 1 s left"
+    card.set_progress("a step whose long name is all that there is of it", 0.9, "", 1.4)
+    assert card.text.startswith("a step")
+    card.end()

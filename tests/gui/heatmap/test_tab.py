@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from filterlab import caffe
 from filterlab.gui.heatmap.tab import HeatmapTab
@@ -284,3 +286,12 @@ def test_the_strip_has_the_shapes_of_the_map_to_come(tab, until, monkeypatch) ->
     assert seen
     for forms in seen:
         assert forms == [(3, rows, cols), mean, cells, cells]
+
+
+def test_the_button_that_waits_hands_its_focus_to_no_neighbour(qtbot: QtBot, tab) -> None:
+    tab.activateWindow()
+    button = tab.result.main_button
+    button.setFocus()
+    qtbot.waitUntil(button.hasFocus)
+    tab.result.offer("show me", "Show me", enabled=False)
+    assert QApplication.focusWidget() is tab.window()

@@ -6,6 +6,7 @@ import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QWidget
 
+from filterlab.gui.net.kernel_planes import KernelPlanes
 from filterlab.gui.net.scores import ScoreTable
 from filterlab.gui.net.surgery_panel import SurgeryPanel
 from filterlab.gui.net.unit_panel import UnitPanel
@@ -105,3 +106,26 @@ def test_words_of_surgery_are_whole_or_icons(qtbot, qapp, width: int) -> None:
         assert button.width() >= button.sizeHint().width()
         assert button.toolTip()
     assert panel.more_button.geometry().right() < width
+
+
+@pytest.mark.parametrize(
+    ("value", "letters", "text"),
+    [
+        (0.0, 4, "0"),
+        (3.0, 4, "3"),
+        (0.5, 4, ".50"),
+        (-9.98, 4, "\N{MINUS SIGN}10"),
+        (0.3, 1, ""),
+        (4e-9, 3, ""),
+        (4e-9, 4, "4e\N{MINUS SIGN}9"),
+        (0.004, 4, ".004"),
+    ],
+)
+def test_only_0_is_written_as_0(value: float, letters: int, text: str) -> None:
+    assert KernelPlanes.text(value, lambda t: len(t) <= letters) == text
+
+
+def test_the_names_of_a_kernels_planes_come_before_lines_of_code(qtbot) -> None:
+    panel = SurgeryPanel()
+    qtbot.addWidget(panel)
+    assert panel.sizeHint().height() == panel.minimumSizeHint().height()
