@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         description="Makes four maps of what speaks for a class: occlusion, input gradient, "
         "Grad-CAM and the dense class map. Each is put to the test: the input is greyed out in the "
         "map's order, and the smaller the area under the class's probability, the better the map "
-        "found what matters. Squares in a drawn order are the comparison. The question is put to "
+        "found what matters. Squares in a random order are the comparison. The question is put to "
         "the classifier, of the picture's centre, or with --cell to a cell of the class map.",
     )
     parser.add_argument(
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{title}: {why.drawn.probs[0]:.1%}, {of}\n")
     table = [["map", "area", "half is gone at", "how it was made"]]
     for reason, check in checks:
-        made = "squares in a drawn order, for comparison" if reason is None else str(reason.detail)
+        made = "squares in a random order, for comparison" if reason is None else str(reason.detail)
         kind = "drawn" if reason is None else reason.kind
         table.append([kind, f"{check.area:.4f}", _half(check), made])
     print("\n".join(columns_of(table, right=(1, 2))))

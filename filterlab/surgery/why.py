@@ -408,7 +408,7 @@ def ranks(heat: Array) -> Array:
 def deletion_job(question: Question, heat: Array | None, steps: int = _STEPS) -> Job[Deletion]:
     """Grey the input out in a map's order, in equal shares, and ask each time.
 
-    ``heat`` None takes squares as large as the occluding patch in a drawn order, for comparison.
+    ``heat`` None takes squares as large as the occluding patch in a random order, for comparison.
     Of equal values, the first in reading order goes first.
 
     Raises

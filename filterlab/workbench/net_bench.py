@@ -166,7 +166,7 @@ class Why:
     reasons : tuple of (Reason, Deletion)
         Occlusion, input gradient, Grad-CAM, and the dense map of the whole picture.
     drawn : Deletion
-        Of squares in a drawn order, for comparison.
+        Of squares in a random order, for comparison.
     data : ndarray (1, channels, height, width) float32
         The input that was asked about; the reasons lie on its pixels.
     """

@@ -59,7 +59,7 @@ def pictures_of(why: Why, picture: NDArray[Any]) -> dict[str, Array]:
 
 
 def best_kind(why: Why) -> str:
-    """The map of the smallest area; of equals the first. Empty if a drawn order does better."""
+    """The map of the smallest area; of equals the first. Empty if a random order does better."""
     reason, check = min(why.reasons, key=lambda pair: float(pair[1].area))
     return reason.kind if check.area < why.drawn.area else ""
 

@@ -160,7 +160,7 @@ class _Picture(QWidget):
 
 
 class CurvePlot(QWidget):
-    """A deletion curve, its area filled, and that of the drawn order dashed."""
+    """A deletion curve, its area filled, and that of the random order dashed."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -533,7 +533,7 @@ class WhyWindow(QDialog):
             if found is None or why is None:
                 self.areas[kind].setText("")
                 continue
-            area = tr("area {area}, of a drawn order {drawn}").format(
+            area = tr("area {area}, of a random order {drawn}").format(
                 area=f"{found[1].area:.3f}", drawn=f"{why.drawn.area:.3f}"
             )
             self.areas[kind].setText(area)
@@ -547,7 +547,7 @@ class WhyWindow(QDialog):
         if self._asked is not None and self._asked != self._now() and self._asking is None:
             parts.append(tr("The net, the picture or the question has changed since; ask again."))
         if why is not None and not best:
-            parts.append(tr("None of the maps does better than a drawn order here."))
+            parts.append(tr("None of the maps does better than a random order here."))
         parts.append(
             tr(
                 "The check greys the input out in a map's order, the strongest first: the smaller "

@@ -93,7 +93,7 @@ def test_maps_of_the_centre_their_curves_and_areas(
     for kind in KINDS:
         areas[kind], probs = plain.area(data, heats[kind], wanted)
         told = window.areas[kind].text()
-        assert told == f"area {areas[kind]:.3f}, of a drawn order {why.drawn.area:.3f}"
+        assert told == f"area {areas[kind]:.3f}, of a random order {why.drawn.area:.3f}"
         # The curve that is painted, point by point.
         plot = window.plots[kind]
         place, end = plot.plot_rect(), plot._end
