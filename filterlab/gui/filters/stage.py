@@ -334,7 +334,8 @@ class Stage(QObject):
             mean=short_number(stats.mean), low=short_number(stats.minimum),
             high=short_number(stats.maximum), std=short_number(stats.std),
         )  # fmt: skip
-        label.setToolTip("\n".join(line for line in (text, size, whole) if line))
+        own = size if size not in text else ""
+        label.setToolTip("\n".join(line for line in (text, own, whole) if line))
 
     def arranged(self, column: int) -> None:
         """The columns have this width, in pixels: what there is no room for moves or goes."""

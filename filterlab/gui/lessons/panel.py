@@ -9,7 +9,7 @@ import html
 import re
 
 from PyQt5.QtCore import QEvent, QRectF, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QColor, QPainter, QPaintEvent
+from PyQt5.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PyQt5.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -130,6 +130,23 @@ class SidePanel(QWidget):
         """Say everything in the language in use."""
 
 
+class _Page(QWidget):
+    """What scrolls, as high as its texts are in its width.
+
+    Qt takes them for as high as they are in a narrower one, and scrolls though all is in sight.
+    """
+
+    def minimumSizeHint(self) -> QSize:
+        hint, layout = super().minimumSizeHint(), self.layout()
+        high = layout.totalHeightForWidth(self.width()) if layout is not None else -1
+        return QSize(hint.width(), high if high >= 0 else hint.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+
 class LessonPanel(SidePanel):
     """Shows a :class:`Progress`; the controller looks at the facts.
 
@@ -172,7 +189,7 @@ class LessonPanel(SidePanel):
         for label in (self.say, self.hint, self.notice):
             doing.addWidget(label)
         doing.addStretch(1)
-        page = QWidget(self)
+        page = _Page(self)
         page.setObjectName("lesson_page")
         self._page = QBoxLayout(QBoxLayout.TopToBottom, page)
         self._page.setContentsMargins(0, 0, 4, 0)

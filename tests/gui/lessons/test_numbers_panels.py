@@ -546,6 +546,26 @@ def test_a_long_text_is_wrapped(qtbot, panel) -> None:
         assert label.height() > 10 * label.fontMetrics().height()
 
 
+def test_what_is_in_sight_is_not_scrolled(qtbot, panel) -> None:
+    """Below a tab: three lines at the left, six at the right, where there is room for seven."""
+    words = "word " * 25
+    text = (
+        HEAD
+        + f'[[step]]\ntext = "{words}"\ntask = "{words}"\nhint = "{words}"\n'
+        + ('check = { fact = "filters.stride", is = 2 }\n')
+    )
+    panel.stand(False)
+    panel.resize(1000, panel.height())
+    panel.show_progress(lessons.Progress(lessons.parse_lesson(text, "l")))
+    qtbot.mouseClick(panel.hint_button, Qt.LeftButton)
+    qtbot.waitUntil(lambda: panel.hint.height() > panel.hint.fontMetrics().height())
+    for _ in range(10):  # layouts settle
+        QApplication.processEvents()
+    bar, viewport = panel.scroll_area.verticalScrollBar(), panel.scroll_area.viewport()
+    assert bar.maximum() == 0
+    assert panel.hint.mapTo(viewport, panel.hint.rect().bottomLeft()).y() < viewport.height()
+
+
 def test_only_marks_that_are_meant_are_marks() -> None:
     name = f'<span style="color:{theme.current().accent_text}">'
     assert marked_up("**a** *b* `c*d*` <i> & 2*3") == (
