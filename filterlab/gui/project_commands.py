@@ -156,7 +156,7 @@ class ProjectCommands(QObject):
         name = self.path.name if self.path is not None else tr("your work")
         box = QMessageBox(
             QMessageBox.Question, tr("Unsaved work"),
-            tr("Save the changes to {name} before it is replaced?").format(name=name),
+            tr("Save the changes to {name} first?").format(name=name),
             QMessageBox.NoButton, self._window,
         )  # fmt: skip
         box.setTextFormat(Qt.PlainText)

@@ -168,7 +168,7 @@ def test_unsaved_work_is_asked_about(window, tmp_path, monkeypatch, until, press
     asked = answer(monkeypatch, pressed)
     window.projects.actions[0].trigger()
     until(lambda: settled(window))
-    assert asked == ["Save the changes to a.filterlab before it is replaced?"]
+    assert asked == ["Save the changes to a.filterlab first?"]
     kept = run_job(read_job(path)).filters["bias"][0]
     assert kept == (3 if pressed == "Save" else 0)
     now = window.tab("filters").bench
