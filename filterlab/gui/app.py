@@ -10,14 +10,13 @@ import time
 import traceback
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PyQt5.QtCore import QEventLoop, QObject, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QGuiApplication
 from PyQt5.QtWidgets import QAction, QApplication
 
 from filterlab.gui import i18n, theme
-from filterlab.gui.autosave import Autosave, State
 from filterlab.gui.collecting import Collector, uncollected
 from filterlab.gui.crash_log import CrashLog, report
 from filterlab.gui.ending import Ending, end_now, end_within
@@ -30,6 +29,9 @@ from filterlab.gui.sessions import Left, Session, Sessions
 from filterlab.gui.settings import Settings
 from filterlab.gui.signals import connect_as
 from filterlab.gui.tabs import TABS
+
+if TYPE_CHECKING:
+    from filterlab.gui.autosave import Autosave, State
 
 __all__ = ["Desk", "make_application", "run_window"]
 
@@ -220,6 +222,8 @@ class Desk(QObject):
         self._restore(session, session.load())
 
     def _restore(self, session: Session, state: dict[str, Any]) -> None:
+        from filterlab.gui.autosave import Autosave
+
         left_out = list(session.left_out)
         in_tabs = self.window.restore_state(state)
         if in_tabs:

@@ -35,7 +35,6 @@ from filterlab.gui.placing import fitted, margins
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MenuItems, Tab
-from filterlab.gui.tab_actions import TabActions
 from filterlab.gui.tabs import TABS, TITLES, tab_class, tab_classes
 from filterlab.gui.widgets.message_strip import MessageStrip
 
@@ -189,6 +188,7 @@ class MainWindow(QMainWindow):
         self._whole = True
         from filterlab.gui.lessons.controller import Lessons
         from filterlab.gui.project_commands import ProjectCommands
+        from filterlab.gui.tab_actions import TabActions
 
         for key in self._later:
             self._add_tab(tab_class(key))
@@ -440,7 +440,8 @@ class MainWindow(QMainWindow):
     def add_to_menu(self, menu: str, item: QAction | QMenu) -> None:
         """Put what belongs to the program, not to a tab, into one of the menus."""
         self._more.setdefault(menu, []).append(item)
-        self._fill_menus()
+        if self._whole:
+            self._fill_menus()
 
     def _fill_lessons(self) -> None:
         menu = self.menus["lessons"]

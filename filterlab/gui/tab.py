@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from PyQt5.QtCore import QEvent, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import QAction, QMenu, QWidget
@@ -32,8 +31,7 @@ MODEL_SUFFIXES = frozenset(".prototxt .pbtxt .caffemodel .h5 .hdf5".split())
 MenuItems = Sequence["QAction | QMenu | None"]
 
 
-@dataclass(frozen=True, eq=False)
-class ProjectPart:
+class ProjectPart(NamedTuple):
     """What a project holds of a tab.
 
     Attributes
@@ -53,8 +51,7 @@ class ProjectPart:
     steps: tuple[Applied, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
-class OnTable:
+class OnTable(NamedTuple):
     """The net and the picture that a tab works on, for another tab to work on, too."""
 
     model: Model

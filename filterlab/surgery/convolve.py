@@ -393,10 +393,10 @@ def net_parameter(
     return net
 
 
-@dataclass
 class _Loaded:
-    net: Any
-    source: Any = None
+    def __init__(self, net: caffe.Net) -> None:
+        self.net = net
+        self.source: Any = None
 
     def feed(self, planes: Floats, scale: float, source: Any) -> None:
         """Put the picture in, unless it is there already (``source`` tells)."""

@@ -20,10 +20,10 @@ from PyQt5.QtWidgets import (
 
 from filterlab.gui import theme
 from filterlab.gui.filters.look import Frame
-from filterlab.gui.filters.pages import HistogramPage, KernelPage
 from filterlab.gui.filters.walk import SPEEDS
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
+from filterlab.gui.jobs import put_off
 from filterlab.gui.widgets.code_panel import CodePanel
 from filterlab.gui.widgets.histogram import short_number
 from filterlab.gui.widgets.line import Line
@@ -65,15 +65,10 @@ class BottomPanel(QWidget):
         self.where = Line(self, "heading")
         self.sentence = Wrapped(self)
         self.code = CodePanel(self)
-        self.numbers = HistogramPage(self)
-        self.kernels = KernelPage(self)
         self.sum_line = Line(self, "muted")
         self.result = Line(self, "text", align=Qt.AlignRight)
         self.pages = QStackedWidget(self)
-        for page in (self.product, self.numbers, self.kernels):
-            self.pages.addWidget(page)
-        for page in (self.numbers, self.kernels):  # the least height is the products'
-            page.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Ignored)
+        self.pages.addWidget(self.product)
         self._latest: tuple[Frame, Sequence[Report]] | None = None
         # Histograms and spectra follow when the hand rests, so that they cost a drag nothing.
         self._later = QTimer(self)
@@ -84,8 +79,20 @@ class BottomPanel(QWidget):
         self.channels = [0, 0, 0]
         self._lay_out()
         self.show_nothing()
+        put_off(self._build_pages)
 
     # Building
+
+    def _build_pages(self) -> None:
+        """Those behind the first, which the first frame shows only if it is given one."""
+        if self.pages.count() > 1:
+            return
+        from filterlab.gui.filters.pages import HistogramPage, KernelPage
+
+        self.numbers, self.kernels = HistogramPage(self.pages), KernelPage(self.pages)
+        for page in (self.numbers, self.kernels):  # the least height is the products'
+            page.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Ignored)
+            self.pages.addWidget(page)
 
     def _button(
         self, name: str, tip: str, checkable: bool = False, parent: QWidget | None = None
@@ -211,6 +218,7 @@ class BottomPanel(QWidget):
 
     def show_page(self, name: str) -> None:
         """Show one of PAGES."""
+        self._build_pages()
         self.switch.choose(name)
         index = PAGES.index(name)
         self.pages.setCurrentIndex(index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from PyQt5.QtCore import QSignalBlocker, QSize, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QResizeEvent
@@ -20,7 +21,6 @@ from PyQt5.QtWidgets import (
 from filterlab.gui import theme
 from filterlab.gui.errors import EXPECTED, one_sentence
 from filterlab.gui.filters.numbers import NumberField
-from filterlab.gui.filters.preset_popup import PresetPopup
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import icon
 from filterlab.gui.widgets.popover import Popover
@@ -29,6 +29,9 @@ from filterlab.gui.widgets.wrapped import Wrapped
 from filterlab.surgery.kernels.library import KernelLibrary
 from filterlab.surgery.kernels.presets import PRESETS, Parameter
 from filterlab.workbench.filter_bench import FilterBench
+
+if TYPE_CHECKING:
+    from filterlab.gui.filters.preset_popup import PresetPopup
 
 __all__ = ["PresetBar"]
 
@@ -352,6 +355,8 @@ class PresetBar(QWidget):
     def open_popup(self) -> None:
         """Show all presets with a picture of each."""
         if self._popup is None:
+            from filterlab.gui.filters.preset_popup import PresetPopup
+
             self._popup = PresetPopup(self.library, self)
             self._popup.chosen.connect(self.choose)
             self._popup.own_chosen.connect(self.choose_own)

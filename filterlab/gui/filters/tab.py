@@ -22,7 +22,6 @@ from filterlab.gui.filters.actions import FilterActions
 from filterlab.gui.filters.desk import Desk, Pictures, Sayings
 from filterlab.gui.filters.drawing import Drawing
 from filterlab.gui.filters.editor import FilterEditor
-from filterlab.gui.filters.help import help_html
 from filterlab.gui.filters.input_panel import InputPanel
 from filterlab.gui.filters.layout import FiltersLayout
 from filterlab.gui.filters.look import Frame, Look, full_frame_job, make_frame
@@ -276,6 +275,8 @@ class FiltersTab(Tab):
         self.undo_changed.emit()
 
     def help_html(self) -> str:
+        from filterlab.gui.filters.help import help_html
+
         return help_html()
 
     def menu_actions(self) -> dict[str, MenuItems]:

@@ -9,7 +9,7 @@ need the kernels turned by 180 degrees.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ __all__ = ["LIBRARIES", "Recipe", "generate"]
 Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
-class Recipe:
+class Recipe(NamedTuple):
     """What a program computes.
 
     Attributes
