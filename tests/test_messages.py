@@ -221,3 +221,49 @@ def test_a_translation_with_other_places_is_found(messages: ModuleType, tmp_path
 )  # fmt: skip
 def test_a_locales_name_finds_its_language(code: str, language: str) -> None:
     assert languages.known(code) == language
+
+
+_GERMAN = """
+msgid ""
+msgstr "Content-Type: text/plain; charset=UTF-8\\n"
+
+msgid "Cancel"
+msgstr "{said}"
+"""
+
+
+def test_a_catalogue_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import polib
+
+    read: list[str] = []
+    pofile = polib.pofile
+    monkeypatch.setattr(
+        polib, "pofile", lambda path, **options: read.append(path) or pofile(path, **options)
+    )
+    monkeypatch.setenv("FILTERLAB_DATA", str(tmp_path / "data"))
+    path, folder = tmp_path / "de.po", tmp_path / "data" / "cache" / "translations"
+
+    def told() -> str:
+        languages._compiled.cache_clear()  # as in another process
+        return Catalogue("de", path).tell("Cancel")
+
+    path.write_text(_GERMAN.format(said="Abbrechen"), encoding="utf-8")
+    assert (told(), told(), len(read)) == ("Abbrechen", "Abbrechen", 1)
+    (kept,) = folder.iterdir()
+    path.write_text(_GERMAN.format(said="Abbruch"), encoding="utf-8")
+    assert (told(), told(), len(read)) == ("Abbruch", "Abbruch", 2)
+    (new,) = folder.iterdir()
+    assert new != kept
+
+    new.write_bytes(new.read_bytes().replace(b"Abbruch", b"Abbruck"))  # a damaged disk
+    assert (told(), told(), len(read)) == ("Abbruch", "Abbruch", 3)
+    new.write_bytes(b"")
+    assert (told(), len(read)) == ("Abbruch", 4)
+
+
+def test_a_catalogue_needs_no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache").write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("FILTERLAB_DATA", str(tmp_path))
+    path = tmp_path / "de.po"
+    path.write_text(_GERMAN.format(said="Abbrechen"), encoding="utf-8")
+    assert Catalogue("de", path).tell("Cancel") == "Abbrechen"
