@@ -74,7 +74,7 @@ class Graph:
         names = [self._fresh(kind) for _ in range(outputs)]
         self._nodes.append(
             helper.make_node(
-                kind, list(inputs), names, name=f"{self.layer}#{len(self._nodes)}", **attributes
+                kind, list(inputs), names, name=f"{self.layer}#{self._count}", **attributes
             )
         )
         return names
@@ -143,8 +143,9 @@ class Graph:
         """Make ``value`` readable after the run under ``name``."""
         from onnx import helper
 
+        self._count += 1
         self._nodes.append(
-            helper.make_node("Identity", [value], [name], name=f"{self.layer}#{len(self._nodes)}")
+            helper.make_node("Identity", [value], [name], name=f"{self.layer}#{self._count}")
         )
         self._outputs[name] = shape
 

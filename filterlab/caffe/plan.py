@@ -31,6 +31,7 @@ from filterlab.caffe.packing import (
     worth_packing,
 )
 from filterlab.caffe.runtime import load_runtime
+from filterlab.caffe.strides import thin
 from filterlab.caffe.text import Text
 from filterlab.caffe.topology import Topology
 from filterlab.caffe.winograd import (
@@ -184,6 +185,7 @@ class Plan:
         self._packable, self._convolved, self._work = {}, {}, 0
         g = Graph(portable=self._portable)
         values = {name: g.add_input(f"in:{name}", s) for name, s in self.outside.items()}
+        sizes = {f"in:{name}": s for name, s in self.outside.items()}
         weights: list[tuple[str, int, int, Shape]] = []
         derived: list[Derived] = []
         #: Which layer computed each blob last.
@@ -207,6 +209,7 @@ class Plan:
                 names = [g.add_weight(d.name, d.shape) for d in made]
                 tops = self._emit_chain(g, layer, values[layer.bottoms[0]], shapes, offset, names)
                 values[topology.layers[start + chain[-1]].tops[0]] = tops
+                sizes[tops] = shapes.made[chain[-1]][0]
                 continue
             names = []
             for i, spec in enumerate(shapes.weights[offset]):
@@ -228,12 +231,15 @@ class Plan:
             else:
                 tops_made = layer.emit(g, bottoms, shapes.bottoms[offset], names)
             values.update(zip(layer.tops, tops_made))
+            sizes.update(zip(tops_made, shapes.made[offset]))
         self.outputs: dict[str, str] = {}
         for name, shape in self.tops.items():
             if name in wanted and values[name] != f"in:{name}":
                 g.add_output(f"out:{name}", values[name], shape)
                 self.outputs[f"out:{name}"] = name
         read = g.prune()
+        if fold and not self._portable:
+            thin(g, sizes)
         self.inputs = {f"in:{name}": name for name in self.outside if f"in:{name}" in read}
         self.weights = [weight for weight in weights if weight[0] in read]
         self.derived = [one for one in derived if one.name in read]
@@ -759,6 +765,8 @@ class Bindings:
                 self.left.drop()
             raise CaffeError(what_failed(err)) from None
         if fast and not all(regular(blob._storage.flat, FINITE) for blob in self._last):
+            if self.left is not None:
+                self.left.drop()  # an input may be a blob that this run was to overwrite
             raise UntransformableError
         anew, self._anew = self._anew, False
         return anew

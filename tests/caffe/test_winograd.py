@@ -373,6 +373,27 @@ def test_values_that_grow_beyond_all_bounds_on_the_way_are_computed_plainly() ->
 
 
 @pytest.mark.usefixtures("fast")
+def test_a_run_is_repeated_on_the_same_input() -> None:
+    """Even where the net works in place on it, which nobody has seen yet."""
+    net = net_of(
+        'layer { name: "i" type: "Power" bottom: "data" top: "data" power_param { shift: 3 } }'
+        + conv("a", "data", 6)
+        + conv("b", "a", 4, "pad: 0")
+        + 'layer { name: "s" type: "Power" bottom: "b" top: "c" power_param { scale: 1e30 } }'
+    )
+    picture = net.blobs["data"].data.copy()
+    net.forward()
+    assert kernels_of(net) == []
+    outputs = net.blobs["c"].data.copy()
+    double = caffe.Net(net.param, caffe.TEST)
+    double.packing, double.eager = "never", True
+    double.copy_from({name: [blob.data for blob in row] for name, row in net.params.items()})
+    double.forward(data=picture)
+    np.testing.assert_allclose(outputs, double.blobs["c"].data, rtol=1e-4, atol=1e25)
+    np.testing.assert_allclose(net.blobs["data"].data, picture + 3, atol=1e-5)
+
+
+@pytest.mark.usefixtures("fast")
 def test_a_debug_net_and_one_that_lays_nothing_out_stay_plain() -> None:
     net = net_of(conv("a", "data", 6))
     net.packing = "never"

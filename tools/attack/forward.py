@@ -59,9 +59,9 @@ def random_net(r: random.Random) -> str:
         bottom = r.choice(blobs[-2:])
         channels, half = sizes[bottom]
         place = r.choice([bottom, bottom, ""]) if bottom != "data" or r.random() < 0.2 else ""
-        kind = r.choice([*["Convolution"] * 5, *["BatchNorm", "Scale"] * 3, "Bias", "ReLU", "ReLU",
-                         "Clip", "Pooling", "Concat", "Eltwise", "Power", "Sigmoid",
-                         "Dropout", "Split"])  # fmt: skip
+        kind = r.choice([*["Convolution"] * 5, "Points", *["BatchNorm", "Scale"] * 3, "Bias",
+                         "ReLU", "ReLU", "Clip", "Pooling", "Concat", "Eltwise", "Power",
+                         "Sigmoid", "Dropout", "Split"])  # fmt: skip
         if kind == "Convolution":
             kernels = r.choice([4, 8, 16, 20])
             group = r.choice([1, 1, 2, channels]) if kernels % channels == 0 else 1
@@ -74,6 +74,14 @@ def random_net(r: random.Random) -> str:
             if r.random() < 0.08:
                 inside += f' param {{ name: "shared{channels}_{kernels}_{group}" }}'
             add(kind, [bottom], inside, "", kernels, half)
+        elif kind == "Points":
+            halves = int(half < 2 and r.random() < 0.7)
+            for _ in range(r.choice([1, 2])):
+                inside = (
+                    f"convolution_param {{ num_output: {channels} kernel_size: 1 "
+                    f'stride: {1 + halves} weight_filler {{ type: "xavier" }} }}'
+                )
+                add("Convolution", [bottom], inside, "", channels, half + halves)
         elif kind == "Pooling":
             if half < 2:
                 method = r.choice(["MAX", "AVE"])
