@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +145,19 @@ def _no_unexpected_logs(
         pytest.fail("unexpected log lines: " + "; ".join(lines))
 
 
-def pytest_collection_finish() -> None:
-    """What is there by now stays: the collector of garbage need not go through it again."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays: to look for garbage meanwhile takes as long as all the rest.
+
+    Nor need the collector go through it again while the tests run.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+# All imports are read once, not once in each process.
+pytestmark = pytest.mark.xdist_group("architecture")
+
 # What each room may import of ours; arrows point down only.
 _BASE = {"errors", "paths", "progress"}
 _ALLOWED = {
