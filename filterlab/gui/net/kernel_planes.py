@@ -210,7 +210,8 @@ class KernelPlanes(PaintedScroll):
                 if digits:
                     painter.setPen(QPen(QColor(colours.line), 1))
                     painter.drawRect(cell)
-                    text = self.text(value, lambda t: metrics.horizontalAdvance(t) <= side - 2)
+                    # The numbers of a row stand clear of each other.
+                    text = self.text(value, lambda t: metrics.horizontalAdvance(t) <= side - 4)
                     painter.setPen(QColor(colours.muted) if value == 0 else text_colour(colour))
                     painter.drawText(cell, Qt.AlignCenter, text)
         chosen = plane == self._chosen

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
 import pytest
 from PyQt5.QtCore import Qt
 from PyQt5.QtWidgets import QWidget
@@ -123,6 +127,23 @@ def test_words_of_surgery_are_whole_or_icons(qtbot, qapp, width: int) -> None:
 )
 def test_only_0_is_written_as_0(value: float, letters: int, text: str) -> None:
     assert KernelPlanes.text(value, lambda t: len(t) <= letters) == text
+
+
+def test_the_numbers_of_a_row_stand_clear_of_each_other(qtbot, painted) -> None:
+    planes = KernelPlanes()
+    qtbot.addWidget(planes)
+    planes.resize(368, 140)
+    values = np.random.default_rng(6).uniform(-12, 12, (3, 4, 4)).astype(np.float32)
+    planes.show_weights(values, ["red", "green", "blue"])
+    planes.show()
+    rows: dict[int, list[Any]] = {}
+    for text in painted.painted(planes):
+        if text.text not in ("red", "green", "blue"):
+            rows.setdefault(round(text.place.center().y()), []).append(text.place)
+    assert sum(map(len, rows.values())) > 40
+    for row in rows.values():
+        row.sort(key=lambda place: place.left())
+        assert min(b.left() - a.right() for a, b in pairwise(row)) >= 4
 
 
 def test_the_names_of_a_kernels_planes_come_before_lines_of_code(qtbot) -> None:
