@@ -52,10 +52,14 @@ class ProjectPart(NamedTuple):
 
 
 class OnTable(NamedTuple):
-    """The net and the picture that a tab works on, for another tab to work on, too."""
+    """The net and the picture that a tab works on, for another tab to work on, too.
+
+    ``wanted`` is the class that is looked at, if the user chose one.
+    """
 
     model: Model
     shown: Shown | None
+    wanted: int | None = None
 
 
 class Tab(QWidget):

@@ -742,7 +742,8 @@ class HeatmapTab(Tab):
             self.pictures.open_file(str(paths[0]))
 
     def on_table(self) -> OnTable:
-        return OnTable(self.bench.model, self.bench.shown)
+        chosen = self.bench.state.chosen
+        return OnTable(self.bench.model, self.bench.shown, chosen[0] if len(chosen) == 1 else None)
 
     def taught_bench(self) -> HeatmapBench:
         return self.bench

@@ -302,6 +302,8 @@ class NetTab(Tab):
         self.started = True
         if layer:
             self._waiting["layer"] = layer
+        if given.wanted is not None:
+            self._waiting["wanted"] = given.model.name, given.wanted
         same = self.study.model is not None and self.study.model.name == given.model.name
         if same and self.study.bench is not None:
             if self._opening is not None:
@@ -356,7 +358,7 @@ class NetTab(Tab):
         bench, model = self.study.bench, self.study.model
         if waiting.get("model") and (model is None or waiting["model"] != model.name):
             # Of the net that was to be found again; another one was chosen.
-            waiting = {"layer": waiting.get("layer")}
+            waiting = {key: waiting.get(key) for key in ("layer", "wanted")}
         if waiting.get("edits") and bench is None:
             self._waiting = dict(waiting)  # for a day when it can be asked again
         if waiting.get("edits") and bench is not None:
@@ -366,6 +368,9 @@ class NetTab(Tab):
                 self.left_out.append("edits")
                 self.show_error(one_sentence(error))
         self.study.restore_view(waiting)
+        of, wanted = waiting.get("wanted") or ("", 0)
+        if model is not None and model.name == of:
+            self.study.want(wanted)
         if waiting.get("layer"):
             self.study.look_at_layer(str(waiting["layer"]))
 

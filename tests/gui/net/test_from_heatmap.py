@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,3 +60,26 @@ def test_the_layer_of_a_slab_is_shown_with_its_net_and_picture(
     assert window.current_tab is net
     assert net.study.blob == "fc8"
     assert net.study.found.activity.after.shape == (4, 1, 1)
+
+
+def test_the_class_that_was_chosen_comes_along(
+    window: MainWindow, qtbot: QtBot, until: Callable[..., None]
+) -> None:
+    heatmap, net = window.tab("heatmap"), window.tab("net")
+    heatmap.bench.choose((3,))
+    window.show_tab("net")
+    until(lambda: net.study.bench is not None and net.settled)
+    best = net.study.found.answers.before.best
+    assert net.study.wanted == 3 != best
+    # Without a choice, or with a sum of classes, what the Net tab shows stays.
+    for chosen in ((), (0, 1)):
+        heatmap.bench.choose(chosen)
+        net.put_on_table(heatmap.on_table())
+        assert net.study.wanted == 3
+    # Another net has other classes.
+    other = next(c for c in range(4) if c not in (3, best))
+    heatmap.bench.choose((other,))
+    net.put_on_table(heatmap.on_table()._replace(model=replace(heatmap.bench.model, name="x")))
+    net.open_model(heatmap.bench.model)
+    until(lambda: net.settled and net.study.model.name == "patient")
+    assert net.study.wanted == best
