@@ -171,10 +171,9 @@ class Desk(QObject):
                 self.window = self._build(front if front in TABS else next(iter(TABS)))
                 self.window.restore_front(state)
             geometry = self.settings.data("geometry")
-            if geometry is not None:
-                self.window.restoreGeometry(geometry)
+            placed = geometry is not None and self.window.restoreGeometry(geometry)
             # Also what is found again: it may be from a larger screen, which Qt does not look at.
-            self.window.fit_into_screen()
+            self.window.fit_into_screen(placed)
             self._show_first_frame()
         if picture is None:
             self._show_first_picture()

@@ -31,7 +31,7 @@ from filterlab.gui.header import Header
 from filterlab.gui.help_window import HelpWindow, window_keys_html
 from filterlab.gui.i18n import tr
 from filterlab.gui.icons import app_icon
-from filterlab.gui.placing import fitted, margins
+from filterlab.gui.placing import USUAL, fitted, margins
 from filterlab.gui.sessions import Kept
 from filterlab.gui.settings import Settings
 from filterlab.gui.tab import MenuItems, Tab
@@ -219,11 +219,16 @@ class MainWindow(QMainWindow):
         else:
             self._fill_menus()
 
-    def fit_into_screen(self) -> None:
-        """No larger than the screen has room for, with its frame, and all of it on the screen."""
+    def fit_into_screen(self, placed: bool = False) -> None:
+        """No larger than the screen has room for, with its frame, and all of it on the screen.
+
+        ``placed`` says that it is to stand where it is, though it has no frame yet.
+        """
         if self.isMaximized() or self.isFullScreen():
             return
         frame = self._frame()
+        if placed and frame.isNull():
+            frame = USUAL  # its title bar would stand above the screen
         place = fitted(self.geometry(), frame, self.screen().availableGeometry())
         self.resize(place.size())
         if place.topLeft() != self.geometry().topLeft():  # else the desktop places a new window

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PyQt5.QtCore import QMargins, QRect
 
-__all__ = ["fitted", "margins"]
+__all__ = ["USUAL", "fitted", "margins"]
 
-#: What a desktop's frame takes in width and in height, where it is not known yet.
-_UNKNOWN = (8, 40)
+#: What a desktop's frame takes beside a window, where it is not known yet.
+USUAL = QMargins(4, 36, 4, 4)
 
 
 def margins(outer: QRect, inner: QRect) -> QMargins:
@@ -27,7 +27,7 @@ def fitted(inner: QRect, frame: QMargins, room: QRect) -> QRect:
     """
     wide, high = frame.left() + frame.right(), frame.top() + frame.bottom()
     if frame.isNull():
-        wide, high = _UNKNOWN
+        wide, high = USUAL.left() + USUAL.right(), USUAL.top() + USUAL.bottom()
     width = min(inner.width(), room.width() - wide)
     height = min(inner.height(), room.height() - high)
     right = room.right() + 1 - wide - width

@@ -345,6 +345,27 @@ def test_no_title_bar_leaves_the_screen() -> None:
     assert fitted(QRect(0, 0, 1280, 800), QMargins(), room) == QRect(0, 0, 1272, 760)
 
 
+def test_a_place_that_is_found_again_has_room_for_a_title_bar(
+    qapp, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is shown a window has no frame; the desktop puts it around where it stands."""
+    from filterlab.gui import main_window
+
+    monkeypatch.setenv("FILTERLAB_DATA", str(tmp_path))
+    monkeypatch.setattr(main_window, "tab_classes", lambda: [Pages])
+    monkeypatch.setattr(MainWindow, "frameGeometry", lambda self: self.geometry())
+    places: list[QRect] = []
+    monkeypatch.setattr(MainWindow, "setGeometry", lambda self, rect: places.append(rect))
+    for _ in range(2):
+        desk = gui_app.Desk(qapp)
+        desk.open()
+        desk.window.move(1, 1)
+        desk.window.close()
+        desk.close()
+    # A new window is placed by the desktop.
+    assert [place.topLeft() for place in places] == [QPoint(4, 36)]
+
+
 def test_full_screen_twice_gives_back_the_place(
     window: MainWindow, qtbot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
