@@ -211,7 +211,7 @@ def test_pictures_find_their_size_at_once(desks: Any, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(PictureView, "resizeEvent", told)
     # As on a screen where the window has room.
-    monkeypatch.setattr(MainWindow, "fit_into_screen", lambda window: None)
+    monkeypatch.setattr(MainWindow, "fit_into_screen", lambda window, placed: None)
     desk = desks()
     seen: list[Any] = []
     show = desk._show_first_frame
