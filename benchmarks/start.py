@@ -79,7 +79,7 @@ def watched(name, *rest):
 
         def built(self, *front):
             window = build(self, *front)
-            window.fit_into_screen = lambda: None  # as large as the bare one on any screen
+            window.fit_into_screen = lambda *_: None  # as large as the bare one on any screen
             watch(window.current_tab.stage.views[0])
             return window
 
