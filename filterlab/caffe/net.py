@@ -42,6 +42,8 @@ __all__ = ["TEST", "TRAIN", "Filled", "Net", "NetLayer"]
 TRAIN = 0
 TEST = 1
 
+#: Layers of which a last bit of their input may change the whole output.
+TELL_PLACES = ("ArgMax", "Threshold")
 #: So many runs of several layers are known by what they were last.
 MOST_READY = 6
 
@@ -574,11 +576,15 @@ class Net(Weighted):
     def _tells_places(self) -> bool:
         """Whether equal values must stay equal, which they do not where tiles are transformed.
 
-        Of equal values max pooling tells the first one's place, and passes the gradient to it.
+        Of equal values max pooling tells the first one's place, and passes the gradient to it. What
+        gives places or 0 and 1 also hides values that are no numbers, by which a run that must be
+        repeated is known.
         """
         needs = Needs(self._topology, [len(row) for row in self._weights])
         return any(needs.layers) or any(
-            layer.param.type == "Pooling" and len(layer.tops) > 1 for layer in self._topology.layers
+            layer.param.type in TELL_PLACES
+            or (layer.param.type == "Pooling" and len(layer.tops) > 1)
+            for layer in self._topology.layers
         )
 
     def _compute_host(self, index: int) -> None:

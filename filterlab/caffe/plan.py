@@ -246,7 +246,6 @@ class Plan:
         self._packable = {n: shape for n, shape in self._packable.items() if n in read}
         #: Blobs that the run reads and overwrites: it must read a copy.
         self.overwritten = [b for b in self.outputs.values() if f"in:{b}" in read]
-        self.last = [b for b in (*topology.outputs, *topology.layers[end].tops) if b in wanted]
         #: A run that must be repeated must find its inputs as they were.
         self._may_be_fast = not (self.overwritten or g.host_inputs or g.states)
         self.host_inputs = g.host_inputs
@@ -708,7 +707,6 @@ class Bindings:
         # By the plan alone: a ring of references would keep a net that nobody has any more.
         self.left = Deferred(partial(_catch_up, plan)) if plan.deferred else None
         self._all_tops = [blobs[name] for name in plan.tops]
-        self._last = [blobs[name] for name in plan.last]
 
     @property
     def stale(self) -> bool:
@@ -764,7 +762,7 @@ class Bindings:
             if self.left is not None:
                 self.left.drop()
             raise CaffeError(what_failed(err)) from None
-        if fast and not all(regular(blob._storage.flat, FINITE) for blob in self._last):
+        if fast and not all(regular(blob._storage.flat, FINITE) for _, blob in self._results):
             if self.left is not None:
                 self.left.drop()  # an input may be a blob that this run was to overwrite
             raise UntransformableError

@@ -537,3 +537,47 @@ def test_random_walks_beside_the_eager_engine(seed: int, monkeypatch: pytest.Mon
         walk.step()
     assert walk.worst < forward.TOLERANCE
     assert used
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_blob_that_somebody_reads_is_looked_at_like_an_output() -> None:
+    """Here a value that is no number is cut off before the net's output."""
+    net = net_of(
+        'layer { name: "g" type: "Power" bottom: "data" top: "g" power_param { scale: 1e37 } }'
+        + conv("a", "g", 4)
+        + 'layer { name: "s" type: "Slice" bottom: "a" top: "up" top: "down" '
+        "slice_param { axis: 2 slice_point: 4 } }"
+        'layer { name: "x" type: "Silence" bottom: "up" }',
+        (1, 3, 16, 16),
+    )
+    net.blobs["data"].data[...] = 0
+    net.blobs["data"].data[0, 1, 1, 1] = 1e3
+    wanted = plainly(net)["a"]
+    held = net.blobs["a"].data
+    for _ in range(2):
+        net.forward()
+        np.testing.assert_array_equal(np.isnan(held), np.isnan(wanted))
+        np.testing.assert_allclose(held[:, :, 4:], wanted[:, :, 4:], rtol=1e-5)
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize(
+    "layer",
+    [
+        'type: "ArgMax"',
+        'type: "ArgMax" argmax_param { axis: 1 }',
+        'type: "Threshold" threshold_param { threshold: 0 }',
+    ],
+)
+def test_what_a_last_bit_turns_over_is_computed_plainly(layer: str) -> None:
+    """Such as where a picture is flat, and the sum of a kernel's values 0."""
+    net = net_of(
+        conv("a", "data", 6, "pad: 0 bias_term: false")
+        + f'layer {{ name: "m" bottom: "a" top: "m" {layer} }}',
+        (1, 3, 18, 18),
+    )
+    net.params["a"][0].data[...] = np.array([[1, -2, 1], [2, -4, 2], [1, -2, 1]]) / 8
+    net.blobs["data"].data[...] = np.float32(0.3)
+    wanted = plainly(net)["m"]
+    np.testing.assert_array_equal(net.forward()["m"], wanted)
+    assert kernels_of(net) == []
