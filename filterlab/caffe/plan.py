@@ -141,7 +141,7 @@ class Plan:
         self._packable: dict[str, Shape] = {}
         self._work = 0
         self._done = 0
-        #: Shapes of what the first of them, convolutions' kernels, give.
+        #: Shapes of what the first of them, convolutions' kernels, give: of four axes.
         self._convolved: dict[str, Shape] = {}
         self._rest: Plan | None = None
         self._portable = portable
@@ -327,7 +327,9 @@ class Plan:
         values = sum(math.prod(s) for s in {**self._packable, **weights}.values())
         if worth_packing(shape, tops[0]) and values <= MOST_VALUES:
             self._packable.update(weights)
-            self._convolved[next(iter(weights))] = tops[0]
+            # The axes before the channels are one in the graph.
+            *outer, kernels, height, width = tops[0]
+            self._convolved[next(iter(weights))] = math.prod(outer), kernels, height, width
             self._work += sum(math.prod(top) for top in tops) * math.prod(shape[1:])
 
     def compiled(self, packing: str = "later", fast: bool = True) -> Compiled | None:

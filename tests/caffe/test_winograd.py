@@ -581,3 +581,29 @@ def test_what_a_last_bit_turns_over_is_computed_plainly(layer: str) -> None:
     wanted = plainly(net)["m"]
     np.testing.assert_array_equal(net.forward()["m"], wanted)
     assert kernels_of(net) == []
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize(
+    ("dims", "axis", "used"),
+    [
+        ((3, 9, 10), 0, True),
+        ((1, 3, 9, 10), -3, True),
+        ((1, 1, 3, 9, 10), 2, True),
+        ((1, 2, 3, 9, 10), 2, False),  # a batch
+        ((2, 1, 3, 9, 10), 2, False),
+    ],
+)
+def test_channels_along_any_axis(dims: tuple[int, ...], axis: int, used: bool) -> None:
+    net = net_of(conv("a", "data", 6, f"pad: 1 axis: {axis}") + relu("a"), dims)
+    check(net)
+    assert kernels_of(net) == (["w:a:0"] if used else [])
+    net.params["a"][0].data[2] *= 2
+    check(net)
+
+
+def test_channels_along_another_axis_as_nets_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With kernels and outputs enough that it could pay."""
+    monkeypatch.setattr(plan, "USES_BEFORE_PACKING", 0)
+    net = net_of(conv("a", "data", 64, "pad: 1 axis: 0"), (32, 28, 28))
+    check(net)
