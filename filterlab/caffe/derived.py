@@ -198,6 +198,9 @@ class Prepared:
         if kernels is not None and not kernels.size:
             return  # written, but nothing else
         self._fresh = False
+        if self._by_kernels and self._last is not None:
+            # What others write meanwhile must not get in unnoticed: they may take it back.
+            arrays[0] = self._last
         values: Any = arrays[0] if kernels is None else arrays[0][kernels]
         if self._derived is not None:
             with np.errstate(all="ignore"):

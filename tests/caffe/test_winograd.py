@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 import filterlab.caffe as caffe
-from filterlab.caffe import packing, plan, winograd
+from filterlab.caffe import derived, packing, plan, winograd
 from filterlab.caffe.prototxt import parse_net
 from filterlab.caffe.winograd import Transformed
 from tools.attack import forward
@@ -607,3 +607,32 @@ def test_channels_along_another_axis_as_nets_are_run(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(plan, "USES_BEFORE_PACKING", 0)
     net = net_of(conv("a", "data", 64, "pad: 1 axis: 0"), (32, 28, 28))
     check(net)
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("most", [1, 9])
+def test_an_edit_in_another_thread_that_is_taken_back(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It falls between the look for edits and the writing of them, and is gone at the next look."""
+    net = net_of(conv("a", "data", 16))
+    weight = net.params["a"][0]
+    for value in (1, 2, 3):
+        weight.data[4] = value
+        check(net)
+    edited = derived.Prepared._edited
+
+    def between(self: Any, values: Floats, alone: bool) -> Any:
+        found = edited(self, values, alone)
+        weight.data[:most] = 5
+        return found
+
+    before = weight.data.copy()
+    with monkeypatch.context() as patch:
+        patch.setattr(derived.Prepared, "_edited", between)
+        before[:most] *= 2
+        weight.data[...] = before
+        net.forward()
+    weight.data[...] = before
+    check(net)
+    assert kernels_of(net)
