@@ -54,8 +54,8 @@ MARGIN = 0.87
 MOST_TRANSFORMED = 2**24
 #: Of what :func:`works` computes.
 SEED = 20160619
-#: Kernels and inputs of a greater norm are not transformed: what lies in a tile with a value is off
-#: by a ten-millionth of it, even where no kernel reaches it.
+#: A kernel or an input of a greater norm is not transformed: what lies in a tile with a value is
+#: off by a ten-millionth of it, even where no kernel reaches it.
 LARGEST = 1e6
 
 
@@ -170,7 +170,11 @@ class Transformed(NamedTuple):
         UntransformableError
             Nothing has been written then.
         """
-        if not regular(values):
+        # Each by itself, so that the edits before make no difference.
+        rows = values.reshape(len(values), -1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms = np.einsum("ij,ij->i", rows, rows)
+        if not (norms <= LARGEST**2).all():  # NaN is not
             raise UntransformableError
         if len(self.shape) == 1:
             out.reshape(values.size, -1)[...] = values[:, None]
@@ -179,8 +183,8 @@ class Transformed(NamedTuple):
         flat = values.reshape(len(values), -1, KERNEL**2)
         matrix = matrices().kernel
         # One by one: which are written makes no difference to the bits of any.
-        for kernel, rows in zip(range(len(values)) if kernels is None else kernels.tolist(), flat):
-            laid[:, kernel] = matrix @ rows.T
+        for kernel, taps in zip(range(len(values)) if kernels is None else kernels.tolist(), flat):
+            laid[:, kernel] = matrix @ taps.T
 
 
 def pays(weight: Shape, top: Shape) -> bool:

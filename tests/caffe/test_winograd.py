@@ -636,3 +636,20 @@ def test_an_edit_in_another_thread_that_is_taken_back(
     weight.data[...] = before
     check(net)
     assert kernels_of(net)
+
+
+@pytest.mark.usefixtures("fast")
+def test_large_kernels_edited_one_by_one_give_the_same_bits_as_a_new_net() -> None:
+    net = net_of(conv("a", "data", 16))
+    settle(net)
+    weight = net.params["a"][0].data
+    for kernel in range(16):
+        weight[kernel] = 9e4 + kernel  # together their norm is beyond the most
+        net.forward()
+        fresh = net.snapshot()
+        fresh.forward()
+        assert kernels_of(fresh) == kernels_of(net) == ["w:a:0"]
+        np.testing.assert_array_equal(net.blobs["a"].data, fresh.blobs["a"].data)
+    weight[3] = 2e5  # one beyond it by itself
+    net.forward()
+    assert kernels_of(net) == []
