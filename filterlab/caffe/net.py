@@ -540,10 +540,10 @@ class Net(Weighted):
     def _choose_outputs(self, first: int, last: int, key: Any, plan: Plan) -> Plan:
         """The plan with those blobs as outputs that people read."""
         outputs = self._readable[first, last]
-        bound = self._bindings.get(key)
         asked: set[str] = set()
-        if bound is not None and bound.left is not None:
-            asked = bound.left.asked()
+        for bound in (self._bindings.get(key), self._bindings.get(_plainly(key))):
+            if bound is not None and bound.left is not None:
+                asked |= bound.left.asked()
         before = outputs.extra
         if outputs.update(plan.optional, self._blobs, asked) == before:
             return plan
@@ -555,7 +555,7 @@ class Net(Weighted):
             return
         self.check_files()
         if not fast:
-            key = (*key, "not fast")
+            key = _plainly(key)
         bound = self._bindings.pop(key, None)
         if bound is None or bound.compiled is not compiled:
             if len(self._bindings) >= 6:
@@ -888,6 +888,11 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def _plainly(key: Any) -> Any:
+    """The key of a run whose values cannot be transformed."""
+    return (*key, "not fast")
 
 
 def _weight(weights: Sequence[Sequence[Blob]], index: int, i: int) -> Blob:

@@ -653,3 +653,15 @@ def test_large_kernels_edited_one_by_one_give_the_same_bits_as_a_new_net() -> No
     weight[3] = 2e5  # one beyond it by itself
     net.forward()
     assert kernels_of(net) == []
+
+
+@pytest.mark.usefixtures("fast")
+def test_what_is_read_is_an_output_also_where_all_is_computed_plainly() -> None:
+    net = net_of(conv("a", "data", 6) + relu("a") + conv("b", "a", 4))
+    net.blobs["data"].data[0, 0, 0, 0] = np.nan
+    for _ in range(4):
+        net.forward()
+        assert net.blobs["a"].data.any()
+    net.forward()
+    assert kernels_of(net) == []
+    assert net.blobs["a"]._storage.pending is None, "nothing is computed twice"
