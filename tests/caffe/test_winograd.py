@@ -463,7 +463,8 @@ def test_an_engine_that_cannot_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch)
     plan._fast_works.cache_clear()
 
 
-#: Kernels, channels, side of the top, and whether it was faster in VGG-16, ResNet-50 or GoogLeNet.
+#: Kernels, channels, side of the top, and whether it was clearly faster in VGG-16, ResNet-50 or
+#: GoogLeNet, with large pages and without.
 MEASURED = [
     (64, 64, 224, False),
     (128, 128, 112, True),
@@ -472,13 +473,13 @@ MEASURED = [
     (512, 256, 28, True),
     (512, 512, 28, True),
     (64, 64, 56, False),
-    (128, 128, 28, True),
+    (128, 128, 28, False),
     (256, 256, 14, False),
     (512, 512, 14, False),
     (512, 512, 7, False),
-    (192, 64, 56, True),
+    (192, 64, 56, False),
     (128, 96, 28, False),
-    (192, 128, 28, True),
+    (192, 128, 28, False),
     (320, 160, 14, False),
     (384, 192, 7, False),
     (32, 128, 56, False),
