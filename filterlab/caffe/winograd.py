@@ -1,4 +1,4 @@
-"""Convolutions of 3x3 with a third of the multiplications: Winograd's F(4x4, 3x3).
+"""Convolutions of 3x3 with a quarter of the multiplications: Winograd's F(4x4, 3x3).
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016): of a tile of 6x6 of the
 input and a kernel of 3x3, both transformed, 36 products give 4x4 outputs, which take 144 otherwise.
@@ -8,11 +8,10 @@ transforms back and adds the bias, DepthToSpace. It pays where there are many ch
 transforms weigh little: :func:`pays`. The kernels are transformed when they are edited, and take
 four times their room.
 
-The matrices are those of the points 0, +-3/2, +-2/3 and infinity (Toom and Cook), which lose far
-less than Lavin's 0, +-1, +-2: a layer's values are off by some 1e-6 of the largest. One value that
-is no number, or so large that transforming it could make it infinite, would spoil its whole tile:
-such a forward is computed without (:class:`Transformed` refuses the kernels,
-``plan.Bindings`` looks at the inputs and the outputs).
+The matrices are those of the points 0, +-3/2, +-2/3 and infinity (Toom and Cook), which lose about
+half of what Lavin's 0, +-1, +-2 do: a layer's values are off by some 1e-6 of the largest. One value
+that is no number or very large would spoil its whole tile: such a forward is computed without
+(:class:`Transformed` refuses the kernels, ``plan.Bindings`` looks at inputs and outputs).
 """
 
 from __future__ import annotations
