@@ -8,7 +8,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from PyQt5.QtCore import QEvent, QPoint, QRect, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PyQt5.QtGui import (
+    QColor,
+    QFont,
+    QFontMetrics,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
 from PyQt5.QtWidgets import QWidget
 
 from filterlab.gui import theme
@@ -20,8 +29,10 @@ __all__ = ["KernelPlanes", "planes_of"]
 
 Array = NDArray[np.float32]
 
-_CELL, _LEAST, _DIGITS_FROM = 29, 5, 22
+_CELL, _LEAST = 29, 5
 _GAP = 8
+_CLEAR = 4  # what is left of a cell beside its digits, so that those of a row stand apart
+_LEAST_DIGITS = 9
 _TABLE = 24  # columns of weights without a place
 
 
@@ -188,14 +199,25 @@ class KernelPlanes(PaintedScroll):
                 self._paint_plane(painter, plane, place, limit)
         painter.end()
 
+    @staticmethod
+    def _digits_font(side: int) -> QFont | None:
+        """The largest in which two places with a minus fit; without, some would have no number."""
+        sizes = range(12 if side >= 32 else 11, _LEAST_DIGITS - 1, -1)
+        fonts = [theme.font(size) for size in sizes]
+        widest = format_places(-0.88, 2)
+        fitting = (
+            font for font in fonts if QFontMetrics(font).horizontalAdvance(widest) <= side - _CLEAR
+        )
+        return next(fitting, None)
+
     def _paint_plane(self, painter: QPainter, plane: int, place: QRect, limit: float) -> None:
         colours = theme.current()
         side, _ = self._layout()
         values = self._planes[plane]
-        digits = side >= _DIGITS_FROM * theme.scale()
-        font = theme.font(12 if side >= 32 else 11)
-        painter.setFont(font)
-        metrics = QFontMetrics(font)
+        font = self._digits_font(side)
+        digits = font is not None
+        painter.setFont(font or painter.font())
+        metrics, room = QFontMetrics(painter.font()), side - _CLEAR
         # Of thousands of weights only those in sight.
         first = max(0, -place.top() // side)
         last = (self.viewport().height() - place.top()) // side + 1
@@ -210,8 +232,7 @@ class KernelPlanes(PaintedScroll):
                 if digits:
                     painter.setPen(QPen(QColor(colours.line), 1))
                     painter.drawRect(cell)
-                    # The numbers of a row stand clear of each other.
-                    text = self.text(value, lambda t: metrics.horizontalAdvance(t) <= side - 4)
+                    text = self.text(value, lambda t: metrics.horizontalAdvance(t) <= room)
                     painter.setPen(QColor(colours.muted) if value == 0 else text_colour(colour))
                     painter.drawText(cell, Qt.AlignCenter, text)
         chosen = plane == self._chosen

@@ -146,6 +146,33 @@ def test_the_numbers_of_a_row_stand_clear_of_each_other(qtbot, painted) -> None:
         assert min(b.left() - a.right() for a, b in pairwise(row)) >= 4
 
 
+def test_digits_become_smaller_before_they_become_fewer(qtbot, painted) -> None:
+    planes = KernelPlanes()
+    qtbot.addWidget(planes)
+    planes.resize(368, 140)
+    values = np.random.default_rng(6).uniform(-0.99, 0.99, (3, 4, 4)).astype(np.float32)
+    values[0, 0] = [-0.04, 0.04, -0.35, -0.65]
+    planes.show_weights(values, ["red", "green", "blue"])
+    planes.show()
+    shown = [text.text for text in painted.painted(planes)]
+    wanted = [f"{v:.2f}".replace("-", "−").replace("0.", ".", 1) for v in values.reshape(-1)]
+    assert sorted(shown) == sorted([*wanted, "red", "green", "blue"])
+
+
+def test_cells_without_room_for_two_places_are_colours_alone(qtbot, painted) -> None:
+    planes = KernelPlanes()
+    qtbot.addWidget(planes)
+    planes.show_weights(np.linspace(-0.9, 0.9, 1728, dtype=np.float32))
+    planes.show()
+    seen = {}
+    for width in (368, 560, 800):
+        planes.resize(width, 140)
+        seen[width] = {text.text for text in painted.painted(planes)}
+    assert not seen[368]
+    assert not seen[560], "room for .90, but not for −.90"
+    assert "−.90" in seen[800]
+
+
 def test_the_names_of_a_kernels_planes_come_before_lines_of_code(qtbot) -> None:
     panel = SurgeryPanel()
     qtbot.addWidget(panel)
