@@ -104,8 +104,10 @@ def left_over(text: str) -> str:
     """What of a text is English though it has no reason to be."""
     if not _WORD.search(text) or _CODE.search(text):
         return ""
-    if text.endswith("…") and any(name.startswith(text[:-1]) for name in _names()):
-        return ""  # a name that is cut off
+    # A name that is cut off, also one in a file that is named before it.
+    cut = re.sub(r"^[\w.-]+\.(?:caffemodel|prototxt): ", "", text)
+    if cut.endswith("…") and any(name.startswith(cut[:-1]) for name in _names()):
+        return ""
     rest = _STAYS.sub("·", _any_name().sub("·", text))
     runs = re.findall(r"[A-Za-z]+(?:[ -][A-Za-z]+)*", rest)
     for run in runs:
